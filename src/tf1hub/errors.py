@@ -1,0 +1,153 @@
+"""The errors of tf1hub, all of them.
+
+    Error
+    ├── FormatError (ValueError)             bytes on disk are not what the format says
+    │   ├── NotAModuleError (OSError)        there is no TF1 Hub module at this place
+    │   ├── UnsupportedFormatError           a newer format, or a required feature that is not known
+    │   └── CheckpointError                  a checkpoint is damaged, or does not fit the module
+    ├── HandleError (ValueError)             a handle that cannot name a module
+    ├── ResolveError (OSError)               a good handle whose module could not be had
+    │   ├── DownloadError                    the host, the network or its answer is at fault
+    │   ├── ArchiveError (ValueError)        an archive that is damaged, or that is not safe to unpack
+    │   ├── CacheError                       the cache is damaged or cannot be written
+    │   ├── OfflineError                     not in the cache, and the network may not be used
+    │   └── PinError (ValueError)            the content is not the one that was pinned
+    ├── UnknownNameError (ValueError, KeyError)
+    │   ├── UnknownSignatureError            the variant has no signature of this name
+    │   ├── UnknownTagsError                 the module has no variant with these tags
+    │   └── UnknownAttachmentError           nothing is attached under this key
+    ├── InputError (TypeError)               a signature was called with the wrong inputs
+    ├── CreationError (ValueError)           a module_fn made a graph that cannot become a module
+    ├── ExportError (OSError)                a module could not be written
+    ├── UnsupportedGraphError (ValueError)   a graph uses what this TensorFlow, or TF2, cannot run
+    ├── WrongModeError (RuntimeError)        an eager call of what needs a graph, or the other way round
+    ├── CheckFailedError (ValueError)        numbers or shapes are not what was promised
+    └── MissingDependencyError (ImportError) a package that this function needs is not installed
+
+Each error also is the built-in type, in brackets, that programs written for the
+original library already catch. Errors of protobuf, the operating system, HTTP
+and TensorFlow are turned into these where they enter, with the cause chained.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArchiveError",
+    "CacheError",
+    "CheckFailedError",
+    "CheckpointError",
+    "CreationError",
+    "DownloadError",
+    "Error",
+    "ExportError",
+    "FormatError",
+    "HandleError",
+    "InputError",
+    "MissingDependencyError",
+    "NotAModuleError",
+    "OfflineError",
+    "PinError",
+    "ResolveError",
+    "UnknownAttachmentError",
+    "UnknownNameError",
+    "UnknownSignatureError",
+    "UnknownTagsError",
+    "UnsupportedFormatError",
+    "UnsupportedGraphError",
+    "WrongModeError",
+]
+
+
+class Error(Exception):
+    """The base of all errors that tf1hub raises on purpose."""
+
+
+class FormatError(Error, ValueError):
+    """Bytes on disk are not what the TF1 Hub format says."""
+
+
+class NotAModuleError(FormatError, OSError):
+    """There is no TF1 Hub module at this place."""
+
+
+class UnsupportedFormatError(FormatError):
+    """A newer format, or a required feature that this library does not know."""
+
+
+class CheckpointError(FormatError):
+    """A checkpoint is damaged, or does not fit the module."""
+
+
+class HandleError(Error, ValueError):
+    """A handle that cannot name a module."""
+
+
+class ResolveError(Error, OSError):
+    """A good handle whose module could not be had."""
+
+
+class DownloadError(ResolveError):
+    """The host, the network or its answer is at fault."""
+
+
+class ArchiveError(ResolveError, ValueError):
+    """An archive that is damaged, or that is not safe to unpack."""
+
+
+class CacheError(ResolveError):
+    """The cache is damaged, or cannot be written."""
+
+
+class OfflineError(ResolveError):
+    """The module is not in the cache, and the network may not be used."""
+
+
+class PinError(ResolveError, ValueError):
+    """The content is not the one that was pinned, or that was seen before."""
+
+
+class UnknownNameError(Error, ValueError, KeyError):
+    """A name that the module does not have; the message lists those it has."""
+
+    # KeyError would show the repr of the message, with its line breaks escaped.
+    __str__ = Exception.__str__
+
+
+class UnknownSignatureError(UnknownNameError):
+    """The variant has no signature of this name."""
+
+
+class UnknownTagsError(UnknownNameError):
+    """The module has no graph variant with these tags."""
+
+
+class UnknownAttachmentError(UnknownNameError):
+    """Nothing is attached to the module under this key."""
+
+
+class InputError(Error, TypeError):
+    """A signature was called with missing, extra or mistyped inputs."""
+
+
+class CreationError(Error, ValueError):
+    """A `module_fn` made a graph that cannot become a module."""
+
+
+class ExportError(Error, OSError):
+    """A module could not be written; nothing was left at the export path."""
+
+
+class UnsupportedGraphError(Error, ValueError):
+    """A graph uses what this TensorFlow, or TensorFlow 2 mode, cannot run."""
+
+
+class WrongModeError(Error, RuntimeError):
+    """What needs a graph was called eagerly, or the other way round."""
+
+
+class CheckFailedError(Error, ValueError):
+    """Numbers or shapes are not what the module promises."""
+
+
+class MissingDependencyError(Error, ImportError):
+    """A package that this function needs is not installed."""
