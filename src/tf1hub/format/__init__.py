@@ -1,0 +1,31 @@
+"""What lies on disk, read and written without TensorFlow.
+
+`read_module` reads a module directory; `read_variables` its weights. The
+messages are those of `messages.proto`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tf1hub.format.checkpoint import read_variables as read_variables
+    from tf1hub.format.module import StoredModule as StoredModule
+    from tf1hub.format.module import read_module as read_module
+
+__all__ = ["StoredModule", "read_module", "read_variables"]
+
+_HOMES = {
+    "StoredModule": "tf1hub.format.module",
+    "read_module": "tf1hub.format.module",
+    "read_variables": "tf1hub.format.checkpoint",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Lazy, so that reading a proto does not pay for the checkpoint reader.
+    if name in _HOMES:
+        import importlib
+
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

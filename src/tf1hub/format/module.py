@@ -1,0 +1,110 @@
+"""A module directory, read: `read_module`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from tf1hub.errors import FormatError, NotAModuleError
+from tf1hub.format import module_def, saved_model
+from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel
+from tf1hub.format.storage import Storage, storage_at
+
+VARIABLES_PREFIX = "variables/variables"
+"""The checkpoint's prefix below the module's directory."""
+
+_NOTHING = "There is nothing at {place}. A module is a directory with the file tfhub_module.pb, or a .tar.gz of one."
+_NOT_A_DIRECTORY = "{place} is a file of {size} bytes, not a module's directory. A module is a directory with the file tfhub_module.pb, or a .tar.gz of one."
+_SAVED_MODEL = (
+    "{place} has no tfhub_module.pb but a saved_model.pb: it looks like a SavedModel, not a TF1 Hub module. "
+    "Load it with tf1hub.load, or with tf.saved_model.load."
+)
+_EMPTY = "{place} is no TF1 Hub module: it has no tfhub_module.pb. It has: {names}."
+_NO_GRAPH = "{place} is half of a TF1 Hub module: it has tfhub_module.pb but no saved_model.pb. Fetch or export it again."
+
+
+@dataclass
+class StoredModule:
+    """A module as it lies on disk, its graphs parsed, nothing else read.
+
+    Attributes:
+        storage: reads its files.
+        saved_model: the parsed `saved_model.pb`.
+    """
+
+    storage: Storage
+    saved_model: SavedModel
+    _checked: set[frozenset[str]] = field(default_factory=set, repr=False)
+
+    @property
+    def path(self) -> str:
+        """The directory."""
+        return self.storage.root
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The prefix of the module's checkpoint, or None for a module without variables."""
+        if self.storage.exists(VARIABLES_PREFIX + ".index"):
+            return self.storage.path(VARIABLES_PREFIX)
+        return None
+
+    def checked(self, meta_graph: MetaGraphDef) -> MetaGraphDef:
+        """`meta_graph` after the checks of `check_meta_graph`, which run once a variant.
+
+        Raises:
+            FormatError: the variant is damaged.
+        """
+        tags = frozenset(meta_graph.meta_info_def.tags)
+        if tags not in self._checked:
+            place = f"variant {saved_model.format_tags(tags)} of {self.path}"
+            saved_model.check_meta_graph(meta_graph, place)
+            self._checked.add(tags)
+        return meta_graph
+
+
+def read_module(path: str | os.PathLike[str]) -> StoredModule:
+    """Reads the module in a directory, without TensorFlow.
+
+    Args:
+        path: a local directory, or one with a scheme that TensorFlow's file layer reads (which
+            then needs TensorFlow).
+
+    Raises:
+        NotAModuleError: there is no module at `path`; a SavedModel is told from it.
+        UnsupportedFormatError: the module has a newer format or needs an unknown feature.
+        FormatError: a file of the module is damaged.
+    """
+    storage = storage_at(path)
+    _check_is_module(storage)
+    module_def.check_module_def(_read(storage, module_def.FILE_NAME), storage.path(module_def.FILE_NAME))
+    if not storage.exists(saved_model.FILE_NAME):
+        raise NotAModuleError(_NO_GRAPH.format(place=storage.root))
+    graphs = saved_model.parse_saved_model(
+        _read(storage, saved_model.FILE_NAME), storage.path(saved_model.FILE_NAME)
+    )
+    return StoredModule(storage, graphs)
+
+
+def is_module(path: str | os.PathLike[str]) -> bool:
+    """Whether the directory has the file that tells a TF1 Hub module."""
+    return storage_at(path).exists(module_def.FILE_NAME)
+
+
+def _check_is_module(storage: Storage) -> None:
+    if storage.exists(module_def.FILE_NAME):
+        return
+    if not storage.exists(""):
+        raise NotAModuleError(_NOTHING.format(place=storage.root))
+    if not storage.is_directory(""):
+        raise NotAModuleError(_NOT_A_DIRECTORY.format(place=storage.root, size=len(_read(storage, ""))))
+    if storage.exists(saved_model.FILE_NAME):
+        raise NotAModuleError(_SAVED_MODEL.format(place=storage.root))
+    names = ", ".join(storage.list("")) or "nothing"
+    raise NotAModuleError(_EMPTY.format(place=storage.root, names=names))
+
+
+def _read(storage: Storage, name: str) -> bytes:
+    try:
+        return storage.read(name)
+    except OSError as error:
+        raise FormatError(f"{storage.path(name)} cannot be read: {error}.") from error

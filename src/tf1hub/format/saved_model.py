@@ -1,0 +1,136 @@
+"""`saved_model.pb`: its graph variants, and the checks that make them safe to use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from google.protobuf.message import DecodeError
+
+from tf1hub.errors import FormatError
+from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, SavedModel, TensorInfo, TensorShapeProto
+from tf1hub.format.tensor_names import node_of
+
+FILE_NAME = "saved_model.pb"
+SCHEMA_VERSION = 1
+
+MAX_TENSOR_ELEMENTS = 2**40
+"""More elements than any stored tensor can have; a larger product is damage, and TensorFlow may abort on it."""
+
+_UNREADABLE = "{place} is damaged: its {size} bytes are not a SavedModel message (a cut download, or not this kind of file)."
+_SCHEMA = "{place} has the schema version {version}; this library reads version 1. The file is damaged, or newer."
+_NO_VARIANT = "{place} holds no graph variant. A module has at least one; the file is damaged or was cut."
+_TWICE = "{place} holds two graph variants with the tags {tags}. Each set of tags names one variant."
+
+
+def parse_saved_model(data: bytes, place: str) -> SavedModel:
+    """Reads `saved_model.pb` and checks what holds for the file as a whole.
+
+    Args:
+        data: the file's bytes.
+        place: the file's path, for messages.
+
+    Raises:
+        FormatError: the bytes are no SavedModel, or one that no module can have.
+    """
+    try:
+        saved_model = SavedModel.FromString(data)
+    except DecodeError as error:
+        raise FormatError(_UNREADABLE.format(place=place, size=len(data))) from error
+    if saved_model.saved_model_schema_version not in (0, SCHEMA_VERSION):
+        raise FormatError(_SCHEMA.format(place=place, version=saved_model.saved_model_schema_version))
+    if not saved_model.meta_graphs:
+        raise FormatError(_NO_VARIANT.format(place=place))
+    seen: set[frozenset[str]] = set()
+    for meta_graph in saved_model.meta_graphs:
+        tags = frozenset(meta_graph.meta_info_def.tags)
+        if tags in seen:
+            raise FormatError(_TWICE.format(place=place, tags=format_tags(tags)))
+        seen.add(tags)
+    return saved_model
+
+
+def format_tags(tags: frozenset[str] | set[str]) -> str:
+    """A set of tags as the messages of this library show it.
+
+    Example:
+        >>> format_tags(frozenset()), format_tags({"train", "a"})
+        ('{}', "{'a', 'train'}")
+    """
+    return "{" + ", ".join(repr(tag) for tag in sorted(tags)) + "}"
+
+
+def check_meta_graph(meta_graph: MetaGraphDef, place: str) -> None:
+    """Checks one variant before anything is built from it.
+
+    Every name that an edge, a signature or a colocation uses must exist, once, and every shape
+    must be one: TensorFlow trusts parts of this, and a damaged file could bring it down.
+
+    Args:
+        meta_graph: the variant.
+        place: the variant in words, for messages.
+
+    Raises:
+        FormatError: the first fault found.
+    """
+    if not meta_graph.signature_def:
+        raise FormatError(f"{place} has no signature. A module has at least one.")
+    outputs = _check_nodes(meta_graph.graph_def, place)
+    for signature, definition in meta_graph.signature_def.items():
+        for direction, infos in (("input", definition.inputs), ("output", definition.outputs)):
+            for name, info in infos.items():
+                where = f"The {direction} {name!r} of the signature {signature!r} in {place}"
+                for tensor in tensors_of(info):
+                    if node_of(tensor) not in outputs:
+                        raise FormatError(f"{where} is the tensor {tensor!r}, which the graph does not have.")
+
+
+def tensors_of(info: TensorInfo) -> list[str]:
+    """The dense tensors that one input or output of a signature consists of."""
+    kind = info.WhichOneof("encoding")
+    if kind == "coo_sparse":
+        sparse = info.coo_sparse
+        return [sparse.indices_tensor_name, sparse.values_tensor_name, sparse.dense_shape_tensor_name]
+    if kind == "composite_tensor":
+        return [tensor for part in info.composite_tensor.components for tensor in tensors_of(part)]
+    return [info.name]
+
+
+def _check_nodes(graph: GraphDef, place: str) -> set[str]:
+    names: set[str] = set()
+    for node in graph.node:
+        if not node.name or not node.op:
+            raise FormatError(f"{place} has a node without a name or an op: name {node.name!r}, op {node.op!r}.")
+        if node.name in names:
+            raise FormatError(f"{place} has two nodes named {node.name!r}. Node names are unique.")
+        names.add(node.name)
+    for node in graph.node:
+        for edge in node.input:
+            if node_of(edge) not in names:
+                raise FormatError(
+                    f"{place} has the node {node.name!r} with the input {edge!r}, which is not in the graph."
+                )
+        for shape in _shapes(node.attr.values()):
+            _check_shape(shape, node.name, place)
+    return names
+
+
+def _shapes(values: object) -> Iterator[TensorShapeProto]:
+    for value in values:  # type: ignore[attr-defined]  # a view of a protobuf map, untyped in its stubs
+        kind = value.WhichOneof("value")
+        if kind == "shape":
+            yield value.shape
+        elif kind == "tensor":
+            yield value.tensor.tensor_shape
+        elif kind == "list":
+            yield from value.list.shape
+
+
+def _check_shape(shape: TensorShapeProto, node: str, place: str) -> None:
+    elements = 1
+    for dimension in shape.dim:
+        if dimension.size < -1:
+            raise FormatError(f"{place} has the node {node!r} with a dimension of {dimension.size}.")
+        elements *= max(dimension.size, 1)
+        if elements > MAX_TENSOR_ELEMENTS:
+            sizes = [dimension.size for dimension in shape.dim]
+            raise FormatError(f"{place} has the node {node!r} with the shape {sizes}, too large for any tensor.")
