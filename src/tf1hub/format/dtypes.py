@@ -85,10 +85,8 @@ _DTYPES: dict[int, _DType] = {
 }
 _NUMBERS = {dtype.name: number for number, dtype in _DTYPES.items()}
 _ML_DTYPES = frozenset({14, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33})
-# The quantized types share NumPy's integers with the plain ones, which come first.
-_NUMBERS_BY_NUMPY_NAME = {
-    dtype.numpy: number for number, dtype in reversed(_DTYPES.items()) if dtype.numpy is not None
-}
+# The quantized types share NumPy's integers with the plain ones, to which those belong.
+_NUMBERS_BY_NUMPY_NAME = {dtype.numpy: number for number, dtype in _DTYPES.items() if dtype.numpy == dtype.name}
 
 
 def is_ref(number: int) -> bool:
