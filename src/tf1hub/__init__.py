@@ -1,0 +1,52 @@
+"""TF1 Hub format modules (`hub.Module`) on today's TensorFlow.
+
+    import tf1hub as hub
+
+Everything here is loaded when it is first used: the import costs milliseconds, and needs no
+TensorFlow where none is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tf1hub import errors as errors
+    from tf1hub.format.checkpoint import read_variables as read_variables
+    from tf1hub.graph import Module as Module
+    from tf1hub.graph import eval_function_for_module as eval_function_for_module
+    from tf1hub.publish import add_signature as add_signature
+    from tf1hub.publish import create_module_spec as create_module_spec
+    from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
+    from tf1hub.spec.module_spec import load_module_spec as load_module_spec
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Module": "tf1hub.graph",
+    "ModuleSpec": "tf1hub.spec.module_spec",
+    "add_signature": "tf1hub.publish",
+    "create_module_spec": "tf1hub.publish",
+    "eval_function_for_module": "tf1hub.graph",
+    "load_module_spec": "tf1hub.spec.module_spec",
+    "read_variables": "tf1hub.format.checkpoint",
+}
+_MODULES = ("errors",)
+
+__all__ = sorted([*_HOMES, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"tf1hub.{name}")
+    else:
+        raise AttributeError(f"module 'tf1hub' has no attribute {name!r}. It has: {', '.join(__all__)}.")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

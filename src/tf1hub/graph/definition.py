@@ -12,6 +12,7 @@ from typing import Any
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.graph.application import ApplicationCut, cut_application
 from tf1hub.graph.contexts import contexts_of
+from tf1hub.graph.gradients import add_gradient_overrides
 from tf1hub.graph.importing import Importable
 from tf1hub.graph.ops import check_ops
 from tf1hub.graph.state_cut import StateCut, cut_state, state_nodes
@@ -52,6 +53,7 @@ class Definition:
                 made = cut_application(
                     self.variant, signature, self.state_nodes, self.contexts, trainable, self.function_suffix
                 )
+                add_gradient_overrides(made.cut.graph)
                 self._applications[key] = (made, Importable.of(made.cut))
             return self._applications[key]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub.graph.inputs import check_names
 from tf1hub.graph.module import Module
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 
@@ -81,7 +82,5 @@ def _placeholder(info: Any) -> Any:
 
 
 def _feed(module: Module, feeds: dict[str, Any], inputs: Any, signature: str | None) -> dict[Any, Any]:
-    from tf1hub.graph.inputs import check_names
-
     given = check_names(inputs, module.get_input_info_dict(signature), signature or "default", module.place)
     return {feeds[name]: value for name, value in given.items()}

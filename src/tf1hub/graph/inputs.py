@@ -30,10 +30,22 @@ def convert_inputs(
     Raises:
         InputError: an input is missing, extra, or of another type or shape.
     """
+    given = check_names(inputs, infos, signature, place)
+    return {name: _convert(given[name], name, info, signature, place) for name, info in infos.items()}
+
+
+def check_names(
+    inputs: Any, infos: Mapping[str, ParsedTensorInfo], signature: str, place: str
+) -> dict[str, Any]:
+    """The inputs of one application as a dict that has exactly the signature's names.
+
+    Raises:
+        InputError: an input is missing or extra.
+    """
     given = _as_dict(inputs, infos)
     if given is None or set(given) != set(infos):
-        raise InputError(_mismatch(inputs, given, infos, signature, place))
-    return {name: _convert(given[name], name, info, signature, place) for name, info in infos.items()}
+        raise InputError(_mismatch(given, infos, signature, place))
+    return given
 
 
 def dense_tensors(values: Mapping[str, Any], infos: Mapping[str, ParsedTensorInfo]) -> dict[str, Any]:
@@ -69,7 +81,7 @@ def _as_dict(inputs: Any, infos: Mapping[str, ParsedTensorInfo]) -> dict[str, An
 
 
 def _mismatch(
-    inputs: Any, given: dict[str, Any] | None, infos: Mapping[str, ParsedTensorInfo], signature: str, place: str
+    given: dict[str, Any] | None, infos: Mapping[str, ParsedTensorInfo], signature: str, place: str
 ) -> str:
     wants = f"The signature {signature!r} of {place} has the inputs {describe(infos)}."
     if not infos:

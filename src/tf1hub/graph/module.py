@@ -204,6 +204,11 @@ class Module:
         """The tags of the variant in use."""
         return self._variant.tags
 
+    @property
+    def place(self) -> str:
+        """The variant in words, as messages name it."""
+        return self._variant.place
+
     def __repr__(self) -> str:
         return f"<Module {self._scope!r}: {self._variant!r}>"
 
@@ -232,7 +237,7 @@ def _local(graph: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
 def _local_tensor(graph: Any, tensor: Any) -> Any:
     if tensor.graph is graph:
         return tensor
-    if tensor.dtype._is_ref_dtype:
+    if tensor.dtype != tensor.dtype.base_dtype:
         # A reference cannot enter a function; its value can.
         with tensor.graph.as_default(), tensor.graph.control_dependencies(None):
             tensor = tf.identity(tensor)

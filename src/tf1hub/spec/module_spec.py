@@ -9,8 +9,8 @@ from typing import TypeVar
 from tf1hub.errors import ExportError, FormatError, UnknownAttachmentError, UnknownTagsError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import StoredModule, read_module
-from tf1hub.format.storage import is_remote
 from tf1hub.format.saved_model import check_meta_graph, format_tags
+from tf1hub.format.storage import is_remote
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 
@@ -228,9 +228,7 @@ def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
         ResolveError: the module could not be had.
         FormatError: the module is damaged.
     """
-    from tf1hub.resolve import resolve
-
-    return ModuleSpec.from_stored(read_module(resolve(os.fspath(path))))
+    return ModuleSpec.from_stored(read_module(path))
 
 
 def as_module_spec(spec: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:

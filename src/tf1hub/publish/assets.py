@@ -1,0 +1,75 @@
+"""Assets of a new module: which file of the publisher becomes which file of `assets/`."""
+
+from __future__ import annotations
+
+import os
+
+from tf1hub.errors import CreationError
+from tf1hub.format import assets
+from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
+from tf1hub.format.storage import is_remote
+from tf1hub.format.tensor_names import node_of, tensor_name
+
+
+class AssetFiles:
+    """The assets of all variants: one source is stored once, two of the same name get a number."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+
+    def add(self, source: str) -> str:
+        """The name in `assets/` of a source file."""
+        path = source if is_remote(source) else os.path.abspath(source)
+        if path not in self._names:
+            base = os.path.basename(path)
+            name, number = base, 0
+            while name in self.paths:
+                number += 1
+                name = f"{base}_{number}"
+            self._names[path] = name
+            self.paths[name] = path
+        return self._names[path]
+
+
+def take_assets(meta_graph: MetaGraphDef, place: str, files: AssetFiles) -> None:
+    """Replaces the paths in a new variant by references to files in `assets/`, in place.
+
+    A path also hides in the names by which tables are shared (TensorFlow builds them from the
+    vocabulary's path): those are rewritten, so that nothing of the publisher's machine is left.
+
+    Raises:
+        CreationError: an asset is not a scalar string constant.
+    """
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    if "asset_filepaths" not in meta_graph.collection_def:
+        return
+    names: dict[str, str] = {}
+    sources: dict[str, str] = {}
+    for tensor in meta_graph.collection_def["asset_filepaths"].node_list.value:
+        source = _source(nodes[node_of(tensor)], place)
+        names[tensor_name(tensor)] = sources[source] = files.add(source)
+        nodes[node_of(tensor)].attr["value"].tensor.string_val[:] = [assets.PLACEHOLDER]
+    assets.set_asset_files(meta_graph, names)
+    # The longest first: one path may be the beginning of another.
+    for source in sorted(sources, key=len, reverse=True):
+        for node in nodes.values():
+            if "shared_name" in node.attr:
+                attr = node.attr["shared_name"]
+                attr.s = attr.s.replace(source.encode(), sources[source].encode())
+
+
+def _source(node: NodeDef, place: str) -> str:
+    tensor = node.attr["value"].tensor
+    if node.op != "Const" or tensor.dtype != _STRING or tensor.tensor_shape.dim or len(tensor.string_val) > 1:
+        raise CreationError(
+            f"The asset {node.name!r} in {place} is the op {node.op!r}; an asset is a scalar string constant "
+            "that holds the path of a file."
+        )
+    source = tensor.string_val[0].decode() if tensor.string_val else ""
+    if not source:
+        raise CreationError(f"The asset {node.name!r} in {place} is empty; it must hold the path of a file.")
+    return source
+
+
+_STRING = 7

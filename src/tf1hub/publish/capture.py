@@ -1,0 +1,111 @@
+"""Captures the graph of a module_fn as a variant, after the checks that keep modules usable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import CreationError
+from tf1hub.format import attachments
+from tf1hub.format.messages_pb2 import MetaGraphDef, SignatureDef
+from tf1hub.graph.cut import colocation_names
+from tf1hub.graph.gradients import remove_gradient_overrides
+from tf1hub.graph.ops import holds_state
+from tf1hub.publish.assets import AssetFiles, take_assets
+from tf1hub.publish.recording import Recording, recording
+from tf1hub.publish.signatures import components
+
+ALLOWED_COLLECTIONS = (
+    "variables",
+    "trainable_variables",
+    "model_variables",
+    "table_initializer",
+    "update_ops",
+    "regularization_losses",
+    "asset_filepaths",
+    "cond_context",
+    "while_context",
+)
+"""The graph collections that a module carries; any other is refused."""
+
+
+def capture_variant(
+    graph: Any, tags: frozenset[str], place: str, drop_collections: Iterable[str], assets: AssetFiles
+) -> MetaGraphDef:
+    """The graph as a variant's message.
+
+    Args:
+        graph: what a module_fn built.
+        tags: the variant's tags.
+        place: the variant in words, for messages.
+        drop_collections: graph collections to leave out.
+        assets: collects the asset files of all variants.
+
+    Raises:
+        CreationError: the graph cannot become a module.
+    """
+    said = recording("create_module_spec")
+    if not said.signatures:
+        raise CreationError(f"{place} has no signature. The module_fn calls tf1hub.add_signature at least once.")
+    collections = _collections(graph, place, set(drop_collections))
+    exported = tf.compat.v1.train.export_meta_graph(
+        graph=graph, collection_list=collections, strip_default_attrs=True
+    )
+    meta_graph = MetaGraphDef.FromString(exported.SerializeToString())
+    meta_graph.meta_info_def.tags[:] = sorted(tags)
+    meta_graph.graph_def.debug_info = b""
+    _add_signatures(meta_graph, said)
+    attachments.set_attachments(meta_graph, said.attachments)
+    remove_gradient_overrides(meta_graph.graph_def)
+    _check_colocation(meta_graph, said, place)
+    take_assets(meta_graph, place, assets)
+    return meta_graph
+
+
+def _collections(graph: Any, place: str, dropped: set[str]) -> list[str]:
+    present = [key for key in graph.get_all_collection_keys() if isinstance(key, str)]
+    wanted = [key for key in present if key not in dropped and graph.get_collection_ref(key)]
+    unknown = sorted(key for key in wanted if key not in ALLOWED_COLLECTIONS)
+    if unknown:
+        raise CreationError(
+            f"{place} has the collections {', '.join(map(repr, unknown))}, which a module cannot carry. "
+            f"If users of the module do not need them: create_module_spec(..., drop_collections={unknown!r})."
+        )
+    return wanted
+
+
+def _add_signatures(meta_graph: MetaGraphDef, said: Recording) -> None:
+    for name, (inputs, outputs) in said.signatures.items():
+        definition = tf.compat.v1.saved_model.signature_def_utils.build_signature_def(
+            {key: tf.compat.v1.saved_model.build_tensor_info(value) for key, value in inputs.items()},
+            {key: tf.compat.v1.saved_model.build_tensor_info(value) for key, value in outputs.items()},
+        )
+        meta_graph.signature_def[name].CopyFrom(SignatureDef.FromString(definition.SerializeToString()))
+
+
+def _check_colocation(meta_graph: MetaGraphDef, said: Recording, place: str) -> None:
+    """Refuses constraints that no user of the module could keep.
+
+    State is created apart from the rest, and inputs are replaced by whatever is fed: a constraint of
+    theirs would name an op that is not there.
+    """
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    state = {name for name, node in nodes.items() if holds_state(node)}
+    for name in sorted(state):
+        for other in colocation_names(nodes[name]):
+            if other not in state:
+                raise CreationError(
+                    f"The state op {name!r} in {place} is colocated with {other!r}, which holds no state. "
+                    "State can only be colocated with state."
+                )
+    for signature, (inputs, _) in said.signatures.items():
+        for key, value in inputs.items():
+            for tensor in components(value):
+                others = colocation_names(nodes[tensor.op.name])
+                if others:
+                    raise CreationError(
+                        f"The input {key!r} of the signature {signature!r} in {place} is colocated with "
+                        f"{others[0]!r}. An input is replaced by what is fed, so it cannot be colocated."
+                    )

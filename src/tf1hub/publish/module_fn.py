@@ -1,0 +1,88 @@
+"""hub.create_module_spec: a function that builds a graph becomes a module's definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import CreationError
+from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel
+from tf1hub.format.saved_model import SCHEMA_VERSION, format_tags
+from tf1hub.publish.assets import AssetFiles
+from tf1hub.publish.capture import capture_variant
+from tf1hub.spec.module_spec import ModuleSpec
+
+
+def create_module_spec(
+    module_fn: Callable[..., Any],
+    tags_and_args: Sequence[tuple[Iterable[str], Mapping[str, Any]]] | None = None,
+    drop_collections: Iterable[str] | None = None,
+) -> ModuleSpec:
+    """Makes the definition of a module from a function that builds its graph.
+
+    `module_fn` is called once for each graph variant, in an empty graph. It uses
+    `tf.compat.v1.placeholder` for inputs and `tf.compat.v1.get_variable` for variables, and calls
+    `tf1hub.add_signature` at least once.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn(is_training):
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None, 4])
+        ...     y = tf.nn.dropout(x, rate=0.5) if is_training else x
+        ...     hub.add_signature(inputs=x, outputs=y)
+        >>> spec = hub.create_module_spec(
+        ...     module_fn, [({"train"}, {"is_training": True}), (set(), {"is_training": False})])
+        >>> spec
+        <ModuleSpec module_fn(): variants {}, {'train'}>
+
+    Args:
+        module_fn: builds one variant.
+        tags_and_args: a pair for each variant: its tags (a set of strings) and the keyword
+            arguments of `module_fn` for it. None makes one variant, with no tags and no arguments.
+        drop_collections: names of graph collections to leave out.
+
+    Returns:
+        A spec that a `tf1hub.Module` can be made from; its variables start from their own
+        initializers, because there is no checkpoint yet.
+
+    Raises:
+        CreationError: the graph cannot become a module; the message says why.
+    """
+    name = f"{getattr(module_fn, '__name__', type(module_fn).__name__)}()"
+    pairs = [(frozenset[str](), {})] if tags_and_args is None else _checked_pairs(tags_and_args)
+    definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION)
+    assets = AssetFiles()
+    for tags, arguments in pairs:
+        definition.meta_graphs.append(_variant(module_fn, name, tags, arguments, drop_collections or (), assets))
+    return ModuleSpec(definition, name, checkpoint=None, asset_paths=assets.paths)
+
+
+def _checked_pairs(
+    tags_and_args: Sequence[tuple[Iterable[str], Mapping[str, Any]]],
+) -> list[tuple[frozenset[str], dict[str, Any]]]:
+    pairs: list[tuple[frozenset[str], dict[str, Any]]] = []
+    for tags, arguments in tags_and_args:
+        if isinstance(tags, str):
+            raise CreationError(f"The tags of a variant are a set of strings: write {{{tags!r}}} instead of {tags!r}.")
+        wanted = frozenset(tags or ())
+        if any(wanted == known for known, _ in pairs):
+            raise CreationError(f"tags_and_args has the tags {format_tags(wanted)} twice. Each set names one variant.")
+        pairs.append((wanted, dict(arguments)))
+    if not pairs:
+        raise CreationError("tags_and_args is empty. A module has at least one variant; None makes one without tags.")
+    return pairs
+
+
+def _variant(
+    module_fn: Callable[..., Any],
+    name: str,
+    tags: frozenset[str],
+    arguments: Mapping[str, Any],
+    drop_collections: Iterable[str],
+    assets: AssetFiles,
+) -> MetaGraphDef:
+    with tf.Graph().as_default() as graph:
+        module_fn(**arguments)
+        return capture_variant(graph, tags, f"variant {format_tags(tags)} of {name}", drop_collections, assets)
