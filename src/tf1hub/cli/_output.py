@@ -1,0 +1,65 @@
+"""What verbs print: text for people, `--json` for programs, nothing with `--quiet`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """Adds `--json` and `--quiet`, spelled alike for every verb."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    group.add_argument("-q", "--quiet", action="store_true", help="print only errors; the exit code tells")
+
+
+def print_json(document: Any) -> None:
+    """Prints one JSON document, followed by a line break, to standard output."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def emit(args: argparse.Namespace, text: str, document: Any) -> None:
+    """Prints `document` with `--json`, nothing with `--quiet`, else `text`."""
+    if args.json:
+        print_json(document)
+    elif not args.quiet and text:
+        print(text)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Returns rows as aligned columns without borders, so that `awk` and eyes read them alike.
+
+    Args:
+      header: One title per column.
+      rows: One string per column.
+      right: Indices of the columns to align to the right (numbers).
+    """
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+
+    def aligned(line: list[str]) -> str:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join(aligned(line) for line in lines)
+
+
+def human_bytes(count: float) -> str:
+    """Returns a byte count in the unit that reads best, such as `1.2 GB` (decimal units).
+
+    >>> human_bytes(1_234_567)
+    '1.2 MB'
+    >>> human_bytes(12)
+    '12 B'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,0 +1,95 @@
+"""The entry point of the `tf1hub` command, and how verbs join it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tf1hub import cli
+from tf1hub.cli import _exit
+from tf1hub.errors import Error
+
+_DESCRIPTION = "TF1 Hub format modules on today's TensorFlow: get, inspect, check, convert and run them."
+
+
+def verbs() -> list[str]:
+    """Returns the names of all verbs: one per public module of `tf1hub.cli`."""
+    names = (module.name for module in pkgutil.iter_modules(cli.__path__))
+    return sorted(name.replace("_", "-") for name in names if not name.startswith("_") and name != "main")
+
+
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """Returns the parser of the command.
+
+    Args:
+      only: A verb whose parser alone is built, so that starting one verb does
+        not pay for the others. All verbs by default.
+    """
+    parser = argparse.ArgumentParser(
+        prog="tf1hub",
+        description=_DESCRIPTION,
+        epilog="'tf1hub VERB --help' tells more about a verb.",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    subparsers = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
+    for verb in verbs() if only is None else [only]:
+        module = importlib.import_module(f"tf1hub.cli.{verb.replace('-', '_')}")
+        module.register(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the `tf1hub` command.
+
+    Args:
+      argv: The arguments without the program's name; `sys.argv[1:]` by default.
+
+    Returns:
+      The exit code, one of `tf1hub.cli._exit`.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    only = words[0] if words and words[0] in verbs() else None
+    try:
+        args = build_parser(only).parse_args(words)
+    except SystemExit as stop:  # argparse has printed the help or the fault already
+        return stop.code if isinstance(stop.code, int) else _exit.USAGE
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except Error as error:
+        return _report(args, error)
+    except KeyboardInterrupt:
+        print("tf1hub: interrupted", file=sys.stderr)
+        return _exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away, as `| head` does; without this the interpreter
+        # complains once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _exit.BROKEN_PIPE
+    return code
+
+
+def _report(args: argparse.Namespace, error: Error) -> int:
+    code = _exit.code_of(error)
+    if getattr(args, "json", False):
+        from tf1hub.cli._output import print_json
+
+        print_json({"error": {"type": type(error).__name__, "message": str(error), "exit_code": code}})
+    else:
+        print(f"tf1hub {args.verb}: {error}", file=sys.stderr)
+    return code
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: importlib.metadata takes milliseconds."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"tf1hub {version('tf1hub')}")
+        parser.exit()

@@ -1,0 +1,272 @@
+"""What a handle is: its kind, its pin, and the one spelling that names its cache entry.
+
+A handle is what users write in their programs to name a module: a path, a URL,
+a place in remote storage. Several spellings name the same module; `parse` maps
+those that are known to be the same to one canonical spelling.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+
+from tf1hub.errors import HandleError
+
+FORMAT_PARAMETER = "tf-hub-format"
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_PIN = re.compile(r"#(sha256:.*)$", re.DOTALL)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_KAGGLE_HOSTS = ("kaggle.com", "www.kaggle.com")
+_SLUG = r"[A-Za-z0-9_.-]+"
+# Kaggle shows both forms of address; the short one is the older.
+_KAGGLE_SHORT = re.compile(
+    rf"/?(?:models/)?(?P<owner>{_SLUG})/(?P<model>{_SLUG})/(?P<framework>tensorflow[12])"
+    rf"/(?P<variation>{_SLUG})(?:/(?P<version>\d+))?/?",
+    re.IGNORECASE,
+)
+_KAGGLE_LONG = re.compile(
+    rf"/models/(?P<owner>{_SLUG})/(?P<model>{_SLUG})/frameworks/(?P<framework>tensorflow[12])"
+    rf"/variations/(?P<variation>{_SLUG})(?:/versions/(?P<version>\d+))?/?",
+    re.IGNORECASE,
+)
+# Values that open doors must not reach logs, messages or files.
+_SECRET_PARAMETER = re.compile(r"token|secret|sig|key|password|credential|auth|expires|policy", re.IGNORECASE)
+
+
+class Kind(enum.Enum):
+    """Where a handle points."""
+
+    DIRECTORY = "directory"
+    ARCHIVE = "archive"
+    HTTP = "http"
+    REMOTE_DIRECTORY = "remote directory"
+    REMOTE_ARCHIVE = "remote archive"
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A parsed handle.
+
+    Attributes:
+      given: What the user wrote, without the pin.
+      kind: Where it points.
+      location: The path or URL to go to, without pin and fragment, in the
+        user's spelling. URLs may hold credentials: print `shown`, never this.
+      canonical: The one spelling, of those known to name the same module,
+        whose SHA-1 names the cache entry. Without user information.
+      pin: `"sha256:..."`, the digest that the content must have, or None.
+    """
+
+    given: str
+    kind: Kind
+    location: str
+    canonical: str
+    pin: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a path of this machine's file system."""
+        return self.kind in (Kind.DIRECTORY, Kind.ARCHIVE)
+
+    @property
+    def is_versioned(self) -> bool:
+        """Whether it is a URL whose last part is a version number, so that its content never changes."""
+        if self.kind is not Kind.HTTP:
+            return False
+        last = urlsplit(self.canonical).path.rpartition("/")[2]
+        return without_archive_suffix(last).isdigit()
+
+    @property
+    def shown(self) -> str:
+        """The canonical spelling with secrets masked: for messages, logs and files."""
+        return redacted(self.canonical)
+
+    def spellings(self) -> tuple[str, ...]:
+        """Returns the spellings under whose SHA-1 an entry of this module may lie, the best first.
+
+        The original library keyed its cache by the handle exactly as it was
+        written, so its entries can lie under any of them.
+        """
+        names = [self.canonical, self.given, self.location]
+        if self.kind is Kind.HTTP:
+            joint = "&" if urlsplit(self.canonical).query else "?"
+            names.append(f"{self.canonical}{joint}{FORMAT_PARAMETER}=compressed")
+            if not urlsplit(self.canonical).query:
+                names += [f"{self.canonical}/", f"{self.canonical}/?{FORMAT_PARAMETER}=compressed"]
+        return tuple(dict.fromkeys(names))
+
+
+def parse(handle: str | os.PathLike[str]) -> Handle:
+    """Parses a handle.
+
+    >>> parse("https://tfhub.dev/google/elmo/3/?tf-hub-format=compressed").canonical
+    'https://tfhub.dev/google/elmo/3'
+    >>> parse("google/elmo/tensorFlow1/default/3").canonical
+    'https://www.kaggle.com/models/google/elmo/tensorFlow1/default/3'
+
+    Args:
+      handle: A path, a URL, a place in remote storage, or `OWNER/MODEL/tensorFlow1/VARIATION/VERSION`;
+        each may end in `#sha256:` and 64 hexadecimal digits.
+
+    Returns:
+      The parsed handle.
+
+    Raises:
+      HandleError: It cannot name a module.
+    """
+    given = os.fspath(handle)
+    if not isinstance(given, str):
+        raise HandleError(f"A handle is a string or a path, not {type(handle).__name__}.")
+    if not given.strip():
+        raise HandleError("The handle is empty. Give a path, a URL, or a place in remote storage.")
+    if "\0" in given:
+        raise HandleError(f"The handle {given!r} holds a NUL character.")
+    text, pin = _split_pin(given)
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return _parse_path(text, pin)
+    name = scheme[1].lower()
+    if name == "file":
+        return _parse_path(_path_of_file_url(text), pin)
+    if name in ("http", "https"):
+        return _parse_http(text, pin)
+    return _parse_remote(text, name, pin)
+
+
+def without_archive_suffix(name: str) -> str:
+    """Returns `name` without `.tar`, `.tar.gz` or `.tgz`.
+
+    >>> without_archive_suffix("3.tar.gz")
+    '3'
+    """
+    for suffix in ARCHIVE_SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def is_archive_name(name: str) -> bool:
+    """Returns whether a path or URL path ends like a tar archive."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def with_format(url: str, load_format: str) -> str:
+    """Returns `url` with the query of the hosting protocol; its other parameters stay.
+
+    >>> with_format("https://host/m/1?a=b", "compressed")
+    'https://host/m/1?a=b&tf-hub-format=compressed'
+    """
+    parts = urlsplit(url)
+    query = _without_format_parameter(parts.query)
+    query = f"{query}&{FORMAT_PARAMETER}={load_format}" if query else f"{FORMAT_PARAMETER}={load_format}"
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def has_secrets(url: str) -> bool:
+    """Returns whether a URL carries user information or signed parameters."""
+    parts = urlsplit(url)
+    names = (name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    return "@" in parts.netloc or any(_SECRET_PARAMETER.search(name) for name in names)
+
+
+def redacted(url: str) -> str:
+    """Returns a URL with user information and secret-looking parameter values masked.
+
+    >>> redacted("https://me:pw@host/m?X-Goog-Signature=abc&a=b")
+    'https://host/m?X-Goog-Signature=***&a=b'
+    """
+    if _SCHEME.match(url) is None:
+        return url
+    parts = urlsplit(url)
+    masked = [
+        f"{pair.partition('=')[0]}=***" if _SECRET_PARAMETER.search(pair.partition("=")[0]) else pair
+        for pair in parts.query.split("&")
+    ]
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(masked)))
+
+
+def check_digest(digest: str, where: str) -> str:
+    """Returns `digest` in lower case if it is `sha256:` and 64 hexadecimal digits.
+
+    Raises:
+      HandleError: It is not; the message begins with `where`.
+    """
+    if not _DIGEST.fullmatch(digest.lower()):
+        raise HandleError(f"{where}: {digest!r} is not 'sha256:' followed by 64 hexadecimal digits.")
+    return digest.lower()
+
+
+def _split_pin(given: str) -> tuple[str, str | None]:
+    match = _PIN.search(given)
+    if match is None:
+        return given, None
+    return given[: match.start()], check_digest(match[1], f"The pin of the handle {redacted(given)!r}")
+
+
+def _parse_path(text: str, pin: str | None) -> Handle:
+    match = _KAGGLE_SHORT.fullmatch(text)
+    if match and not text.startswith(("/", "models/")) and not os.path.lexists(text):
+        canonical = _kaggle_canonical(match)
+        return Handle(text, Kind.HTTP, canonical, canonical, pin)
+    path = os.path.abspath(os.path.expanduser(text))
+    is_archive = is_archive_name(path) and not os.path.isdir(path)
+    return Handle(text, Kind.ARCHIVE if is_archive else Kind.DIRECTORY, path, path, pin)
+
+
+def _path_of_file_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.netloc not in ("", "localhost"):
+        raise HandleError(f"The handle {text!r} names the host {parts.netloc!r}. Write file:///PATH instead.")
+    path = unquote(parts.path)
+    # file:///C:/module: the slash before the drive is the URL's, not the path's.
+    return path[1:] if os.name == "nt" and re.match(r"/[A-Za-z]:", path) else path
+
+
+def _parse_http(text: str, pin: str | None) -> Handle:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError as error:
+        raise HandleError(f"The handle {text!r} is not a URL: {error}.") from error
+    if not host:
+        raise HandleError(f"The handle {text!r} names no host.")
+    location = urlunsplit(parts._replace(fragment=""))
+    scheme = parts.scheme.lower()
+    match = _KAGGLE_LONG.fullmatch(parts.path) or _KAGGLE_SHORT.fullmatch(parts.path)
+    if host in _KAGGLE_HOSTS and match and parts.path.lower().startswith("/models/"):
+        return Handle(text, Kind.HTTP, location, _kaggle_canonical(match), pin)
+    if host == "tfhub.dev":
+        scheme = "https"  # it never served anything over plain http but a redirect to this
+    netloc = parts.netloc.rpartition("@")[2].lower().removesuffix(_DEFAULT_PORTS[parts.scheme.lower()])
+    query = _without_format_parameter(parts.query)
+    canonical = urlunsplit((scheme, netloc, parts.path.rstrip("/"), query, ""))
+    return Handle(text, Kind.HTTP, location, canonical, pin)
+
+
+def _parse_remote(text: str, scheme: str, pin: str | None) -> Handle:
+    location = scheme + text[len(scheme) :].rstrip("/")
+    if len(location) <= len(f"{scheme}://"):
+        raise HandleError(f"The handle {text!r} names no place after {scheme}://.")
+    kind = Kind.REMOTE_ARCHIVE if is_archive_name(location) else Kind.REMOTE_DIRECTORY
+    return Handle(text, kind, location, location, pin)
+
+
+def _kaggle_canonical(match: re.Match[str]) -> str:
+    # Kaggle compares addresses without regard to case; only the framework has a customary spelling.
+    framework = f"tensorFlow{match['framework'][-1]}"
+    names = [match["owner"].lower(), match["model"].lower(), framework, match["variation"].lower()]
+    if match["version"]:
+        names.append(str(int(match["version"])))
+    return "https://www.kaggle.com/models/" + "/".join(names)
+
+
+def _without_format_parameter(query: str) -> str:
+    pairs = [pair for pair in query.split("&") if pair and pair.partition("=")[0] != FORMAT_PARAMETER]
+    return "&".join(pairs)
