@@ -59,7 +59,7 @@ types:  ## the types (mypy)
 
 contracts:  ## imports run one way, and TensorFlow stays out of format, resolve and spec
 	@$(SETUP) tf221
-	.venv/tf221/bin/lint-imports
+	.venv/tf221/bin/lint-imports --no-logo
 
 docs:  ## runs the examples of README.md, docs/ and the docstrings
 	@$(SETUP) tf221
