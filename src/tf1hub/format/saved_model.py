@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import FormatError
+from tf1hub.format.assets import asset_files
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, SavedModel, TensorInfo, TensorShapeProto
 from tf1hub.format.tensor_names import node_of
+from tf1hub.format.variable_defs import stored_variables
 
 FILE_NAME = "saved_model.pb"
 SCHEMA_VERSION = 1
 
 MAX_TENSOR_ELEMENTS = 2**40
 """More elements than any stored tensor can have; a larger product is damage, and TensorFlow may abort on it."""
+
+_NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 _UNREADABLE = "{place} is damaged: its {size} bytes are not a SavedModel message (a cut download, or not this kind of file)."
 _SCHEMA = "{place} has the schema version {version}; this library reads version 1. The file is damaged, or newer."
@@ -82,6 +86,7 @@ def check_meta_graph(meta_graph: MetaGraphDef, place: str) -> None:
                 for tensor in tensors_of(info):
                     if node_of(tensor) not in outputs:
                         raise FormatError(f"{where} is the tensor {tensor!r}, which the graph does not have.")
+    _check_collections(meta_graph, outputs, place)
 
 
 def tensors_of(info: TensorInfo) -> list[str]:
@@ -112,6 +117,22 @@ def _check_nodes(graph: GraphDef, place: str) -> set[str]:
         for shape in _shapes(node.attr.values()):
             _check_shape(shape, node.name, place)
     return names
+
+
+def _check_collections(meta_graph: MetaGraphDef, nodes: set[str], place: str) -> None:
+    used = [("saved_model_assets", name) for name in asset_files(meta_graph, place)]
+    for collection in _NODE_COLLECTIONS:
+        if collection in meta_graph.collection_def:
+            used += [(collection, name) for name in meta_graph.collection_def[collection].node_list.value]
+    for variable in stored_variables(meta_graph, place):
+        definition = variable.definition
+        names = (definition.variable_name, definition.initializer_name, definition.snapshot_name)
+        used += [("variables", name) for name in (*names, definition.initial_value_name) if name]
+    for collection, name in used:
+        if node_of(name) not in nodes:
+            raise FormatError(
+                f"The collection {collection!r} of {place} names {name!r}, which the graph does not have."
+            )
 
 
 def _shapes(values: object) -> Iterator[TensorShapeProto]:

@@ -1,0 +1,116 @@
+"""Everything that is private to TensorFlow comes in here, and nowhere else.
+
+Each name says what it is for, so that a new TensorFlow release is one file's work.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from typing import Any
+
+from tf1hub.errors import MissingDependencyError
+
+try:
+    import tensorflow as tf
+except ImportError as error:
+    raise MissingDependencyError(
+        "This needs TensorFlow 2.15 or newer, which is not installed. "
+        "Install it with: pip install tensorflow (or tensorflow-cpu, a smaller build)."
+    ) from error
+
+from tensorflow.core.framework import attr_value_pb2
+from tensorflow.core.protobuf import struct_pb2
+from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.saved_model import nested_structure_coder
+
+__all__ = [
+    "file_layer",
+    "from_proto",
+    "op_def",
+    "set_colocation",
+    "type_spec_from_bytes",
+    "unique_id",
+]
+
+
+def op_def(op_type: str) -> Any:
+    """The OpDef that this TensorFlow has registered for an op, or None."""
+    return op_def_registry.get(op_type)
+
+
+def from_proto(collection: str, message_bytes: bytes) -> Any:
+    """The object that a serialized item of a collection stands for, in the default graph.
+
+    Variables and control flow contexts have no public way from their messages to an object that
+    knows both kinds of variables and all kinds of contexts.
+    """
+    message = ops.get_collection_proto_type(collection).FromString(message_bytes)
+    return ops.get_from_proto_function(collection)(message, import_scope=None)
+
+
+def set_colocation(operation: Any, names: Iterable[str], device: str | None) -> None:
+    """Colocates an operation that was just imported with the operations named."""
+    classes = attr_value_pb2.AttrValue(
+        list=attr_value_pb2.AttrValue.ListValue(s=[b"loc:@" + name.encode() for name in names])
+    )
+    operation._set_attr("_class", classes)
+    if device is not None:
+        operation._set_device(device)
+
+
+def type_spec_from_bytes(type_spec: bytes) -> Any:
+    """The TypeSpec behind a serialized TypeSpecProto, as signatures hold it."""
+    value = struct_pb2.StructuredValue()
+    value.type_spec_value.ParseFromString(type_spec)
+    return nested_structure_coder.decode_proto(value)
+
+
+def unique_id() -> int:
+    """A number that no other call in this process returned."""
+    return int(ops.uid())
+
+
+class _FileLayer:
+    """TensorFlow's file layer, its errors turned into OSError."""
+
+    def __init__(self) -> None:
+        self._files = tf.io.gfile
+
+    def _call(self, function: Any, *args: Any) -> Any:
+        try:
+            return function(*args)
+        except tf.errors.OpError as error:
+            raise OSError(f"{args[0]}: {error.message}") from error
+
+    def exists(self, path: str) -> bool:
+        return bool(self._call(self._files.exists, path))
+
+    def isdir(self, path: str) -> bool:
+        return bool(self._call(self._files.isdir, path))
+
+    def listdir(self, path: str) -> list[str]:
+        return list(self._call(self._files.listdir, path))
+
+    def makedirs(self, path: str) -> None:
+        self._call(self._files.makedirs, path)
+
+    def read(self, path: str) -> bytes:
+        def whole(path: str) -> bytes:
+            with self._files.GFile(path, "rb") as file:
+                return bytes(file.read())
+
+        result: bytes = self._call(whole, path)
+        return result
+
+    def copy(self, source: str, target: str) -> None:
+        def streamed(source: str, target: str) -> None:
+            with self._files.GFile(source, "rb") as reader, self._files.GFile(target, "wb") as writer:
+                shutil.copyfileobj(reader, writer, 1 << 20)
+
+        self._call(streamed, source, target)
+
+
+def file_layer() -> _FileLayer:
+    """TensorFlow's file layer: reads and writes `gs://`, `ram://` and whatever else it knows."""
+    return _FileLayer()

@@ -1,0 +1,90 @@
+"""Walks over the edges of a GraphDef; nothing here recurses, because graphs are deep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+from tf1hub.format.messages_pb2 import AttrValue, FunctionDefLibrary, NodeDef
+from tf1hub.format.tensor_names import node_of
+
+
+def ancestors(
+    nodes: Mapping[str, NodeDef], targets: Iterable[str], stop_at: Collection[str] = ()
+) -> set[str]:
+    """The nodes that `targets` need, themselves included, over data and control edges.
+
+    Args:
+        nodes: the graph, by node name.
+        targets: node or tensor names to start from.
+        stop_at: nodes that are found but not looked behind, such as fed inputs.
+    """
+    found: set[str] = set()
+    waiting = [node_of(target) for target in targets]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if name not in stop_at:
+            waiting.extend(node_of(edge) for edge in nodes[name].input)
+    return found
+
+
+def dependents(nodes: Iterable[NodeDef], sources: Collection[str]) -> set[str]:
+    """The nodes that need one of `sources`, those included, over data and control edges."""
+    consumers: dict[str, list[str]] = {}
+    for node in nodes:
+        for edge in node.input:
+            consumers.setdefault(node_of(edge), []).append(node.name)
+    found: set[str] = set()
+    waiting = list(sources)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(consumers.get(name, ()))
+    return found
+
+
+def attrs_with_functions(nodes: Iterable[NodeDef]) -> Iterator[AttrValue]:
+    """The attributes that name functions, so that a caller can read or rename them."""
+    for node in nodes:
+        for attr in node.attr.values():
+            if attr.WhichOneof("value") == "func" or attr.list.func:
+                yield attr
+
+
+def functions_used(nodes: Iterable[NodeDef], library: FunctionDefLibrary) -> set[str]:
+    """The functions of `library` that `nodes` call, directly or through others."""
+    bodies = {function.signature.name: function.node_def for function in library.function}
+    found: set[str] = set()
+    waiting = list(_named_functions(nodes, bodies))
+    while waiting:
+        name = waiting.pop()
+        if name in bodies and name not in found:
+            found.add(name)
+            waiting.extend(_named_functions(bodies[name], bodies))
+    return found
+
+
+def rename_functions(nodes: Iterable[NodeDef], rename: Callable[[str], str]) -> None:
+    """Renames, in place, every function that `nodes` call."""
+    for node in nodes:
+        node.op = rename(node.op)
+        for attr in attrs_with_functions([node]):
+            if attr.WhichOneof("value") == "func":
+                attr.func.name = rename(attr.func.name)
+            for function in attr.list.func:
+                function.name = rename(function.name)
+
+
+def _named_functions(nodes: Iterable[NodeDef], bodies: Mapping[str, object]) -> Iterator[str]:
+    for node in nodes:
+        # Old graphs call a function by using its name as the op.
+        if node.op in bodies:
+            yield node.op
+        for attr in attrs_with_functions([node]):
+            if attr.WhichOneof("value") == "func":
+                yield attr.func.name
+            for function in attr.list.func:
+                yield function.name

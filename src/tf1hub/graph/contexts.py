@@ -1,0 +1,130 @@
+"""Control flow contexts (v1 `cond` and `while_loop`) of a part of a graph.
+
+Gradients through old conds and loops need the context objects, which a variant's `cond_context` and
+`while_context` collections describe. A context must keep what it points at, so a cut that touches a
+loop takes all of the loop's entries and exits in; what else a context names is pruned with the nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from tf1hub.errors import FormatError
+from tf1hub.format.messages_pb2 import CondContextDef, ControlFlowContextDef, ValuesDef, WhileContextDef
+from tf1hub.format.tensor_names import node_of
+from tf1hub.spec.variant import Variant
+
+_MESSAGES: dict[str, Any] = {"cond_context": CondContextDef, "while_context": WhileContextDef}
+
+_Context = CondContextDef | WhileContextDef
+
+
+def contexts_of(variant: Variant) -> list[tuple[str, _Context]]:
+    """A variant's outermost contexts, each with its collection.
+
+    Raises:
+        FormatError: a collection holds what is no context.
+    """
+    found: list[tuple[str, _Context]] = []
+    for collection, message in _MESSAGES.items():
+        for data in variant.collection_bytes(collection):
+            try:
+                found.append((collection, message.FromString(data)))
+            except DecodeError as error:
+                raise FormatError(
+                    f"The collection {collection!r} of {variant.place} holds what is no context message."
+                ) from error
+    return found
+
+
+def anchors(contexts: list[tuple[str, _Context]], kept: Collection[str]) -> set[str]:
+    """The nodes that must be kept with `kept`, because a context of theirs points at them."""
+    needed: set[str] = set()
+    for _, outermost in contexts:
+        for context in _with_nested(outermost):
+            inside = {node_of(value) for value in context.values_def.values}
+            inside -= {node_of(name) for name in context.values_def.external_values}
+            if not inside.isdisjoint(kept):
+                needed.update(node_of(name) for name in _pointed_at(context))
+    return needed
+
+
+def restricted(
+    contexts: list[tuple[str, _Context]], kept: Collection[str], rename: Callable[[str], str]
+) -> Iterator[tuple[str, bytes]]:
+    """The contexts that have nodes among `kept`, serialized, under their new names.
+
+    Args:
+        contexts: of the variant.
+        kept: the nodes that were imported.
+        rename: maps a tensor or node name of the variant to that in the consumer's graph.
+    """
+    for collection, context in contexts:
+        copy = type(context)()
+        copy.CopyFrom(context)
+        if _restrict(copy, kept, rename):
+            yield collection, copy.SerializeToString()
+
+
+def _restrict(context: _Context, kept: Collection[str], rename: Callable[[str], str]) -> bool:
+    """Prunes and renames in place; says whether anything of the context is left."""
+    if not all(node_of(name) in kept for name in _own(context)):
+        return False
+    context.context_name = rename(context.context_name)
+    for field in ("pred_name", "pivot_name", "pivot_for_pred_name", "pivot_for_body_name", "maximum_iterations_name"):
+        if getattr(context, field, ""):
+            setattr(context, field, rename(getattr(context, field)))
+    if isinstance(context, WhileContextDef):
+        for names in (context.loop_exit_names, context.loop_enter_names):
+            names[:] = [rename(name) for name in names]
+    _restrict_values(context.values_def, kept, rename)
+    left = [nested for nested in context.nested_contexts if _restrict(_inner(nested), kept, rename)]
+    del context.nested_contexts[:]
+    context.nested_contexts.extend(left)
+    return True
+
+
+def _restrict_values(values: ValuesDef, kept: Collection[str], rename: Callable[[str], str]) -> None:
+    external = {
+        rename(outside): rename(inside)
+        for outside, inside in values.external_values.items()
+        # The predicate of a cond is its own external value, and may come from outside the cut.
+        if node_of(inside) in kept or inside == outside
+    }
+    inside = [rename(value) for value in values.values if node_of(value) in kept]
+    values.Clear()
+    values.values.extend(sorted({*inside, *external}))
+    values.external_values.update(external)
+
+
+def _own(context: _Context) -> list[str]:
+    """What must have been imported for the context to exist."""
+    if isinstance(context, CondContextDef):
+        return [context.pivot_name]
+    names = [context.pivot_name, context.pivot_for_pred_name, context.pivot_for_body_name]
+    return [*names, *context.loop_exit_names, *context.loop_enter_names]
+
+
+def _pointed_at(context: _Context) -> list[str]:
+    """All that the context refers to by itself: its own, and what may come from outside."""
+    if isinstance(context, CondContextDef):
+        return [*_own(context), context.pred_name]
+    limit = context.maximum_iterations_name
+    return [*_own(context), *([limit] if limit else [])]
+
+
+def _inner(definition: ControlFlowContextDef) -> _Context:
+    if definition.WhichOneof("ctxt") == "while_ctxt":
+        return definition.while_ctxt
+    return definition.cond_ctxt
+
+
+def _with_nested(outermost: _Context) -> Iterator[_Context]:
+    waiting = [outermost]
+    while waiting:
+        context = waiting.pop()
+        yield context
+        waiting.extend(_inner(nested) for nested in context.nested_contexts)

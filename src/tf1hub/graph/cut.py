@@ -1,0 +1,121 @@
+"""Cuts out of a variant's graph what one state or one application needs. Computed once, imported often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tf1hub.format.graph_walk import functions_used, rename_functions
+from tf1hub.format.messages_pb2 import GraphDef, NodeDef
+from tf1hub.format.tensor_names import node_of, tensor_name
+
+COLOCATION = b"loc:@"
+
+
+@dataclass
+class Cut:
+    """A part of a variant's graph, ready to be imported under a prefix.
+
+    Attributes:
+        graph: the nodes and functions.
+        inputs: edges of `graph` that end outside it: tensor names, and `^node` for control edges.
+        colocated: nodes of `graph` whose constraints name nodes outside it, and all names of each.
+        frames: nodes of `graph` that enter a loop, with the frame's name.
+    """
+
+    graph: GraphDef
+    inputs: set[str] = field(default_factory=set)
+    colocated: dict[str, list[str]] = field(default_factory=dict)
+    frames: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of the nodes."""
+        return {node.name for node in self.graph.node}
+
+
+def reach(
+    nodes: Mapping[str, NodeDef], targets: Iterable[str], boundary: Collection[str], tensors: Collection[str]
+) -> set[str]:
+    """The nodes that compute `targets`, short of what comes from outside.
+
+    Args:
+        nodes: the variant's graph.
+        targets: tensor or node names.
+        boundary: nodes that come from outside, all of their outputs.
+        tensors: single tensors that come from outside.
+    """
+    outside = {node_of(tensor) for tensor in tensors}
+    found: set[str] = set()
+    waiting = list(targets)
+    while waiting:
+        edge = waiting.pop()
+        name = node_of(edge)
+        if name in found or name in boundary or tensor_name(edge) in tensors:
+            continue
+        # A control edge to a fed node waits for what is fed; it does not call the node back to life.
+        if edge.startswith("^") and name in outside:
+            continue
+        found.add(name)
+        waiting.extend(nodes[name].input)
+    return found
+
+
+def cut(graph: GraphDef, keep: Collection[str], function_suffix: str) -> Cut:
+    """The nodes `keep` of a graph, with the functions that they call.
+
+    Function names are global to a graph, so that two modules with a `body_12` each could not live in
+    one: they get a suffix.
+
+    Args:
+        graph: the variant's graph; it is not changed.
+        keep: names of nodes.
+        function_suffix: what distinguishes this module's functions, such as a digest.
+    """
+    part = GraphDef()
+    part.versions.CopyFrom(graph.versions)
+    part.node.extend(node for node in graph.node if node.name in keep)
+    _add_functions(part, graph, function_suffix)
+    result = Cut(part)
+    for node in part.node:
+        result.inputs.update(
+            edge if edge.startswith("^") else tensor_name(edge)
+            for edge in node.input
+            if node_of(edge) not in keep
+        )
+        _lift_foreign_colocation(node, keep, result)
+        if node.op in ("Enter", "RefEnter"):
+            result.frames[node.name] = node.attr["frame_name"].s
+    return result
+
+
+def colocation_names(node: NodeDef) -> list[str]:
+    """The nodes that a node is colocated with, itself excluded."""
+    if "_class" not in node.attr:
+        return []
+    classes = node.attr["_class"].list.s
+    names = [name.removeprefix(COLOCATION).decode() for name in classes if name.startswith(COLOCATION)]
+    return [name for name in names if name != node.name]
+
+
+def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], result: Cut) -> None:
+    # An importer puts its prefix before every name of a constraint, and refuses one that is not
+    # among the imported nodes. So these constraints are set after the import, to the right names.
+    names = colocation_names(node)
+    if any(name not in keep for name in names):
+        result.colocated[node.name] = names
+        del node.attr["_class"]
+
+
+def _add_functions(part: GraphDef, graph: GraphDef, suffix: str) -> None:
+    used = functions_used(part.node, graph.library)
+    if not used:
+        return
+    rename: Callable[[str], str] = lambda name: name + suffix if name in used else name  # noqa: E731
+    for function in graph.library.function:
+        if function.signature.name in used:
+            copy = part.library.function.add()
+            copy.CopyFrom(function)
+            copy.signature.name = rename(copy.signature.name)
+            rename_functions(copy.node_def, rename)
+    rename_functions(part.node, rename)

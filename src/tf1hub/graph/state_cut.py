@@ -1,0 +1,209 @@
+"""The part of a variant that is created once per Module: variables, tables, assets, and how they start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tf1hub.format.assets import PLACEHOLDER
+from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.format.dtypes import size_of
+from tf1hub.format.graph_walk import dependents
+from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
+from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.graph.contexts import anchors, contexts_of
+from tf1hub.graph.cut import Cut, cut, reach
+from tf1hub.graph.ops import holds_state, shares_by_name
+from tf1hub.spec.variant import Variant
+
+_STRING = 7
+_RESTORE_BYTES = 64 << 20
+"""How much one restore op reads: few ops, yet initializing one variable does not read them all."""
+_RESTORE_TENSORS = 512
+
+
+@dataclass
+class StateCut:
+    """The state of a variant as a graph, before it gets its names in a consumer's graph.
+
+    Attributes:
+        cut: the nodes.
+        nodes: the handles and asset constants: what applications refer to.
+        variables: every variable, its message adapted to `cut`.
+        table_initializers: names of the ops that fill tables.
+        assets: names of the asset tensors.
+        regularization_losses: tensor names of the losses that need nothing but state.
+        shared: nodes whose state is found by name, which must be made unique per instance.
+    """
+
+    cut: Cut
+    nodes: set[str]
+    variables: list[tuple[StoredVariable, VariableDef]] = field(default_factory=list)
+    table_initializers: list[str] = field(default_factory=list)
+    assets: list[str] = field(default_factory=list)
+    regularization_losses: list[str] = field(default_factory=list)
+    shared: dict[str, bytes] = field(default_factory=dict)
+
+
+def state_nodes(variant: Variant) -> set[str]:
+    """The nodes that applications share: handles to state, and the constants of assets."""
+    held = {node.name for node in variant.meta_graph.graph_def.node if holds_state(node)}
+    return held | {node_of(name) for name in asset_tensors(variant)}
+
+
+def asset_tensors(variant: Variant) -> list[str]:
+    """The asset tensors of a variant: those of its collection, and those with a file."""
+    return sorted({*map(tensor_name, variant.collection("asset_filepaths")), *variant.asset_files})
+
+
+def state_losses(variant: Variant) -> list[str]:
+    """The regularization losses that need nothing but state, so that they exist once per Module."""
+    placeholders = {node.name for node in variant.nodes.values() if node.op.startswith("Placeholder")}
+    on_inputs = dependents(variant.nodes.values(), placeholders)
+    losses = variant.collection("regularization_losses")
+    return [loss for loss in losses if node_of(loss) not in on_inputs]
+
+
+def cut_state(
+    variant: Variant,
+    checkpoint: str | None,
+    asset_paths: Mapping[str, str],
+    trainable: bool,
+    function_suffix: str,
+) -> StateCut:
+    """Cuts a variant's state out of its graph.
+
+    Where there is a checkpoint, the variables' own initial values are left out: a few restore ops
+    feed all initializers, and no random number is ever drawn.
+
+    Args:
+        variant: the variant.
+        checkpoint: prefix of the checkpoint that the variables start from; None for their own
+            initializers.
+        asset_paths: where the file of each asset lies, by file name.
+        trainable: whether regularization losses come along.
+        function_suffix: as for `cut`.
+    """
+    graph = GraphDef()
+    graph.CopyFrom(variant.meta_graph.graph_def)
+    nodes = {node.name: node for node in graph.node}
+    variables = [(variable, VariableDef.FromString(variable.definition.SerializeToString())) for variable in variant.variables]
+    if checkpoint is not None and variables:
+        nodes.update(_restore_from(graph, nodes, variables, checkpoint))
+    _put_asset_paths(nodes, variant, asset_paths)
+    tables = variant.collection("table_initializer")
+    losses = state_losses(variant) if trainable else []
+    shared_nodes = state_nodes(variant)
+    targets = [*shared_nodes, *tables, *losses]
+    for _, definition in variables:
+        names = (definition.initializer_name, definition.snapshot_name, definition.initial_value_name)
+        targets += [name for name in names if name]
+    keep = _closed(variant, nodes, targets)
+    result = StateCut(cut(graph, keep, function_suffix), shared_nodes, variables, tables, asset_tensors(variant), losses)
+    for name in shared_nodes:
+        node = nodes[name]
+        if node.op != "Const" and shares_by_name(node):
+            result.shared[name] = node.attr["shared_name"].s or name.encode()
+    return result
+
+
+def _closed(variant: Variant, nodes: Mapping[str, NodeDef], targets: list[str]) -> set[str]:
+    """Everything behind `targets`, with all that their control flow contexts point at."""
+    contexts = contexts_of(variant)
+    keep = reach(nodes, targets, (), ())
+    while contexts:
+        needed = anchors(contexts, keep) - keep
+        if not needed:
+            break
+        keep |= reach(nodes, needed, (), ())
+    return keep
+
+
+def _restore_from(
+    graph: GraphDef,
+    nodes: Mapping[str, NodeDef],
+    variables: list[tuple[StoredVariable, VariableDef]],
+    checkpoint: str,
+) -> dict[str, NodeDef]:
+    """Makes every variable's initializer take its value from a shared restore op; returns new nodes."""
+    reader = CheckpointReader(checkpoint)
+    added: dict[str, NodeDef] = {}
+    batch: list[tuple[StoredVariable, VariableDef]] = []
+    size = 0
+    for pair in variables:
+        batch.append(pair)
+        size += _bytes_of(reader, pair[0])
+        if size >= _RESTORE_BYTES or len(batch) >= _RESTORE_TENSORS:
+            _add_restore(graph, nodes, added, batch, checkpoint, reader)
+            batch, size = [], 0
+    if batch:
+        _add_restore(graph, nodes, added, batch, checkpoint, reader)
+    return added
+
+
+def _bytes_of(reader: CheckpointReader, variable: StoredVariable) -> int:
+    elements = 1
+    for length in variable.slice.shape if variable.slice else reader.shape(variable.name):
+        elements *= length
+    return elements * (size_of(reader.dtype(variable.name)) or 8)
+
+
+def _add_restore(
+    graph: GraphDef,
+    nodes: Mapping[str, NodeDef],
+    added: dict[str, NodeDef],
+    batch: list[tuple[StoredVariable, VariableDef]],
+    checkpoint: str,
+    reader: CheckpointReader,
+) -> None:
+    name = _free_name("restore", nodes, added)
+    names = [variable.name.encode() for variable, _ in batch]
+    slices = [variable.slice.spec().encode() if variable.slice else b"" for variable, _ in batch]
+    restore = graph.node.add(name=name, op="RestoreV2")
+    # Restore ops exist for the CPU only. The job and task stay those of the program, so that the
+    # files are read where it runs.
+    restore.device = "/device:CPU:0"
+    for label, values in (("prefix", [checkpoint.encode()]), ("names", names), ("slices", slices)):
+        constant = graph.node.add(name=f"{name}/{label}", op="Const", device=restore.device)
+        constant.attr["dtype"].type = _STRING
+        tensor = constant.attr["value"].tensor
+        tensor.dtype = _STRING
+        tensor.string_val.extend(values)
+        tensor.tensor_shape.SetInParent()
+        if label != "prefix":
+            tensor.tensor_shape.dim.add(size=len(values))
+        added[constant.name] = constant
+        restore.input.append(constant.name)
+    added[name] = restore
+    for index, (variable, definition) in enumerate(batch):
+        restore.attr["dtypes"].list.type.append(reader.dtype(variable.name))
+        value = f"{name}:{index}" if index else name
+        initializer = nodes[node_of(definition.initializer_name)]
+        _assign(initializer, variable.node, value, nodes[variable.node])
+        definition.initial_value_name = f"{name}:{index}"
+
+
+def _assign(initializer: NodeDef, variable: str, value: str, handle: NodeDef) -> None:
+    """Turns a variable's initializer into the plain assignment of `value`."""
+    op, dtype_attr = ("AssignVariableOp", "dtype") if handle.op == "VarHandleOp" else ("Assign", "T")
+    if initializer.op != op:
+        initializer.op = op
+        initializer.attr.clear()
+        initializer.attr[dtype_attr].type = handle.attr["dtype"].type
+    initializer.input[:] = [variable, value]
+
+
+def _free_name(wanted: str, *taken: Mapping[str, NodeDef]) -> str:
+    name, number = wanted, 0
+    while any(name in names for names in taken):
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
+
+
+def _put_asset_paths(nodes: Mapping[str, NodeDef], variant: Variant, asset_paths: Mapping[str, str]) -> None:
+    for tensor, file_name in variant.asset_files.items():
+        values = nodes[node_of(tensor)].attr["value"].tensor.string_val
+        if list(values) in ([PLACEHOLDER], []) or file_name in asset_paths:
+            values[:] = [asset_paths[file_name].encode()]

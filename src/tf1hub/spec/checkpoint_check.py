@@ -1,0 +1,61 @@
+"""Does a checkpoint hold a variant's variables? Asked before anything is built or written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tf1hub.errors import CheckpointError
+from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.format.dtypes import name_of
+from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.spec.variant import Variant
+
+_SHOWN = 10
+"""How many faults a message lists before it only counts the rest."""
+
+
+def check_variables(
+    variant: Variant, reader: CheckpointReader, name_in_checkpoint: Callable[[str], str] = lambda name: name
+) -> None:
+    """Checks names, dtypes and shapes of all variables at once.
+
+    Args:
+        variant: whose variables are asked for.
+        reader: the checkpoint.
+        name_in_checkpoint: maps a variable's name in the module to its name in the checkpoint.
+
+    Raises:
+        CheckpointError: a variable is not there, or has another dtype or shape; all are named.
+    """
+    faults = list(_faults(variant, reader, name_in_checkpoint))
+    if faults:
+        rest = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        listed = "".join(f"\n  {fault}" for fault in faults[:_SHOWN])
+        raise CheckpointError(f"The checkpoint {reader.prefix} does not fit {variant.place}:{listed}{rest}")
+
+
+def _faults(
+    variant: Variant, reader: CheckpointReader, name_in_checkpoint: Callable[[str], str]
+) -> Iterator[str]:
+    for variable in variant.variables:
+        key = name_in_checkpoint(variable.name)
+        if key not in reader:
+            yield f"{key}: not in the checkpoint"
+            continue
+        dtype, shape = declared_type(variant, variable)
+        if dtype is not None and reader.dtype(key) != dtype:
+            yield f"{key}: {name_of(reader.dtype(key))} in the checkpoint, {name_of(dtype)} in the module"
+        elif shape is not None and reader.shape(key) != shape:
+            yield f"{key}: shape {list(reader.shape(key))} in the checkpoint, {list(shape)} in the module"
+
+
+def declared_type(variant: Variant, variable: StoredVariable) -> tuple[int | None, tuple[int, ...] | None]:
+    """The dtype number and full shape of a variable as its node says; None for what it leaves open."""
+    attrs = variant.nodes[variable.node].attr
+    dtype = attrs["dtype"].type if "dtype" in attrs else None
+    if variable.slice is not None:
+        return dtype, variable.slice.full_shape
+    if "shape" not in attrs or attrs["shape"].shape.unknown_rank:
+        return dtype, None
+    sizes = tuple(dimension.size for dimension in attrs["shape"].shape.dim)
+    return dtype, None if -1 in sizes else sizes

@@ -1,0 +1,99 @@
+"""Exports a spec: its definition with the variables of a checkpoint, or of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tf1hub.errors import ExportError
+from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
+from tf1hub.format.graph_walk import ancestors
+from tf1hub.format.messages_pb2 import SavedModel
+from tf1hub.format.module_writer import WriteVariables, check_free, write_module
+from tf1hub.format.tensor_names import node_of
+from tf1hub.format.variable_defs import by_name
+from tf1hub.spec.checkpoint_check import check_variables
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+
+
+def export_module(spec: ModuleSpec, path: str, write_variables: WriteVariables | None) -> None:
+    """Writes a spec's definition and assets, and the variables that `write_variables` gives.
+
+    Args:
+        spec: what to write.
+        path: the new directory.
+        write_variables: writes the checkpoint below a prefix; None for a spec without variables.
+
+    Raises:
+        ExportError: something is at `path`, or it cannot be written.
+    """
+    write_module(path, _without_restore_paths(spec), spec.asset_paths, write_variables)
+
+
+def export_from_checkpoint(
+    spec: ModuleSpec,
+    path: str,
+    checkpoint_path: str,
+    name_transform_fn: Callable[[str], str] | None,
+) -> None:
+    """`ModuleSpec.export`; see there."""
+    check_free(path)
+    names = sorted({variable.name for variant in spec.variants() for variable in variant.variables})
+    if not names:
+        export_module(spec, path, None)
+        return
+    if not checkpoint_path:
+        raise ExportError(f"Cannot export {spec.name}: it has {len(names)} variables, so it needs a checkpoint_path.")
+    transform = name_transform_fn or (lambda name: name)
+    reader = CheckpointReader(checkpoint_path)
+    for variant in spec.variants():
+        check_variables(variant, reader, transform)
+
+    def write_variables(prefix: str) -> None:
+        with CheckpointWriter(prefix) as writer:
+            for name in names:
+                writer.copy_from(reader, transform(name), name)
+
+    export_module(spec, path, write_variables)
+
+
+def owner_of_all_variables(spec: ModuleSpec, variant: Variant) -> None:
+    """Checks that a variant owns the variables of every other one.
+
+    Exporting takes the values from the variant in use, so it must have them all.
+
+    Raises:
+        ExportError: another variant has variables that `variant` lacks; they are named.
+    """
+    owned = set(by_name(variant.variables))
+    for other in spec.variants():
+        missing = sorted(set(by_name(other.variables)) - owned)
+        if missing:
+            raise ExportError(
+                f"Cannot export from {variant.place}: {other.place} has variables that it lacks: "
+                f"{', '.join(missing)}. Export from the variant that owns all variables, usually {{'train'}}."
+            )
+
+
+def _without_restore_paths(spec: ModuleSpec) -> SavedModel:
+    """The definition without the paths from which a nested module's variables started.
+
+    They are paths of the publisher's machine, and what is written starts from its own checkpoint.
+    """
+    definition = SavedModel()
+    definition.CopyFrom(spec.saved_model)
+    for graph in definition.meta_graphs:
+        graph.graph_def.debug_info = b""
+        variant = Variant(graph, spec.name)
+        starts = [
+            variable.definition.initial_value_name or variable.definition.initializer_name
+            for variable in variant.variables
+        ]
+        for name in ancestors(variant.nodes, starts):
+            node = variant.nodes[name]
+            if node.op in ("RestoreV2", "Restore"):
+                source = variant.nodes[node_of(node.input[0])]
+                if source.op == "Const":
+                    values = source.attr["value"].tensor.string_val
+                    values[:] = [b""] * len(values)
+    return definition

@@ -1,0 +1,243 @@
+"""ModuleSpec: a module's definition, and where its weights and assets lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
+
+from tf1hub.errors import ExportError, FormatError, UnknownAttachmentError, UnknownTagsError
+from tf1hub.format.messages_pb2 import SavedModel
+from tf1hub.format.module import StoredModule, read_module
+from tf1hub.format.saved_model import check_meta_graph, format_tags
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.variant import Variant
+
+_Message = TypeVar("_Message")
+
+Tags = Iterable[str] | None
+"""Tags as callers give them: None and the empty set name the inference variant."""
+
+
+class ModuleSpec:
+    """The definition of a module: its graph variants, and where weights and assets lie.
+
+    Programs get one from `tf1hub.load_module_spec` (a module on disk) or from
+    `tf1hub.create_module_spec` (a `module_fn`); a `tf1hub.Module` is made from it.
+
+    Args:
+        saved_model: the parsed definition.
+        name: the module in words, for messages: its path or its `module_fn`.
+        checkpoint: prefix of the checkpoint that the variables start from; None lets them use their
+            own initializers.
+        asset_paths: where each file of `assets/` lies now, by file name.
+    """
+
+    def __init__(
+        self,
+        saved_model: SavedModel,
+        name: str,
+        checkpoint: str | None = None,
+        asset_paths: Mapping[str, str] | None = None,
+    ) -> None:
+        self._saved_model = saved_model
+        self._name = name
+        self._checkpoint = checkpoint
+        self._asset_paths = dict(asset_paths or {})
+        self._variants = {
+            frozenset(graph.meta_info_def.tags): Variant(graph, name) for graph in saved_model.meta_graphs
+        }
+        self._checked: set[frozenset[str]] = set()
+
+    @classmethod
+    def from_stored(cls, stored: StoredModule) -> ModuleSpec:
+        """The spec of a module that was read from disk."""
+        paths: dict[str, str] = {}
+        for graph in stored.saved_model.meta_graphs:
+            for name in Variant(graph, stored.path).asset_files.values():
+                paths[name] = stored.storage.path("assets/" + name)
+        return cls(stored.saved_model, stored.path, stored.checkpoint, paths)
+
+    @property
+    def name(self) -> str:
+        """The module in words: its path, or the function that made it."""
+        return self._name
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Prefix of the checkpoint that the variables start from, where there is one."""
+        return self._checkpoint
+
+    @property
+    def asset_paths(self) -> Mapping[str, str]:
+        """Where each file of `assets/` lies now, by file name."""
+        return dict(self._asset_paths)
+
+    @property
+    def saved_model(self) -> SavedModel:
+        """The definition as a message; nobody may change it."""
+        return self._saved_model
+
+    def variant(self, tags: Tags = None) -> Variant:
+        """The graph variant with exactly these tags.
+
+        Args:
+            tags: a set of strings; None stands for the empty set, the inference variant.
+
+        Raises:
+            UnknownTagsError: there is none; the message lists the tags that there are.
+            FormatError: the variant is damaged.
+        """
+        wanted = _tag_set(tags)
+        if wanted not in self._variants:
+            known = ", ".join(format_tags(tags) for tags in self.get_tags())
+            raise UnknownTagsError(
+                f"No graph variant with tags {format_tags(wanted)} in {self._name}. It has: {known}."
+            )
+        variant = self._variants[wanted]
+        if wanted not in self._checked:
+            check_meta_graph(variant.meta_graph, variant.place)
+            self._checked.add(wanted)
+        return variant
+
+    def variants(self) -> list[Variant]:
+        """All graph variants, the inference variant first."""
+        return [self._variants[tags] for tags in self.get_tags()]
+
+    def get_tags(self) -> list[frozenset[str]]:
+        """The tags of all variants, a set for each, the inference variant first."""
+        return sorted(self._variants, key=lambda tags: (len(tags), sorted(tags)))
+
+    def get_signature_names(self, tags: Tags = None) -> list[str]:
+        """The names of a variant's signatures, sorted.
+
+        Raises:
+            UnknownTagsError: no variant has these tags.
+        """
+        return list(self.variant(tags).signature_names)
+
+    def get_input_info_dict(self, signature: str | None = None, tags: Tags = None) -> dict[str, ParsedTensorInfo]:
+        """The inputs of a signature: name to type and shape.
+
+        Args:
+            signature: the signature's name; None is `"default"`.
+            tags: the variant; None is the inference variant.
+
+        Raises:
+            UnknownTagsError: no variant has these tags.
+            UnknownSignatureError: the variant has no such signature.
+        """
+        return self.variant(tags).inputs(signature)
+
+    def get_output_info_dict(self, signature: str | None = None, tags: Tags = None) -> dict[str, ParsedTensorInfo]:
+        """The outputs of a signature: name to type and shape; arguments as for the inputs."""
+        return self.variant(tags).outputs(signature)
+
+    def get_attached_message(
+        self,
+        key: str,
+        message_type: Callable[[], _Message],
+        tags: Tags = None,
+        required: bool = False,
+    ) -> _Message | None:
+        """The message that the publisher attached under a key.
+
+        Args:
+            key: the attachment's key, such as `"image_module_info"`.
+            message_type: the message's class.
+            tags: the variant; None is the inference variant.
+            required: raise where nothing is attached, instead of returning None.
+
+        Returns:
+            A new message, or None.
+
+        Raises:
+            UnknownAttachmentError: `required`, and nothing is attached under `key`.
+            FormatError: what is attached is no such message.
+        """
+        variant = self.variant(tags)
+        if key not in variant.attachments:
+            if required:
+                known = ", ".join(sorted(variant.attachments)) or "none"
+                raise UnknownAttachmentError(f"No attachment {key!r} in {variant.place}. It has: {known}.")
+            return None
+        from google.protobuf.message import DecodeError
+
+        message = message_type()
+        try:
+            message.ParseFromString(variant.attachments[key])  # type: ignore[attr-defined]  # any message class
+        except DecodeError as error:
+            kind = type(message).__name__
+            raise FormatError(f"The attachment {key!r} in {variant.place} is not a {kind} message.") from error
+        return message
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        _sentinel: None = None,
+        checkpoint_path: str | None = None,
+        name_transform_fn: Callable[[str], str] | None = None,
+    ) -> None:
+        """Writes the module with the variables of a checkpoint.
+
+        Args:
+            path: the new module's directory; nothing may be there yet.
+            checkpoint_path: prefix of a V2 checkpoint that holds the module's variables.
+            name_transform_fn: maps a variable's name in the module to its name in the checkpoint;
+                None for equal names.
+
+        Raises:
+            ExportError: something is at `path` already, or it cannot be written.
+            CheckpointError: the checkpoint is damaged, lacks a variable, or has it in another
+                shape or dtype.
+        """
+        if _sentinel is not None or checkpoint_path is None:
+            raise ExportError(
+                "ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...). "
+                "A module without variables takes checkpoint_path=''."
+            )
+        from tf1hub.spec.export import export_from_checkpoint
+
+        export_from_checkpoint(self, os.fspath(path), checkpoint_path, name_transform_fn)
+
+    def __repr__(self) -> str:
+        variants = ", ".join(format_tags(tags) for tags in self.get_tags())
+        return f"<ModuleSpec {self._name}: variants {variants}>"
+
+
+def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
+    """Reads a module's definition.
+
+    Args:
+        path: a handle; whatever `tf1hub.resolve` takes.
+
+    Raises:
+        HandleError: the handle cannot name a module.
+        ResolveError: the module could not be had.
+        FormatError: the module is damaged.
+    """
+    from tf1hub.resolve import resolve
+
+    return ModuleSpec.from_stored(read_module(resolve(os.fspath(path))))
+
+
+def as_module_spec(spec: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:
+    """The spec itself, or that of a handle.
+
+    Raises:
+        TypeError: neither of the two.
+    """
+    if isinstance(spec, ModuleSpec):
+        return spec
+    if isinstance(spec, str | os.PathLike):
+        return load_module_spec(spec)
+    raise TypeError(f"A module is named by a handle (a string) or a ModuleSpec, not by {spec!r}.")
+
+
+def _tag_set(tags: Tags) -> frozenset[str]:
+    if tags is None:
+        return frozenset()
+    # A string is iterable: {"t", "r", ...} would be looked for, and the message would puzzle.
+    if isinstance(tags, str):
+        raise TypeError(f"Tags are a set of strings: write {{{tags!r}}} instead of {tags!r}.")
+    return frozenset(tags)

@@ -1,0 +1,120 @@
+"""One input or output of a signature, as it may be asked about without a graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tf1hub.format.messages_pb2 import TensorInfo, TensorShapeProto
+from tf1hub.format.saved_model import tensors_of
+
+
+class ParsedTensorInfo:
+    """Type and shape of one input or output of a signature.
+
+    `dtype`, `get_shape` and `type_spec` give TensorFlow's objects and import TensorFlow when first
+    asked; everything else needs none.
+    """
+
+    def __init__(self, info: TensorInfo) -> None:
+        self._info = info
+
+    @property
+    def message(self) -> TensorInfo:
+        """The message that the signature holds."""
+        return self._info
+
+    @property
+    def kind(self) -> str:
+        """`"dense"`, `"sparse"` or `"composite"` (a RaggedTensor and the like)."""
+        encoding = self._info.WhichOneof("encoding")
+        return {"coo_sparse": "sparse", "composite_tensor": "composite"}.get(encoding or "", "dense")
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether this is a SparseTensor."""
+        return self.kind == "sparse"
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether this is a composite tensor other than a SparseTensor, such as a RaggedTensor."""
+        return self.kind == "composite"
+
+    @property
+    def tensor_names(self) -> list[str]:
+        """The dense tensors it consists of: one; indices, values and dense shape; or the components."""
+        return tensors_of(self._info)
+
+    @property
+    def dtype_name(self) -> str:
+        """The element type's name, such as `"float32"`."""
+        from tf1hub.format.dtypes import name_of
+
+        return name_of(self._info.dtype)
+
+    @property
+    def shape(self) -> tuple[int | None, ...] | None:
+        """The static shape; None stands for what is unknown."""
+        return _dimensions(self._info.tensor_shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The element type as a `tf.DType`."""
+        import tensorflow as tf
+
+        return tf.dtypes.as_dtype(self._info.dtype)
+
+    def get_shape(self) -> Any:
+        """The static shape as a `tf.TensorShape`."""
+        import tensorflow as tf
+
+        return tf.TensorShape(self.shape)
+
+    @property
+    def type_spec(self) -> Any:
+        """The `tf.TypeSpec` that a value for this input must be compatible with."""
+        import tensorflow as tf
+
+        if self.is_composite:
+            from tf1hub._tensorflow import type_spec_from_bytes
+
+            return type_spec_from_bytes(self._info.composite_tensor.type_spec.SerializeToString())
+        spec = tf.SparseTensorSpec if self.is_sparse else tf.TensorSpec
+        return spec(self.get_shape(), self.dtype)
+
+    def describe(self) -> str:
+        """Type and shape in words.
+
+        Example:
+            >>> from tf1hub.format.messages_pb2 import TensorInfo
+            >>> ParsedTensorInfo(TensorInfo(name="x:0", dtype=1)).describe()
+            'float32 []'
+        """
+        if self.is_composite:
+            kind = self._info.composite_tensor.type_spec.type_spec_class_name.removesuffix("Spec") or "composite"
+            return f"{kind} {self.dtype_name} {self.shape_text()}"
+        return f"{'SparseTensor ' if self.is_sparse else ''}{self.dtype_name} {self.shape_text()}"
+
+    def shape_text(self) -> str:
+        """The shape as `[?, 224, 224, 3]`; `<unknown>` where not even the rank is known."""
+        if self.shape is None:
+            return "<unknown>"
+        return "[" + ", ".join("?" if size is None else str(size) for size in self.shape) + "]"
+
+    def __repr__(self) -> str:
+        return f"<{self.describe()}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in kind, type and shape; the names of the tensors do not matter."""
+        if not isinstance(other, ParsedTensorInfo):
+            return NotImplemented
+        mine = (self.kind, self._info.dtype, self.shape)
+        return mine == (other.kind, other._info.dtype, other.shape)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self._info.dtype, self.shape))
+
+
+def _dimensions(shape: TensorShapeProto) -> tuple[int | None, ...] | None:
+    if shape.unknown_rank:
+        return None
+    return tuple(None if dimension.size < 0 else dimension.size for dimension in shape.dim)

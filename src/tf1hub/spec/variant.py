@@ -1,0 +1,126 @@
+"""One graph variant of a module: its signatures, variables, assets and graph."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from tf1hub.errors import UnknownSignatureError
+from tf1hub.format import assets, attachments, variable_defs
+from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
+from tf1hub.format.saved_model import format_tags
+from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+
+DEFAULT_SIGNATURE = "default"
+
+
+class Variant:
+    """A graph variant, read once and shared by all that is built from it.
+
+    Attributes:
+        meta_graph: the message; nobody may change it.
+        module: the module in words (its path), for messages.
+    """
+
+    def __init__(self, meta_graph: MetaGraphDef, module: str) -> None:
+        self.meta_graph = meta_graph
+        self.module = module
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The set of tags that names this variant; empty for inference."""
+        return frozenset(self.meta_graph.meta_info_def.tags)
+
+    @property
+    def place(self) -> str:
+        """The variant in words, for messages."""
+        return f"variant {format_tags(self.tags)} of {self.module}"
+
+    @cached_property
+    def signature_names(self) -> list[str]:
+        """All signatures, sorted."""
+        return sorted(self.meta_graph.signature_def)
+
+    def inputs(self, signature: str | None = None) -> dict[str, ParsedTensorInfo]:
+        """The inputs of a signature (`"default"` when None), sorted by name.
+
+        Raises:
+            UnknownSignatureError: the variant has no such signature.
+        """
+        return _parsed(self.meta_graph.signature_def[self._known(signature)].inputs)
+
+    def outputs(self, signature: str | None = None) -> dict[str, ParsedTensorInfo]:
+        """The outputs of a signature (`"default"` when None), sorted by name.
+
+        Raises:
+            UnknownSignatureError: the variant has no such signature.
+        """
+        return _parsed(self.meta_graph.signature_def[self._known(signature)].outputs)
+
+    @cached_property
+    def attachments(self) -> dict[str, bytes]:
+        """The serialized messages attached to this variant, by key."""
+        return attachments.attachments(self.meta_graph, self.place)
+
+    @cached_property
+    def variables(self) -> list[StoredVariable]:
+        """All variables; the parts of a partitioned one each."""
+        return variable_defs.stored_variables(self.meta_graph, self.place)
+
+    @cached_property
+    def variable_nodes(self) -> frozenset[str]:
+        """The graph nodes that hold variables."""
+        return frozenset(variable.node for variable in self.variables)
+
+    @cached_property
+    def trainable_nodes(self) -> frozenset[str]:
+        """The graph nodes that hold the variables that the publisher marked trainable."""
+        return frozenset(
+            variable_defs.nodes_in_collection(self.meta_graph, "trainable_variables", self.place)
+        )
+
+    @cached_property
+    def asset_files(self) -> dict[str, str]:
+        """File name in `assets/` of each asset tensor."""
+        return assets.asset_files(self.meta_graph, self.place)
+
+    @cached_property
+    def nodes(self) -> dict[str, NodeDef]:
+        """The graph's nodes by name."""
+        return {node.name: node for node in self.meta_graph.graph_def.node}
+
+    def collection(self, name: str) -> list[str]:
+        """The node list of a collection; empty where the variant has none."""
+        # A protobuf map would insert a missing key on `[]`.
+        if name not in self.meta_graph.collection_def:
+            return []
+        return list(self.meta_graph.collection_def[name].node_list.value)
+
+    def collection_bytes(self, name: str) -> list[bytes]:
+        """The serialized messages of a collection; empty where the variant has none."""
+        if name not in self.meta_graph.collection_def:
+            return []
+        return list(self.meta_graph.collection_def[name].bytes_list.value)
+
+    def check_signature(self, signature: str | None) -> str:
+        """The name of a signature that is there.
+
+        Raises:
+            UnknownSignatureError: it is not there; the message lists those that are.
+        """
+        return self._known(signature)
+
+    def _known(self, signature: str | None) -> str:
+        name = DEFAULT_SIGNATURE if signature is None else signature
+        if name not in self.meta_graph.signature_def:
+            known = ", ".join(self.signature_names)
+            raise UnknownSignatureError(f"No signature {name!r} in {self.place}. It has: {known}.")
+        return name
+
+    def __repr__(self) -> str:
+        return f"<{self.place}: signatures {', '.join(self.signature_names)}; {len(self.variables)} variables>"
+
+
+def _parsed(infos: object) -> dict[str, ParsedTensorInfo]:
+    items = infos.items()  # type: ignore[attr-defined]  # a protobuf map, untyped in its stubs
+    return {name: ParsedTensorInfo(info) for name, info in sorted(items)}
