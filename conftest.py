@@ -19,12 +19,12 @@ import pytest
 class WorkingDirectory:
     """An empty directory to work in for as long as one document runs."""
 
-    def enter(self, namespace: dict[str, Any]) -> None:
+    def enter(self, _namespace: dict[str, Any]) -> None:
         self._before = Path.cwd()
         self._directory = tempfile.TemporaryDirectory(prefix="tf1hub_examples_")
         os.chdir(self._directory.name)
 
-    def leave(self, namespace: dict[str, Any]) -> None:
+    def leave(self, _namespace: dict[str, Any]) -> None:
         os.chdir(self._before)
         self._directory.cleanup()
 

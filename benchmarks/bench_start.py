@@ -26,7 +26,7 @@ def without_tensorflow(row: Row, figures: Any) -> Row:
     return row
 
 
-def import_library(library: str) -> dict[str, Any]:
+def import_library() -> dict[str, Any]:
     started = time.perf_counter()
     import tf1hub  # noqa: F401 - its import is what is measured
 

@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Bench:
         self._modules: dict[str, Path] = {}
 
     def module(self, kind: str) -> Path:
-        """The path of a module of `make_module.py`, made by the original so that both meet it as strangers."""
+        """The path of a module of `make_module.py`, made by the original, which favours neither."""
         if kind not in self._modules:
             self._say(f"making the module '{kind}'")
             path = self.workdir / kind
@@ -57,29 +57,28 @@ class Bench:
             self._modules[kind] = path
         return self._modules[kind]
 
-    def run(
-        self, measurement: str, library: str = "ours", repeats: int | None = None, **given: Any
-    ) -> Figures:
+    def run(self, measurement: str, repeats: int | None = None, **given: Any) -> Figures:
         """Runs one measurement several times, each in a fresh process."""
-        return self.compare(measurement, libraries=(library,), repeats=repeats, **given)[library]
+        return self._run_in_turn(measurement, {"": {}}, repeats, given)[""]
 
-    def compare(
-        self,
-        measurement: str,
-        libraries: Sequence[str] = ("ours", "original"),
-        repeats: int | None = None,
-        **given: Any,
+    def compare(self, measurement: str, repeats: int | None = None, **given: Any) -> dict[str, Figures]:
+        """The same with "ours" and "original" in turn: a slow minute of the machine hits both.
+
+        The measurement is given the package's name as `library`.
+        """
+        sides = {side: {"library": library} for side, library in LIBRARIES.items()}
+        return self._run_in_turn(measurement, sides, repeats, given)
+
+    def _run_in_turn(
+        self, measurement: str, sides: dict[str, dict[str, str]], repeats: int | None, given: dict[str, Any]
     ) -> dict[str, Figures]:
-        """Runs one measurement with each library in turn, so that a slow minute of the machine hits both."""
-        runs: dict[str, list[dict[str, Any]]] = {library: [] for library in libraries}
+        runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
         rounds = repeats or self._repeats
         for i in range(rounds):
-            for library in libraries:
-                self._say(
-                    f"{measurement.split(':')[1]} with {LIBRARIES.get(library, library)}, {i + 1} of {rounds}"
-                )
-                runs[library].append(measure(measurement, library, given))
-        return {library: Figures(found) for library, found in runs.items()}
+            for side, extra in sides.items():
+                self._say(" ".join([measurement, *extra.values(), f"run {i + 1} of {rounds}"]))
+                runs[side].append(measure(measurement, side, {**given, **extra}))
+        return {side: Figures(found) for side, found in runs.items()}
 
 
 class Figures:
@@ -93,22 +92,20 @@ class Figures:
         return statistics.median(run[name] for run in self.runs)
 
 
-def measure(measurement: str, library: str, given: dict[str, Any]) -> dict[str, Any]:
+def measure(measurement: str, side: str, given: dict[str, Any]) -> dict[str, Any]:
     """One fresh process; its last line is the figures as JSON."""
-    name = LIBRARIES.get(library, library)
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.measure", measurement, name]
-    command.append(json.dumps(given, default=str))
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.measure", measurement]
     started = time.perf_counter()
-    printed = run_process(command, library)
+    printed = run_process([*command, json.dumps(given, default=str)], side)
     process_s = time.perf_counter() - started
     figures: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return {**figures, "process_s": process_s}
 
 
-def run_process(command: list[str], library: str) -> str:
+def run_process(command: list[str], side: str = "ours") -> str:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     environment.pop("PYTHONPATH", None)
-    if library == "original":
+    if side == "original":
         environment["PYTHONPATH"] = str(ROOT / ".venv" / "original")
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
     if done.returncode != 0:

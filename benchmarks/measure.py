@@ -1,4 +1,4 @@
-"""The fresh process of one measurement: `python -m benchmarks.measure FILE:FUNCTION LIBRARY JSON`."""
+"""The fresh process of one measurement: `python -m benchmarks.measure FILE:FUNCTION JSON`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def peak_bytes() -> int:
 
 
 def main() -> None:
-    target, library, given = sys.argv[1:4]
+    target, given = sys.argv[1:3]
     file, function = target.split(":")
     measured = getattr(importlib.import_module(f"benchmarks.{file}"), function)
-    figures = measured(library, **json.loads(given))
+    figures = measured(**json.loads(given))
     print(json.dumps({**figures, "peak_bytes": peak_bytes()}))
 
 
