@@ -23,7 +23,7 @@ help:  ## this list
 
 demo:  ## the whole story on real handwritten digits: publish, use, fine-tune, export
 	@$(SETUP) tf221
-	$(TF221) examples/digits_demo.py $(ARGS)
+	$(TF221) -m examples.digits_demo $(ARGS)
 
 test:  ## the tests, on TensorFlow 2.21 and Keras 3
 	@$(SETUP) tf221
