@@ -9,6 +9,7 @@ from typing import TypeVar
 from tf1hub.errors import ExportError, FormatError, UnknownAttachmentError, UnknownTagsError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import StoredModule, read_module
+from tf1hub.format.storage import is_remote
 from tf1hub.format.saved_model import check_meta_graph, format_tags
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
@@ -99,6 +100,17 @@ class ModuleSpec:
             check_meta_graph(variant.meta_graph, variant.place)
             self._checked.add(wanted)
         return variant
+
+    def check_assets(self, variant: Variant) -> None:
+        """Checks that the variant's assets are there.
+
+        Raises:
+            FormatError: files are missing; all are named.
+        """
+        paths = [self._asset_paths[name] for name in dict.fromkeys(variant.asset_files.values())]
+        missing = [path for path in paths if not is_remote(path) and not os.path.isfile(path)]
+        if missing:
+            raise FormatError(f"{self._name} lacks assets: {', '.join(missing)}. Fetch or export the module again.")
 
     def variants(self) -> list[Variant]:
         """All graph variants, the inference variant first."""

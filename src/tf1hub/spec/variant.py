@@ -75,9 +75,11 @@ class Variant:
     @cached_property
     def trainable_nodes(self) -> frozenset[str]:
         """The graph nodes that hold the variables that the publisher marked trainable."""
-        return frozenset(
-            variable_defs.nodes_in_collection(self.meta_graph, "trainable_variables", self.place)
-        )
+        return self.nodes_in("trainable_variables")
+
+    def nodes_in(self, collection: str) -> frozenset[str]:
+        """The graph nodes that hold the variables of one collection."""
+        return frozenset(variable_defs.nodes_in_collection(self.meta_graph, collection, self.place))
 
     @cached_property
     def asset_files(self) -> dict[str, str]:

@@ -1,0 +1,148 @@
+"""The data files of a checkpoint: `<prefix>.data-00000-of-00002` and so on."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import posixpath
+from collections.abc import Iterator
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from tf1hub.errors import CheckpointError
+from tf1hub.format.checkpoint.index import Entry
+from tf1hub.format.storage import LocalStorage, Storage, is_remote
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Buffer: TypeAlias = mmap.mmap | bytes
+
+__all__ = ["Shards", "index_path", "refuse_overlaps", "shard_path", "split_prefix"]
+
+CHUNK_BYTES = 1 << 20
+
+
+def split_prefix(prefix: str) -> tuple[str, str]:
+    """Returns the directory of a checkpoint, and its name in there.
+
+    Example:
+        >>> split_prefix("gs://bucket/model.ckpt-10")
+        ('gs://bucket', 'model.ckpt-10')
+    """
+    return posixpath.split(prefix) if is_remote(prefix) else os.path.split(prefix)
+
+
+def index_path(prefix: str) -> str:
+    """Returns where the index of a checkpoint lies."""
+    return f"{prefix}.index"
+
+
+def shard_path(prefix: str, number: int, count: int) -> str:
+    """Returns where a data file of a checkpoint lies.
+
+    Example:
+        >>> shard_path("model.ckpt", 1, 2)
+        'model.ckpt.data-00001-of-00002'
+    """
+    return f"{prefix}.data-{number:05d}-of-{count:05d}"
+
+
+class Shards:
+    """Reads the data files of one checkpoint, each opened when it is first needed.
+
+    Args:
+        storage: of the directory that the files are in.
+        name: of the checkpoint in it, the last part of its prefix.
+        count: of its data files.
+    """
+
+    def __init__(self, storage: Storage, name: str, count: int) -> None:
+        self._storage = storage
+        self._name = name
+        self._count = count
+        self._mapped: dict[int, Buffer] = {}
+        self._lock = Lock()
+
+    def path(self, number: int) -> str:
+        """Returns where a data file lies."""
+        return self._storage.path(shard_path(self._name, number, self._count))
+
+    def mapped(self, entry: Entry, what: str) -> Buffer:
+        """Returns the bytes of the data file that an entry lies in, memory-mapped, once it is known to lie there."""
+        with self._lock:
+            buffer = self._mapped.get(entry.shard)
+            if buffer is None:
+                buffer = self._mapped[entry.shard] = self._map(entry.shard, what)
+        self._check_bounds(entry, len(buffer), what)
+        return buffer
+
+    def chunks(self, entry: Entry, what: str) -> Iterator[bytes]:
+        """Yields the bytes of an entry in chunks; of a local file without mapping it, so that they take no memory."""
+        if not isinstance(self._storage, LocalStorage):
+            data = self.mapped(entry, what)
+            for position in range(entry.offset, entry.offset + entry.size, CHUNK_BYTES):
+                yield data[position : min(position + CHUNK_BYTES, entry.offset + entry.size)]
+            return
+        path = self.path(entry.shard)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                self._check_bounds(entry, os.fstat(file.fileno()).st_size, what)
+                file.seek(entry.offset)
+                left = entry.size
+                while left:
+                    chunk = file.read(min(left, CHUNK_BYTES))
+                    if not chunk:
+                        raise CheckpointError(f"{path}: the file became shorter while {what} was read.")
+                    left -= len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise self._unreadable(entry.shard, what, error) from error
+
+    def _map(self, number: int, what: str) -> Buffer:
+        try:
+            if not isinstance(self._storage, LocalStorage):
+                return self._storage.read(shard_path(self._name, number, self._count))
+            with open(self.path(number), "rb") as file:
+                # An empty file cannot be mapped; it is the one of a checkpoint whose tensors are all empty.
+                if not os.fstat(file.fileno()).st_size:
+                    return b""
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise self._unreadable(number, what, error) from error
+
+    def _check_bounds(self, entry: Entry, available: int, what: str) -> None:
+        end = entry.offset + entry.size
+        if end > available:
+            raise CheckpointError(
+                f"{self.path(entry.shard)}: {what} should lie at bytes {entry.offset} to {end}, but the file has"
+                f" {available} bytes."
+            )
+
+    def _unreadable(self, number: int, what: str, error: Exception) -> CheckpointError:
+        path = self.path(number)
+        if isinstance(error, FileNotFoundError):
+            return CheckpointError(f"{path}: this data file of the checkpoint is missing; {what} lies in it.")
+        return CheckpointError(f"{path}: cannot be read: {error}.")
+
+
+def refuse_overlaps(stored: list[tuple[str, Entry]], path: str) -> None:
+    """Raises a CheckpointError if two entries share bytes.
+
+    No writer does that; it would let a small file stand for any amount of data.
+
+    Args:
+        stored: entries and their descriptions.
+        path: of the index, for messages.
+    """
+    placed = sorted(stored, key=lambda item: (item[1].shard, item[1].offset))
+    previous: tuple[str, Entry] | None = None
+    for what, entry in placed:
+        if not entry.size:
+            continue
+        if previous and previous[1].shard == entry.shard and entry.offset < previous[1].offset + previous[1].size:
+            raise CheckpointError(
+                f"{path}: {what} starts at byte {entry.offset} of data file {entry.shard}, within"
+                f" {previous[0]}."
+            )
+        previous = (what, entry)

@@ -1,0 +1,126 @@
+"""Applies a signature: the ops that compute its outputs from given inputs and the shared state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.format.graph_walk import dependents
+from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.graph.contexts import anchors
+from tf1hub.graph.cut import Cut, cut, reach
+from tf1hub.graph.importing import Importable, imported
+from tf1hub.spec.variant import Variant
+
+_KEYS = tf.compat.v1.GraphKeys
+
+
+@dataclass
+class ApplicationCut:
+    """What one signature needs beside the state.
+
+    Attributes:
+        cut: the nodes.
+        outputs: the dense tensors of all outputs.
+        update_ops: the update ops that this signature's inputs reach.
+        regularization_losses: the losses that this signature's inputs reach.
+    """
+
+    cut: Cut
+    outputs: list[str]
+    update_ops: list[str]
+    regularization_losses: list[str]
+
+
+def cut_application(
+    variant: Variant,
+    signature: str,
+    state: Collection[str],
+    contexts: Sequence[Any],
+    trainable: bool,
+    function_suffix: str,
+) -> ApplicationCut:
+    """Cuts out what computes a signature's outputs, and its update ops when trainable.
+
+    Args:
+        variant: the variant.
+        signature: the signature's name.
+        state: the nodes that are shared by all applications.
+        contexts: the variant's control flow contexts.
+        trainable: whether update ops and losses on the inputs come along.
+        function_suffix: as for `cut`.
+    """
+    feeds = {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
+    outputs = [tensor_name(name) for info in variant.outputs(signature).values() for name in info.tensor_names]
+    updates = _on_these_inputs(variant, "update_ops", feeds, state) if trainable else []
+    losses = _on_these_inputs(variant, "regularization_losses", feeds, state) if trainable else []
+    keep = reach(variant.nodes, [*outputs, *updates, *losses], state, feeds)
+    while contexts:
+        needed = anchors(contexts, keep) - keep
+        more = reach(variant.nodes, needed, state, feeds) - keep
+        if not more:
+            break
+        keep |= more
+    part = cut(variant.meta_graph.graph_def, keep, function_suffix)
+    _drop_waits_for_state(part, state)
+    return ApplicationCut(part, outputs, updates, losses)
+
+
+def apply(
+    application: ApplicationCut,
+    importable: Importable,
+    contexts: Sequence[Any],
+    scope: str,
+    outside: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Imports an application into the default graph.
+
+    Args:
+        application: what to import.
+        importable: the same as TensorFlow's message.
+        contexts: the variant's control flow contexts.
+        scope: absolute scope for its ops.
+        outside: tensors of inputs and state by their names in the variant.
+
+    Returns:
+        The dense tensors of the outputs, by their names in the variant.
+    """
+    wanted = [*application.outputs, *application.update_ops, *application.regularization_losses]
+    found = imported(importable, scope, outside, contexts, list(dict.fromkeys(wanted)))
+    graph = tf.compat.v1.get_default_graph()
+    for name in application.update_ops:
+        graph.add_to_collection(_KEYS.UPDATE_OPS, found[name])
+    for name in application.regularization_losses:
+        graph.add_to_collection(_KEYS.REGULARIZATION_LOSSES, found[name])
+    return {name: found[name] for name in application.outputs}
+
+
+def _on_these_inputs(
+    variant: Variant, collection: str, feeds: Collection[str], state: Collection[str]
+) -> list[str]:
+    """The members of a collection that depend on the inputs, and on no placeholder beside them."""
+    members = variant.collection(collection)
+    if not members:
+        return []
+    fed = dependents(variant.nodes.values(), {node_of(name) for name in feeds})
+    result = []
+    for member in members:
+        if node_of(member) not in fed:
+            continue
+        needed = reach(variant.nodes, [member], state, feeds)
+        # An update that wants another signature's placeholder could never run here.
+        if all(variant.nodes[name].op != "Placeholder" for name in needed):
+            result.append(member)
+    return result
+
+
+def _drop_waits_for_state(part: Cut, state: Collection[str]) -> None:
+    # A handle or constant is always there: nothing needs to wait for it.
+    waits = {name for name in part.inputs if name.startswith("^") and name[1:] in state}
+    if waits:
+        for node in part.graph.node:
+            node.input[:] = [edge for edge in node.input if edge not in waits]
+        part.inputs -= waits

@@ -1,0 +1,99 @@
+"""What is computed once for a spec's variant and used by every Module made from it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.graph.application import ApplicationCut, cut_application
+from tf1hub.graph.contexts import contexts_of
+from tf1hub.graph.importing import Importable
+from tf1hub.graph.ops import check_ops
+from tf1hub.graph.state_cut import StateCut, cut_state, state_nodes
+from tf1hub.spec.checkpoint_check import check_variables
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+
+
+@dataclass
+class Definition:
+    """A variant prepared for graphs: checked, with its cuts, each made when first needed."""
+
+    variant: Variant
+    checkpoint: str | None
+    asset_paths: Mapping[str, str]
+    contexts: list[Any]
+    state_nodes: set[str]
+    function_suffix: str
+    _states: dict[bool, tuple[StateCut, Importable]] = field(default_factory=dict)
+    _applications: dict[tuple[str, bool], tuple[ApplicationCut, Importable]] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def state(self, trainable: bool) -> tuple[StateCut, Importable]:
+        """The cut of the state."""
+        with self._lock:
+            if trainable not in self._states:
+                made = cut_state(
+                    self.variant, self.checkpoint, self.asset_paths, trainable, self.function_suffix
+                )
+                self._states[trainable] = (made, Importable.of(made.cut))
+            return self._states[trainable]
+
+    def application(self, signature: str, trainable: bool) -> tuple[ApplicationCut, Importable]:
+        """The cut of one signature's application."""
+        key = (signature, trainable)
+        with self._lock:
+            if key not in self._applications:
+                made = cut_application(
+                    self.variant, signature, self.state_nodes, self.contexts, trainable, self.function_suffix
+                )
+                self._applications[key] = (made, Importable.of(made.cut))
+            return self._applications[key]
+
+
+# Weak, so that dropping a spec frees what was prepared from it; a Definition must not hold its spec.
+_definitions: weakref.WeakKeyDictionary[ModuleSpec, dict[frozenset[str], Definition]] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def definition_of(spec: ModuleSpec, variant: Variant) -> Definition:
+    """Checks a variant against this TensorFlow, its checkpoint and its assets, and prepares it.
+
+    Raises:
+        UnsupportedGraphError: the variant has ops that this TensorFlow lacks.
+        CheckpointError: the checkpoint is damaged, or does not fit the variant.
+        FormatError: an asset is missing.
+    """
+    with _lock:
+        prepared = _definitions.setdefault(spec, {})
+        if variant.tags not in prepared:
+            prepared[variant.tags] = _prepare(spec, variant)
+        return prepared[variant.tags]
+
+
+def _prepare(spec: ModuleSpec, variant: Variant) -> Definition:
+    check_ops(variant)
+    spec.check_assets(variant)
+    if variant.variables and spec.checkpoint is not None:
+        check_variables(variant, CheckpointReader(spec.checkpoint))
+    return Definition(
+        variant,
+        spec.checkpoint,
+        spec.asset_paths,
+        contexts_of(variant),
+        state_nodes(variant),
+        _suffix(variant),
+    )
+
+
+def _suffix(variant: Variant) -> str:
+    library = variant.meta_graph.graph_def.library
+    if not library.function:
+        return ""
+    digest = hashlib.sha256(library.SerializeToString(deterministic=True)).hexdigest()
+    return f"__{digest[:12]}"

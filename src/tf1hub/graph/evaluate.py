@@ -1,0 +1,87 @@
+"""hub.eval_function_for_module: a module as a Python function from arrays to arrays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.graph.module import Module
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+
+
+@contextlib.contextmanager
+def eval_function_for_module(
+    spec: ModuleSpec | str | os.PathLike[str], tags: Tags = None
+) -> Iterator[Callable[..., Any]]:
+    """A context in which a module is a Python function.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None])
+        ...     hub.add_signature(inputs=x, outputs=x / 2)
+        >>> with hub.eval_function_for_module(hub.create_module_spec(module_fn)) as f:
+        ...     print(f([1.0, 4.0]))
+        [0.5 2. ]
+
+    Args:
+        spec: a handle, or a ModuleSpec.
+        tags: the graph variant; None is the inference variant.
+
+    Yields:
+        A function `f(inputs=None, signature=None, as_dict=None)`, as `Module.__call__` but from and
+        to NumPy arrays (SparseTensorValues and RaggedTensorValues where the signature has such).
+        Each signature and form of result is built once, so repeated calls do not grow the graph.
+
+    Raises:
+        Error: as `Module`.
+    """
+    graph = tf.Graph()
+    with graph.as_default():
+        module = Module(spec, tags=tags)
+        session = tf.compat.v1.Session(graph=graph)
+        with session:
+            session.run(
+                [tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()]
+            )
+            calls: dict[tuple[str | None, bool], tuple[Any, Any]] = {}
+
+            def evaluate(
+                inputs: Any = None,
+                _sentinel: None = None,
+                signature: str | None = None,
+                as_dict: bool | None = None,
+            ) -> Any:
+                key = (signature, bool(as_dict))
+                with graph.as_default():
+                    if key not in calls:
+                        calls[key] = _build(module, signature, as_dict)
+                    feeds, outputs = calls[key]
+                    return session.run(outputs, _feed(module, feeds, inputs, signature))
+
+            yield evaluate
+
+
+def _build(module: Module, signature: str | None, as_dict: bool | None) -> tuple[dict[str, Any], Any]:
+    feeds = {name: _placeholder(info) for name, info in module.get_input_info_dict(signature).items()}
+    return feeds, module(feeds, signature=signature, as_dict=as_dict)
+
+
+def _placeholder(info: Any) -> Any:
+    if info.is_sparse:
+        return tf.compat.v1.sparse_placeholder(info.dtype, info.get_shape().as_list() if info.get_shape().rank else None)
+    if info.is_composite:
+        parts = [tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in tf.nest.flatten(info.type_spec, expand_composites=True)]
+        return tf.nest.pack_sequence_as(info.type_spec, parts, expand_composites=True)
+    return tf.compat.v1.placeholder(info.dtype, info.get_shape())
+
+
+def _feed(module: Module, feeds: dict[str, Any], inputs: Any, signature: str | None) -> dict[Any, Any]:
+    from tf1hub.graph.inputs import check_names
+
+    given = check_names(inputs, module.get_input_info_dict(signature), signature or "default", module.place)
+    return {feeds[name]: value for name, value in given.items()}

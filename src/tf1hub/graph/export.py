@@ -1,0 +1,84 @@
+"""Exports a module with the values that its variables have in a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf1hub.errors import ExportError
+from tf1hub.format.checkpoint import CheckpointWriter
+from tf1hub.format.module_writer import check_free
+from tf1hub.format.variable_defs import Slice, StoredVariable
+from tf1hub.spec.export import export_module, owner_of_all_variables
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+
+_FETCH_BYTES = 64 << 20
+"""How much one run of the session fetches: few runs, and never all weights in memory twice."""
+
+
+def export_from_session(
+    spec: ModuleSpec, variant: Variant, variables: Mapping[str, Any], path: str, session: Any
+) -> None:
+    """`Module.export`; see there."""
+    check_free(path)
+    owner_of_all_variables(spec, variant)
+    if not variables:
+        export_module(spec, path, None)
+        return
+
+    def write_variables(prefix: str) -> None:
+        with CheckpointWriter(prefix) as writer:
+            for stored, value in _values(variant, variables, session):
+                if stored.slice is None:
+                    writer.add(stored.name, value)
+                else:
+                    writer.add_slice(stored.name, stored.slice.full_shape, stored.slice.offset, value)
+
+    export_module(spec, path, write_variables)
+
+
+def _values(
+    variant: Variant, variables: Mapping[str, Any], session: Any
+) -> Iterator[tuple[StoredVariable, np.ndarray]]:
+    batch: list[tuple[StoredVariable, Any]] = []
+    size = 0
+    for stored, variable in _pairs(variant, variables):
+        batch.append((stored, variable))
+        size += (variable.shape.num_elements() or 0) * max(variable.dtype.size, 1)
+        if size >= _FETCH_BYTES:
+            yield from _fetch(batch, session)
+            batch, size = [], 0
+    yield from _fetch(batch, session)
+
+
+def _pairs(variant: Variant, variables: Mapping[str, Any]) -> Iterator[tuple[StoredVariable, Any]]:
+    """Each stored variable with the one in the graph, by name."""
+    parts: dict[tuple[str, Slice | None], StoredVariable] = {
+        (stored.name, stored.slice): stored for stored in variant.variables
+    }
+    by_name: dict[str, list[StoredVariable]] = {}
+    for stored in sorted(parts.values(), key=lambda stored: (stored.name, stored.slice.offset if stored.slice else ())):
+        by_name.setdefault(stored.name, []).append(stored)
+    for name, stored_parts in by_name.items():
+        value = variables[name]
+        yield from zip(stored_parts, value if isinstance(value, list) else [value], strict=True)
+
+
+def _fetch(
+    batch: list[tuple[StoredVariable, Any]], session: Any
+) -> Iterator[tuple[StoredVariable, np.ndarray]]:
+    if not batch:
+        return
+    try:
+        values = session.run([variable for _, variable in batch])
+    except tf.errors.FailedPreconditionError as error:
+        raise ExportError(
+            "Cannot export: the session has no value for a variable of the module. "
+            f"Run its initializers, or restore a checkpoint, first. TensorFlow says: {error.message}"
+        ) from error
+    for (stored, _), value in zip(batch, values, strict=True):
+        yield stored, np.asarray(value)

@@ -1,0 +1,239 @@
+"""hub.Module: a module in a graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import WrongModeError
+from tf1hub.graph import inputs as conversion
+from tf1hub.graph.application import apply
+from tf1hub.graph.definition import definition_of
+from tf1hub.graph.export import export_from_session
+from tf1hub.graph.scopes import new_state_scope
+from tf1hub.graph.state import State, create_state
+from tf1hub.spec.module_spec import ModuleSpec, Tags, as_module_spec
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+
+_EAGER = (
+    "tf1hub.Module builds a graph, and this is eager mode. In TensorFlow 2 write\n"
+    "    m = tf1hub.load({spec})\n"
+    "    y = m(x)                  # m(x, training=True) and m.trainable_variables to fine-tune\n"
+    "or tf1hub.KerasLayer({spec}) in a Keras model. To keep the graph: with tf.Graph().as_default(): ..."
+)
+_OTHER_GRAPH = (
+    "The module {name!r} lives in another graph than the one in which it is called. "
+    "Create it inside the same `with graph.as_default():` as its calls."
+)
+
+
+class Module:
+    """A module in a TensorFlow graph: variables, tables and assets once, applied any number of times.
+
+    Creating a Module adds its state to the default graph, under `name`, inside the active variable
+    scope. Running the graph's initializers (`tf.compat.v1.global_variables_initializer()` and
+    `tf.compat.v1.tables_initializer()`) reads the trained values. Calling it adds the ops of one
+    signature.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None])
+        ...     w = tf.compat.v1.get_variable("w", initializer=2.0)
+        ...     hub.add_signature(inputs=x, outputs=w * x)
+        >>> spec = hub.create_module_spec(module_fn)
+        >>> with tf.Graph().as_default():
+        ...     module = hub.Module(spec)
+        ...     y = module([1.0, 3.0])
+        ...     with tf.compat.v1.Session() as session:
+        ...         session.run(tf.compat.v1.global_variables_initializer())
+        ...         print(session.run(y))
+        [2. 6.]
+
+    Args:
+        spec: a handle (a path, a URL, ...), or a ModuleSpec.
+        trainable: whether the module's variables are trained with the program around it: they join
+            TRAINABLE_VARIABLES, with the module's REGULARIZATION_LOSSES, and each application adds
+            its UPDATE_OPS.
+        name: name of the scope for the state; made unique as `name_1`, ... where it is taken.
+        tags: the graph variant, a set of strings; None is the inference variant.
+
+    Raises:
+        WrongModeError: in eager mode.
+        UnknownTagsError: no variant has these tags.
+        FormatError: the module, or its checkpoint, is damaged.
+        ResolveError: the handle's module could not be had.
+        UnsupportedGraphError: the module has ops that this TensorFlow lacks.
+    """
+
+    def __init__(
+        self,
+        spec: ModuleSpec | str | os.PathLike[str],
+        trainable: bool = False,
+        name: str = "module",
+        tags: Tags = None,
+    ) -> None:
+        if tf.executing_eagerly():
+            shown = repr(spec) if isinstance(spec, str) else "spec"
+            raise WrongModeError(_EAGER.format(spec=shown))
+        self._spec = as_module_spec(spec)
+        self._trainable = bool(trainable)
+        self._variant = self._spec.variant(tags)
+        self._definition = definition_of(self._spec, self._variant)
+        self._graph = tf.compat.v1.get_default_graph()
+        self._scope = new_state_scope(name)
+        state_cut, importable = self._definition.state(self._trainable)
+        self._state: State = create_state(
+            state_cut, importable, self._variant, self._definition.contexts, self._scope, self._trainable
+        )
+
+    def __call__(
+        self,
+        inputs: Any = None,
+        _sentinel: None = None,
+        signature: str | None = None,
+        as_dict: bool | None = None,
+    ) -> Any:
+        """Adds the ops of one signature to the default graph.
+
+        Args:
+            inputs: a value for the only input, a dict of values for several, None for none. A value
+                is a tensor or what becomes one, a SparseTensor, or a RaggedTensor, as the signature
+                says.
+            signature: the signature's name; None is `"default"`.
+            as_dict: return all outputs in a dict, instead of the one called `"default"`.
+
+        Returns:
+            The output `"default"`, or a dict from each output's name to its tensor.
+
+        Raises:
+            UnknownSignatureError: the variant has no such signature.
+            InputError: an input is missing, extra, mistyped or of the wrong shape; or the
+                signature has no output `"default"` and `as_dict` is not set.
+            WrongModeError: called eagerly, or in another graph than the module's.
+        """
+        if _sentinel is not None:
+            raise conversion.InputError("Pass the signature and as_dict by keyword: module(x, signature=...).")
+        graph = tf.compat.v1.get_default_graph()
+        _check_graph(graph, self._graph, self._scope)
+        name = self._variant.check_signature(signature)
+        outputs = self._variant.outputs(name)
+        if not as_dict and "default" not in outputs:
+            raise conversion.InputError(
+                f"The signature {name!r} of {self._variant.place} has no output 'default'; "
+                f"pass as_dict=True for its outputs {conversion.describe(outputs)}."
+            )
+        infos = self._variant.inputs(name)
+        with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
+            values = conversion.convert_inputs(inputs, infos, name, self._variant.place)
+        application, importable = self._definition.application(name, self._trainable)
+        outside = _local(graph, {**self._state.tensors, **conversion.dense_tensors(values, infos)})
+        tensors = apply(application, importable, self._definition.contexts, scope.rstrip("/"), outside)
+        if not as_dict:
+            return conversion.assemble(outputs["default"], tensors)
+        return {key: conversion.assemble(info, tensors) for key, info in outputs.items()}
+
+    def get_signature_names(self) -> list[str]:
+        """The names of the variant's signatures, sorted."""
+        return list(self._variant.signature_names)
+
+    def get_input_info_dict(self, signature: str | None = None) -> dict[str, ParsedTensorInfo]:
+        """The inputs of a signature: name to type and shape.
+
+        Raises:
+            UnknownSignatureError: the variant has no such signature.
+        """
+        return self._variant.inputs(signature)
+
+    def get_output_info_dict(self, signature: str | None = None) -> dict[str, ParsedTensorInfo]:
+        """The outputs of a signature: name to type and shape.
+
+        Raises:
+            UnknownSignatureError: the variant has no such signature.
+        """
+        return self._variant.outputs(signature)
+
+    def get_attached_message(self, key: str, message_type: Callable[[], Any], required: bool = False) -> Any:
+        """The message attached to this variant under `key`; as `ModuleSpec.get_attached_message`."""
+        return self._spec.get_attached_message(key, message_type, self._variant.tags, required)
+
+    def export(self, path: str | os.PathLike[str], session: Any) -> None:
+        """Writes the module with the values that its variables have in a session.
+
+        What is written is the definition that the module was created with: nothing that was built
+        around it in the graph. Whoever looks at `path` sees nothing, or the whole module.
+
+        Args:
+            path: the new module's directory; nothing may be there yet, or an empty directory.
+            session: a session of this graph in which the variables are initialized.
+
+        Raises:
+            ExportError: something is at `path`; it cannot be written; or this variant lacks
+                variables that another one has.
+        """
+        export_from_session(self._spec, self._variant, self._state.variables, os.fspath(path), session)
+
+    @property
+    def variable_map(self) -> Mapping[str, Any]:
+        """Name in the module to variable; to the list of its parts for a partitioned one."""
+        return dict(self._state.variables)
+
+    @property
+    def variables(self) -> list[Any]:
+        """All variables, the parts of partitioned ones each, sorted by name in the module."""
+        result: list[Any] = []
+        for _, value in sorted(self._state.variables.items()):
+            result.extend(value if isinstance(value, list) else [value])
+        return result
+
+    @property
+    def name(self) -> str:
+        """The scope of the module's state in its graph."""
+        return self._scope
+
+    @property
+    def graph(self) -> Any:
+        """The graph that the module lives in."""
+        return self._graph
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The tags of the variant in use."""
+        return self._variant.tags
+
+    def __repr__(self) -> str:
+        return f"<Module {self._scope!r}: {self._variant!r}>"
+
+
+def _scope_name(signature: str) -> str:
+    # Signature names are free text; names in a graph are not.
+    text = "".join(c if c.isalnum() and c.isascii() or c in "_.-" else "_" for c in signature)
+    return text or "_"
+
+
+def _check_graph(graph: Any, home: Any, name: str) -> None:
+    if tf.executing_eagerly():
+        raise WrongModeError(_OTHER_GRAPH.format(name=name))
+    while graph is not home:
+        # The body of a loop, a branch or a function may use what lies around it.
+        graph = getattr(graph, "outer_graph", None)
+        if graph is None:
+            raise WrongModeError(_OTHER_GRAPH.format(name=name))
+
+
+def _local(graph: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors as the default graph can use them: captured, where it is a function's."""
+    return {name: _local_tensor(graph, tensor) for name, tensor in tensors.items()}
+
+
+def _local_tensor(graph: Any, tensor: Any) -> Any:
+    if tensor.graph is graph:
+        return tensor
+    if tensor.dtype._is_ref_dtype:
+        # A reference cannot enter a function; its value can.
+        with tensor.graph.as_default(), tensor.graph.control_dependencies(None):
+            tensor = tf.identity(tensor)
+    return graph.capture(tensor)

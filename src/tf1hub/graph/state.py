@@ -1,0 +1,123 @@
+"""A module's state in a graph: variables, tables and assets, created once per Module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub._tensorflow import from_proto, unique_id
+from tf1hub.format.messages_pb2 import VariableDef
+from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.graph.importing import Importable, imported
+from tf1hub.graph.state_cut import StateCut
+from tf1hub.spec.variant import Variant
+
+_KEYS = tf.compat.v1.GraphKeys
+
+
+@dataclass
+class State:
+    """The state of one Module.
+
+    Attributes:
+        tensors: the tensor of every handle and asset constant, by its name in the variant.
+        variables: name in the module to variable, or to the list of a partitioned one's parts.
+    """
+
+    tensors: dict[str, Any]
+    variables: dict[str, Any]
+
+
+def create_state(
+    state_cut: StateCut, importable: Importable, variant: Variant, contexts: Sequence[Any], scope: str, trainable: bool
+) -> State:
+    """Imports the state into the default graph, and its items into the graph's collections.
+
+    Args:
+        state_cut: what to import.
+        importable: the same as TensorFlow's message.
+        variant: the variant.
+        contexts: the variant's control flow contexts.
+        scope: absolute scope for all of it.
+        trainable: whether variables and losses join the collections for training.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    wanted = [
+        *(f"{node}:0" for node in sorted(state_cut.nodes)),
+        *state_cut.table_initializers,
+        *state_cut.regularization_losses,
+    ]
+    # State belongs to the program, not to the place where it happens to be created: neither control
+    # dependencies nor an active loop or branch reach it.
+    with graph.control_dependencies(None):
+        found = imported(importable, scope, {}, contexts, wanted, _shared_names(state_cut, graph, scope))
+        variables = [
+            (stored, _variable(definition, scope, trainable), stored.node)
+            for stored, definition in state_cut.variables
+        ]
+    tensors = {f"{node}:0": found[f"{node}:0"] for node in state_cut.nodes}
+    _add_to_collections(graph, state_cut, variant, variables, found, trainable)
+    return State(tensors, _by_name(variables))
+
+
+def _shared_names(state_cut: StateCut, graph: Any, scope: str) -> dict[str, bytes]:
+    # Inside a function, state lives in the process, where any other function could have a `module/`
+    # too; in a plain graph it lives in a session, where names that can be foretold are needed:
+    # workers of a cluster find the same variables by them.
+    owner = f"{scope}/"
+    if getattr(graph, "building_function", False):
+        owner = f"tf1hub_{unique_id()}/{owner}"
+    return {node: owner.encode() + name for node, name in state_cut.shared.items()}
+
+
+def _variable(definition: VariableDef, scope: str, trainable: bool) -> Any:
+    renamed = VariableDef()
+    renamed.CopyFrom(definition)
+    renamed.trainable = definition.trainable and trainable
+    for field in ("variable_name", "initializer_name", "snapshot_name", "initial_value_name"):
+        if getattr(renamed, field):
+            setattr(renamed, field, f"{scope}/{getattr(renamed, field)}")
+    if renamed.HasField("save_slice_info_def"):
+        renamed.save_slice_info_def.full_name = f"{scope}/{renamed.save_slice_info_def.full_name}"
+    return from_proto("variables", renamed.SerializeToString())
+
+
+def _add_to_collections(
+    graph: Any,
+    state_cut: StateCut,
+    variant: Variant,
+    variables: Sequence[tuple[StoredVariable, Any, str]],
+    found: dict[str, Any],
+    trainable: bool,
+) -> None:
+    members = {
+        _KEYS.GLOBAL_VARIABLES: variant.nodes_in("variables"),
+        _KEYS.MODEL_VARIABLES: variant.nodes_in("model_variables"),
+        _KEYS.TRAINABLE_VARIABLES: variant.trainable_nodes if trainable else frozenset(),
+    }
+    for collection, nodes in members.items():
+        for _, variable, node in variables:
+            if node in nodes:
+                graph.add_to_collection(collection, variable)
+    for name in state_cut.table_initializers:
+        graph.add_to_collection(_KEYS.TABLE_INITIALIZERS, found[name])
+    for name in state_cut.assets:
+        graph.add_to_collection(_KEYS.ASSET_FILEPATHS, found[name])
+    for name in state_cut.regularization_losses:
+        graph.add_to_collection(_KEYS.REGULARIZATION_LOSSES, found[name])
+
+
+def _by_name(variables: Sequence[tuple[StoredVariable, Any, str]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for stored, variable, _ in variables:
+        if stored.slice is None:
+            result[stored.name] = variable
+        else:
+            result.setdefault(stored.name, []).append((stored.slice.offset, variable))
+    for name, value in result.items():
+        if isinstance(value, list):
+            result[name] = [variable for _, variable in sorted(value, key=lambda part: part[0])]
+    return result
