@@ -1,0 +1,96 @@
+# Every chore is one command, the same for people and for CI (.ci/run). All
+# set-up happens by itself, in .venv/, and only where something changed.
+#   make test ARGS="tests/format -k checkpoint"     hands arguments on
+#   make test PYTHON=python3.12                     chooses the Python
+
+PYTHON ?= python3
+ARGS ?=
+SETUP := $(PYTHON) scripts/environment.py
+TF221 := .venv/tf221/bin/python
+TF215 := .venv/tf215/bin/python
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --timeout 600
+
+# TensorFlow announces its build and its missing GPUs at each start.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export CUDA_VISIBLE_DEVICES ?= -1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-tf215 test-legacy test-package lint format types contracts docs fuzz interop \
+	bench protos protos-check lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo:  ## the whole story on real handwritten digits: publish, use, fine-tune, export
+	@$(SETUP) tf221
+	$(TF221) -m examples.digits_demo $(ARGS)
+
+test:  ## the tests, on TensorFlow 2.21 and Keras 3
+	@$(SETUP) tf221
+	$(TF221) $(PYTEST) $(ARGS)
+
+test-tf215:  ## the tests, on TensorFlow 2.15 and Keras 2
+	@$(SETUP) tf215
+	$(TF215) $(PYTEST) $(ARGS)
+
+test-legacy:  ## the specification's own example with tf.layers, on TensorFlow 2.21 with tf_keras
+	@$(SETUP) tf221 legacy
+	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(TF221) -m pytest tests/legacy_keras $(ARGS)
+
+test-package:  ## the built wheel in an environment without TensorFlow
+	@$(SETUP) tf221 plain
+	rm -rf build/wheel && .venv/tf221/bin/hatchling build -t wheel -d build/wheel
+	.venv/uv/bin/uv pip install --quiet --python .venv/plain/bin/python --no-deps --reinstall build/wheel/*.whl
+	.venv/plain/bin/python -m pytest tests/package $(ARGS)
+
+lint:  ## style and likely mistakes (ruff)
+	@$(SETUP) tf221
+	.venv/tf221/bin/ruff check .
+	.venv/tf221/bin/ruff format --check .
+
+format:  ## mends the style where that can be done safely
+	@$(SETUP) tf221
+	.venv/tf221/bin/ruff check --fix .
+	.venv/tf221/bin/ruff format .
+
+types:  ## the types (mypy)
+	@$(SETUP) tf221
+	.venv/tf221/bin/mypy
+
+contracts:  ## imports run one way, and TensorFlow stays out of format, resolve and spec
+	@$(SETUP) tf221
+	.venv/tf221/bin/lint-imports --no-logo
+
+docs:  ## runs the examples of README.md, docs/ and the docstrings
+	@$(SETUP) tf221
+	$(TF221) -m pytest --doctest-modules README.md docs src/tf1hub $(ARGS)
+
+fuzz:  ## damages modules at random for a minute and more (FUZZ_EXAMPLES=2000)
+	@$(SETUP) tf221
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(TF221) -m pytest tests/fuzz $(ARGS)
+
+interop:  ## the original library on Python 3.7 reads what this one writes
+	@$(PYTHON) scripts/interop.py $(ARGS)
+
+bench:  ## the figures that README.md quotes, against the original library
+	@$(SETUP) tf215 original
+	$(TF215) -m benchmarks $(ARGS)
+
+protos:  ## compiles src/tf1hub/format/messages.proto
+	@$(SETUP) tf215 protoc
+	PYTHONPATH=.venv/protoc $(TF215) -m grpc_tools.protoc -Isrc --python_out=src --pyi_out=src \
+	  src/tf1hub/format/messages.proto
+
+protos-check:  ## is what `make protos` writes what is committed?
+	@$(SETUP) tf215 protoc
+	rm -rf build/protos && mkdir -p build/protos
+	PYTHONPATH=.venv/protoc $(TF215) -m grpc_tools.protoc -Isrc --python_out=build/protos --pyi_out=build/protos \
+	  src/tf1hub/format/messages.proto
+	for file in messages_pb2.py messages_pb2.pyi; do diff build/protos/tf1hub/format/$$file src/tf1hub/format/$$file || exit 1; done
+
+lock:  ## pins anew what pyproject.toml asks for (ARGS=--upgrade: the newest versions)
+	@$(SETUP) --lock $(ARGS)
+
+clean:  ## removes all that the commands above made
+	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,142 @@
+"""What the benchmarks have in common: fresh processes, run in turn, and rows of the table.
+
+A file `bench_*.py` has a function `rows(bench)` that yields `Row`s. What it
+measures are its other functions: `bench.run("bench_graph:first_use", ...)` calls
+one in a fresh process and returns the figures that it returns, together with
+
+    peak_bytes   the most memory that the process held
+    process_s    the seconds from its start to its end, as seen from outside
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = 500_000_000  # bytes, of the module "big"
+LIBRARIES = {"ours": "tf1hub", "original": "tensorflow_hub"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a figure, its target, and what it was computed from."""
+
+    what: str
+    ours: str
+    original: str
+    figure: str
+    target: str
+    reached: bool
+
+
+class Bench:
+    """Runs measurements, each in a process of its own, and tells which one is under way."""
+
+    def __init__(self, workdir: Path, repeats: int, say: Callable[[str], None]) -> None:
+        self.workdir = workdir
+        self._repeats = repeats
+        self._say = say
+        self._modules: dict[str, Path] = {}
+
+    def module(self, kind: str) -> Path:
+        """The path of a module of `make_module.py`, made by the original, which favours neither."""
+        if kind not in self._modules:
+            self._say(f"making the module '{kind}'")
+            path = self.workdir / kind
+            command = [sys.executable, "-W", "ignore", "-m", "benchmarks.make_module", kind, str(path)]
+            run_process([*command, "--library", LIBRARIES["original"]], "original")
+            self._modules[kind] = path
+        return self._modules[kind]
+
+    def run(self, measurement: str, repeats: int | None = None, **given: Any) -> Figures:
+        """Runs one measurement several times, each in a fresh process."""
+        return self._run_in_turn(measurement, {"": {}}, repeats, given)[""]
+
+    def compare(self, measurement: str, repeats: int | None = None, **given: Any) -> dict[str, Figures]:
+        """The same with "ours" and "original" in turn: a slow minute of the machine hits both.
+
+        The measurement is given the package's name as `library`.
+        """
+        sides = {side: {"library": library} for side, library in LIBRARIES.items()}
+        return self._run_in_turn(measurement, sides, repeats, given)
+
+    def _run_in_turn(
+        self, measurement: str, sides: dict[str, dict[str, str]], repeats: int | None, given: dict[str, Any]
+    ) -> dict[str, Figures]:
+        runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+        rounds = repeats or self._repeats
+        for i in range(rounds):
+            for side, extra in sides.items():
+                self._say(" ".join([measurement, *extra.values(), f"run {i + 1} of {rounds}"]))
+                runs[side].append(measure(measurement, side, {**given, **extra}))
+        return {side: Figures(found) for side, found in runs.items()}
+
+
+class Figures:
+    """What the runs of one measurement gave."""
+
+    def __init__(self, runs: list[dict[str, Any]]) -> None:
+        self.runs = runs
+
+    def __getitem__(self, name: str) -> float:
+        """The median of a figure over the runs."""
+        return statistics.median(run[name] for run in self.runs)
+
+
+def measure(measurement: str, side: str, given: dict[str, Any]) -> dict[str, Any]:
+    """One fresh process; its last line is the figures as JSON."""
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.measure", measurement]
+    started = time.perf_counter()
+    printed = run_process([*command, json.dumps(given, default=str)], side)
+    process_s = time.perf_counter() - started
+    figures: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return {**figures, "process_s": process_s}
+
+
+def run_process(command: list[str], side: str = "ours") -> str:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    environment.pop("PYTHONPATH", None)
+    if side == "original":
+        environment["PYTHONPATH"] = str(ROOT / ".venv" / "original")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def faster(what: str, ours: float, original: float, at_least: float) -> Row:
+    """A row for two times in seconds."""
+    ratio = original / ours
+    return Row(
+        what, seconds(ours), seconds(original), f"{ratio:.1f} x", f">= {at_least:g} x", ratio >= at_least
+    )
+
+
+def at_most(what: str, ours: float, limit: float, show: Callable[[float], str], original: str = "") -> Row:
+    """A row for a figure of ours that must not pass a limit."""
+    return Row(what, show(ours), original, show(ours), f"<= {show(limit)}", ours <= limit)
+
+
+def seconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def megabytes(value: float) -> str:
+    return f"{value / 1e6:.0f} MB"
+
+
+def times(value: float) -> str:
+    return f"{value:.2f} x"
+
+
+def share(value: float) -> str:
+    return f"{value:.2f}"

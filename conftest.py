@@ -1,0 +1,55 @@
+"""Makes the examples of README.md and docs/ tests: `make docs`.
+
+Each document is one program: its ```python blocks run from top to bottom in one
+namespace, in an empty working directory. What a document needs but readers need
+not see stands in a comment, `<!--- invisible-code-block: python ... -->`. The
+examples of the docstrings run in an empty directory too.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class WorkingDirectory:
+    """An empty directory to work in for as long as one document runs."""
+
+    def enter(self, _namespace: dict[str, Any]) -> None:
+        self._before = Path.cwd()
+        self._directory = tempfile.TemporaryDirectory(prefix="tf1hub_examples_")
+        os.chdir(self._directory.name)
+
+    def leave(self, _namespace: dict[str, Any]) -> None:
+        os.chdir(self._before)
+        self._directory.cleanup()
+
+
+def documents() -> Any:
+    # Only `make docs` needs it; the tests run where it is not installed.
+    from sybil import Sybil
+    from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+    place = WorkingDirectory()
+    return Sybil(
+        parsers=[PythonCodeBlockParser(), SkipParser()],
+        patterns=["README.md", "docs/*.md"],
+        setup=place.enter,
+        teardown=place.leave,
+    ).pytest()
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
+    return documents()(file_path, parent) if file_path.suffix == ".md" else None
+
+
+@pytest.fixture(autouse=True)
+def _docstrings_run_in_an_empty_directory(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(request.node, pytest.DoctestItem):
+        monkeypatch.chdir(tmp_path_factory.mktemp("example"))

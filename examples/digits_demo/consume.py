@@ -1,0 +1,101 @@
+"""What the user of a module writes. Of the publisher's program it knows nothing but the module's path.
+
+Three ways to tell the digits 6 to 9 apart, which the module has never seen, from a few labels:
+
+    frozen        a linear classifier on the module's features, which stay as they are
+    fine-tuned    the same, and the module's own variables are trained too
+    from scratch  the same network without the module: what the few labels alone give
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+import tf1hub as hub
+
+from .data import CONSUMER_CLASSES, Digits
+from .network import feature_vector, logits_of
+from .training import Model
+
+STEPS = 150
+
+
+@dataclass(frozen=True)
+class Approach:
+    """One way to train, with a learning rate that suits it."""
+
+    name: str
+    uses_module: bool
+    fine_tunes: bool
+    learning_rate: float
+
+
+# Fine-tuning goes slower, so that it does not ruin what the module knows.
+APPROACHES = (
+    Approach("frozen features", uses_module=True, fine_tunes=False, learning_rate=1e-2),
+    Approach("fine-tuned", uses_module=True, fine_tunes=True, learning_rate=1e-3),
+    Approach("from scratch", uses_module=False, fine_tunes=False, learning_rate=3e-3),
+)
+FINE_TUNED = APPROACHES[1]
+
+
+class Applied(NamedTuple):
+    """A module in a graph, and the features [N, F] that it computes there."""
+
+    module: hub.Module
+    features: tf.Tensor
+
+
+def learn(
+    approach: Approach, module_path: Path, few: Digits, test: Digits, steps: int, seed: int
+) -> list[tuple[int, float]]:
+    """Trains on few labels; returns the learning curve: (step, accuracy on `test`)."""
+    model, _ = make_model(approach, module_path, seed)
+    curve = list(model.train(few, test, steps))
+    model.close()
+    return curve
+
+
+def make_model(approach: Approach, module_path: Path, seed: int) -> tuple[Model, list[Applied]]:
+    """The model of an approach, and what it made of the module in its training and its test graph."""
+    applied: list[Applied] = []
+
+    def build(images: tf.Tensor, is_training: bool) -> tf.Tensor:
+        if approach.uses_module:
+            applied.append(apply_module(module_path, images, approach.fine_tunes and is_training))
+            features = applied[-1].features
+        else:
+            features = feature_vector(images, is_training)
+        return logits_of(features, len(CONSUMER_CLASSES))
+
+    return Model(build, approach.learning_rate, seed), applied
+
+
+def apply_module(path: Path, images: tf.Tensor, fine_tunes: bool) -> Applied:
+    """All that a program needs to do to use a module, or to fine-tune it."""
+    module = hub.Module(str(path), trainable=fine_tunes, tags={"train"} if fine_tunes else None)
+    images = tf.image.resize(images, hub.get_expected_image_size(module))
+    return Applied(module, module({"images": images}, signature="image_feature_vector"))
+
+
+def fine_tune_and_export(module_path: Path, new_path: Path, few: Digits, test: Digits, steps: int) -> float:
+    """Exports a module as fine-tuning left it, and loads it again.
+
+    Returns:
+        The greatest difference between a feature of the fine-tuned model and the
+        same feature of the module that was loaded again.
+    """
+    model, (in_training, in_test) = make_model(FINE_TUNED, module_path, seed=0)
+    for _ in model.train(few, test, steps):
+        pass
+    with model.training_graph.as_default():
+        in_training.module.export(str(new_path), model.session)
+    expected = model.predict(test.images, in_test.features)
+    model.close()
+    with hub.eval_function_for_module(str(new_path)) as module:
+        return float(np.max(np.abs(module(test.images) - expected)))
