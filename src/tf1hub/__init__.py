@@ -14,21 +14,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tf1hub import errors as errors
     from tf1hub.format.checkpoint import read_variables as read_variables
+    from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
     from tf1hub.graph import eval_function_for_module as eval_function_for_module
     from tf1hub.publish import add_signature as add_signature
+    from tf1hub.publish import attach_image_module_info as attach_image_module_info
+    from tf1hub.publish import attach_message as attach_message
     from tf1hub.publish import create_module_spec as create_module_spec
+    from tf1hub.spec.image import get_expected_image_size as get_expected_image_size
+    from tf1hub.spec.image import get_num_image_channels as get_num_image_channels
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ImageModuleInfo": "tf1hub.format.messages_pb2",
     "Module": "tf1hub.graph",
     "ModuleSpec": "tf1hub.spec.module_spec",
     "add_signature": "tf1hub.publish",
+    "attach_image_module_info": "tf1hub.publish",
+    "attach_message": "tf1hub.publish",
     "create_module_spec": "tf1hub.publish",
     "eval_function_for_module": "tf1hub.graph",
+    "get_expected_image_size": "tf1hub.spec.image",
+    "get_num_image_channels": "tf1hub.spec.image",
     "load_module_spec": "tf1hub.spec.module_spec",
     "read_variables": "tf1hub.format.checkpoint",
 }
