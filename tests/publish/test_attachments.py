@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 
 import tf1hub as hub
@@ -96,9 +97,8 @@ def test_a_missing_attachment_is_none_or_an_error_that_lists_what_there_is() -> 
 
 def test_an_attachment_of_another_class_is_an_error() -> None:
     spec = spec_with(lambda: hub.attach_message("license", StringValue(value="CC-BY")))
-    with pytest.raises(
-        FormatError, match="The attachment 'license' in .* is not a FileDescriptorSet message"
-    ):
-        from google.protobuf.descriptor_pb2 import FileDescriptorSet
-
+    with pytest.raises(FormatError) as caught:
         spec.get_attached_message("license", FileDescriptorSet)
+    assert str(caught.value) == (
+        "The attachment 'license' in variant {} of module_fn() is not a FileDescriptorSet message."
+    )

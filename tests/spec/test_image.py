@@ -79,8 +79,9 @@ def test_an_unknown_size_is_an_error() -> None:
     with pytest.raises(CheckFailedError) as caught:
         hub.get_expected_image_size(image_spec(None, None, 6, 3))
     assert str(caught.value) == (
-        "The module does not say which image size it expects: the input 'images' of the signature 'default' is "
-        "float32 [?, ?, 6, 3], and no ImageModuleInfo is attached. See the module's documentation for the size."
+        "The module does not say which image size it expects: the input 'images' of the signature "
+        "'default' is float32 [?, ?, 6, 3], and no ImageModuleInfo is attached. "
+        "See the module's documentation for the size."
     )
 
 

@@ -41,7 +41,8 @@ def attach_message(key: str, message: Message) -> None:
     said = recording("attach_message")
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise CreationError(
-            f"The key of an attachment is made of letters, digits and underscores, a letter first; not {key!r}."
+            "The key of an attachment is made of letters, digits and underscores, a letter first; "
+            f"not {key!r}."
         )
     if not isinstance(message, Message):
         raise CreationError(f"The attachment {key!r} is a protocol buffer message, not {message!r}.")
