@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf1hub import errors as errors
+    from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
+    from tf1hub.compat import run_program as run_program
     from tf1hub.format.checkpoint import read_variables as read_variables
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
@@ -39,8 +41,10 @@ _HOMES = {
     "eval_function_for_module": "tf1hub.graph",
     "get_expected_image_size": "tf1hub.spec.image",
     "get_num_image_channels": "tf1hub.spec.image",
+    "install_as_tensorflow_hub": "tf1hub.compat",
     "load_module_spec": "tf1hub.spec.module_spec",
     "read_variables": "tf1hub.format.checkpoint",
+    "run_program": "tf1hub.compat",
 }
 _MODULES = ("errors",)
 

@@ -22,11 +22,13 @@ except ImportError as error:
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import struct_pb2
 from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.ops import lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder
 
 __all__ = [
     "file_layer",
     "from_proto",
+    "lookup_ops",
     "op_def",
     "set_colocation",
     "type_spec_from_bytes",
