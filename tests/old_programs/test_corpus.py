@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from old_programs import table
@@ -34,26 +36,36 @@ AVAILABLE = {
     "slim": has("tf_slim"),
     "estimator": has("tensorflow_estimator"),
 }
-HERE_TODAY = [
-    name for name, needs in table.PROGRAMS.items() if all(AVAILABLE[need] for need in needs)
-]
+HERE_TODAY = [name for name, needs in table.PROGRAMS.items() if all(AVAILABLE[need] for need in needs)]
 
 
-def run(name: str, modules: pathlib.Path, work: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SRC), os.environ.get("PYTHONPATH", "")])}
-    environment.pop("TF_USE_LEGACY_KERAS", None)  # the command chooses by itself
-    command = [sys.executable, "-m", "tf1hub", "run", "--tf1", str(HERE / "corpus" / f"{name}.py")]
-    command += table.arguments(name, str(modules), str(work))
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=work, check=False)
+def environment() -> dict[str, str]:
+    result = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SRC), os.environ.get("PYTHONPATH", "")])}
+    result.pop("TF_USE_LEGACY_KERAS", None)  # the command chooses by itself
+    return result
+
+
+def job(name: str, directory: pathlib.Path) -> dict[str, Any]:
+    work = directory / name
+    work.mkdir()
+    program = str(HERE / "corpus" / f"{name}.py")
+    arguments = table.arguments(name, str(directory / "modules"), str(work))
+    return {
+        "argv": ["run", "--tf1", program, *arguments],
+        "cwd": str(work),
+        "out": str(directory / f"{name}.out"),
+        "err": str(directory / f"{name}.err"),
+    }
 
 
 @pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """The modules that the programs use, published by the first of them."""
-    directory = tmp_path_factory.mktemp("published")
-    result = run(table.PUBLISHER, directory / "modules", directory)
-    assert result.returncode == 0, result.stderr
-    return directory / "modules"
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Every program, run after the publisher, which comes first in the table."""
+    directory = tmp_path_factory.mktemp("old_programs")
+    jobs = directory / "jobs.json"
+    jobs.write_text(json.dumps([job(name, directory) for name in HERE_TODAY]))
+    subprocess.run([sys.executable, str(HERE / "forks.py"), str(jobs)], env=environment(), check=True)
+    return dict(zip(HERE_TODAY, json.loads(jobs.read_text()), strict=True))
 
 
 def assert_prints(printed: str, expected: str) -> None:
@@ -64,14 +76,9 @@ def assert_prints(printed: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("name", HERE_TODAY)
-def test_an_old_program_prints_its_old_numbers(
-    name: str, modules: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    # The publisher once more, or each worker would have to wait for one.
-    published = tmp_path / "modules" if name == table.PUBLISHER else modules
-    result = run(name, published, tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert_prints(result.stdout, (HERE / "expected" / f"{name}.txt").read_text())
+def test_an_old_program_prints_its_old_numbers(name: str, ran: dict[str, dict[str, Any]]) -> None:
+    assert ran[name]["code"] == 0, pathlib.Path(ran[name]["err"]).read_text()
+    assert_prints(pathlib.Path(ran[name]["out"]).read_text(), (HERE / "expected" / f"{name}.txt").read_text())
 
 
 def test_every_program_has_its_numbers() -> None:

@@ -107,7 +107,7 @@ def export(name, module_fn):
       session.run([tf.global_variables_initializer(), tf.tables_initializer()])
       module.export(os.path.join(FLAGS.export_dir, name), session)
   variables = sorted(module.variable_map)
-  print(name, "has the signatures", spec.get_signature_names(), "and the variables", variables)
+  print(name, "has the signatures", sorted(spec.get_signature_names()), "and the variables", variables)
 
 
 def main(_):
