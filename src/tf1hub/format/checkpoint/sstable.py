@@ -8,7 +8,7 @@ Each block is followed by one byte for its compression and a masked CRC-32C.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from os.path import commonprefix
+from itertools import takewhile
 from typing import NamedTuple
 
 from tf1hub.errors import CheckpointError
@@ -57,7 +57,9 @@ def read_table(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
         place = f"{where}: the data block at byte {handle.offset}"
         # Or a small hostile file could have one large block checked any number of times.
         if handle.offset < previous_end:
-            raise CheckpointError(f"{place} starts before byte {previous_end}, where the block before it ends.")
+            raise CheckpointError(
+                f"{place} starts before byte {previous_end}, where the block before it ends."
+            )
         previous_end = handle.offset + handle.size
         block = _read_block(data, handle, place)
         for key, value in _block_entries(block, where, f"data block at byte {handle.offset}"):
@@ -92,7 +94,9 @@ def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:
             number, position = decode_varint(data, position, end)
             numbers.append(number)
     except VarintError:
-        raise CheckpointError(f"{where}: the footer at byte {start} does not hold two block handles.") from None
+        raise CheckpointError(
+            f"{where}: the footer at byte {start} does not hold two block handles."
+        ) from None
     if any(data[position:end]):
         raise CheckpointError(f"{where}: the padding of the footer at byte {start} is not zero.")
     return _Handle(*numbers[:2]), _Handle(*numbers[2:])
@@ -127,7 +131,9 @@ def _read_block(data: bytes, handle: _Handle, place: str) -> bytes:
     compression = data[end]
     if compression != 0:
         name = _COMPRESSIONS.get(compression, f"compression {compression}")
-        raise CheckpointError(f"{place} is compressed ({name}); TensorFlow writes and this reads only plain ones.")
+        raise CheckpointError(
+            f"{place} is compressed ({name}); TensorFlow writes and this reads only plain ones."
+        )
     return data[handle.offset : end]
 
 
@@ -151,8 +157,8 @@ def _block_entries(block: bytes, where: str, name: str) -> Iterator[tuple[bytes,
         next_position = value_start + value_size
         if shared > len(key) or next_position > end:
             raise CheckpointError(
-                f"{where}: the entry at byte {start} of the {name} needs {shared} bytes of the key before it, which"
-                f" has {len(key)}, and ends at byte {next_position} of {end}."
+                f"{where}: the entry at byte {start} of the {name} needs {shared} bytes of the key before it,"
+                f" which has {len(key)}, and ends at byte {next_position} of {end}."
             )
         key = key[:shared] + block[position:value_start]
         yield key, block[value_start:next_position]
@@ -212,7 +218,7 @@ class _BlockBuilder:
             self._restarts.append(len(self._entries))
             self._since_restart = 0
         elif self._since_restart:
-            shared = len(commonprefix([self.last_key, key]))
+            shared = _shared_bytes(self.last_key, key)
         self._entries += encode_varint(shared) + encode_varint(len(key) - shared) + encode_varint(len(value))
         self._entries += key[shared:] + value
         self._since_restart += 1
@@ -221,3 +227,8 @@ class _BlockBuilder:
     def finish(self) -> bytes:
         restarts = b"".join(at.to_bytes(4, "little") for at in [*self._restarts, len(self._restarts)])
         return bytes(self._entries) + restarts
+
+
+def _shared_bytes(one: bytes, other: bytes) -> int:
+    """Returns how many bytes two keys have in common at their start."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

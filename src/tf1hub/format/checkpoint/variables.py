@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 from typing import TYPE_CHECKING
 
 from tf1hub.errors import CheckpointError, NotAModuleError, UnknownNameError
@@ -31,8 +32,8 @@ _ROWS_SHOWN = 60
 class Variables(_Base):
     """The variables of a module or checkpoint: a mapping from names to read-only arrays.
 
-    Arrays are views of the memory-mapped files: one costs no memory until it is looked at. What `repr` shows is the
-    table of names, dtypes and shapes. Made by `read_variables`.
+    Arrays are views of the memory-mapped files: one costs no memory until it is looked at. What `repr` shows
+    is the table of names, dtypes and shapes. Made by `read_variables`.
 
     Args:
         reader: of the checkpoint; None for a module without variables.
@@ -84,7 +85,7 @@ class Variables(_Base):
 def _table(names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> str:
     if not names:
         return "Variables: none"
-    elements = sum(_count(shape) for shape in shapes.values())
+    elements = sum(map(prod, shapes.values()))
     shown = list(names)[:_ROWS_SHOWN]
     name_width = max(map(len, shown))
     dtype_width = max(len(names[name]) for name in shown)
@@ -95,13 +96,6 @@ def _table(names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> s
     return "\n".join([f"{len(names)} {noun}, {elements:,} elements", *rows])
 
 
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count
-
-
 def read_variables(path: str | os.PathLike[str]) -> Variables:
     """Reads the variables of a module or a checkpoint, without TensorFlow: the way to move weights elsewhere.
 
@@ -109,8 +103,8 @@ def read_variables(path: str | os.PathLike[str]) -> Variables:
         path: a module's directory, or the prefix of a V2 checkpoint (`model.ckpt-1000`).
 
     Returns:
-        A mapping from names to read-only arrays, which are views of the memory-mapped files. It is empty for a
-        module without variables.
+        A mapping from names to read-only arrays, which are views of the memory-mapped files. It is empty for
+        a module without variables.
 
     Raises:
         NotAModuleError: there is neither a module nor a checkpoint at `path`.
@@ -138,7 +132,8 @@ def read_variables(path: str | os.PathLike[str]) -> Variables:
         if _is_checkpoint(place):
             return Variables(CheckpointReader(place))
         raise NotAModuleError(
-            f"There is nothing at {place}: neither a module's directory nor a checkpoint ({index_path(place)})."
+            f"There is nothing at {place}: neither a module's directory nor a checkpoint"
+            f" ({index_path(place)})."
         )
     if storage.exists(index_path(_NAME)):
         return Variables(CheckpointReader(storage.path(_NAME)))
