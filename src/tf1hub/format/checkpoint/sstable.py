@@ -8,6 +8,7 @@ Each block is followed by one byte for its compression and a masked CRC-32C.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -87,18 +88,15 @@ def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:
             f"{where}: the last 8 bytes are {magic:#018x}, not {MAGIC:#018x} as in a checkpoint index;"
             " the file is cut off or is something else."
         )
-    numbers = []
+    numbers: list[int] = []
     position, end = start, len(data) - 8
-    try:
-        for _ in range(4):
+    with suppress(VarintError):
+        while len(numbers) < 4:
             number, position = decode_varint(data, position, end)
             numbers.append(number)
-    except VarintError:
-        raise CheckpointError(
-            f"{where}: the footer at byte {start} does not hold two block handles."
-        ) from None
-    if any(data[position:end]):
-        raise CheckpointError(f"{where}: the padding of the footer at byte {start} is not zero.")
+    # Nothing protects the footer, so that it has to be as a writer writes it, to the last bit.
+    if len(numbers) < 4 or data[start:end] != b"".join(map(encode_varint, numbers)).ljust(end - start, b"\0"):
+        raise CheckpointError(f"{where}: the footer at byte {start} is not two block handles and zeros behind them.")
     return _Handle(*numbers[:2]), _Handle(*numbers[2:])
 
 
