@@ -126,14 +126,14 @@ class CheckpointReader:
             length: how long it is, one number per dimension.
 
         Raises:
-            ValueError: the box does not lie within the tensor.
             UnknownNameError: there is no such tensor.
-            CheckpointError: the checkpoint is damaged, or a data file is missing.
+            CheckpointError: the box does not lie within the tensor, the checkpoint is damaged, or a data file
+                is missing.
         """
         entry = self._entry(key)
         box = Slice(tuple(start), tuple(length))
         if not is_within(box, entry.shape):
-            raise ValueError(
+            raise CheckpointError(
                 f"The start {list(start)} and the length {list(length)} give no slice of {key!r}, which has"
                 f" the shape {list(entry.shape)}."
             )

@@ -191,7 +191,8 @@ class CheckpointWriter:
                 self._entries[name] = entry
 
     def _check_new(self, name: str) -> None:
-        if not name or name[0] == "\x00":
+        # The empty key is the header's, and keys that start with a zero are slices'.
+        if not name or name[0] == "\x00" or name.encode(errors="ignore").decode() != name:
             raise ExportError(f"{name!r} cannot be the name of a tensor in a checkpoint.")
         if name in self._entries:
             raise ExportError(f"There is a tensor {name!r} in {self.prefix} already.")
