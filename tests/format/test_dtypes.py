@@ -74,7 +74,9 @@ def test_byte_order_does_not_matter():
 
 
 def test_integers_are_not_taken_for_quantized_ones():
-    assert [dtypes.name_of(dtypes.number_of_numpy(name)) for name in ("int8", "uint8", "int16", "uint16", "int32")] == [
+    assert [
+        dtypes.name_of(dtypes.number_of_numpy(name)) for name in ("int8", "uint8", "int16", "uint16", "int32")
+    ] == [
         "int8",
         "uint8",
         "int16",
@@ -112,7 +114,9 @@ def test_what_the_other_side_lacks_is_named(call, message):
 def test_unknown_name_lists_the_known():
     with pytest.raises(UnsupportedFormatError) as error:
         dtypes.number_of("float31")
-    assert str(error.value).startswith("No dtype is called 'float31'. There are: float32, float64, int32, uint8,")
+    assert str(error.value).startswith(
+        "No dtype is called 'float31'. There are: float32, float64, int32, uint8,"
+    )
 
 
 def test_old_ml_dtypes_is_named_with_the_cure(monkeypatch):
@@ -120,7 +124,8 @@ def test_old_ml_dtypes_is_named_with_the_cure(monkeypatch):
     with pytest.raises(MissingDependencyError) as error:
         dtypes.numpy_dtype(dtypes.number_of("int4"))
     assert str(error.value) == (
-        f"ml_dtypes {ml_dtypes.__version__} does not have int4. A newer one does: pip install --upgrade ml_dtypes"
+        f"ml_dtypes {ml_dtypes.__version__} does not have int4. A newer one does: pip install --upgrade"
+        " ml_dtypes"
     )
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints with faults: an index and data files byte by byte, with right checksums around what is wrong."""
+"""Checkpoints with faults: index and data byte by byte, with right checksums around what is wrong."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def table(*data_blocks: bytes, handles: Sequence[bytes] | None = None) -> bytes:
         + metaindex
         + index
         + footer(
-            handle(metaindex_offset, len(metaindex) - 5), handle(metaindex_offset + len(metaindex), len(index) - 5)
+            handle(metaindex_offset, len(metaindex) - 5),
+            handle(metaindex_offset + len(metaindex), len(index) - 5),
         )
     )
 

@@ -52,7 +52,9 @@ def unknown_rank() -> BundleEntryProto:
 OPENING = {
     "header that is no message": Fault({}, "{}.index: the header is not a BundleHeaderProto.", head=b"\xff"),
     "no data files": Fault(
-        {}, "{}.index: the header counts -1 data files; one is the least.", head=BundleHeaderProto(num_shards=-1)
+        {},
+        "{}.index: the header counts -1 data files; one is the least.",
+        head=BundleHeaderProto(num_shards=-1),
     ),
     "byte order": Fault(
         {},
@@ -68,7 +70,9 @@ def test_fault_of_the_whole_is_found_on_opening(tmp_path, fault):
     assert isinstance(raised(tmp_path / "v", fault, CheckpointReader), CheckpointError)
 
 
-@pytest.mark.parametrize("version", [VersionDef(min_consumer=2), VersionDef(min_consumer=2, bad_consumers=[1])])
+@pytest.mark.parametrize(
+    "version", [VersionDef(min_consumer=2), VersionDef(min_consumer=2, bad_consumers=[1])]
+)
 def test_newer_version_is_refused(tmp_path, version):
     fault = Fault(
         {},
@@ -122,10 +126,16 @@ ENTRIES = {
         sizes(1 << 62, 1 << 62, 0),
         "has the shape [4611686018427387904, 4611686018427387904, 0], which is too large for any tensor",
     ),
-    "too many bytes": (sizes(1 << 62), "has the shape [4611686018427387904], which is too large for any tensor"),
+    "too many bytes": (
+        sizes(1 << 62),
+        "has the shape [4611686018427387904], which is too large for any tensor",
+    ),
     "wrong size": (entry([2, 3], DATA, size=23), "has 23 bytes; float32 [2, 3] takes 24"),
     "shard": (entry([2, 3], DATA, shard_id=1), "lies in data file 1, but there are 1, counted from 0"),
-    "negative shard": (entry([2, 3], DATA, shard_id=-1), "lies in data file -1, but there are 1, counted from 0"),
+    "negative shard": (
+        entry([2, 3], DATA, shard_id=-1),
+        "lies in data file -1, but there are 1, counted from 0",
+    ),
     "negative offset": (
         entry([2, 3], DATA, offset=-4),
         "lies at byte -4 and has 24 bytes; neither can be negative",
@@ -174,7 +184,8 @@ ARRAYS = {
     ),
     "far beyond the file": Fault(
         {"w": entry([2, 3], DATA, offset=(1 << 63) - 1)},
-        "{}.data-00000-of-00001: 'w' should lie at bytes 9223372036854775807 to 9223372036854775831, but the file"
+        "{}.data-00000-of-00001: 'w' should lie at bytes 9223372036854775807 to 9223372036854775831, but the"
+        " file"
         " has 24 bytes.",
     ),
     "huge": Fault(
@@ -207,7 +218,8 @@ ARRAYS = {
             TOP_KEY: HALF,
             BOTTOM_KEY: partitioned([1, 2], [None, None]),
         },
-        "{}.index: the entry of the slice [2:3, 0:2] of 'w' has slices of its own, which a slice cannot have.",
+        "{}.index: the entry of the slice [2:3, 0:2] of 'w' has slices of its own, which a slice cannot"
+        " have.",
     ),
     "gap": Fault(
         {"w": partitioned([4, 2], TOP, BOTTOM), TOP_KEY: HALF, BOTTOM_KEY: REST},
@@ -218,8 +230,13 @@ ARRAYS = {
         "{}.index: the partitioned 'w' is not whole: its slices [0:2, 0:2] and [1:3, 0:2] overlap.",
     ),
     "slices that share bytes": Fault(
-        {"w": partitioned([3, 2], TOP, BOTTOM), TOP_KEY: HALF, BOTTOM_KEY: entry([1, 2], DATA[8:16], offset=8)},
-        "{}.index: the slice [2:3, 0:2] of 'w' starts at byte 8 of data file 0, within the slice [0:2, 0:2] of 'w'.",
+        {
+            "w": partitioned([3, 2], TOP, BOTTOM),
+            TOP_KEY: HALF,
+            BOTTOM_KEY: entry([1, 2], DATA[8:16], offset=8),
+        },
+        "{}.index: the slice [2:3, 0:2] of 'w' starts at byte 8 of data file 0, within the slice [0:2, 0:2]"
+        " of 'w'.",
     ),
     "slice beyond the file": Fault(
         {
@@ -229,7 +246,8 @@ ARRAYS = {
                 1 << 19, 1 << 20, size=1 << 41, offset=1 << 42
             ),
         },
-        "{}.data-00000-of-00001: the slice [0:524288, 0:1048576] of 'w' should lie at bytes 0 to 2199023255552, but"
+        "{}.data-00000-of-00001: the slice [0:524288, 0:1048576] of 'w' should lie at bytes 0 to"
+        " 2199023255552, but"
         " the file has 24 bytes.",
     ),
 }
@@ -272,7 +290,11 @@ def lengths_crc(*lengths: int) -> bytes:
 
 STRINGS = {
     "fewer bytes than strings": (b"\x01" * 8, 5, "has 8 bytes, too few for 5 strings."),
-    "a shape that asks for a lot": (b"\x01" * 8, 1 << 50, "has 8 bytes, too few for 1125899906842624 strings."),
+    "a shape that asks for a lot": (
+        b"\x01" * 8,
+        1 << 50,
+        "has 8 bytes, too few for 1125899906842624 strings.",
+    ),
     "lengths cut off": (b"\x81" * 8, 2, "has no readable length of string 0."),
     "lengths into the checksum": (b"\x01\x81" + bytes(4), 2, "has no readable length of string 1."),
     "checksum of the lengths": (
@@ -346,7 +368,11 @@ def test_wrong_value_is_noticed_by_verify(tmp_path):
 
 def test_all_damaged_tensors_are_named_at_once(tmp_path):
     fault = Fault(
-        {"a": entry([1], b"1234", crc32c=1), "b": entry([1], b"2234", offset=4), "c": sizes(1, size=4, offset=8)},
+        {
+            "a": entry([1], b"1234", crc32c=1),
+            "b": entry([1], b"2234", offset=4),
+            "c": sizes(1, size=4, offset=8),
+        },
         "{}: 2 of 3 tensors are damaged:\n"
         "  {}.data-00000-of-00001: 'a' is damaged: its checksum is 0x8c60d74d, and 0x00000001 is stored.\n"
         "  {}.data-00000-of-00001: 'c' is damaged: its checksum is 0xb6e61068, and 0xa282ead8 is stored.",
@@ -377,7 +403,8 @@ def test_tensors_that_share_bytes_are_refused_before_anything_is_read(tmp_path):
 def test_slice_of_no_tensor_is_verified_too(tmp_path):
     fault = Fault(
         {encode_slice_key("w", (0, 0), (2, 3)): entry([2, 3], DATA, crc32c=5)},
-        "{}.data-00000-of-00001: a slice of 'w' is damaged: its checksum is 0x173ddbc0, and 0x00000005 is stored.",
+        "{}.data-00000-of-00001: a slice of 'w' is damaged: its checksum is 0x173ddbc0, and 0x00000005 is"
+        " stored.",
     )
     raised(tmp_path / "v", fault, lambda prefix: CheckpointReader(prefix).verify())
     assert CheckpointReader(tmp_path / "v").keys() == ()
@@ -404,11 +431,14 @@ def test_unknown_name_among_many_lists_the_like(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("start", "length"), [((0,), (2,)), ((0, 2), (2, 2)), ((-1, 0), (1, 1)), ((0, 0), (1, -1))])
+@pytest.mark.parametrize(
+    ("start", "length"), [((0,), (2,)), ((0, 2), (2, 2)), ((-1, 0), (1, 1)), ((0, 0), (1, -1))]
+)
 def test_box_outside_the_tensor(tmp_path, start, length):
     reader = CheckpointReader(write_bundle(tmp_path / "v", {"a": GOOD}, DATA))
     with pytest.raises(CheckpointError) as error:
         reader.slice_array("a", start, length)
     assert str(error.value) == (
-        f"The start {list(start)} and the length {list(length)} give no slice of 'a', which has the shape [2, 3]."
+        f"The start {list(start)} and the length {list(length)} give no slice of 'a', which has the shape"
+        " [2, 3]."
     )

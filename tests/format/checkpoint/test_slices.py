@@ -56,7 +56,11 @@ SIDES = st.tuples(st.integers(0, 5), st.integers(0, 5))
 
 @given(st.lists(st.tuples(SIDES, SIDES), max_size=6), st.integers(0, 10), st.integers(0, 10))
 def test_verdict_is_that_of_counting_elements(sides, height, width):
-    boxes = [box(*pair) for pair in sides if all(sum(side) <= end for side, end in zip(pair, (height, width), strict=True))]
+    boxes = [
+        box(*pair)
+        for pair in sides
+        if all(sum(side) <= end for side, end in zip(pair, (height, width), strict=True))
+    ]
     count = np.zeros([height, width], int)
     for part in boxes:
         count[cut(part, Slice((0, 0), (height, width)))] += 1

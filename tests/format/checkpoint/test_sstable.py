@@ -24,9 +24,17 @@ GOOD = table(ONE)
 def test_table_of_literal_bytes_is_read():
     data = bytes.fromhex(
         # the data block: key "" with value "h"; then "ab" and, sharing its "a", "ac"; one restart point at 0
-        "00 00 01 68" "00 02 01 61 62 31" "01 01 01 63 32" "00000000 01000000" "00 e99ef17c"
+        "00 00 01 68"
+        "00 02 01 61 62 31"
+        "01 01 01 63 32"
+        "00000000 01000000"
+        "00 e99ef17c"
         # the metaindex block, empty; the index block: key "ac", block at 0 of 23 bytes
-        "00000000 01000000" "00 c0f2a1b0" "00 02 02 61 63 00 17" "00000000 01000000" "00 cc93b4f1"
+        "00000000 01000000"
+        "00 c0f2a1b0"
+        "00 02 02 61 63 00 17"
+        "00000000 01000000"
+        "00 cc93b4f1"
         # the footer: metaindex at 28 of 8 bytes, index at 41 of 15 bytes, padding, magic number
         "1c 08 29 0f" + 36 * "00" + "57fb808b247547db"
     )
@@ -75,7 +83,8 @@ FAULTS = {
     ),
     "index block outside": (
         footer(handle(0, 0), handle(1 << 40, 8)),
-        "f.index: the metaindex block should end at byte 5, but the file has room for blocks only up to byte 0.",
+        "f.index: the metaindex block should end at byte 5, but the file has room for blocks only up to byte"
+        " 0.",
     ),
     "index block's checksum": (
         damaged(len(GOOD) - 54),
@@ -91,11 +100,13 @@ FAULTS = {
     ),
     "snappy": (
         table(block(block_entry(b"a", b"1"), compression=1)),
-        "f.index: the data block at byte 0 is compressed (snappy); TensorFlow writes and this reads only plain ones.",
+        "f.index: the data block at byte 0 is compressed (snappy); TensorFlow writes and this reads only"
+        " plain ones.",
     ),
     "unknown compression": (
         table(block(block_entry(b"a", b"1"), compression=9)),
-        "f.index: the data block at byte 0 is compressed (compression 9); TensorFlow writes and this reads only"
+        "f.index: the data block at byte 0 is compressed (compression 9); TensorFlow writes and this reads"
+        " only"
         " plain ones.",
     ),
     "no restart points": (
@@ -124,12 +135,14 @@ FAULTS = {
     ),
     "value beyond the block": (
         table(block(b"\x00\x01\x7fa")),
-        "f.index: the entry at byte 0 of the data block at byte 0 needs 0 bytes of the key before it, which has 0,"
+        "f.index: the entry at byte 0 of the data block at byte 0 needs 0 bytes of the key before it, which"
+        " has 0,"
         " and ends at byte 131 of 4.",
     ),
     "shares more than there is": (
         table(block(block_entry(b"a", b"1") + block_entry(b"b", b"2", shared=2))),
-        "f.index: the entry at byte 5 of the data block at byte 0 needs 2 bytes of the key before it, which has 1,"
+        "f.index: the entry at byte 5 of the data block at byte 0 needs 2 bytes of the key before it, which"
+        " has 1,"
         " and ends at byte 10 of 10.",
     ),
     "keys not sorted": (
@@ -154,7 +167,8 @@ FAULTS = {
     ),
     "data block outside": (
         table(ONE, handles=[handle(1 << 60, 1 << 60)]),
-        "f.index: the data block at byte 1152921504606846976 should end at byte 2305843009213693957, but the file has"
+        "f.index: the data block at byte 1152921504606846976 should end at byte 2305843009213693957, but the"
+        " file has"
         " room for blocks only up to byte 69.",
     ),
     "one block many times": (
@@ -195,4 +209,6 @@ def test_keys_that_grow_out_of_each_other_do_not_fill_the_memory(monkeypatch):
 
 
 def test_helper_writes_what_the_writer_does():
-    assert bundles.table(bundles.block(bundles.block_entry(b"a", b"1")))[:13] == write_table([(b"a", b"1")])[:13]
+    assert (
+        bundles.table(bundles.block(bundles.block_entry(b"a", b"1")))[:13] == write_table([(b"a", b"1")])[:13]
+    )

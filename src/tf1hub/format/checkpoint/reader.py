@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -61,10 +61,16 @@ class CheckpointReader:
         self._assembled: WeakValueDictionary[str, npt.NDArray[Any]] = WeakValueDictionary()
 
     def __repr__(self) -> str:
-        return f"CheckpointReader({self.prefix!r}, {len(self.keys())} tensors)"
+        return f"CheckpointReader({self.prefix!r}, {len(self)} tensors)"
 
     def __contains__(self, key: object) -> bool:
         return key in self._bundle.index.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bundle.index.names)
+
+    def __len__(self) -> int:
+        return len(self._bundle.index.names)
 
     def keys(self) -> tuple[str, ...]:
         """Returns the names of the tensors, sorted; a partitioned one is one name."""
@@ -157,7 +163,7 @@ class CheckpointReader:
         index = self._bundle.index
         stored = sorted(index.stored(), key=lambda item: (item[1].shard, item[1].offset))
         refuse_overlaps(stored, index.path)
-        for key in self.keys():
+        for key in self:
             if self.is_partitioned(key):
                 parts_of(self._bundle, key)
         done, total = 0, sum(entry.size for _, entry in stored)

@@ -96,7 +96,9 @@ def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:
             numbers.append(number)
     # Nothing protects the footer, so that it has to be as a writer writes it, to the last bit.
     if len(numbers) < 4 or data[start:end] != b"".join(map(encode_varint, numbers)).ljust(end - start, b"\0"):
-        raise CheckpointError(f"{where}: the footer at byte {start} is not two block handles and zeros behind them.")
+        raise CheckpointError(
+            f"{where}: the footer at byte {start} is not two block handles and zeros behind them."
+        )
     return _Handle(*numbers[:2]), _Handle(*numbers[2:])
 
 

@@ -48,10 +48,10 @@ class Variables(_Base):
         return self._reader.array(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._reader.keys() if self._reader else ())
+        return iter(() if self._reader is None else self._reader)
 
     def __len__(self) -> int:
-        return len(self._reader.keys()) if self._reader else 0
+        return 0 if self._reader is None else len(self._reader)
 
     def __contains__(self, name: object) -> bool:
         return self._reader is not None and name in self._reader
@@ -62,12 +62,16 @@ class Variables(_Base):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The variables' shapes; of a partitioned one that of the whole."""
-        return {name: self._reader.shape(name) for name in self} if self._reader else {}
+        return {name: self._reader.shape(name) for name in self._reader} if self._reader is not None else {}
 
     @property
     def dtypes(self) -> dict[str, str]:
         """The names of the variables' dtypes, as TensorFlow has them: `float32`, `bfloat16`, `string`."""
-        return {name: dtypes.name_of(self._reader.dtype(name)) for name in self} if self._reader else {}
+        return (
+            {name: dtypes.name_of(self._reader.dtype(name)) for name in self._reader}
+            if self._reader is not None
+            else {}
+        )
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Checks all variables against their checksums.
@@ -78,7 +82,7 @@ class Variables(_Base):
         Raises:
             CheckpointError: something is damaged or missing; the message names all variables concerned.
         """
-        if self._reader:
+        if self._reader is not None:
             self._reader.verify(progress)
 
 
@@ -128,15 +132,15 @@ def read_variables(path: str | os.PathLike[str]) -> Variables:
     """
     place = os.fspath(path)
     storage = storage_at(place)
+    if storage.exists(index_path(_NAME)):
+        return Variables(CheckpointReader(storage.path(_NAME)))
+    if _is_checkpoint(place):
+        return Variables(CheckpointReader(place))
     if not storage.is_directory(""):
-        if _is_checkpoint(place):
-            return Variables(CheckpointReader(place))
         raise NotAModuleError(
             f"There is nothing at {place}: neither a module's directory nor a checkpoint"
             f" ({index_path(place)})."
         )
-    if storage.exists(index_path(_NAME)):
-        return Variables(CheckpointReader(storage.path(_NAME)))
     if storage.list(_DIRECTORY):
         raise CheckpointError(
             f"{storage.path(index_path(_NAME))}: the index of the variables is missing, but there are:"

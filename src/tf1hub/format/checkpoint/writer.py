@@ -34,7 +34,7 @@ class CheckpointWriter:
 
     Use it in a `with` statement. The files appear at their names when the statement ends, whole and flushed
     to the disk, the index last. If it ends with an error, or the process is killed, nothing is there that
-    looks like a checkpoint. Tensors are written as they are added, so that none has to be in memory as a whole.
+    looks like a checkpoint. Tensors are written as they are added: none has to be in memory as a whole.
 
     Args:
         prefix: the checkpoint: its files will be `<prefix>.index` and `<prefix>.data-00000-of-00001`.
