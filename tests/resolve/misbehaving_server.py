@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Act = Callable[["Request"], None]
@@ -21,7 +22,7 @@ class Log:
     """What one request asked and got."""
 
     path: str
-    headers: dict[str, str]
+    headers: Message  # compared without regard to case
     status: int = 0
     sent: int = 0
 
@@ -36,7 +37,7 @@ class Request:
     released: threading.Event = field(repr=False)
 
     @property
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> Message:
         return self.log.headers
 
     def head(self, status: int, headers: dict[str, str | int] | None = None) -> None:
@@ -135,7 +136,7 @@ class Server:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                log = Log(self.path, dict(self.headers))
+                log = Log(self.path, self.headers)
                 path = self.path.partition("?")[0]
                 with server._lock:
                     number = sum(one.path.partition("?")[0] == path for one in server.log)
@@ -157,9 +158,11 @@ class _Http(ThreadingHTTPServer):
 
     def finish_request(self, request, client_address) -> None:
         # The handshake happens here, in the connection's own thread.
-        if self.tls is not None:
-            request = self.tls.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
 
     def handle_error(self, *_: object) -> None:
         """Broken connections are what these tests are about."""

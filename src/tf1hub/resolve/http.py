@@ -71,12 +71,9 @@ class Answer:
         try:
             while piece := self._raw.read1(_CHUNK):
                 yield piece
-            # read1 takes a connection that closes early for the end of the body.
+            # Not every urllib3 tells a connection that closes early from the end of the body.
             if self._raw.length_remaining:
-                raise PassingError(
-                    f"{redacted(self.url)}: the connection closed {self._raw.length_remaining} bytes "
-                    f"before the end"
-                )
+                raise faults.IncompleteRead(0, self._raw.length_remaining)
         except (faults.HTTPError, OSError) as error:
             raise _mapped(self.url, error) from error
 
@@ -127,8 +124,10 @@ class Client:
                 answer = Answer(url, raw.status, raw.headers, tuple(hops), raw)
                 _check_status(answer)
                 return answer
-            url = _target(url, raw, hops)
-            raw.close()
+            try:
+                url = _target(url, raw, hops)
+            finally:
+                raw.close()
             hops.append(url)
 
     def close(self) -> None:
@@ -325,7 +324,10 @@ def _retry_after(value: str | None) -> float | None:
 def _mapped(url: str, error: BaseException) -> Exception:
     """Returns the error of this library for one of urllib3 or the operating system."""
     shown = redacted(url)
-    text = _innermost(error)
+    root = _root(error)
+    text = _words(root)
+    if isinstance(root, faults.IncompleteRead) and root.expected:
+        return PassingError(f"{shown}: the connection closed {root.expected} bytes before the end")
     if isinstance(error, faults.ProxyError):
         return PassingError(
             f"the proxy for {shown} cannot be reached: {text}. Check HTTP_PROXY and HTTPS_PROXY"
@@ -338,27 +340,32 @@ def _mapped(url: str, error: BaseException) -> Exception:
         )
     if isinstance(error, faults.NameResolutionError):
         return PassingError(f"the name of the host of {shown} cannot be resolved: {text}. {_NETWORK_ADVICE}")
+    # Refused and unreachable are timeouts to urllib3, so they come first.
+    if isinstance(error, faults.NewConnectionError):
+        return PassingError(f"{shown} cannot be reached: {text}. {_NETWORK_ADVICE}")
     if isinstance(error, faults.ConnectTimeoutError):
         return PassingError(
             f"{shown}: no connection within the timeout (TF1HUB_CONNECT_TIMEOUT). {_NETWORK_ADVICE}"
         )
     if isinstance(error, (faults.ReadTimeoutError, TimeoutError)):
         return PassingError(f"{shown}: no bytes came within the timeout (TF1HUB_READ_TIMEOUT)")
-    if isinstance(error, faults.NewConnectionError):
-        return PassingError(f"{shown} cannot be reached: {text}. {_NETWORK_ADVICE}")
     if isinstance(error, (faults.LocationValueError, faults.LocationParseError)):
         return DownloadError(f"{shown} is not a URL that can be asked: {text}.")
     return PassingError(f"{shown}: the connection broke: {text}")
 
 
-def _innermost(error: BaseException) -> str:
-    """Returns the words of the operating system or TLS library, without urllib3's wrapping."""
+def _root(error: BaseException) -> BaseException:
+    """Returns the error of the operating system or TLS library inside urllib3's wrapping."""
     while True:
         inner = getattr(error, "reason", None) or getattr(error, "original_error", None)
         inner = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
-        if inner is None or isinstance(error, OSError):
+        if inner is None or isinstance(error, (OSError, faults.IncompleteRead)):
             break
         error = inner
+    return error
+
+
+def _words(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, OSError) and error.strerror:

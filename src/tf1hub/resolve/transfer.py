@@ -51,7 +51,8 @@ class Transfer:
         self._retries = retries
         self._progress = progress
         self._sleep = sleep
-        self._failures = 0
+        self._failures = 0  # in a row, without bytes between them
+        self._restarts = 0
         self.hops: tuple[str, ...] = ()
         self.etag: str | None = None
         self.total: int | None = None
@@ -74,7 +75,10 @@ class Transfer:
         Raises:
           DownloadError: It was the last one.
         """
-        self._failed(str(error), None)
+        # Counted apart: what a thrown away attempt brought is no progress.
+        self._restarts += 1
+        self._failures = 0
+        self._wait(self._restarts, str(error), None)
 
     def _chunks(self) -> Iterator[bytes]:
         offset = reached = 0
@@ -135,9 +139,12 @@ class Transfer:
 
     def _failed(self, words: str, retry_after: float | None) -> None:
         self._failures += 1
-        if self._failures > self._retries:
-            raise DownloadError(f"{words} (after {self._failures} attempts).")
-        backoff = min(_MAX_BACKOFF, _BACKOFF * 2 ** (self._failures - 1))
+        self._wait(self._failures, words, retry_after)
+
+    def _wait(self, count: int, words: str, retry_after: float | None) -> None:
+        if count > self._retries:
+            raise DownloadError(f"{words.removesuffix('.')} (after {count} attempts).")
+        backoff = min(_MAX_BACKOFF, _BACKOFF * 2 ** (count - 1))
         # Jitter, so that many programs do not come back all at once.
         self._sleep(retry_after if retry_after is not None else backoff * random.uniform(0.5, 1.0))
 
