@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from tf1hub.errors import ArchiveError, CacheError, DownloadError, NotAModuleError, OfflineError, PinError
@@ -18,13 +19,12 @@ from tf1hub.resolve.sources import Source
 _CHUNK = 1 << 20
 
 
-def acquire(decided: Plan, settings: Settings, *, force: bool = False) -> str:
+def acquire(decided: Plan, settings: Settings) -> str:
     """Carries out a plan and returns the module's place.
 
     Args:
       decided: The plan.
       settings: The settings that it was made with.
-      force: Whether it was made with `force`.
 
     Raises:
       OfflineError: The network would be needed and may not be used.
@@ -42,9 +42,13 @@ def acquire(decided: Plan, settings: Settings, *, force: bool = False) -> str:
 
         return acquire_remote(decided, settings)
     usable = usable_sources(decided, settings)
+    before = _stamp(entry)
 
     def done() -> bool:
-        return not force and plan.plan(decided.handle, settings, in_place=False).action is Action.USE
+        # What is to be replaced may look whole to the quick check: only a new manifest tells.
+        if decided.action is Action.REPAIR and _stamp(entry) == before:
+            return False
+        return plan.plan(decided.handle, settings, in_place=False).action is Action.USE
 
     turn = locking.turn(
         entry.lock_path, patience=settings.lock_patience, done=done, waiting=progress.waiting_line()
@@ -57,6 +61,15 @@ def acquire(decided: Plan, settings: Settings, *, force: bool = False) -> str:
             return again.path
         publishing.remove_leftovers(entry.root, entry.key)
         return _first_that_works(decided, entry, usable, settings)
+
+
+def _stamp(entry: Entry) -> tuple[int, int] | None:
+    """Returns what changes whenever an entry is published."""
+    try:
+        status = os.stat(entry.manifest_path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def verify_pins(decided: Plan, settings: Settings) -> None:
@@ -124,7 +137,7 @@ def _from(source: Source, decided: Plan, entry: Entry, settings: Settings) -> st
             publishing.workspace(entry) as directory,
             progress.shown(source.place.shown, settings.progress) as report,
         ):
-            records = _unpack(_archive_chunks(source.place, report), directory, settings)
+            records = unpack(_archive_chunks(source.place, report), directory, settings)
             _publish(decided, entry, directory, records, source.place.shown)
     return entry.path
 
@@ -149,7 +162,7 @@ def _from_http(source: Source, decided: Plan, entry: Entry, settings: Settings) 
             for chunks in transfer.attempts():
                 with publishing.workspace(entry) as directory:
                     try:
-                        records = _unpack(chunks, directory, settings)
+                        records = unpack(chunks, directory, settings)
                     except (StartOverError, TruncatedArchiveError) as error:
                         transfer.start_over(error)
                         continue
@@ -161,7 +174,8 @@ def _from_http(source: Source, decided: Plan, entry: Entry, settings: Settings) 
         _remember(decided.handle, transfer.hops, settings)
 
 
-def _unpack(chunks: Iterator[bytes], directory: str, settings: Settings) -> tuple[FileRecord, ...]:
+def unpack(chunks: Iterator[bytes], directory: str, settings: Settings) -> tuple[FileRecord, ...]:
+    """Unpacks an archive into an empty directory, with the settings' limits; see `extract`."""
     from tf1hub.resolve.pipeline import ahead
 
     arriving = ahead(chunks)

@@ -107,7 +107,7 @@ def download(
         lock_file=None if lock_file is None else os.path.abspath(lock_file),
     )
     decided = decide(parse(handle), settings, in_place=False, force=force)
-    return carry_out(decided, settings, force=force)
+    return carry_out(decided, settings)
 
 
 def decide(
@@ -121,10 +121,10 @@ def decide(
     return plan(handle, settings, in_place=in_place, full=full, force=force)
 
 
-def carry_out(decided: Plan, settings: Settings, *, force: bool = False) -> str:
+def carry_out(decided: Plan, settings: Settings) -> str:
     """Carries out a plan. What is there already costs no import of what downloads."""
     if decided.action is Action.USE and not decided.pins:
         return decided.path
     from tf1hub.resolve.acquire import acquire
 
-    return acquire(decided, settings, force=force)
+    return acquire(decided, settings)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tf1hub.errors import CacheError, DownloadError, MissingDependencyError
+from tf1hub.errors import CacheError, DownloadError
 from tf1hub.resolve.handle import redacted
 from tf1hub.resolve.storage import Storage
 
@@ -18,8 +18,8 @@ _CHUNK = 1 << 20
 def storage(url: str) -> Storage | None:
     """Returns a store for `url`, or None where TensorFlow is missing or does not know the scheme."""
     try:
-        from tf1hub._tensorflow import tf
-    except MissingDependencyError:
+        import tensorflow as tf
+    except ImportError:
         return None
     try:
         tf.io.gfile.exists(url)

@@ -102,7 +102,7 @@ class Client:
     def __init__(self, settings: Settings, handle_url: str) -> None:
         self._settings = settings
         self._handle_url = handle_url
-        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str, str | None], urllib3.PoolManager] = {}
         self._tls: ssl.SSLContext | None = None
 
     def get(self, url: str, headers: Mapping[str, str], *, follow_303: bool = True) -> Answer:
@@ -150,15 +150,19 @@ class Client:
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         proxy = _proxy_for(url)
-        if proxy not in self._pools:
+        scheme = urlsplit(url).scheme
+        if (scheme, proxy) not in self._pools:
             options: dict[str, Any] = {
                 "timeout": urllib3.Timeout(
                     connect=self._settings.connect_timeout, read=self._settings.read_timeout
-                ),
-                "ssl_context": self._tls_context(),
+                )
             }
-            self._pools[proxy] = _proxy_pool(proxy, options) if proxy else urllib3.PoolManager(**options)
-        return self._pools[proxy]
+            # Reading all certificates takes a moment, which plain http need not pay.
+            if scheme == "https" or (proxy or "").startswith("https:"):
+                options["ssl_context"] = self._tls_context()
+            pool = _proxy_pool(proxy, options) if proxy else urllib3.PoolManager(**options)
+            self._pools[scheme, proxy] = pool
+        return self._pools[scheme, proxy]
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -214,7 +218,7 @@ def _proxy_pool(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
     return urllib3.ProxyManager(
         parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
         proxy_headers=headers,
-        proxy_ssl_context=options["ssl_context"],
+        proxy_ssl_context=options.get("ssl_context"),
         **options,
     )
 

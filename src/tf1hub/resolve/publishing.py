@@ -164,23 +164,27 @@ def discard(entry: Entry) -> None:
 
 
 def remove_leftovers(root: str, key: str = "") -> list[str]:
-    """Removes what dead processes left unfinished; returns the removed names.
+    """Removes what dead processes left unfinished; returns their paths.
 
     Args:
       root: The cache directory.
       key: The entry whose leftovers are removed; all by default.
     """
-    parent = os.path.join(root, PRIVATE_DIRECTORY, "tmp")
-    try:
-        names = [name for name in os.listdir(parent) if name.startswith(key)]
-    except OSError:
-        return []
-    removed = [name for name in names if _is_dead(parent, name)]
-    for name in removed:
-        path = os.path.join(parent, name)
+    removed = leftovers(root, key)
+    for path in removed:
         files.remove_tree(path)
         files.remove_file(path)
     return removed
+
+
+def leftovers(root: str, key: str = "") -> list[str]:
+    """Returns the paths of what dead processes left unfinished."""
+    parent = os.path.join(root, PRIVATE_DIRECTORY, "tmp")
+    try:
+        names = sorted(name for name in os.listdir(parent) if name.startswith(key))
+    except OSError:
+        return []
+    return [os.path.join(parent, name) for name in names if _is_dead(parent, name)]
 
 
 def _is_dead(parent: str, name: str) -> bool:
