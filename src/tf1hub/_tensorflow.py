@@ -65,7 +65,9 @@ def is_plain_place(graph: Any) -> bool:
     )
 
 
-def create_operation(graph: Any, name: str, op_type: str, inputs: list[Any], attrs: Any, definition: Any) -> Any:
+def create_operation(
+    graph: Any, name: str, op_type: str, inputs: list[Any], attrs: Any, definition: Any
+) -> Any:
     """Adds one operation under an absolute name that is free.
 
     The public `tf.Graph.create_op` does the same, and spends more time on a warning about an argument

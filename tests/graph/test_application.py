@@ -111,7 +111,9 @@ def test_inputs_are_a_value_a_dict_or_nothing() -> None:
 def test_sparse_and_ragged_inputs_and_outputs() -> None:
     def module_fn() -> None:
         sparse = tf1.sparse_placeholder(tf.float32, [None, 4])
-        hub.add_signature("sparse", {"x": sparse}, {"default": sparse * 2.0, "dense": tf.sparse.to_dense(sparse)})
+        hub.add_signature(
+            "sparse", {"x": sparse}, {"default": sparse * 2.0, "dense": tf.sparse.to_dense(sparse)}
+        )
         ragged = tf1.ragged.placeholder(tf.int64, 1, value_shape=[])
         hub.add_signature("ragged", {"x": ragged}, {"default": ragged * 3, "lengths": ragged.row_lengths()})
 
@@ -137,14 +139,19 @@ def test_an_output_may_be_an_input_or_an_asset(tmp_path: pathlib.Path) -> None:
         hub.add_signature(inputs=x, outputs={"default": x, "same": x})
         file = tf.constant(str(tmp_path / "vocab.txt"))
         tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, file)
-        hub.add_signature("tokenization_info", outputs={"vocab_file": file, "do_lower_case": tf.constant(True)})
+        hub.add_signature(
+            "tokenization_info", outputs={"vocab_file": file, "do_lower_case": tf.constant(True)}
+        )
 
     path = export(module_fn, tmp_path / "m")
     with tf.Graph().as_default():
         module = hub.Module(path)
         same, info = run(module([4.0], as_dict=True), module(signature="tokenization_info", as_dict=True))
     assert same == {"default": [4.0], "same": [4.0]}
-    assert info == {"vocab_file": str(tmp_path / "m" / "assets" / "vocab.txt").encode(), "do_lower_case": True}
+    assert info == {
+        "vocab_file": str(tmp_path / "m" / "assets" / "vocab.txt").encode(),
+        "do_lower_case": True,
+    }
 
 
 @pytest.mark.parametrize("use_resource", [True, False])
@@ -222,7 +229,9 @@ def test_a_module_with_loops_and_conds_inside_a_v1_loop(tmp_path: pathlib.Path) 
         with tf.Graph().as_default():
             module = hub.Module(path, trainable=True)
             _, y = tf1.while_loop(
-                lambda i, _: i < 2, lambda i, y: (i + 1, module({"x": y, "steps": 2})), (0, tf.constant([1.0])),
+                lambda i, _: i < 2,
+                lambda i, y: (i + 1, module({"x": y, "steps": 2})),
+                (0, tf.constant([1.0])),
                 shape_invariants=(tf.TensorShape([]), tf.TensorShape([None])),
             )
             (gradient,) = tf1.gradients(y, module.variables)

@@ -25,7 +25,11 @@ def vocabulary(path: pathlib.Path, *words: str) -> str:
 def lookup(vocabulary_file: str) -> None:
     words = tf1.placeholder(tf.string, [None])
     initializer = tf.lookup.TextFileInitializer(
-        vocabulary_file, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+        vocabulary_file,
+        tf.string,
+        tf.lookup.TextFileIndex.WHOLE_LINE,
+        tf.int64,
+        tf.lookup.TextFileIndex.LINE_NUMBER,
     )
     hub.add_signature(inputs=words, outputs=tf.lookup.StaticHashTable(initializer, -1).lookup(words))
 
@@ -56,7 +60,7 @@ def test_second_instance_does_not_share_tables(tmp_path: pathlib.Path) -> None:
     np.testing.assert_array_equal(values, [[0, 1], [0, 1], [1, 0]])
 
 
-def test_tables_that_change_are_not_shared(tmp_path: pathlib.Path) -> None:
+def test_tables_that_change_are_not_shared() -> None:
     def module_fn() -> None:
         keys = tf1.placeholder(tf.int64, [None])
         table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.int64, -1, name="counts")
@@ -153,10 +157,14 @@ def test_with_a_checkpoint_one_restore_feeds_all_variables_and_no_initializer_is
     assert ops.count("RestoreV2") == 1
     assert "RandomStandardNormal" not in ops
     stored = hub.read_variables(path)
-    assert {name: value.tolist() for name, value in values.items()} == {n: a.tolist() for n, a in stored.items()}
+    assert {name: value.tolist() for name, value in values.items()} == {
+        n: a.tolist() for n, a in stored.items()
+    }
 
 
-def test_big_checkpoints_are_restored_in_parts(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_big_checkpoints_are_restored_in_parts(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = export(affine(5.0, 6.0), tmp_path / "m")
     monkeypatch.setattr(state_cut, "_RESTORE_BYTES", 1)
     with tf.Graph().as_default() as graph:
@@ -171,7 +179,9 @@ def test_a_spec_without_checkpoint_uses_its_own_initializers() -> None:
 
 
 @pytest.mark.parametrize("use_resource", [True, False])
-def test_the_programs_own_checkpoint_overrides_the_modules_values(tmp_path: pathlib.Path, use_resource: bool) -> None:
+def test_the_programs_own_checkpoint_overrides_the_modules_values(
+    tmp_path: pathlib.Path, use_resource: bool
+) -> None:
     path = export(affine(use_resource=use_resource), tmp_path / "m")
     prefix = str(tmp_path / "own")
     with tf.Graph().as_default():
@@ -205,7 +215,9 @@ def test_partitioned_variables_are_lists_of_parts(tmp_path: pathlib.Path) -> Non
     def module_fn() -> None:
         ids = tf1.placeholder(tf.int64, [None])
         table = tf1.get_variable(
-            "table", [5, 2], initializer=tf1.random_uniform_initializer(seed=1),
+            "table",
+            [5, 2],
+            initializer=tf1.random_uniform_initializer(seed=1),
             partitioner=tf1.fixed_size_partitioner(3),
         )
         hub.add_signature(inputs=ids, outputs=tf1.nn.embedding_lookup(table, ids, partition_strategy="div"))

@@ -42,7 +42,9 @@ def test_spec_export_takes_the_variables_of_a_checkpoint(tmp_path: pathlib.Path)
             tf1.train.Saver().save(session, str(tmp_path / "model"))
     spec = hub.create_module_spec(affine())
     spec.export(
-        tmp_path / "m", checkpoint_path=str(tmp_path / "model"), name_transform_fn=lambda name: "scope/" + name
+        tmp_path / "m",
+        checkpoint_path=str(tmp_path / "model"),
+        name_transform_fn=lambda name: "scope/" + name,
     )
     with tf.Graph().as_default():
         assert run(hub.Module(str(tmp_path / "m"))([1.0])) == [15.0]
@@ -87,7 +89,10 @@ def test_an_empty_directory_and_missing_parents_are_fine(tmp_path: pathlib.Path)
 def test_variables_without_values_are_explained(tmp_path: pathlib.Path) -> None:
     with tf.Graph().as_default():
         module = hub.Module(hub.create_module_spec(affine()))
-        with tf1.Session() as session, pytest.raises(hub.errors.ExportError, match="Run its initializers, or restore"):
+        with (
+            tf1.Session() as session,
+            pytest.raises(hub.errors.ExportError, match="Run its initializers, or restore"),
+        ):
             module.export(tmp_path / "m", session)
     assert list(tmp_path.iterdir()) == []
 
@@ -180,7 +185,9 @@ def test_to_and_from_a_path_that_only_tensorflows_file_layer_reads() -> None:
 def test_partitioned_variables_round_trip(tmp_path: pathlib.Path) -> None:
     def module_fn() -> None:
         table = tf1.get_variable(
-            "table", [5, 2], initializer=tf1.random_uniform_initializer(seed=1),
+            "table",
+            [5, 2],
+            initializer=tf1.random_uniform_initializer(seed=1),
             partitioner=tf1.fixed_size_partitioner(3),
         )
         hub.add_signature(outputs=tf.convert_to_tensor(table))

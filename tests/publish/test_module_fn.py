@@ -25,7 +25,9 @@ def test_variants_signatures_and_attachments_are_those_of_the_function() -> None
         hub.add_signature(inputs=x, outputs={"default": x, "flag": tf.constant(is_training)})
         hub.add_signature("named", {"x": x}, 2 * x)
 
-    spec = hub.create_module_spec(module_fn, [({"train"}, {"is_training": True}), (set(), {"is_training": False})])
+    spec = hub.create_module_spec(
+        module_fn, [({"train"}, {"is_training": True}), (set(), {"is_training": False})]
+    )
     assert spec.get_tags() == [frozenset(), frozenset({"train"})]
     assert spec.get_signature_names() == ["default", "named"]
     assert spec.get_input_info_dict("named", {"train"})["x"].get_shape().as_list() == [None, 3]
@@ -151,7 +153,11 @@ def asset_module(*files: pathlib.Path) -> Callable[[], None]:
         ids = []
         for file in files:
             initializer = tf.lookup.TextFileInitializer(
-                str(file), tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+                str(file),
+                tf.string,
+                tf.lookup.TextFileIndex.WHOLE_LINE,
+                tf.int64,
+                tf.lookup.TextFileIndex.LINE_NUMBER,
             )
             ids.append(tf.lookup.StaticHashTable(initializer, -1).lookup(words))
         hub.add_signature(inputs=words, outputs=tf.stack(ids))

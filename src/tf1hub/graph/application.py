@@ -57,7 +57,9 @@ def cut_application(
         function_suffix: as for `cut`.
     """
     feeds = {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
-    outputs = [tensor_name(name) for info in variant.outputs(signature).values() for name in info.tensor_names]
+    outputs = [
+        tensor_name(name) for info in variant.outputs(signature).values() for name in info.tensor_names
+    ]
     updates = _on_these_inputs(variant, "update_ops", feeds, state) if trainable else []
     losses = _on_these_inputs(variant, "regularization_losses", feeds, state) if trainable else []
     keep = reach(variant.nodes, [*outputs, *updates, *losses], state, feeds)

@@ -73,7 +73,9 @@ def imported(
     cut = importable.cut
     rename = _renamer(scope, importable.kept, outside)
     input_map = _input_map(cut, outside)
-    inside = [name for name in wanted if node_of(name) in importable.kept and tensor_name(name) not in outside]
+    inside = [
+        name for name in wanted if node_of(name) in importable.kept and tensor_name(name) not in outside
+    ]
     with importable.lock:
         for node, value in (shared_names or {}).items():
             importable.by_name[node].attr["shared_name"].s = value

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import is_plain_place
-from tf1hub.errors import WrongModeError
+from tf1hub.errors import InputError, WrongModeError
 from tf1hub.graph import inputs as conversion
 from tf1hub.graph.application import apply
 from tf1hub.graph.definition import definition_of
@@ -118,13 +118,15 @@ class Module:
             WrongModeError: called eagerly, or in another graph than the module's.
         """
         if _sentinel is not None:
-            raise conversion.InputError("Pass the signature and as_dict by keyword: module(x, signature=...).")
+            raise InputError(
+                "Pass the signature and as_dict by keyword: module(x, signature=...)."
+            )
         graph = tf.compat.v1.get_default_graph()
         _check_graph(graph, self._graph, self._scope)
         name = self._variant.check_signature(signature)
         outputs = self._variant.outputs(name)
         if not as_dict and "default" not in outputs:
-            raise conversion.InputError(
+            raise InputError(
                 f"The signature {name!r} of {self._variant.place} has no output 'default'; "
                 f"pass as_dict=True for its outputs {conversion.describe(outputs)}."
             )
@@ -229,7 +231,7 @@ class Module:
 
 def _scope_name(signature: str) -> str:
     # Signature names are free text; names in a graph are not.
-    text = "".join(c if c.isalnum() and c.isascii() or c in "_.-" else "_" for c in signature)
+    text = "".join(c if (c.isalnum() and c.isascii()) or c in "_.-" else "_" for c in signature)
     return text or "_"
 
 

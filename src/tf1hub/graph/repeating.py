@@ -111,7 +111,9 @@ def repeated(
                 stack.enter_context(tf.device(node.device))
             attrs = importable.attributes[name]
             inputs = [tensor(edge) for edge in repetition.inputs[name]]
-            operations[name] = create_operation(graph, f"{scope}/{name}", node.op, inputs, attrs, op_def(node.op))
+            operations[name] = create_operation(
+                graph, f"{scope}/{name}", node.op, inputs, attrs, op_def(node.op)
+            )
         if name in repetition.colocated:
             places = [operation(other) for other in repetition.colocated[name]]
             device = next((place.device for place in places if place.device), None)
@@ -124,7 +126,9 @@ def _dynamic(cut: Cut, feeds: Collection[str]) -> set[str]:
     own = {node.name for node in cut.graph.node if not _is_shareable(node)}
     own |= {node.name for node in cut.graph.node if any(tensor_name(edge) in feeds for edge in node.input)}
     fed = {node_of(name) for name in feeds}
-    own |= {node.name for node in cut.graph.node if any(edge[1:] in fed for edge in node.input if edge[0] == "^")}
+    own |= {
+        node.name for node in cut.graph.node if any(edge[1:] in fed for edge in node.input if edge[0] == "^")
+    }
     return dependents(cut.graph.node, own)
 
 

@@ -90,7 +90,9 @@ class ParsedTensorInfo:
             'float32 []'
         """
         if self.is_composite:
-            kind = self._info.composite_tensor.type_spec.type_spec_class_name.removesuffix("Spec") or "composite"
+            kind = (
+                self._info.composite_tensor.type_spec.type_spec_class_name.removesuffix("Spec") or "composite"
+            )
             return f"{kind} {self.dtype_name} {self.shape_text()}"
         return f"{'SparseTensor ' if self.is_sparse else ''}{self.dtype_name} {self.shape_text()}"
 
