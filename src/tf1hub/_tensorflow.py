@@ -27,6 +27,7 @@ from tensorflow.python.saved_model import nested_structure_coder
 __all__ = [
     "file_layer",
     "from_proto",
+    "in_current_graph",
     "op_def",
     "set_colocation",
     "type_spec_from_bytes",
@@ -47,6 +48,12 @@ def from_proto(collection: str, message_bytes: bytes) -> Any:
     """
     message = ops.get_collection_proto_type(collection).FromString(message_bytes)
     return ops.get_from_proto_function(collection)(message, import_scope=None)
+
+
+def in_current_graph(tensor: Any) -> Any:
+    """The tensor as the `tf.function` being traced sees it: captured where it comes from outside."""
+    graph = ops.get_default_graph()
+    return tensor if getattr(tensor, "graph", None) is graph else graph.capture(tensor)
 
 
 def set_colocation(operation: Any, names: Iterable[str], device: str | None) -> None:
