@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -48,6 +49,13 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
         return "  ".join(cells).rstrip()
 
     return "\n".join(aligned(line) for line in lines)
+
+
+def title(text: str) -> str:
+    """Returns a heading: bold on a terminal, unless NO_COLOR (no-color.org) is set; plain elsewhere."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[1m{text}\x1b[0m"
 
 
 def human_bytes(count: float) -> str:

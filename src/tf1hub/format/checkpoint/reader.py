@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -88,6 +87,11 @@ class CheckpointReader:
     def shape(self, key: str) -> tuple[int, ...]:
         """Returns a tensor's shape, of a partitioned one that of the whole."""
         return self._entry(key).shape
+
+    def stored_bytes(self, key: str) -> int:
+        """Returns how many bytes a tensor takes in the data files, as the index says."""
+        entry = self._entry(key)
+        return sum(part.size for part in self._index.slice_entries(key)) if entry.slices else entry.size
 
     def slices(self, key: str) -> tuple[Slice, ...]:
         """Returns the slices that a partitioned tensor is stored as; none for any other."""
@@ -321,6 +325,9 @@ class CheckpointReader:
 def _list_names(wanted: str, names: Sequence[str]) -> str:
     if len(names) <= _NAMES_LISTED:
         return f"It has: {', '.join(names) or 'nothing'}."
+    # Only for this message: its import would cost every reader milliseconds.
+    from difflib import get_close_matches
+
     # Comparing is quadratic in a name's length, and names come from a file.
     candidates = [name for name in names[:10_000] if len(name) < 200]
     close = get_close_matches(wanted, candidates, n=5, cutoff=0.3) or names[:5]

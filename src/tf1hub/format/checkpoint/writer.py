@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
@@ -59,7 +58,7 @@ class CheckpointWriter:
         self.prefix = os.fspath(prefix)
         self._data_path = shard_path(self.prefix, 0, 1)
         self._index_path = index_path(self.prefix)
-        self._temporary_suffix = f".tmp-{os.getpid()}-{secrets.token_hex(4)}"
+        self._temporary_suffix = f".tmp-{os.getpid()}-{os.urandom(4).hex()}"
         self._file: BinaryIO | None = None
         self._size = 0
         self._entries: dict[str, Entry] = {}
