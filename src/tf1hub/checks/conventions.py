@@ -60,7 +60,7 @@ def _default_signature(variant: Variant) -> Iterator[Finding]:
             "default-differs",
             ADVICE,
             f"The signature 'default' does not do the same as {' or '.join(map(repr, images))}.",
-            "The unnamed signature of an image module takes the images as its one input and gives the same output.",
+            "The unnamed signature of an image module takes the images as its one input and gives the same.",
             place,
         )
 
@@ -68,7 +68,9 @@ def _default_signature(variant: Variant) -> Iterator[Finding]:
 def _does_the_same(variant: Variant, name: str) -> bool:
     """Whether `default` and the named signature have one input of the same type and the same main output."""
     default_inputs, inputs = list(variant.inputs().values()), list(variant.inputs(name).values())
-    return default_inputs == inputs and variant.outputs().get("default") == variant.outputs(name).get("default")
+    return default_inputs == inputs and variant.outputs().get("default") == variant.outputs(name).get(
+        "default"
+    )
 
 
 def _image_size(variant: Variant) -> Iterator[Finding]:
@@ -82,8 +84,8 @@ def _image_size(variant: Variant) -> Iterator[Finding]:
             yield Finding(
                 "no-image-size",
                 ADVICE,
-                f"The signature {name!r} takes images of any size, and no ImageModuleInfo tells which it expects.",
-                "Call attach_image_module_info in the module_fn with the size that the module was trained for.",
+                f"The signature {name!r} takes images of any size; no ImageModuleInfo tells which is best.",
+                "Call attach_image_module_info in the module_fn, with the size that it was trained for.",
                 format_tags(variant.tags),
             )
             return

@@ -46,12 +46,16 @@ def training_variants(spec: ModuleSpec) -> list[Variant]:
 def _regularization(variant: Variant) -> Iterator[Finding]:
     if variant.collection("regularization_losses"):
         return
-    weights = [part for part in variant.variables if part.node in variant.trainable_nodes and _is_matrix(variant, part)]
+    weights = [
+        part
+        for part in variant.variables
+        if part.node in variant.trainable_nodes and _is_matrix(variant, part)
+    ]
     if weights:
         yield Finding(
             "no-regularization",
             ADVICE,
-            f"No regularization loss, but {len(by_name(weights))} trainable weights ({_some(by_name(weights))}).",
+            f"No regularization loss, but trainable weights: {_some(by_name(weights))}.",
             "Fine-tuning needs regularization: give layers a kernel_regularizer, so that consumers get it "
             "from get_regularization_losses().",
             format_tags(variant.tags),
@@ -70,7 +74,11 @@ def _momentum(variant: Variant) -> Iterator[Finding]:
         if max(values) > MAX_MOMENTUM:
             slow.setdefault(max(values), []).append(name)
     for value, names in sorted(slow.items(), reverse=True):
-        steps = "never follow new data" if value == 1 else f"follow new data only after some {1 / (1 - value):,.0f} steps"
+        steps = (
+            "never follow new data"
+            if value == 1
+            else f"follow new data only after some {1 / (1 - value):,.0f} steps"
+        )
         yield Finding(
             "batch-norm-momentum",
             WARNING,
@@ -81,13 +89,15 @@ def _momentum(variant: Variant) -> Iterator[Finding]:
 
 
 def _updates(variant: Variant) -> Iterator[Finding]:
-    training = [name for name, node in variant.nodes.items() if node.op.startswith("FusedBatchNorm") and _trains(node)]
+    training = [
+        name for name, node in variant.nodes.items() if node.op.startswith("FusedBatchNorm") and _trains(node)
+    ]
     if training and not variant.collection("update_ops") and _TRAIN in variant.tags:
         yield Finding(
             "batch-norm-without-updates",
             WARNING,
-            f"{len(training)} batch normalizations use the statistics of the batch ({_some(training)}), but no "
-            "update op keeps their averages.",
+            f"{len(training)} batch normalizations use the batch's statistics ({_some(training)}), but no update op "
+            "keeps their averages.",
             "Add the updates of the moving averages to the collection UPDATE_OPS in the module_fn.",
             format_tags(variant.tags),
         )
@@ -108,8 +118,9 @@ def _train_variant(spec: ModuleSpec) -> Iterator[Finding]:
         yield Finding(
             "no-train-variant",
             WARNING,
-            f"No variant has the tag 'train', although the module has {' and '.join(reasons)}, which differ in training.",
-            "Create the module with tags_and_args=[(set(), {'is_training': False}), ({'train'}, {'is_training': True})].",
+            f"No variant has the tag 'train', although the module has {' and '.join(reasons)}.",
+            "What differs in training gets a variant of its own: tags_and_args=[(set(), {'is_training': False}), "
+            "({'train'}, {'is_training': True})].",
         )
 
 
@@ -145,7 +156,9 @@ def _owners(spec: ModuleSpec) -> Iterator[Finding]:
             tags: names - set().union(*(others for other, others in owned.items() if other != tags))
             for tags, names in owned.items()
         }
-        listed = "; ".join(f"only {format_tags(tags)} has {_some(names)}" for tags, names in alone.items() if names)
+        listed = "; ".join(
+            f"only {format_tags(tags)} has {_some(names)}" for tags, names in alone.items() if names
+        )
         yield Finding(
             "no-owner-of-all-variables",
             ERROR,
@@ -158,8 +171,8 @@ def _owners(spec: ModuleSpec) -> Iterator[Finding]:
             yield Finding(
                 "variables-not-owned",
                 WARNING,
-                f"Variables of other variants are missing here: {_some(everything - names)}. What is fine-tuned with "
-                "this variant cannot be exported.",
+                f"Variables of other variants are missing here: {_some(everything - names)}. What is fine-tuned "
+                "with this variant cannot be exported.",
                 "Create these variables in this variant too.",
                 format_tags(tags),
             )

@@ -40,9 +40,7 @@ class CannotGenerateError(Exception):
     """An input is of a kind that nothing is generated for; the message says which."""
 
 
-def examples(
-    inputs: Mapping[str, ParsedTensorInfo], image_size: tuple[int, int] | None
-) -> Iterator[Example]:
+def examples(inputs: Mapping[str, ParsedTensorInfo], image_size: tuple[int, int] | None) -> Iterator[Example]:
     """Yields inputs of several batch sizes and, where dimensions are open, of several sizes.
 
     Args:
@@ -96,13 +94,14 @@ def _example(
 ) -> Example:
     rng = np.random.default_rng(0)
     feeds = {name: _value(name, info, shapes[name], length, rng) for name, info in inputs.items()}
-    words = ", ".join(f"{name} {info.dtype_name} {shapes[name]}" for name, info in inputs.items())
+    words = ", ".join(
+        f"{name} {'' if info.kind == 'dense' else info.kind + ' '}{info.dtype_name} {shapes[name]}"
+        for name, info in inputs.items()
+    )
     return Example(feeds, batch, words or "no inputs")
 
 
-def _value(
-    name: str, info: ParsedTensorInfo, shape: list[int], length: int, rng: np.random.Generator
-) -> Any:
+def _value(name: str, info: ParsedTensorInfo, shape: list[int], length: int, rng: np.random.Generator) -> Any:
     if info.is_sparse:
         return _sparse(info, shape or [1, length], rng)
     if info.is_composite:

@@ -16,7 +16,9 @@ from tf1hub.format.messages_pb2 import NodeDef, TensorProto
 from tf1hub.format.tensor_names import node_of, split_tensor_name
 from tf1hub.spec.variant import Variant
 
-_PASS = frozenset({"Identity", "Switch", "RefSwitch", "Enter", "RefEnter", "StopGradient", "Cast", "PlaceholderWithDefault"})
+_PASS = frozenset(
+    {"Identity", "Switch", "RefSwitch", "Enter", "RefEnter", "StopGradient", "Cast", "PlaceholderWithDefault"}
+)
 _READS = _PASS | {"ReadVariableOp"}
 _SUBTRACTS = ("AssignSub", "AssignSubVariableOp")
 _ASSIGNS = ("Assign", "AssignVariableOp")
@@ -45,7 +47,9 @@ def momenta(variant: Variant) -> dict[str, frozenset[float]]:
         holder = _source(variant.nodes, node.input[0], _PASS)
         if holder not in names:
             continue
-        factors = _subtracted(variant.nodes, node) if node.op in _SUBTRACTS else _mixed(variant.nodes, node, holder)
+        factors = (
+            _subtracted(variant.nodes, node) if node.op in _SUBTRACTS else _mixed(variant.nodes, node, holder)
+        )
         # A factor of 1 is the branch of a conditional that leaves the average as it is.
         values = frozenset(round(value, _DIGITS) for value in factors if 0 < value <= 1)
         chosen = values - {1.0} or values

@@ -67,7 +67,9 @@ def _faults(variant: Variant) -> Iterator[tuple[tuple[str, str], dict[str, str]]
             if NO in each.values():
                 yield ("op-attribute-missing", f"the attribute {attr!r} of the op {op!r}"), each
     wanted = variant.meta_graph.graph_def.versions.min_consumer
-    each = between({version: YES if wanted <= number else NO for version, number in _graph_versions().items()})
+    each = between(
+        {version: YES if wanted <= number else NO for version, number in _graph_versions().items()}
+    )
     if NO in each.values():
         yield ("graph-too-new", f"graphs for consumers of version {wanted} and newer"), each
 
@@ -96,7 +98,9 @@ def _finding(variant: Variant, fault: tuple[str, str], each: Mapping[str, str]) 
         remedy = "Load the library that registers it before the module, or make the module without it."
     else:
         message = f"TensorFlow {versions_text(lacking)} does not have {fault[1]}{doubt}."
-        remedy = f"Make the module with TensorFlow {lacking[0]}, so that it runs there and later, or without it."
+        remedy = (
+            f"Make the module with TensorFlow {lacking[0]}, so that it runs there and later, or without it."
+        )
     return Finding(fault[0], ERROR if nowhere else WARNING, message, remedy, format_tags(variant.tags))
 
 
@@ -128,7 +132,10 @@ def versions_text(versions: list[str]) -> str:
         >>> versions_text(["2.15"]), versions_text(["2.16", "2.17", "2.18"])
         ('2.15', '2.16 to 2.18')
     """
-    if len(versions) > 2 and SUPPORTED.index(versions[-1]) - SUPPORTED.index(versions[0]) == len(versions) - 1:
+    if (
+        len(versions) > 2
+        and SUPPORTED.index(versions[-1]) - SUPPORTED.index(versions[0]) == len(versions) - 1
+    ):
         return f"{versions[0]} to {versions[-1]}"
     return ", ".join(versions)
 
@@ -140,7 +147,9 @@ def _deprecated_since(entry: str) -> int:
 
 @cache
 def _recorded() -> dict[str, dict[str, object]]:
-    recorded: dict[str, dict[str, object]] = json.loads(files("tf1hub.checks").joinpath(_FILE).read_text("utf-8"))
+    recorded: dict[str, dict[str, object]] = json.loads(
+        files("tf1hub.checks").joinpath(_FILE).read_text("utf-8")
+    )
     return recorded
 
 

@@ -44,8 +44,8 @@ def leaked_paths(spec: ModuleSpec) -> Iterator[Finding]:
                 "leaked-path",
                 WARNING,
                 f"Paths of the machine that made it: {'; '.join(leaks[:_SHOWN])}{more}.",
-                "Export the module again with this library, which leaves such paths out; put files that the graph "
-                "reads into the collection ASSET_FILEPATHS.",
+                "Put files that the graph reads into the collection ASSET_FILEPATHS. Paths of checkpoints are left "
+                "out when this library exports the module again.",
                 format_tags(variant.tags),
             )
 
@@ -76,7 +76,7 @@ def _leaks_of_nodes(nodes: Iterable[NodeDef], restored: dict[str, str]) -> Itera
 
 
 def _path(attr: str, text: bytes) -> bytes | None:
-    if attr in _TEXT or b"/" not in text and b"\\" not in text:
+    if attr in _TEXT or (b"/" not in text and b"\\" not in text):
         return None
     if attr in _NAMES:
         found = _EMBEDDED.search(text)

@@ -14,6 +14,7 @@ from tf1hub.checks.generate import CannotGenerateError, Example, examples, rows
 from tf1hub.errors import Error
 from tf1hub.format import dtypes
 from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
+from tf1hub.format.saved_model import format_tags
 from tf1hub.graph import eval_function_for_module
 from tf1hub.spec.inspection import decode_attachment, describe_signature
 from tf1hub.spec.module_spec import ModuleSpec
@@ -52,7 +53,7 @@ def run_signatures(spec: ModuleSpec, say: Callable[[str], None]) -> tuple[list[R
                 Finding(
                     "does-not-load",
                     ERROR,
-                    f"TensorFlow {tf.__version__} cannot make the variant ready: {_first_line(error)}",
+                    f"TensorFlow {tf.__version__} cannot make the variant ready: {_reason(error)}",
                     "See the findings on ops and files.",
                     _place(variant),
                 )
@@ -71,6 +72,7 @@ class _SignatureCheck:
         self._outputs = variant.outputs(name)
         self._promises = bool(describe_signature(variant, name).meets)
         self._seconds = 0.0
+        self._known: set[tuple[str, str]] = set()
         self.findings: list[Finding] = []
 
     def run(self) -> Run:
@@ -96,7 +98,7 @@ class _SignatureCheck:
             self._found(
                 "does-not-run",
                 ERROR if self._promises else WARNING,
-                f"fails on {example.words}: {_first_line(error)}",
+                f"fails on {example.words}: {_reason(error)}",
                 "A common signature runs on all such inputs."
                 if self._promises
                 else "If the signature needs inputs of a certain kind, say so in the documentation.",
@@ -112,12 +114,13 @@ class _SignatureCheck:
 
     def _compare_with_declared(self, example: Example, outputs: Mapping[str, Any]) -> None:
         for name, info in self._outputs.items():
-            for fault in _faults(info, outputs[name], example):
+            for fault in _faults(info, outputs[name]):
                 self._found(
                     "output-not-as-declared",
                     ERROR,
                     f"gives an output {name!r} that {fault}, on {example.words}.",
                     "Declare what comes out: set_shape on the output, or another dtype.",
+                    name,
                 )
             values = getattr(outputs[name], "values", outputs[name])
             if np.asarray(values).dtype.kind == "f" and not np.isfinite(values).all():
@@ -127,6 +130,7 @@ class _SignatureCheck:
                     f"gives an output {name!r} with {'NaN' if np.isnan(values).any() else 'infinity'}, "
                     f"on {example.words}.",
                     "Guard logarithms, divisions and roots against zero.",
+                    name,
                 )
 
     def _compare_with_alone(self, example: Example, outputs: Mapping[str, Any]) -> None:
@@ -144,27 +148,25 @@ class _SignatureCheck:
             if max(apart) > TOLERANCE:
                 again = self._call(alone[0])[name]
                 chance = _distance(again, each[0]) > TOLERANCE
+                how = "from run to run" if chance else f"alone and in a batch of {example.batch}"
                 self._found(
                     "random-output" if chance else "depends-on-batch",
                     WARNING,
-                    f"gives an output {name!r} that "
-                    + (
-                        "differs from run to run"
-                        if chance
-                        else f"differs by {max(apart):.2g} (of its largest value) alone and in a batch of {example.batch}"
-                    )
-                    + f", on {example.words}.",
+                    f"gives an output {name!r} that differs {how}, by {max(apart):.2g} of its largest value, "
+                    f"on {example.words}.",
                     "Keep dropout and statistics of the batch out of the inference variant.",
+                    name,
                 )
 
-    def _found(self, id: str, severity: str, message: str, remedy: str) -> None:  # noqa: A002
-        message = f"The signature {self._name!r} {message}"
+    def _found(self, check: str, severity: str, message: str, remedy: str, output: str = "") -> None:
         # The same fault on each input says no more than on the first.
-        if not any(f.id == id and f.message.split(", on ")[0] == message.split(", on ")[0] for f in self.findings):
-            self.findings.append(Finding(id, severity, message, remedy, _place(self._variant)))
+        if (check, output) not in self._known:
+            self._known.add((check, output))
+            message = f"The signature {self._name!r} {message}"
+            self.findings.append(Finding(check, severity, message, remedy, _place(self._variant)))
 
 
-def _faults(info: ParsedTensorInfo, value: Any, example: Example) -> Iterator[str]:
+def _faults(info: ParsedTensorInfo, value: Any) -> Iterator[str]:
     array = getattr(value, "values", value)
     expected = dtypes.numpy_dtype(info.message.dtype)
     actual = np.asarray(array)
@@ -207,10 +209,13 @@ def _image_size(variant: Variant) -> tuple[int, int] | None:
 
 
 def _place(variant: Variant) -> str:
-    from tf1hub.format.saved_model import format_tags
-
     return format_tags(variant.tags)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _reason(error: Exception) -> str:
+    """The line that tells; TensorFlow wraps it in a trace of names."""
+    lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines() if line.strip()]
+    marks = [number for number, line in enumerate(lines) if line.startswith("[[")]
+    if isinstance(error, tf.errors.OpError) and marks and marks[0]:
+        return lines[marks[0] - 1]
+    return lines[0] if lines else type(error).__name__

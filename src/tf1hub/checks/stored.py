@@ -49,7 +49,8 @@ def _checkpoint(spec: ModuleSpec, reader: CheckpointReader, say: Progress) -> It
     say("checksums of the variables")
     reader.verify()
     say("values of the variables")
-    bad = [name for name in reader.keys() if reader.dtype(name) in _FLOATS and not _finite(reader, name)]
+    names = reader.keys()
+    bad = [name for name in names if reader.dtype(name) in _FLOATS and not _finite(reader, name)]
     if bad:
         more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
         yield Finding(

@@ -28,7 +28,9 @@ def register(subparsers: Any) -> None:
         "totals, assets, attachments, ops, and where it comes from. Needs no TensorFlow.",
     )
     parser.add_argument("handle", help="a path, a URL, or whatever else names a module")
-    parser.add_argument("--all", action="store_true", help=f"all rows of each table, not only the first {ROWS}")
+    parser.add_argument(
+        "--all", action="store_true", help=f"all rows of each table, not only the first {ROWS}"
+    )
     add_output_options(parser)
     parser.set_defaults(run=run)
 
@@ -49,7 +51,9 @@ def sections(module: ModuleDescription, limit: int | None) -> Iterator[str]:
     yield title(module.name) + "\n" + _summary(module)
     yield from _signatures(module)
     yield from _section("variables", _variables(module), limit, right=(3, 4))
-    assets = [(asset.name, "" if asset.bytes is None else human_bytes(asset.bytes)) for asset in module.assets]
+    assets = [
+        (asset.name, "" if asset.bytes is None else human_bytes(asset.bytes)) for asset in module.assets
+    ]
     yield from _section("assets", [("name", "size"), *assets], limit, right=(1,))
     yield from _section("attachments", _attachments(module), limit)
     unused = [("name",), *((key,) for key in module.unused)]
@@ -104,8 +108,8 @@ def _totals(module: ModuleDescription) -> str:
     if not module.variables:
         return "none"
     return (
-        f"{len(module.variables):,} with {module.parameters:,} parameters ({human_bytes(module.variable_bytes)}), "
-        f"{module.trainable_parameters:,} of them trainable"
+        f"{len(module.variables):,} with {module.parameters:,} parameters ("
+        f"{human_bytes(module.variable_bytes)}), {module.trainable_parameters:,} of them trainable"
     )
 
 
@@ -161,7 +165,14 @@ def _variables(module: ModuleDescription) -> list[Sequence[str]]:
         elements = "" if variable.elements is None else f"{variable.elements:,}"
         size = "" if variable.bytes is None else human_bytes(variable.bytes)
         rows.append(
-            (variable.name, variable.dtype, shape_text(variable.shape), elements, size, ", ".join(notes(variable)))
+            (
+                variable.name,
+                variable.dtype,
+                shape_text(variable.shape),
+                elements,
+                size,
+                ", ".join(notes(variable)),
+            )
         )
     return rows
 

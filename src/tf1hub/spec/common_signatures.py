@@ -77,7 +77,9 @@ _VECTORS = TensorRule("float32", (BATCH, KNOWN))
 _IDS = TensorRule("int32", (BATCH, ANY))
 _SEQUENCES = TensorRule("float32", (BATCH, ANY, KNOWN))
 
-TEXT = CommonSignature("text_feature_vector", "default", {None: TensorRule("string", (BATCH,))}, {"default": _VECTORS})
+TEXT = CommonSignature(
+    "text_feature_vector", "default", {None: TensorRule("string", (BATCH,))}, {"default": _VECTORS}
+)
 IMAGE_FEATURE_VECTOR = CommonSignature(
     "image_feature_vector", "image_feature_vector", {"images": _IMAGES}, {"default": _VECTORS}, prefixed=True
 )
@@ -100,7 +102,7 @@ ELMO_TOKENS = CommonSignature(
     "elmo_tokens",
     "tokens",
     {"tokens": TensorRule("string", (BATCH, ANY)), "sequence_len": TensorRule("int32", (BATCH,))},
-    {name: _SEQUENCES for name in ("elmo", "lstm_outputs1", "lstm_outputs2", "word_emb")} | {"default": _VECTORS},
+    dict.fromkeys(("elmo", "lstm_outputs1", "lstm_outputs2", "word_emb"), _SEQUENCES) | {"default": _VECTORS},
 )
 
 COMMON_SIGNATURES = (
@@ -130,7 +132,9 @@ def misses(common: CommonSignature, inputs: Tensors, outputs: Tensors) -> list[s
 
 def intended(name: str, inputs: Tensors, outputs: Tensors) -> CommonSignature | None:
     """The convention that a signature of this name aims at, kept or not; None for a signature of its own."""
-    candidates = [common for common in COMMON_SIGNATURES if common.signature == name and _aims(common, inputs)]
+    candidates = [
+        common for common in COMMON_SIGNATURES if common.signature == name and _aims(common, inputs)
+    ]
     return min(candidates, key=lambda common: len(misses(common, inputs, outputs)), default=None)
 
 
@@ -157,11 +161,11 @@ def _input_misses(common: CommonSignature, inputs: Tensors) -> Iterator[str]:
         if len(inputs) != 1:
             yield f"It has {len(inputs)} inputs, not one."
             return
-        (name,) = inputs
-        yield from (f"The input {name!r} {fault}." for fault in common.inputs[None].misses(inputs[name]))
+        ((name, tensor),) = inputs.items()
+        yield from (f"The input {name!r} {fault}." for fault in common.inputs[None].misses(tensor))
         return
     for wanted, rule in common.inputs.items():
-        if wanted in inputs:
+        if wanted is not None and wanted in inputs:
             yield from (f"The input {wanted!r} {fault}." for fault in rule.misses(inputs[wanted]))
         else:
             yield f"It has no input {wanted!r} ({rule})."

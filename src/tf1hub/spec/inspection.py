@@ -77,13 +77,14 @@ def inspect(handle: ModuleSpec | str | os.PathLike[str]) -> ModuleDescription:
     reader = CheckpointReader(spec.checkpoint) if spec.checkpoint else None
     variables = _variables(variants, reader)
     known = {variable.name for variable in variables}
+    stored = reader.keys() if reader else ()
     described = tuple(_variant(variant) for variant in variants)
     return ModuleDescription(
         name=spec.name,
         variants=described,
         variables=variables,
         assets=tuple(_asset(name, path) for name, path in sorted(spec.asset_paths.items())),
-        unused=tuple(key for key in reader.keys() if key not in known) if reader else (),
+        unused=tuple(key for key in stored if key not in known),
         provenance=_provenance(spec, described),
         graph_bytes=spec.saved_model.ByteSize(),
     )
@@ -144,9 +145,7 @@ def _variant(variant: Variant) -> VariantDescription:
     )
 
 
-def _variables(
-    variants: list[Variant], reader: CheckpointReader | None
-) -> tuple[VariableDescription, ...]:
+def _variables(variants: list[Variant], reader: CheckpointReader | None) -> tuple[VariableDescription, ...]:
     owners: dict[str, list[tuple[Variant, list[StoredVariable]]]] = {}
     for variant in variants:
         for name, parts in by_name(variant.variables).items():
@@ -195,7 +194,12 @@ def _provenance(spec: ModuleSpec, variants: tuple[VariantDescription, ...]) -> P
     manifest = _manifest(spec.name)
     if manifest is not None:
         return Provenance(
-            versions, producers, manifest.handle, manifest.source or None, manifest.time or None, manifest.digest
+            versions,
+            producers,
+            manifest.handle,
+            manifest.source or None,
+            manifest.time or None,
+            manifest.digest,
         )
     text = _text(f"{spec.name}.descriptor.txt")
     handle, time = _DESCRIPTOR_HANDLE.search(text), _DESCRIPTOR_TIME.search(text)
