@@ -21,7 +21,7 @@ except ImportError as error:
 
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import struct_pb2
-from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.framework import c_api_util, op_def_registry, ops
 from tensorflow.python.saved_model import nested_structure_coder
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "in_current_graph",
     "is_plain_place",
     "op_def",
+    "registered_ops",
     "set_colocation",
     "type_spec_from_bytes",
     "unique_id",
@@ -40,6 +41,11 @@ __all__ = [
 def op_def(op_type: str) -> Any:
     """The OpDef that this TensorFlow has registered for an op, or None."""
     return op_def_registry.get(op_type)
+
+
+def registered_ops() -> list[str]:
+    """The names of all ops that this TensorFlow has; `tf.raw_ops` leaves some out."""
+    return sorted(c_api_util.ApiDefMap().op_names())
 
 
 def from_proto(collection: str, message_bytes: bytes) -> Any:
