@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf1hub import errors as errors
+    from tf1hub.columns import image_embedding_column as image_embedding_column
+    from tf1hub.columns import sparse_text_embedding_column as sparse_text_embedding_column
+    from tf1hub.columns import text_embedding_column as text_embedding_column
     from tf1hub.format.checkpoint import read_variables as read_variables
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
@@ -39,8 +42,11 @@ _HOMES = {
     "eval_function_for_module": "tf1hub.graph",
     "get_expected_image_size": "tf1hub.spec.image",
     "get_num_image_channels": "tf1hub.spec.image",
+    "image_embedding_column": "tf1hub.columns",
     "load_module_spec": "tf1hub.spec.module_spec",
     "read_variables": "tf1hub.format.checkpoint",
+    "sparse_text_embedding_column": "tf1hub.columns",
+    "text_embedding_column": "tf1hub.columns",
 }
 _MODULES = ("errors",)
 

@@ -18,6 +18,7 @@
     │   └── UnknownAttachmentError           nothing is attached under this key
     ├── InputError (TypeError)               a signature was called with the wrong inputs
     ├── CreationError (ValueError)           a module_fn made a graph that cannot become a module
+    ├── ColumnError (ValueError)             a module or a setting does not suit a feature column
     ├── ExportError (OSError)                a module could not be written
     ├── UnsupportedGraphError (ValueError)   a graph uses what this TensorFlow, or TF2, cannot run
     ├── WrongModeError (RuntimeError)        an eager call of what needs a graph, or the other way round
@@ -36,6 +37,7 @@ __all__ = [
     "CacheError",
     "CheckFailedError",
     "CheckpointError",
+    "ColumnError",
     "CreationError",
     "DownloadError",
     "Error",
@@ -131,6 +133,10 @@ class InputError(Error, TypeError):
 
 class CreationError(Error, ValueError):
     """A `module_fn` made a graph that cannot become a module."""
+
+
+class ColumnError(Error, ValueError):
+    """A module, a feature or a setting does not suit a feature column."""
 
 
 class ExportError(Error, OSError):
