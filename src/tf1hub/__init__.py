@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tf1hub.publish import attach_image_module_info as attach_image_module_info
     from tf1hub.publish import attach_message as attach_message
     from tf1hub.publish import create_module_spec as create_module_spec
+    from tf1hub.publish.checkpoint_export import export_from_checkpoint as export_from_checkpoint
+    from tf1hub.publish.latest_exporter import LatestModuleExporter as LatestModuleExporter
+    from tf1hub.publish.registered import register_module_for_export as register_module_for_export
     from tf1hub.spec.image import get_expected_image_size as get_expected_image_size
     from tf1hub.spec.image import get_num_image_channels as get_num_image_channels
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
@@ -33,6 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ImageModuleInfo": "tf1hub.format.messages_pb2",
+    "LatestModuleExporter": "tf1hub.publish.latest_exporter",
     "Module": "tf1hub.graph",
     "ModuleSpec": "tf1hub.spec.module_spec",
     "add_signature": "tf1hub.publish",
@@ -40,11 +44,13 @@ _HOMES = {
     "attach_message": "tf1hub.publish",
     "create_module_spec": "tf1hub.publish",
     "eval_function_for_module": "tf1hub.graph",
+    "export_from_checkpoint": "tf1hub.publish.checkpoint_export",
     "get_expected_image_size": "tf1hub.spec.image",
     "get_num_image_channels": "tf1hub.spec.image",
     "image_embedding_column": "tf1hub.columns",
     "load_module_spec": "tf1hub.spec.module_spec",
     "read_variables": "tf1hub.format.checkpoint",
+    "register_module_for_export": "tf1hub.publish.registered",
     "sparse_text_embedding_column": "tf1hub.columns",
     "text_embedding_column": "tf1hub.columns",
 }
