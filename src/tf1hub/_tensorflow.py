@@ -26,16 +26,40 @@ from tensorflow.python.saved_model import nested_structure_coder
 
 __all__ = [
     "create_operation",
+from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
+from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.saved_model import nested_structure_coder
+
+__all__ = [
+    "DenseColumn",
+    "DenseColumnV1",
+    "deserialize_feature_column",
     "file_layer",
     "from_proto",
     "in_current_graph",
     "is_plain_place",
     "op_def",
     "registered_ops",
+    "register_feature_column",
+    "serialize_feature_column",
     "set_colocation",
+    "trains_columns",
     "type_spec_from_bytes",
     "unique_id",
 ]
+
+# Both generations of columns are recognized by these bases alone, and neither has a public name.
+DenseColumn = feature_column_v2.DenseColumn
+DenseColumnV1 = feature_column._DenseColumn
+serialize_feature_column = serialization.serialize_feature_column
+deserialize_feature_column = serialization.deserialize_feature_column
+# Models that hold a registered column are loaded without `custom_objects`.
+register_feature_column = serialization.register_feature_column
+
+
+def trains_columns(state_manager: Any) -> bool:
+    """Whether the layer behind a column's state manager is trainable; it tells nobody but itself."""
+    return bool(getattr(state_manager, "_trainable", True))
 
 
 def op_def(op_type: str) -> Any:
