@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tf1hub.columns import image_embedding_column as image_embedding_column
     from tf1hub.columns import sparse_text_embedding_column as sparse_text_embedding_column
     from tf1hub.columns import text_embedding_column as text_embedding_column
+    from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
+    from tf1hub.compat import run_program as run_program
     from tf1hub.format.checkpoint import read_variables as read_variables
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
@@ -66,6 +68,10 @@ _HOMES = {
     "register_module_for_export": "tf1hub.publish.registered",
     "sparse_text_embedding_column": "tf1hub.columns",
     "text_embedding_column": "tf1hub.columns",
+    "install_as_tensorflow_hub": "tf1hub.compat",
+    "load_module_spec": "tf1hub.spec.module_spec",
+    "read_variables": "tf1hub.format.checkpoint",
+    "run_program": "tf1hub.compat",
 }
 _MODULES = ("errors",)
 

@@ -28,6 +28,7 @@ __all__ = [
     "create_operation",
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
 from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.ops import lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "from_proto",
     "in_current_graph",
     "is_plain_place",
+    "lookup_ops",
     "op_def",
     "registered_ops",
     "register_feature_column",
