@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
+import gc
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,6 @@ class _Traced:
 def from_function(
     function: Callable[..., Any] | Mapping[str, Callable[..., Any]],
     input_signature: Sequence[Any] | None = None,
-    *,
-    tracked: Any = (),
 ) -> ModuleSpec:
     """Makes a module of a `tf.function`, or of several: one signature for each.
 
@@ -69,15 +67,13 @@ def from_function(
             tensors, SparseTensors or RaggedTensors.
         input_signature: the `tf.TensorSpec`s (or specs of the others) of its arguments, where it does
             not say so itself; for all functions alike.
-        tracked: an object or objects (a `tf.Module`, a table, ...) that hold tables which the
-            functions use. What the functions themselves refer to is found without.
 
     Returns:
         A spec with the variables' values at this time.
 
     Raises:
-        CreationError: a function has no signature or gives no tensors, or uses a resource that no
-            tracked object holds.
+        CreationError: a function has no signature or gives no tensors, or uses a resource whose
+            object is gone.
         WrongModeError: v2 behaviour is off, or a graph is being built.
     """
     if not tf.executing_eagerly():
@@ -88,7 +84,7 @@ def from_function(
     functions = dict(function) if isinstance(function, Mapping) else {"default": function}
     traced = {name: _trace(value, input_signature, name) for name, value in functions.items()}
     directory = os.path.join(temporary_directory(), "saved_model")
-    _save(directory, traced, [*functions.values(), *_as_list(tracked)])
+    _save(directory, traced)
     assets = AssetFiles()
     place = ", ".join(_name_of(value) for value in functions.values())
     meta_graph, checkpoint = read_variant(storage_at(directory), place)
@@ -175,12 +171,12 @@ def _named_outputs(structure: Any, signature: str) -> dict[str, Any]:
     return named
 
 
-def _save(directory: str, traced: Mapping[str, _Traced], sources: Iterable[Any]) -> None:
+def _save(directory: str, traced: Mapping[str, _Traced]) -> None:
     """Lets TensorFlow write the functions with all that they use."""
     holder = tf.Module()
     # One attribute each: a list would be wrapped, and the wrapper refuses to be saved.
     used = [variable for value in traced.values() for variable in value.concrete.graph.variables]
-    used += [resource for source in sources for resource in _resources(source)]
+    used += [owner for value in traced.values() for owner in _resource_owners(value.concrete)]
     for index, resource in enumerate(used):
         setattr(holder, f"resource_{index}", resource)
     signatures = {f"s{index}": value.flat for index, value in enumerate(traced.values())}
@@ -188,30 +184,19 @@ def _save(directory: str, traced: Mapping[str, _Traced], sources: Iterable[Any])
         tf.saved_model.save(holder, directory, signatures=signatures)
     except AssertionError as error:
         raise CreationError(
-            "A function uses a table or another resource that none of the known objects holds. Pass its owner: "
-            f"from_function(function, tracked=[table]). TensorFlow says: {error}"
+            f"A function uses a table or another resource whose object is gone, so that it cannot be saved: {error}"
         ) from error
 
 
-def _resources(source: Any) -> list[Any]:
-    """The objects with state that a function refers to, or the object itself."""
-    if not callable(source) or isinstance(source, tf.Module):
-        return [source]
-    python = getattr(source, "python_function", source)
-    python = inspect.unwrap(python) if callable(python) else python
-    found = [python.__self__] if inspect.ismethod(python) else []
-    if inspect.ismethod(python):
-        python = python.__func__
-    if inspect.isfunction(python):
-        used = inspect.getclosurevars(python)
-        found += [*used.nonlocals.values(), *used.globals.values()]
-    return [value for value in found if _is_trackable(value)]
-
-
-def _is_trackable(value: Any) -> bool:
-    return isinstance(value, tf.Module) or (
-        isinstance(value, tf.__internal__.tracking.Trackable) and not isinstance(value, tf.types.experimental.Callable)
-    )
+def _resource_owners(concrete: Any) -> Iterator[Any]:
+    """The tables and the like whose handles a function captured; variables a function lists itself."""
+    variables = {id(variable.handle) for variable in concrete.graph.variables}
+    for tensor in concrete.captured_inputs:
+        if tensor.dtype == tf.resource and id(tensor) not in variables:
+            for holder in gc.get_referrers(tensor):
+                # What an object refers to lies in its dict, or, since Python 3.11, in itself.
+                owners = gc.get_referrers(holder) if isinstance(holder, dict) else [holder]
+                yield from (owner for owner in owners if isinstance(owner, tf.__internal__.tracking.Trackable))
 
 
 def _signing(traced: Mapping[str, _Traced], meta_graph: Any) -> Sign:
@@ -243,10 +228,6 @@ def _packed(graph: Any, named: Mapping[str, Any], tensors: Mapping[str, str], pr
         result[name] = tf.nest.pack_sequence_as(value, dense, expand_composites=True)
         index += count
     return result
-
-
-def _as_list(tracked: Any) -> list[Any]:
-    return list(tracked) if isinstance(tracked, list | tuple) else [tracked]
 
 
 def _name_of(function: Any) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from tf1hub.errors import CreationError, NotAModuleError, UnknownNameError
 from tf1hub.format import assets, module_def
-from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel
+from tf1hub.format.dtypes import STRING
+from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, SavedModel
 from tf1hub.format.module import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.format.storage import Storage, is_remote, storage_at
@@ -168,9 +169,18 @@ def _put_assets(meta_graph: MetaGraphDef, storage: Storage, place: str) -> None:
         assets.check_asset_name(asset.filename, place)
         files[tensor_name(asset.tensor_info.name)] = asset.filename
     for tensor, name in files.items():
-        nodes[node_of(tensor)].attr["value"].tensor.string_val[:] = [storage.path(f"assets/{name}").encode()]
+        _become_constant(nodes[node_of(tensor)], storage.path(f"assets/{name}"))
     add_to_node_list(meta_graph, "asset_filepaths", files)
     del meta_graph.asset_file_def[:]
+
+
+def _become_constant(node: NodeDef, value: str) -> None:
+    """Makes a node a scalar string: TensorFlow 2 has placeholders that its loader feeds."""
+    node.op = "Const"
+    node.attr.clear()
+    node.attr["dtype"].type = node.attr["value"].tensor.dtype = STRING
+    node.attr["value"].tensor.tensor_shape.SetInParent()
+    node.attr["value"].tensor.string_val.append(value.encode())
 
 
 def _drop_collections(meta_graph: MetaGraphDef, dropped: set[str], place: str) -> None:
