@@ -21,19 +21,15 @@ except ImportError as error:
 
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import struct_pb2
-from tensorflow.python.framework import c_api_util, op_def_registry, ops
-from tensorflow.python.saved_model import nested_structure_coder
-
-__all__ = [
-    "create_operation",
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
-from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.framework import c_api_util, op_def_registry, ops
 from tensorflow.python.ops import lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder
 
 __all__ = [
     "DenseColumn",
     "DenseColumnV1",
+    "create_operation",
     "deserialize_feature_column",
     "file_layer",
     "from_proto",
@@ -41,8 +37,8 @@ __all__ = [
     "is_plain_place",
     "lookup_ops",
     "op_def",
-    "registered_ops",
     "register_feature_column",
+    "registered_ops",
     "serialize_feature_column",
     "set_colocation",
     "trains_columns",
