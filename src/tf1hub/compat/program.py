@@ -115,6 +115,7 @@ def _without_own_frames(traceback: TracebackType | None) -> TracebackType | None
     if traceback is None:
         return None
     rest = _without_own_frames(traceback.tb_next)
-    if os.path.dirname(traceback.tb_frame.f_code.co_filename) == _HERE:
+    file = traceback.tb_frame.f_code.co_filename
+    if os.path.dirname(file) == _HERE or file.startswith("<frozen importlib"):
         return rest
     return TracebackType(rest, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
