@@ -31,7 +31,8 @@ class FeatureCache:
         if path is None:
             return None
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # Given a path, np.load leaves the file open where it is damaged.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 memory = int(stored["memory"])
                 return Features(stored["values"], float(stored["seconds"]), None if memory < 0 else memory)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):

@@ -85,12 +85,14 @@ def compare(
     data_digest = examples.digest()
     rows: list[Compared] = []
     for name, spec in specs.items():
-        key = (_digest(spec), signatures[name], data_digest)
-        features = cache.read(*key)
+        digest = _digest(spec)
+        key = (digest or "", signatures[name], data_digest)
+        features = cache.read(*key) if digest else None
         cached = features is not None
         if features is None:
             features = _computed(spec, examples, batch_size, name, say)
-            cache.write(features, *key)
+            if digest:
+                cache.write(features, *key)
         say(f"{name}: fitting the linear classifier")
         rows.append(_row(name, signatures[name], features, cached, examples, seed))
     rows.sort(key=lambda row: (-row.accuracy, row.seconds_per_example))
@@ -110,10 +112,11 @@ def _signatures(specs: dict[str, ModuleSpec], kind: str) -> dict[str, str]:
     return found
 
 
-def _digest(spec: ModuleSpec) -> str:
+def _digest(spec: ModuleSpec) -> str | None:
     from tf1hub.resolve.manifest import content_digest, of_directory
 
-    return content_digest(of_directory(spec.name))
+    # What is read in place from remote storage would be read twice for a digest.
+    return content_digest(of_directory(spec.name)) if os.path.isdir(spec.name) else None
 
 
 def _computed(

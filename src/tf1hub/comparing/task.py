@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,9 +146,10 @@ def _from_folder(path: Path) -> Task:
 
 def _from_npz(path: Path) -> Task:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Given a path, np.load leaves the file open where it is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
-    except ValueError as error:
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{os.fspath(path)!r} cannot be read: {error}.") from error
     if not {"x", "y"} <= set(arrays):
         raise InputError(
