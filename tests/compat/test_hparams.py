@@ -18,7 +18,7 @@ def test_values_are_attributes_and_keep_their_type() -> None:
     assert (values.rate, type(values.rate), values.steps, "rate" in values, "other" in values) == (
         1.0, float, 20, True, False)  # fmt: skip
     assert values.get("other", 3) == 3
-    with pytest.raises(ValueError, match="The hyperparameter 'steps' is int, not 1.5"):
+    with pytest.raises(ValueError, match=r"The hyperparameter 'steps' is int, not 1\.5"):
         values.steps = 1.5
     with pytest.raises(AttributeError, match="No hyperparameter 'other'"):
         values.other = 1

@@ -42,7 +42,7 @@ def test_a_program_is_main_with_its_own_arguments_and_neighbours(tmp_path: pathl
     result = run(tmp_path, source, "--tf1", "-m", "x y", "--help")
     assert result.stdout.splitlines() == [
         f"__main__ ['program.py', '--tf1', '-m', 'x y', '--help'] 7 {tmp_path.name}",
-        "True program.py",
+        f"True {tmp_path}/program.py",
     ]
     assert result.stdout == python(tmp_path, "--tf1", "-m", "x y", "--help").stdout
 
@@ -62,8 +62,7 @@ def test_exit_code_and_traceback_are_those_of_python(tmp_path: pathlib.Path, end
     mine = run(tmp_path, f"print('before')\ndef f():\n    return 1\n{ending}\n")
     pythons = python(tmp_path)
     assert (mine.returncode, mine.stdout) == (pythons.returncode, pythons.stdout)
-    # python names the program by its full path in some releases.
-    assert mine.stderr.replace(str(tmp_path) + "/", "") == pythons.stderr.replace(str(tmp_path) + "/", "")
+    assert mine.stderr == pythons.stderr
 
 
 def test_a_module_runs_by_its_name(tmp_path: pathlib.Path) -> None:
@@ -150,7 +149,7 @@ from tensorflow.python.framework import ops
 from tensorflow import contrib
 import tf1hub.graph.module
 print(tf is library.tf, v1 is tf, tf.executing_eagerly(), library.placeholder is tf.placeholder)
-print(v2.__name__, tf1hub.graph.module.tf is v2, ops.Tensor is tf.Tensor)
+print(v2.__name__, tf1hub.graph.module.tf is v2, ops.get_default_graph is tf.get_default_graph)
 table = tf.contrib.lookup.index_table_from_tensor(["a", "b"])
 with tf.Session() as session:
   session.run(tf.tables_initializer())
