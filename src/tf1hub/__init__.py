@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf1hub import errors as errors
-    from tf1hub.format.checkpoint import read_variables as read_variables
     from tf1hub.graph import Module as Module
     from tf1hub.graph import eval_function_for_module as eval_function_for_module
     from tf1hub.publish import add_signature as add_signature
     from tf1hub.publish import create_module_spec as create_module_spec
+    from tf1hub.resolve import download as download
+    from tf1hub.resolve import resolve as resolve
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
+    from tf1hub.spec.weights import read_variables as read_variables
 
 __version__ = "0.1.0"
 
@@ -28,9 +30,11 @@ _HOMES = {
     "ModuleSpec": "tf1hub.spec.module_spec",
     "add_signature": "tf1hub.publish",
     "create_module_spec": "tf1hub.publish",
+    "download": "tf1hub.resolve",
     "eval_function_for_module": "tf1hub.graph",
     "load_module_spec": "tf1hub.spec.module_spec",
-    "read_variables": "tf1hub.format.checkpoint",
+    "read_variables": "tf1hub.spec.weights",
+    "resolve": "tf1hub.resolve",
 }
 _MODULES = ("errors",)
 
