@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from tf1hub.errors import MissingDependencyError
 from tf1hub.format import dtypes
-from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter, Slice
+from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter, Slice, shards
 from tf1hub.format.checkpoint.ordered_code import encode_slice_key
 
 
@@ -270,7 +270,8 @@ def test_files_are_closed_after_use(tmp_path):
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
-def test_progress_reaches_the_total_in_steps(tmp_path):
+def test_progress_reaches_the_total_in_steps(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "CHUNK_BYTES", 1 << 20)
     with CheckpointWriter(tmp_path / "v") as writer:
         writer.add("big", np.zeros(3 << 20, np.uint8))
         writer.add("small", np.zeros(7, np.uint8))

@@ -84,6 +84,11 @@ class CheckpointReader:
         """Returns a tensor's shape, of a partitioned one that of the whole."""
         return self._entry(key).shape
 
+    def stored_bytes(self, key: str) -> int:
+        """Returns how many bytes a tensor takes in the data files, as the index says."""
+        entry = self._entry(key)
+        return sum(part.size for part in self._bundle.index.slice_entries(key)) if entry.slices else entry.size
+
     def slices(self, key: str) -> tuple[Slice, ...]:
         """Returns the slices that a partitioned tensor is stored as; none for any other."""
         return self._entry(key).slices
@@ -155,7 +160,7 @@ class CheckpointReader:
         """Checks every tensor against its checksum, and every partitioned tensor for gaps and overlaps.
 
         Args:
-            progress: is called with the number of bytes checked so far and of all bytes, every MiB or so.
+            progress: is called with the number of bytes checked so far and of all bytes, every 16 MiB or so.
 
         Raises:
             CheckpointError: something is damaged or missing; the message names all tensors concerned.
@@ -213,6 +218,7 @@ def _join(faults: Sequence[CheckpointError], title: str) -> CheckpointError:
 def _list_names(wanted: str, names: Sequence[str]) -> str:
     if len(names) <= _NAMES_LISTED:
         return f"It has: {', '.join(names) or 'nothing'}."
+    # Only for this message: its import would cost every reader milliseconds.
     from difflib import get_close_matches
 
     # Comparing is quadratic in a name's length, and names come from a file.
