@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from tf1hub.errors import CreationError
 from tf1hub.format import attachments
-from tf1hub.format.messages_pb2 import MetaGraphDef, SignatureDef
+from tf1hub.format.messages_pb2 import MetaGraphDef
 from tf1hub.graph.cut import colocation_names
 from tf1hub.graph.gradients import remove_gradient_overrides
 from tf1hub.graph.ops import holds_state
 from tf1hub.publish.assets import AssetFiles, take_assets
 from tf1hub.publish.recording import Recording, recording
 from tf1hub.publish.signatures import components
+from tf1hub.publish.tensor_infos import tensor_info
 
 ALLOWED_COLLECTIONS = (
     "variables",
@@ -61,6 +62,7 @@ def capture_variant(
     _add_signatures(meta_graph, said)
     attachments.set_attachments(meta_graph, said.attachments)
     remove_gradient_overrides(meta_graph.graph_def)
+    _remove_debug_names(meta_graph)
     _check_colocation(meta_graph, said, place)
     take_assets(meta_graph, place, assets)
     return meta_graph
@@ -80,11 +82,23 @@ def _collections(graph: Any, place: str, dropped: set[str]) -> list[str]:
 
 def _add_signatures(meta_graph: MetaGraphDef, said: Recording) -> None:
     for name, (inputs, outputs) in said.signatures.items():
-        definition = tf.compat.v1.saved_model.signature_def_utils.build_signature_def(
-            {key: tf.compat.v1.saved_model.build_tensor_info(value) for key, value in inputs.items()},
-            {key: tf.compat.v1.saved_model.build_tensor_info(value) for key, value in outputs.items()},
-        )
-        meta_graph.signature_def[name].CopyFrom(SignatureDef.FromString(definition.SerializeToString()))
+        # Touched, so that a signature without inputs is there too.
+        definition = meta_graph.signature_def[name]
+        for infos, values in ((definition.inputs, inputs), (definition.outputs, outputs)):
+            for key, value in values.items():
+                infos[key].CopyFrom(tensor_info(value))
+
+
+def _remove_debug_names(meta_graph: MetaGraphDef) -> None:
+    """Drops the one attribute that TensorFlow 1.15 does not know and that is never at its default.
+
+    It only names the variable in messages about devices.
+    """
+    graph = meta_graph.graph_def
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        for node in nodes:
+            if node.op == "VarHandleOp":
+                node.attr.pop("debug_name", None)
 
 
 def _check_colocation(meta_graph: MetaGraphDef, said: Recording, place: str) -> None:

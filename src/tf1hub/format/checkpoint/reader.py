@@ -87,7 +87,9 @@ class CheckpointReader:
     def stored_bytes(self, key: str) -> int:
         """Returns how many bytes a tensor takes in the data files, as the index says."""
         entry = self._entry(key)
-        return sum(part.size for part in self._bundle.index.slice_entries(key)) if entry.slices else entry.size
+        return (
+            sum(part.size for part in self._bundle.index.slice_entries(key)) if entry.slices else entry.size
+        )
 
     def slices(self, key: str) -> tuple[Slice, ...]:
         """Returns the slices that a partitioned tensor is stored as; none for any other."""
@@ -103,7 +105,7 @@ class CheckpointReader:
         The array is a view of the memory-mapped file: it costs no memory until it is looked at. This includes
         a partitioned tensor whose slices are runs of rows that follow one another in the file. Any other
         partitioned tensor, strings, and what has not this machine's byte order are copied. Checksums are
-        compared by `verify`, not here.
+        compared by `verify`, not here. Nobody may write to the file while a view of it is in use.
 
         Args:
             key: the tensor's name.
@@ -188,6 +190,19 @@ class CheckpointReader:
         if faults:
             raise _join(faults, f"{self.prefix}: {len(faults)} of {len(stored)} tensors are damaged")
 
+    def check_files(self) -> None:
+        """Checks that all data files are there and long enough; far cheaper than `verify`.
+
+        Raises:
+            CheckpointError: a file is missing or too short.
+        """
+        last: dict[int, tuple[str, Entry]] = {}
+        for what, entry in self._bundle.index.stored():
+            if entry.shard not in last or _end(entry) > _end(last[entry.shard][1]):
+                last[entry.shard] = (what, entry)
+        for what, entry in last.values():
+            self._bundle.check_file(entry, what)
+
     def stored_parts(self, key: str) -> list[Part]:
         """Returns where a tensor's bytes lie: its slices, or one slice that is all of it."""
         entry = self._entry(key)
@@ -204,6 +219,10 @@ class CheckpointReader:
         if key not in self._bundle.index.names:
             raise UnknownNameError(f"No tensor {key!r} in {self.prefix}. {_list_names(key, self.keys())}")
         return self._bundle.index.entry(key)
+
+
+def _end(entry: Entry) -> int:
+    return entry.offset + entry.size
 
 
 def _join(faults: Sequence[CheckpointError], title: str) -> CheckpointError:
