@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from tf1hub.errors import HandleError
@@ -49,8 +49,7 @@ class Kind(enum.Enum):
     REMOTE_ARCHIVE = "remote archive"
 
 
-@dataclass(frozen=True)
-class Handle:
+class Handle(NamedTuple):
     """A parsed handle.
 
     Attributes:
