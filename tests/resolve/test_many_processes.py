@@ -209,3 +209,20 @@ def test_waiting_ends_when_somebody_else_has_finished(tmp_path):
         locking.turn(path, patience=5, done=lambda: True) as mine,
     ):
         assert not mine
+
+
+def test_ctrl_c_ends_a_download_at_once_and_leaves_nothing(server, cache):
+    url = server.on("/m/1", slowly(BIG_TGZ, 60))
+    program = "import sys; from tf1hub.cli.main import main; sys.exit(main(['download', sys.argv[1]]))"
+    process = _start(url, program)
+    while not server.log or not server.log[0].sent:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130, err
+    assert err.endswith("tf1hub: interrupted\n")
+    assert time.monotonic() - started < 5
+    assert list((cache / ".tf1hub" / "tmp").iterdir()) == []
+    assert caches.entries(str(cache)) == []
