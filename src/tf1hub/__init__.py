@@ -93,8 +93,8 @@ def _imported(name: str) -> Any:
         from tf1hub.errors import MissingDependencyError
 
         raise MissingDependencyError(
-            f"tf1hub.{name} needs TensorFlow, which is not installed. It is yours to choose: "
-            "`pip install tf1hub[tensorflow]`, or `pip install tf1hub[tensorflow-cpu]` for the smaller one without GPUs."
+            f"tf1hub.{name} needs TensorFlow 2.15 or newer, which is not installed. "
+            "Install it with: pip install tensorflow (or tensorflow-cpu, a smaller build)."
         ) from error
 
 

@@ -16,7 +16,7 @@ RESOURCE = "hub_module"
 """Under this name a layer keeps the module of each column."""
 
 
-class LayerModule(tf.Module):  # type: ignore[misc]  # TensorFlow's classes are Any
+class LayerModule(tf.Module):
     """A module as a part of a layer: its variables are the layer's weights, and in its checkpoints."""
 
     def __init__(self, module: Module) -> None:
