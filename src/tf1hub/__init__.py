@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tf1hub import errors as errors
     from tf1hub.checks.check import check as check
-    from tf1hub.format.checkpoint import read_variables as read_variables
     from tf1hub.graph import Module as Module
     from tf1hub.graph import eval_function_for_module as eval_function_for_module
     from tf1hub.publish import add_signature as add_signature
     from tf1hub.publish import create_module_spec as create_module_spec
     from tf1hub.spec.difference import diff as diff
     from tf1hub.spec.inspection import inspect as inspect
+    from tf1hub.resolve import download as download
+    from tf1hub.resolve import resolve as resolve
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
+    from tf1hub.spec.weights import read_variables as read_variables
 
 __version__ = "0.1.0"
 
@@ -33,10 +35,12 @@ _HOMES = {
     "check": "tf1hub.checks.check",
     "create_module_spec": "tf1hub.publish",
     "diff": "tf1hub.spec.difference",
+    "download": "tf1hub.resolve",
     "eval_function_for_module": "tf1hub.graph",
     "inspect": "tf1hub.spec.inspection",
     "load_module_spec": "tf1hub.spec.module_spec",
-    "read_variables": "tf1hub.format.checkpoint",
+    "read_variables": "tf1hub.spec.weights",
+    "resolve": "tf1hub.resolve",
 }
 _MODULES = ("errors",)
 

@@ -25,8 +25,10 @@ from tensorflow.python.framework import c_api_util, op_def_registry, ops
 from tensorflow.python.saved_model import nested_structure_coder
 
 __all__ = [
+    "create_operation",
     "file_layer",
     "from_proto",
+    "is_plain_place",
     "op_def",
     "registered_ops",
     "set_colocation",
@@ -53,6 +55,31 @@ def from_proto(collection: str, message_bytes: bytes) -> Any:
     """
     message = ops.get_collection_proto_type(collection).FromString(message_bytes)
     return ops.get_from_proto_function(collection)(message, import_scope=None)
+
+
+def is_plain_place(graph: Any) -> bool:
+    """Whether an op added to the graph now would be subject to nothing but its name scope.
+
+    That is: no active control dependencies, loop, branch, device or colocation scope.
+    """
+    return not (
+        graph._control_dependencies_stack
+        or graph._get_control_flow_context()
+        or graph._device_functions_outer_to_inner
+        or list(graph._colocation_stack.peek_objs())
+        or graph.building_function
+    )
+
+
+def create_operation(
+    graph: Any, name: str, op_type: str, inputs: list[Any], attrs: Any, definition: Any
+) -> Any:
+    """Adds one operation under an absolute name that is free.
+
+    The public `tf.Graph.create_op` does the same, and spends more time on a warning about an argument
+    than on the operation.
+    """
+    return graph._create_op_internal(op_type, inputs, name=name + "/", attrs=attrs, op_def=definition)
 
 
 def set_colocation(operation: Any, names: Iterable[str], device: str | None) -> None:

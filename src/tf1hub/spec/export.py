@@ -43,7 +43,9 @@ def export_from_checkpoint(
         export_module(spec, path, None)
         return
     if not checkpoint_path:
-        raise ExportError(f"Cannot export {spec.name}: it has {len(names)} variables, so it needs a checkpoint_path.")
+        raise ExportError(
+            f"Cannot export {spec.name}: it has {len(names)} variables, so it needs a checkpoint_path."
+        )
     transform = name_transform_fn or (lambda name: name)
     reader = CheckpointReader(checkpoint_path)
     for variant in spec.variants():

@@ -110,7 +110,9 @@ class ModuleSpec:
         paths = [self._asset_paths[name] for name in dict.fromkeys(variant.asset_files.values())]
         missing = [path for path in paths if not is_remote(path) and not os.path.isfile(path)]
         if missing:
-            raise FormatError(f"{self._name} lacks assets: {', '.join(missing)}. Fetch or export the module again.")
+            raise FormatError(
+                f"{self._name} lacks assets: {', '.join(missing)}. Fetch or export the module again."
+            )
 
     def variants(self) -> list[Variant]:
         """All graph variants, the inference variant first."""
@@ -128,7 +130,9 @@ class ModuleSpec:
         """
         return list(self.variant(tags).signature_names)
 
-    def get_input_info_dict(self, signature: str | None = None, tags: Tags = None) -> dict[str, ParsedTensorInfo]:
+    def get_input_info_dict(
+        self, signature: str | None = None, tags: Tags = None
+    ) -> dict[str, ParsedTensorInfo]:
         """The inputs of a signature: name to type and shape.
 
         Args:
@@ -141,7 +145,9 @@ class ModuleSpec:
         """
         return self.variant(tags).inputs(signature)
 
-    def get_output_info_dict(self, signature: str | None = None, tags: Tags = None) -> dict[str, ParsedTensorInfo]:
+    def get_output_info_dict(
+        self, signature: str | None = None, tags: Tags = None
+    ) -> dict[str, ParsedTensorInfo]:
         """The outputs of a signature: name to type and shape; arguments as for the inputs."""
         return self.variant(tags).outputs(signature)
 
@@ -180,7 +186,9 @@ class ModuleSpec:
             message.ParseFromString(variant.attachments[key])  # type: ignore[attr-defined]  # any message class
         except DecodeError as error:
             kind = type(message).__name__
-            raise FormatError(f"The attachment {key!r} in {variant.place} is not a {kind} message.") from error
+            raise FormatError(
+                f"The attachment {key!r} in {variant.place} is not a {kind} message."
+            ) from error
         return message
 
     def export(
@@ -228,7 +236,9 @@ def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
         ResolveError: the module could not be had.
         FormatError: the module is damaged.
     """
-    return ModuleSpec.from_stored(read_module(path))
+    from tf1hub.resolve import resolve
+
+    return ModuleSpec.from_stored(read_module(resolve(os.fspath(path))))
 
 
 def as_module_spec(spec: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:

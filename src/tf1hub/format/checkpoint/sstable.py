@@ -8,7 +8,8 @@ Each block is followed by one byte for its compression and a masked CRC-32C.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from os.path import commonprefix
+from contextlib import suppress
+from itertools import takewhile
 from typing import NamedTuple
 
 from tf1hub.errors import CheckpointError
@@ -57,7 +58,9 @@ def read_table(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
         place = f"{where}: the data block at byte {handle.offset}"
         # Or a small hostile file could have one large block checked any number of times.
         if handle.offset < previous_end:
-            raise CheckpointError(f"{place} starts before byte {previous_end}, where the block before it ends.")
+            raise CheckpointError(
+                f"{place} starts before byte {previous_end}, where the block before it ends."
+            )
         previous_end = handle.offset + handle.size
         block = _read_block(data, handle, place)
         for key, value in _block_entries(block, where, f"data block at byte {handle.offset}"):
@@ -85,16 +88,17 @@ def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:
             f"{where}: the last 8 bytes are {magic:#018x}, not {MAGIC:#018x} as in a checkpoint index;"
             " the file is cut off or is something else."
         )
-    numbers = []
+    numbers: list[int] = []
     position, end = start, len(data) - 8
-    try:
-        for _ in range(4):
+    with suppress(VarintError):
+        while len(numbers) < 4:
             number, position = decode_varint(data, position, end)
             numbers.append(number)
-    except VarintError:
-        raise CheckpointError(f"{where}: the footer at byte {start} does not hold two block handles.") from None
-    if any(data[position:end]):
-        raise CheckpointError(f"{where}: the padding of the footer at byte {start} is not zero.")
+    # Nothing protects the footer, so that it has to be as a writer writes it, to the last bit.
+    if len(numbers) < 4 or data[start:end] != b"".join(map(encode_varint, numbers)).ljust(end - start, b"\0"):
+        raise CheckpointError(
+            f"{where}: the footer at byte {start} is not two block handles and zeros behind them."
+        )
     return _Handle(*numbers[:2]), _Handle(*numbers[2:])
 
 
@@ -127,7 +131,9 @@ def _read_block(data: bytes, handle: _Handle, place: str) -> bytes:
     compression = data[end]
     if compression != 0:
         name = _COMPRESSIONS.get(compression, f"compression {compression}")
-        raise CheckpointError(f"{place} is compressed ({name}); TensorFlow writes and this reads only plain ones.")
+        raise CheckpointError(
+            f"{place} is compressed ({name}); TensorFlow writes and this reads only plain ones."
+        )
     return data[handle.offset : end]
 
 
@@ -151,8 +157,8 @@ def _block_entries(block: bytes, where: str, name: str) -> Iterator[tuple[bytes,
         next_position = value_start + value_size
         if shared > len(key) or next_position > end:
             raise CheckpointError(
-                f"{where}: the entry at byte {start} of the {name} needs {shared} bytes of the key before it, which"
-                f" has {len(key)}, and ends at byte {next_position} of {end}."
+                f"{where}: the entry at byte {start} of the {name} needs {shared} bytes of the key before it,"
+                f" which has {len(key)}, and ends at byte {next_position} of {end}."
             )
         key = key[:shared] + block[position:value_start]
         yield key, block[value_start:next_position]
@@ -212,7 +218,7 @@ class _BlockBuilder:
             self._restarts.append(len(self._entries))
             self._since_restart = 0
         elif self._since_restart:
-            shared = len(commonprefix([self.last_key, key]))
+            shared = _shared_bytes(self.last_key, key)
         self._entries += encode_varint(shared) + encode_varint(len(key) - shared) + encode_varint(len(value))
         self._entries += key[shared:] + value
         self._since_restart += 1
@@ -221,3 +227,8 @@ class _BlockBuilder:
     def finish(self) -> bytes:
         restarts = b"".join(at.to_bytes(4, "little") for at in [*self._restarts, len(self._restarts)])
         return bytes(self._entries) + restarts
+
+
+def _shared_bytes(one: bytes, other: bytes) -> int:
+    """Returns how many bytes two keys have in common at their start."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
