@@ -16,7 +16,7 @@ import tf1hub as hub
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
 from tf1hub.spec.difference import ModuleDifference
 from tf1hub.spec.module_spec import ModuleSpec
-from tf1hub.spec.value_difference import _CHUNK_ELEMENTS, value_differences
+from tf1hub.spec.value_difference import _CHUNK_ELEMENTS, Difference, value_differences
 
 
 @pytest.fixture
@@ -103,8 +103,8 @@ def checkpoints(tmp_path: pathlib.Path, *values: np.ndarray) -> list[CheckpointR
     return readers
 
 
-def compare(tmp_path: pathlib.Path, *values: np.ndarray, atol: float = 0.0) -> list:
-    return list(value_differences(*checkpoints(tmp_path, *values), atol, lambda _: None))
+def compare(directory: pathlib.Path, *values: np.ndarray, atol: float = 0.0) -> list[Difference]:
+    return list(value_differences(*checkpoints(directory, *values), atol, lambda _: None))
 
 
 def test_difference_in_a_later_piece_is_found(tmp_path):
@@ -119,7 +119,9 @@ def test_difference_in_a_later_piece_is_found(tmp_path):
 def test_nan_is_apart_from_numbers_and_not_from_nan(tmp_path):
     left = np.array([np.nan, np.nan, np.inf, 1.0], np.float32)
     assert compare(tmp_path, left, left.copy()) == []
-    (difference,) = compare(tmp_path, left, np.array([np.nan, 3.0, np.inf, 9.0], np.float32), atol=100.0)
+    other = tmp_path / "other"
+    other.mkdir()
+    (difference,) = compare(other, left, np.array([np.nan, 3.0, np.inf, 9.0], np.float32), atol=100.0)
     assert math.isnan(difference.max_abs_difference)
     assert difference.where == "v, 1 of 4 differ, most at [1]"
 

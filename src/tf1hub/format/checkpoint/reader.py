@@ -87,7 +87,9 @@ class CheckpointReader:
     def stored_bytes(self, key: str) -> int:
         """Returns how many bytes a tensor takes in the data files, as the index says."""
         entry = self._entry(key)
-        return sum(part.size for part in self._index.slice_entries(key)) if entry.slices else entry.size
+        if not entry.slices:
+            return entry.size
+        return sum(part.size for part in self._bundle.index.slice_entries(key))
 
     def slices(self, key: str) -> tuple[Slice, ...]:
         """Returns the slices that a partitioned tensor is stored as; none for any other."""
