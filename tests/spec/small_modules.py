@@ -31,7 +31,9 @@ def export(spec: ModuleSpec, path: pathlib.Path, tags: set[str] | None = None, s
         session.run(tf1.global_variables_initializer())
         rng = np.random.default_rng(seed)
         for variable in tf1.global_variables():
-            variable.load(rng.normal(size=variable.shape).astype(variable.dtype.base_dtype.as_numpy_dtype), session)
+            variable.load(
+                rng.normal(size=variable.shape).astype(variable.dtype.base_dtype.as_numpy_dtype), session
+            )
         module.export(str(path), session)
     return str(path)
 
@@ -65,7 +67,9 @@ def images(
         scale = tf1.get_variable("gamma", [2], initializer=tf1.ones_initializer())
         offset = tf1.get_variable("beta", [2], initializer=tf1.zeros_initializer())
         mean = tf1.get_variable("moving_mean", [2], initializer=tf1.zeros_initializer(), trainable=False)
-        variance = tf1.get_variable("moving_variance", [2], initializer=tf1.ones_initializer(), trainable=False)
+        variance = tf1.get_variable(
+            "moving_variance", [2], initializer=tf1.ones_initializer(), trainable=False
+        )
     y = tf.nn.conv2d(x, kernel, 1, "SAME")
     if is_training:
         y, batch_mean, batch_variance = tf1.nn.fused_batch_norm(y, scale, offset)
@@ -84,7 +88,11 @@ def text(vocabulary: str) -> None:
     sentences = tf1.placeholder(tf.string, [None])
     table = tf.lookup.StaticVocabularyTable(
         tf.lookup.TextFileInitializer(
-            vocabulary, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER
+            vocabulary,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
         ),
         num_oov_buckets=1,
     )
