@@ -21,20 +21,43 @@ except ImportError as error:
 
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import struct_pb2
+from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
 from tensorflow.python.framework import c_api_util, op_def_registry, ops
+from tensorflow.python.ops import lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder
 
 __all__ = [
+    "DenseColumn",
+    "DenseColumnV1",
     "create_operation",
+    "deserialize_feature_column",
     "file_layer",
     "from_proto",
+    "in_current_graph",
     "is_plain_place",
+    "lookup_ops",
     "op_def",
+    "register_feature_column",
     "registered_ops",
+    "serialize_feature_column",
     "set_colocation",
+    "trains_columns",
     "type_spec_from_bytes",
     "unique_id",
 ]
+
+# Both generations of columns are recognized by these bases alone, and neither has a public name.
+DenseColumn = feature_column_v2.DenseColumn
+DenseColumnV1 = feature_column._DenseColumn
+serialize_feature_column = serialization.serialize_feature_column
+deserialize_feature_column = serialization.deserialize_feature_column
+# Models that hold a registered column are loaded without `custom_objects`.
+register_feature_column = serialization.register_feature_column
+
+
+def trains_columns(state_manager: Any) -> bool:
+    """Whether the layer behind a column's state manager is trainable; it tells nobody but itself."""
+    return bool(getattr(state_manager, "_trainable", True))
 
 
 def op_def(op_type: str) -> Any:
@@ -80,6 +103,12 @@ def create_operation(
     than on the operation.
     """
     return graph._create_op_internal(op_type, inputs, name=name + "/", attrs=attrs, op_def=definition)
+
+
+def in_current_graph(tensor: Any) -> Any:
+    """The tensor as the `tf.function` being traced sees it: captured where it comes from outside."""
+    graph = ops.get_default_graph()
+    return tensor if getattr(tensor, "graph", None) is graph else graph.capture(tensor)
 
 
 def set_colocation(operation: Any, names: Iterable[str], device: str | None) -> None:

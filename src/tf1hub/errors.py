@@ -18,7 +18,9 @@
     │   └── UnknownAttachmentError           nothing is attached under this key
     ├── InputError (TypeError)               a signature was called with the wrong inputs
     ├── CreationError (ValueError)           a module_fn made a graph that cannot become a module
+    ├── ColumnError (ValueError)             a module or a setting does not suit a feature column
     ├── ExportError (OSError)                a module could not be written
+    │   └── ExporterError (ValueError)       nothing to export, or under an impossible name
     ├── UnsupportedGraphError (ValueError)   a graph uses what this TensorFlow, or TF2, cannot run
     ├── WrongModeError (RuntimeError)        an eager call of what needs a graph, or the other way round
     ├── CheckFailedError (ValueError)        numbers or shapes are not what was promised
@@ -36,10 +38,12 @@ __all__ = [
     "CacheError",
     "CheckFailedError",
     "CheckpointError",
+    "ColumnError",
     "CreationError",
     "DownloadError",
     "Error",
     "ExportError",
+    "ExporterError",
     "FormatError",
     "HandleError",
     "InputError",
@@ -133,8 +137,16 @@ class CreationError(Error, ValueError):
     """A `module_fn` made a graph that cannot become a module."""
 
 
+class ColumnError(Error, ValueError):
+    """A module, a feature or a setting does not suit a feature column."""
+
+
 class ExportError(Error, OSError):
     """A module could not be written; nothing was left at the export path."""
+
+
+class ExporterError(ExportError, ValueError):
+    """There is nothing to export, or the name or number of exports is impossible."""
 
 
 class UnsupportedGraphError(Error, ValueError):

@@ -206,6 +206,11 @@ class Module:
         return result
 
     @property
+    def spec(self) -> ModuleSpec:
+        """The definition that the module was made from."""
+        return self._spec
+
+    @property
     def name(self) -> str:
         """The scope of the module's state in its graph."""
         return self._scope

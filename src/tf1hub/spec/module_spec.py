@@ -202,7 +202,9 @@ class ModuleSpec:
 
         Args:
             path: the new module's directory; nothing may be there yet.
-            checkpoint_path: prefix of a V2 checkpoint that holds the module's variables.
+            checkpoint_path: prefix of a V2 checkpoint that holds the module's variables; None for
+                the values that the spec came with (those of the module or SavedModel that it was
+                read from, for instance).
             name_transform_fn: maps a variable's name in the module to its name in the checkpoint;
                 None for equal names.
 
@@ -211,14 +213,12 @@ class ModuleSpec:
             CheckpointError: the checkpoint is damaged, lacks a variable, or has it in another
                 shape or dtype.
         """
-        if _sentinel is not None or checkpoint_path is None:
-            raise ExportError(
-                "ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...). "
-                "A module without variables takes checkpoint_path=''."
-            )
+        if _sentinel is not None:
+            raise ExportError("ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...).")
         from tf1hub.spec.export import export_from_checkpoint
 
-        export_from_checkpoint(self, os.fspath(path), checkpoint_path, name_transform_fn)
+        own = self._checkpoint if checkpoint_path is None else checkpoint_path
+        export_from_checkpoint(self, os.fspath(path), own, name_transform_fn)
 
     def __repr__(self) -> str:
         variants = ", ".join(format_tags(tags) for tags in self.get_tags())

@@ -166,14 +166,25 @@ FAULTS = {
         "f.index: the index block has b'\\x00\\rx' where a block handle should be.",
     ),
     "data block outside": (
-        table(ONE, handles=[handle(1 << 60, 1 << 60)]),
-        "f.index: the data block at byte 1152921504606846976 should end at byte 2305843009213693957, but the"
-        " file has"
-        " room for blocks only up to byte 69.",
+        table(ONE, handles=[handle(0, 1 << 60)]),
+        "f.index: the blocks do not follow one another: one ends at byte 1152921504606846981, and what is"
+        " next"
+        " starts at byte 18.",
     ),
     "one block many times": (
         table(block(b""), handles=[handle(0, 8), handle(0, 8)]),
-        "f.index: the data block at byte 0 starts before byte 8, where the block before it ends.",
+        "f.index: the blocks do not follow one another: one ends at byte 13, and what is next starts at byte"
+        " 0.",
+    ),
+    "bytes between the blocks": (
+        table(ONE, ONE, handles=[handle(18, 13)]),
+        "f.index: the blocks do not follow one another: one ends at byte 0, and what is next starts at byte"
+        " 18.",
+    ),
+    "bytes before the footer": (
+        GOOD[:-48] + b"x" + GOOD[-48:],
+        "f.index: the blocks do not follow one another: one ends at byte 53, and what is next starts at byte"
+        " 54.",
     ),
 }
 

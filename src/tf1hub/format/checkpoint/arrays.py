@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format import dtypes
+from tf1hub.format.checkpoint.shards import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from typing import Any
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from tf1hub.format.checkpoint.shards import Buffer
 
 __all__ = ["array_bytes", "array_of_strings", "as_array", "string_elements", "view"]
-
-_CHUNK_BYTES = 1 << 20
 
 
 def view(data: Buffer, entry: Entry, big_endian: bool, place: str) -> npt.NDArray[Any]:
@@ -121,9 +120,9 @@ def array_bytes(array: npt.NDArray[Any]) -> Iterator[bytes]:
         op_dtypes=[array.dtype.newbyteorder("<") if is_builtin else array.dtype],
         order="C",
         casting="equiv",
-        buffersize=max(1, _CHUNK_BYTES // array.itemsize),
+        buffersize=max(1, CHUNK_BYTES // array.itemsize),
     )
     for chunk in chunks:
         data = np.asarray(chunk).tobytes()
-        for start in range(0, len(data), _CHUNK_BYTES):
-            yield data[start : start + _CHUNK_BYTES]
+        for start in range(0, len(data), CHUNK_BYTES):
+            yield data[start : start + CHUNK_BYTES]

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     Buffer: TypeAlias = mmap.mmap | bytes
 
-__all__ = ["Shards", "index_path", "refuse_overlaps", "shard_path", "split_prefix"]
+__all__ = ["CHUNK_BYTES", "Shards", "index_path", "refuse_overlaps", "shard_path", "split_prefix"]
 
-CHUNK_BYTES = 1 << 20
+# Each call of the system costs time, most of all on a virtual machine. Memory is taken for two or three
+# of these.
+CHUNK_BYTES = 1 << 24
 
 
 def split_prefix(prefix: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ Each block is followed by one byte for its compression and a masked CRC-32C.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import takewhile
 from typing import NamedTuple
@@ -51,28 +51,44 @@ def read_table(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
     metaindex, index = _read_footer(data, where)
     # Nothing is read from the metaindex block, but damage to it is damage.
     _read_block(data, metaindex, f"{where}: the metaindex block")
-    last_key, key_bytes = b"", 0
-    first, previous_end = True, 0
-    for _, encoded in _block_entries(_read_block(data, index, f"{where}: the index block"), where, "index"):
-        handle = _decode_handle(encoded, where)
-        place = f"{where}: the data block at byte {handle.offset}"
-        # Or a small hostile file could have one large block checked any number of times.
-        if handle.offset < previous_end:
-            raise CheckpointError(
-                f"{place} starts before byte {previous_end}, where the block before it ends."
-            )
-        previous_end = handle.offset + handle.size
-        block = _read_block(data, handle, place)
-        for key, value in _block_entries(block, where, f"data block at byte {handle.offset}"):
-            if key <= last_key and not first:
+    index_entries = _block_entries(
+        _read_block(data, index, f"{where}: the index block"), where, "index block"
+    )
+    handles = [_decode_handle(encoded, where) for _, encoded in index_entries]
+    _check_layout([*handles, metaindex, index], len(data) - FOOTER_BYTES, where)
+    last_key: bytes | None = None
+    key_bytes = 0
+    for handle in handles:
+        name = f"data block at byte {handle.offset}"
+        block = _read_block(data, handle, f"{where}: the {name}")
+        for key, value in _block_entries(block, where, name):
+            if last_key is not None and key <= last_key:
                 raise CheckpointError(
-                    f"{place} has the key {key!r} after {last_key!r}; keys must be unique and sorted."
+                    f"{where}: the {name} has the key {key!r} after {last_key!r}; keys must be unique and"
+                    " sorted."
                 )
             key_bytes += len(key)
             if key_bytes > MAX_KEY_BYTES:
                 raise CheckpointError(f"{where}: the keys take more than {MAX_KEY_BYTES} bytes.")
             yield key, value
-            last_key, first = key, False
+            last_key = key
+
+
+def _check_layout(handles: Sequence[_Handle], footer_start: int, where: str) -> None:
+    """Raises unless the blocks fill the file up to its footer, one after the other, as they are written.
+
+    So nothing in the file is without a checksum, and a small hostile file cannot have one block read many
+    times.
+    """
+    end = 0
+    for offset, size in [*handles, _Handle(footer_start, 0)]:
+        if offset != end:
+            raise CheckpointError(
+                f"{where}: the blocks do not follow one another: one ends at byte {end}, and what is next"
+                " starts"
+                f" at byte {offset}."
+            )
+        end = offset + size + TRAILER_BYTES
 
 
 def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:

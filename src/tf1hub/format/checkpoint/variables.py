@@ -77,7 +77,7 @@ class Variables(_Base):
         """Checks all variables against their checksums.
 
         Args:
-            progress: is called with the number of bytes checked so far and of all bytes, every MiB or so.
+            progress: is called with the number of bytes checked so far and of all bytes, every 16 MiB or so.
 
         Raises:
             CheckpointError: something is damaged or missing; the message names all variables concerned.

@@ -1,0 +1,114 @@
+"""Exports the modules of a program from one of its checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import ExporterError, ExportError
+from tf1hub.graph import Module
+from tf1hub.publish.registered import registered_modules
+from tf1hub.publish.staging import staged
+
+_NO_MODULES = (
+    "No module was registered for export in the graph that {builder} builds. "
+    "Call tf1hub.register_module_for_export(module, export_name) there, in every mode."
+)
+
+
+def export_from_checkpoint(
+    build_fn: Callable[[], Any], checkpoint_path: str | os.PathLike[str], export_dir: str | os.PathLike[str]
+) -> dict[str, str]:
+    """Exports the modules that a function's graph registers, with the values that a checkpoint holds.
+
+    It needs no Estimator and no session: the values go from the checkpoint to the modules' files.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None])
+        ...     hub.add_signature(inputs=x, outputs=x * tf.compat.v1.get_variable("w", initializer=2.0))
+        >>> spec = hub.create_module_spec(module_fn)
+        >>> def model():
+        ...     with tf.compat.v1.variable_scope("model"):
+        ...         module = hub.Module(spec, trainable=True, name="scale")
+        ...     hub.register_module_for_export(module, "scale")
+        ...     return module([1.0])
+        >>> with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        ...     _ = model()
+        ...     session.run(tf.compat.v1.global_variables_initializer())
+        ...     session.run(tf.compat.v1.global_variables()[0].assign(5.0))
+        ...     checkpoint = tf.compat.v1.train.Saver().save(session, "training/model.ckpt")
+        5.0
+        >>> hub.export_from_checkpoint(model, checkpoint, "exported")
+        {'scale': 'exported/scale'}
+        >>> with hub.eval_function_for_module("exported/scale") as scale:
+        ...     print(scale([1.0]))
+        [5.]
+
+    Args:
+        build_fn: builds the program's graph as it was for training, and calls
+            `register_module_for_export`; called once, without arguments, in an empty graph.
+        checkpoint_path: prefix of a checkpoint that the program's Saver wrote; or the directory of its
+            checkpoints, which stands for the latest.
+        export_dir: a new directory, which gets a directory for each module. It appears when all modules
+            are written, or not at all.
+
+    Returns:
+        The path of each module, by export name.
+
+    Raises:
+        ExporterError: no module was registered.
+        ExportError: something is at `export_dir`, or it cannot be written.
+        CheckpointError: the checkpoint is damaged, or has not all variables.
+    """
+    path = _checkpoint_prefix(os.fspath(checkpoint_path))
+    with tf.Graph().as_default() as graph:
+        build_fn()
+        modules = modules_for_export(graph, f"{getattr(build_fn, '__name__', 'build_fn')}()")
+    target = os.fspath(export_dir)
+    with staged(target) as directory:
+        write_modules(modules, directory, from_checkpoint(path))
+    return {name: os.path.join(target, name) for name in modules}
+
+
+def modules_for_export(graph: Any, builder: str) -> Mapping[str, Module]:
+    """The registered modules of a graph.
+
+    Raises:
+        ExporterError: there is none.
+    """
+    modules = registered_modules(graph)
+    if not modules:
+        raise ExporterError(_NO_MODULES.format(builder=builder))
+    return modules
+
+
+def from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:
+    """Writes a module with the values in a checkpoint of its program."""
+
+    def write(module: Module, path: str) -> None:
+        scope = module.name
+        module.spec.export(path, checkpoint_path=checkpoint, name_transform_fn=lambda name: f"{scope}/{name}")
+
+    return write
+
+
+def write_modules(
+    modules: Mapping[str, Module], directory: str, write: Callable[[Module, str], None]
+) -> None:
+    """Writes each module into a directory of its name."""
+    for name, module in modules.items():
+        write(module, os.path.join(directory, name))
+
+
+def _checkpoint_prefix(path: str) -> str:
+    if not tf.io.gfile.isdir(path):
+        return path
+    latest = tf.train.latest_checkpoint(path)
+    if latest is None:
+        raise ExportError(f"There is no checkpoint in the directory {path}; has the program been trained?")
+    return str(latest)
