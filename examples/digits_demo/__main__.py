@@ -14,17 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import tf1hub as hub
 
 from . import consume, publish
-from .data import CONSUMER_CLASSES, digits_of, split_few
+from .data import consumers_digits, split_few
 from .report import Results, accuracy_table, draw
 
-LABELS_PER_CLASS = (1, 3, 5, 10, 30)
+LABELS_PER_CLASS = (5, 10, 20, 50, 100)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where modules and picture go")
     parser.add_argument("--seeds", type=int, default=5, help="repetitions that are averaged (default: 5)")
-    parser.add_argument("--labels", type=int, nargs="+", default=LABELS_PER_CLASS, help="labels per digit")
+    parser.add_argument("--labels", type=int, nargs="+", default=LABELS_PER_CLASS, help="labels per class")
     args = parser.parse_args()
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
     console = Console(highlight=False)
@@ -37,8 +37,8 @@ def main() -> None:
 
     console.rule("The consumer")
     results = compare(published, args.labels, args.seeds, console)
-    title = f"Accuracy on the digits 6 to 9, which the module has never seen (mean of {args.seeds} runs)"
-    console.print(accuracy_table(results, title + ", %"))
+    title = f"Even or odd? Accuracy on unseen images, mean of {args.seeds} runs"
+    console.print(accuracy_table(results, f"{title}, %"))
     picture = args.out / "learning_curves.png"
     draw(results, title, picture)
     console.print(f"Picture: {picture}")
@@ -49,22 +49,24 @@ def main() -> None:
 
 
 def publish_module(path: Path, console: Console) -> None:
-    with console.status("Training on the digits 0 to 5") as status:
+    with console.status("Training on 1,000 digits") as status:
         reached = publish.publish(
             path, publish.STEPS, lambda step, now: status.update(f"Step {step}: {100 * now:.1f} % right")
         )
-    console.print(f"Trained on the digits 0 to 5: {100 * reached:.1f} % right on those held back.")
+    console.print(f"Trained on digits: {100 * reached:.1f} % right on those held back.")
     console.print(f"Published {path}, which says of itself:")
     spec = hub.load_module_spec(str(path))
     for tags in spec.get_tags():
-        console.print(f"  variant {sorted(tags)}, signatures {sorted(spec.get_signature_names(tags))}", markup=False)
+        console.print(
+            f"  variant {sorted(tags)}, signatures {sorted(spec.get_signature_names(tags))}", markup=False
+        )
     size = hub.get_expected_image_size(spec)
     console.print(f"  images of {size[0]} x {size[1]} pixels")
 
 
 def compare(module_path: Path, labels_per_class: list[int], seeds: int, console: Console) -> Results:
     """Every approach with every number of labels, on the same labels and the same test images."""
-    digits = digits_of(CONSUMER_CLASSES)
+    digits = consumers_digits()
     results = Results()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
@@ -74,7 +76,7 @@ def compare(module_path: Path, labels_per_class: list[int], seeds: int, console:
             for seed in range(seeds):
                 few, test = split_few(digits, per_class, seed)
                 for approach in consume.APPROACHES:
-                    progress.update(task, description=f"{per_class:>2} labels per digit, {approach.name:<15}")
+                    progress.update(task, description=f"{per_class:>3} labels per class, {approach.name:<15}")
                     curve = consume.learn(approach, module_path, few, test, consume.STEPS, seed)
                     results.add(approach.name, per_class, curve)
                     progress.advance(task)
@@ -82,9 +84,9 @@ def compare(module_path: Path, labels_per_class: list[int], seeds: int, console:
 
 
 def publish_again(module_path: Path, new_path: Path, console: Console) -> None:
-    few, test = split_few(digits_of(CONSUMER_CLASSES), 10, seed=0)
+    few, test = split_few(consumers_digits(), 20, seed=0)
     difference = consume.fine_tune_and_export(module_path, new_path, few, test, consume.STEPS)
-    console.print(f"Fine-tuned with 10 labels per digit, exported to {new_path} and loaded again:")
+    console.print(f"Fine-tuned with 20 labels per class, exported to {new_path} and loaded again:")
     console.print(f"  its features differ by at most {difference:.1e} from those before the export.")
 
 

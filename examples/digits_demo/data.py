@@ -7,9 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.datasets import load_digits
 
-PUBLISHER_CLASSES = range(6)
-CONSUMER_CLASSES = range(6, 10)
-
 
 @dataclass(frozen=True)
 class Digits:
@@ -17,7 +14,7 @@ class Digits:
 
     Attributes:
         images: float32 [N, 8, 8, 3], RGB values in [0, 1].
-        labels: int32 [N], counted from 0.
+        labels: int32 [N].
     """
 
     images: np.ndarray
@@ -26,18 +23,25 @@ class Digits:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, chosen: np.ndarray) -> Digits:
+    def take(self, chosen: np.ndarray | slice) -> Digits:
         return Digits(self.images[chosen], self.labels[chosen])
 
 
-def digits_of(classes: range) -> Digits:
-    """All scans of some digits, in an order of their own."""
-    scans = load_digits()
-    wanted = np.flatnonzero(np.isin(scans.target, classes))
-    wanted = np.random.default_rng(0).permutation(wanted)
-    gray = (scans.images[wanted] / 16.0).astype(np.float32)
-    images = np.repeat(gray[..., np.newaxis], 3, axis=-1)
-    return Digits(images, (scans.target[wanted] - classes.start).astype(np.int32))
+def publishers_digits() -> Digits:
+    """The first 1,000 scans, each labelled with its digit."""
+    return scans(slice(0, 1000))
+
+
+def consumers_digits() -> Digits:
+    """The other 797 scans, each labelled 0 where the digit is even, 1 where it is odd."""
+    digits = scans(slice(1000, None))
+    return Digits(digits.images, digits.labels % 2)
+
+
+def scans(chosen: slice) -> Digits:
+    data = load_digits()
+    gray = (data.images[chosen] / 16.0).astype(np.float32)
+    return Digits(np.repeat(gray[..., np.newaxis], 3, axis=-1), data.target[chosen].astype(np.int32))
 
 
 def split_few(digits: Digits, per_class: int, seed: int) -> tuple[Digits, Digits]:

@@ -9,20 +9,21 @@ import tensorflow as tf
 
 import tf1hub as hub
 
-from .data import PUBLISHER_CLASSES, digits_of
+from .data import publishers_digits
 from .network import feature_vector, logits_of
-from .training import Model
+from .training import Model, Rates
 
 tf1 = tf.compat.v1
 
 STEPS = 200
+CLASSES = 10
 
 
 def module_fn(is_training: bool) -> None:
     """Builds one variant of the module: placeholders in, signatures out."""
     images = tf1.placeholder(tf.float32, [None, 8, 8, 3], name="images")
     features = feature_vector(images, is_training)
-    logits = logits_of(features, len(PUBLISHER_CLASSES))
+    logits = logits_of(features, CLASSES)
 
     # The names are those of the common signatures for images, so that a consumer
     # can replace one such module by another.
@@ -36,7 +37,7 @@ def module_fn(is_training: bool) -> None:
 
 
 def publish(path: Path, steps: int, progress: Callable[[int, float], None]) -> float:
-    """Trains on the digits 0 to 5, writes the module to `path`, returns the test accuracy."""
+    """Trains on scans of digits, writes the module to `path`, returns the test accuracy."""
     spec = hub.create_module_spec(
         module_fn, tags_and_args=[(set(), {"is_training": False}), ({"train"}, {"is_training": True})]
     )
@@ -47,10 +48,10 @@ def publish(path: Path, steps: int, progress: Callable[[int, float], None]) -> f
         modules.append(module)
         return module({"images": images}, signature="image_classification")
 
-    digits = digits_of(PUBLISHER_CLASSES)
+    digits = publishers_digits()
     split = len(digits) * 4 // 5
     training, test = digits.take(slice(split)), digits.take(slice(split, None))
-    model = Model(build, learning_rate=3e-3, seed=0)
+    model = Model(build, Rates(of_module=3e-3, of_others=3e-3), seed=0)
     reached = 0.0
     for step, reached in model.train(training, test, steps):
         progress(step, reached)

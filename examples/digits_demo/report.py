@@ -39,7 +39,7 @@ class Results:
 
 def accuracy_table(results: Results, title: str) -> Table:
     table = Table(title=title)
-    table.add_column("labels per digit")
+    table.add_column("labels per class")
     for per_class in results.labels_per_class():
         table.add_column(str(per_class), justify="right")
     for approach in results.approaches():
@@ -61,11 +61,18 @@ def draw(results: Results, title: str, path: Path) -> None:
         during.plot(steps, 100 * accuracies, label=approach)
         finals = [100 * results.final(approach, per_class) for per_class in counts]
         at_end.errorbar(
-            counts, [f.mean() for f in finals], [f.std() for f in finals], marker="o", capsize=3, label=approach
+            counts,
+            [f.mean() for f in finals],
+            [f.std() for f in finals],
+            marker="o",
+            capsize=3,
+            label=approach,
         )
     during.set(xlabel="training steps", ylabel="accuracy on unseen images, %")
-    during.set_title(f"with {shown} labelled images of each digit")
-    at_end.set(xlabel="labelled images of each digit", xscale="log", xticks=counts, xticklabels=map(str, counts))
+    during.set_title(f"with {shown} labelled images of each class")
+    at_end.set(
+        xlabel="labelled images of each class", xscale="log", xticks=counts, xticklabels=map(str, counts)
+    )
     at_end.minorticks_off()
     at_end.set_title("at the end of training")
     for axes in (during, at_end):

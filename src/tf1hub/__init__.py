@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf1hub import errors as errors
+    from tf1hub.checks.check import check as check
     from tf1hub.columns import image_embedding_column as image_embedding_column
     from tf1hub.columns import sparse_text_embedding_column as sparse_text_embedding_column
     from tf1hub.columns import text_embedding_column as text_embedding_column
-    from tf1hub.format.checkpoint import read_variables as read_variables
+    from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
+    from tf1hub.compat import run_program as run_program
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
     from tf1hub.graph import eval_function_for_module as eval_function_for_module
@@ -27,10 +29,15 @@ if TYPE_CHECKING:
     from tf1hub.publish.checkpoint_export import export_from_checkpoint as export_from_checkpoint
     from tf1hub.publish.latest_exporter import LatestModuleExporter as LatestModuleExporter
     from tf1hub.publish.registered import register_module_for_export as register_module_for_export
+    from tf1hub.resolve import download as download
+    from tf1hub.resolve import resolve as resolve
+    from tf1hub.spec.difference import diff as diff
     from tf1hub.spec.image import get_expected_image_size as get_expected_image_size
     from tf1hub.spec.image import get_num_image_channels as get_num_image_channels
+    from tf1hub.spec.inspection import inspect as inspect
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
+    from tf1hub.spec.weights import read_variables as read_variables
 
 __version__ = "0.1.0"
 
@@ -42,15 +49,22 @@ _HOMES = {
     "add_signature": "tf1hub.publish",
     "attach_image_module_info": "tf1hub.publish",
     "attach_message": "tf1hub.publish",
+    "check": "tf1hub.checks.check",
     "create_module_spec": "tf1hub.publish",
+    "diff": "tf1hub.spec.difference",
+    "download": "tf1hub.resolve",
     "eval_function_for_module": "tf1hub.graph",
     "export_from_checkpoint": "tf1hub.publish.checkpoint_export",
     "get_expected_image_size": "tf1hub.spec.image",
     "get_num_image_channels": "tf1hub.spec.image",
     "image_embedding_column": "tf1hub.columns",
+    "inspect": "tf1hub.spec.inspection",
+    "install_as_tensorflow_hub": "tf1hub.compat",
     "load_module_spec": "tf1hub.spec.module_spec",
-    "read_variables": "tf1hub.format.checkpoint",
+    "read_variables": "tf1hub.spec.weights",
     "register_module_for_export": "tf1hub.publish.registered",
+    "resolve": "tf1hub.resolve",
+    "run_program": "tf1hub.compat",
     "sparse_text_embedding_column": "tf1hub.columns",
     "text_embedding_column": "tf1hub.columns",
 }

@@ -22,17 +22,23 @@ except ImportError as error:
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import struct_pb2
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
-from tensorflow.python.framework import op_def_registry, ops
+from tensorflow.python.framework import c_api_util, op_def_registry, ops
+from tensorflow.python.ops import lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder
 
 __all__ = [
     "DenseColumn",
     "DenseColumnV1",
+    "create_operation",
     "deserialize_feature_column",
     "file_layer",
     "from_proto",
+    "in_current_graph",
+    "is_plain_place",
+    "lookup_ops",
     "op_def",
     "register_feature_column",
+    "registered_ops",
     "serialize_feature_column",
     "set_colocation",
     "trains_columns",
@@ -59,6 +65,11 @@ def op_def(op_type: str) -> Any:
     return op_def_registry.get(op_type)
 
 
+def registered_ops() -> list[str]:
+    """The names of all ops that this TensorFlow has; `tf.raw_ops` leaves some out."""
+    return sorted(c_api_util.ApiDefMap().op_names())
+
+
 def from_proto(collection: str, message_bytes: bytes) -> Any:
     """The object that a serialized item of a collection stands for, in the default graph.
 
@@ -67,6 +78,37 @@ def from_proto(collection: str, message_bytes: bytes) -> Any:
     """
     message = ops.get_collection_proto_type(collection).FromString(message_bytes)
     return ops.get_from_proto_function(collection)(message, import_scope=None)
+
+
+def is_plain_place(graph: Any) -> bool:
+    """Whether an op added to the graph now would be subject to nothing but its name scope.
+
+    That is: no active control dependencies, loop, branch, device or colocation scope.
+    """
+    return not (
+        graph._control_dependencies_stack
+        or graph._get_control_flow_context()
+        or graph._device_functions_outer_to_inner
+        or list(graph._colocation_stack.peek_objs())
+        or graph.building_function
+    )
+
+
+def create_operation(
+    graph: Any, name: str, op_type: str, inputs: list[Any], attrs: Any, definition: Any
+) -> Any:
+    """Adds one operation under an absolute name that is free.
+
+    The public `tf.Graph.create_op` does the same, and spends more time on a warning about an argument
+    than on the operation.
+    """
+    return graph._create_op_internal(op_type, inputs, name=name + "/", attrs=attrs, op_def=definition)
+
+
+def in_current_graph(tensor: Any) -> Any:
+    """The tensor as the `tf.function` being traced sees it: captured where it comes from outside."""
+    graph = ops.get_default_graph()
+    return tensor if getattr(tensor, "graph", None) is graph else graph.capture(tensor)
 
 
 def set_colocation(operation: Any, names: Iterable[str], device: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ import pytest
 from tf1hub import errors
 from tf1hub.cli import _exit, _output
 from tf1hub.cli.main import build_parser, main, verbs
+
+_ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}
 
 
 def test_every_verb_has_help_that_ends_well(capsys):
@@ -37,7 +40,9 @@ def test_one_verb_imports_only_itself():
         "import sys; from tf1hub.cli.main import main; main(['completion', '--help']);"
         "print(sorted(m for m in sys.modules if m.startswith('tf1hub.cli.')))"
     )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=_ENV
+    )
     assert answer.stdout.splitlines()[-1] == (
         "['tf1hub.cli._exit', 'tf1hub.cli.completion', 'tf1hub.cli.main']"
     )
@@ -96,7 +101,7 @@ def test_completion_script_names_every_verb(shell, capsys):
 
 def test_module_is_runnable():
     answer = subprocess.run(
-        [sys.executable, "-m", "tf1hub", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tf1hub", "--help"], capture_output=True, text=True, check=True, env=_ENV
     )
     assert answer.stdout.startswith("usage: tf1hub")
 

@@ -49,7 +49,9 @@ def entries(*members: tuple[tarfile.TarInfo, bytes], fmt: int = tarfile.GNU_FORM
     return b"".join(parts) + bytes(1024)
 
 
-def info(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, **attributes) -> tuple[tarfile.TarInfo, bytes]:
+def info(
+    name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, **attributes
+) -> tuple[tarfile.TarInfo, bytes]:
     """Returns a member for `entries`; its size is that of the data unless given."""
     header = tarfile.TarInfo(name)
     header.type = kind
@@ -77,5 +79,7 @@ def tree(directory: str | Path) -> dict[str, bytes]:
     """Returns the content of every file below a directory."""
     root = Path(directory)
     return {
-        path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
     }

@@ -149,7 +149,10 @@ _TWICE: dict[str, tuple[Callable[[], bytes], str]] = {
     "twice_same": (lambda: entries(MODEL, MODEL), "holds 'saved_model.pb' twice"),
     "twice_with_dot": (lambda: entries(MODEL, info("./saved_model.pb", b"x")), "twice"),
     "twice_slashes": (lambda: entries(MODEL, info("assets/x"), info("assets//x")), "twice"),
-    "twice_case": (lambda: entries(MODEL, info("Saved_Model.pb", b"x")), "one file on systems that ignore case"),
+    "twice_case": (
+        lambda: entries(MODEL, info("Saved_Model.pb", b"x")),
+        "one file on systems that ignore case",
+    ),
     "twice_case_asset": (lambda: entries(MODEL, info("assets/A"), info("assets/a")), "ignore case"),
     "twice_case_parent": (lambda: entries(MODEL, info("assets/D/x"), info("assets/d/y")), "ignore case"),
     "twice_sharp_s": (lambda: entries(MODEL, info("assets/ß"), info("assets/SS")), "ignore case"),
@@ -201,10 +204,15 @@ _HEADERS: dict[str, tuple[Callable[[], bytes], str]] = {
         "more than 8 headers for one member",
     ),
     "pax_global_many": (
-        lambda: entries(*[i for n in range(65) for i in (info("g", b"", kind=b"g"), info(f"assets/{n}"))], MODEL),
+        lambda: entries(
+            *[i for n in range(65) for i in (info("g", b"", kind=b"g"), info(f"assets/{n}"))], MODEL
+        ),
         "more than 64 global headers",
     ),
-    "no_name": (lambda: entries(info("./", b"", kind=tarfile.REGTYPE), info(".", b"x")), "file without a name"),
+    "no_name": (
+        lambda: entries(info("./", b"", kind=tarfile.REGTYPE), info(".", b"x")),
+        "file without a name",
+    ),
 }
 _CONTENT: dict[str, tuple[Callable[[], bytes], str]] = {
     "script_beside_module": (lambda: tgz({**MODULE, "setup.py": b"evil"}), "'setup.py', which no module"),

@@ -7,6 +7,7 @@ from tf1hub import errors
 OK = 0
 FOUND_FAULT = 1  # a check that was asked for ran, and found something wrong
 USAGE = 2  # also what argparse exits with
+TROUBLE = 2  # of `check` and `diff`, whose 0 and 1 are answers: there is no answer, as diff(1) has it
 UNAVAILABLE = 3
 OFFLINE = 4
 REFUSED_CONTENT = 5

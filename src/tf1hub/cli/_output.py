@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 
@@ -48,6 +50,30 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
         return "  ".join(cells).rstrip()
 
     return "\n".join(aligned(line) for line in lines)
+
+
+@contextlib.contextmanager
+def progress(enabled: bool) -> Iterator[Callable[[str], None]]:
+    """Yields a function that shows what is under way, on a terminal; elsewhere it says nothing.
+
+    Args:
+        enabled: nothing is shown without it.
+    """
+    if not enabled or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    # Only here: its import takes longer than most verbs.
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda text: status.update(text)
+
+
+def title(text: str) -> str:
+    """Returns a heading: bold on a terminal, unless NO_COLOR (no-color.org) is set; plain elsewhere."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[1m{text}\x1b[0m"
 
 
 def human_bytes(count: float) -> str:

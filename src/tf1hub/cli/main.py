@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _report(args: argparse.Namespace, error: Error) -> int:
-    code = _exit.code_of(error)
+    code: int = getattr(args, "exit_code_of_errors", _exit.code_of(error))
     if getattr(args, "json", False):
         from tf1hub.cli._output import print_json
 

@@ -43,7 +43,9 @@ def asset_files(meta_graph: MetaGraphDef, place: str) -> dict[str, str]:
         try:
             asset = AssetFileDef.FromString(packed.value)
         except DecodeError as error:
-            raise FormatError(f"The collection {COLLECTION!r} of {place} holds what is not an AssetFileDef.") from error
+            raise FormatError(
+                f"The collection {COLLECTION!r} of {place} holds what is not an AssetFileDef."
+            ) from error
         check_asset_name(asset.filename, place)
         files[tensor_name(asset.tensor_info.name)] = asset.filename
     return files

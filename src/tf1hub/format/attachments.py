@@ -26,7 +26,9 @@ def attachments(meta_graph: MetaGraphDef, place: str) -> dict[str, bytes]:
         try:
             attachment = Attachment.FromString(data)
         except DecodeError as error:
-            raise FormatError(f"The collection {COLLECTION!r} of {place} holds what is not an attachment.") from error
+            raise FormatError(
+                f"The collection {COLLECTION!r} of {place} holds what is not an attachment."
+            ) from error
         found[attachment.key] = attachment.value
     return found
 

@@ -86,7 +86,9 @@ _DTYPES: dict[int, _DType] = {
 _NUMBERS = {dtype.name: number for number, dtype in _DTYPES.items()}
 _ML_DTYPES = frozenset({14, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33})
 # The quantized types share NumPy's integers with the plain ones, to which those belong.
-_NUMBERS_BY_NUMPY_NAME = {dtype.numpy: number for number, dtype in _DTYPES.items() if dtype.numpy == dtype.name}
+_NUMBERS_BY_NUMPY_NAME = {
+    dtype.numpy: number for number, dtype in _DTYPES.items() if dtype.numpy == dtype.name
+}
 
 
 def is_ref(number: int) -> bool:
@@ -182,12 +184,13 @@ def numpy_dtype(number: int) -> np.dtype[Any]:
     import ml_dtypes
 
     try:
-        return np.dtype(getattr(ml_dtypes, dtype.numpy))
+        found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, dtype.numpy))
     except AttributeError:
         raise MissingDependencyError(
             f"ml_dtypes {ml_dtypes.__version__} does not have {dtype.name}. A newer one does:"
             " pip install --upgrade ml_dtypes"
         ) from None
+    return found
 
 
 def number_of_numpy(dtype: np.dtype[Any] | type[Any] | str) -> int:

@@ -21,7 +21,9 @@ MAX_TENSOR_ELEMENTS = 2**40
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 _UNREADABLE = "{place} is damaged: its {size} bytes are not a SavedModel message (a cut download, or not this kind of file)."
-_SCHEMA = "{place} has the schema version {version}; this library reads version 1. The file is damaged, or newer."
+_SCHEMA = (
+    "{place} has the schema version {version}; this library reads version 1. The file is damaged, or newer."
+)
 _NO_VARIANT = "{place} holds no graph variant. A module has at least one; the file is damaged or was cut."
 _TWICE = "{place} holds two graph variants with the tags {tags}. Each set of tags names one variant."
 
@@ -104,7 +106,9 @@ def _check_nodes(graph: GraphDef, place: str) -> set[str]:
     names: set[str] = set()
     for node in graph.node:
         if not node.name or not node.op:
-            raise FormatError(f"{place} has a node without a name or an op: name {node.name!r}, op {node.op!r}.")
+            raise FormatError(
+                f"{place} has a node without a name or an op: name {node.name!r}, op {node.op!r}."
+            )
         if node.name in names:
             raise FormatError(f"{place} has two nodes named {node.name!r}. Node names are unique.")
         names.add(node.name)
@@ -154,4 +158,6 @@ def _check_shape(shape: TensorShapeProto, node: str, place: str) -> None:
         elements *= max(dimension.size, 1)
         if elements > MAX_TENSOR_ELEMENTS:
             sizes = [dimension.size for dimension in shape.dim]
-            raise FormatError(f"{place} has the node {node!r} with the shape {sizes}, too large for any tensor.")
+            raise FormatError(
+                f"{place} has the node {node!r} with the shape {sizes}, too large for any tensor."
+            )

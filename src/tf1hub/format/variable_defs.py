@@ -29,9 +29,7 @@ class Slice:
             >>> Slice((11, 7), (4, 0), (4, 7)).spec()
             '11 7 4,4:0,7'
         """
-        extents = ":".join(
-            f"{start},{length}" for start, length in zip(self.offset, self.shape, strict=True)
-        )
+        extents = ":".join(f"{start},{length}" for start, length in zip(self.offset, self.shape, strict=True))
         return " ".join(str(size) for size in self.full_shape) + " " + extents
 
 
@@ -62,7 +60,9 @@ def parse_variable_def(data: bytes, place: str) -> StoredVariable:
     try:
         definition = VariableDef.FromString(data)
     except DecodeError as error:
-        raise FormatError(f"{place} holds a variable of {len(data)} bytes that is not a VariableDef.") from error
+        raise FormatError(
+            f"{place} holds a variable of {len(data)} bytes that is not a VariableDef."
+        ) from error
     if not definition.variable_name or not definition.initializer_name:
         raise FormatError(f"{place} holds a variable without a name or an initializer: {definition!s}")
     node = node_of(definition.variable_name)
@@ -71,7 +71,9 @@ def parse_variable_def(data: bytes, place: str) -> StoredVariable:
     info = definition.save_slice_info_def
     part = Slice(tuple(info.full_shape), tuple(info.var_offset), tuple(info.var_shape))
     if not len(part.full_shape) == len(part.offset) == len(part.shape):
-        raise FormatError(f"{place} holds a part of the variable {info.full_name!r} whose slice has mixed ranks: {part}.")
+        raise FormatError(
+            f"{place} holds a part of the variable {info.full_name!r} whose slice has mixed ranks: {part}."
+        )
     return StoredVariable(info.full_name or node, node, part, definition)
 
 

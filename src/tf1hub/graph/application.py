@@ -13,6 +13,7 @@ from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graph.contexts import anchors
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.importing import Importable, imported
+from tf1hub.graph.repeating import Repetition, repeated, repetition_of
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys
@@ -27,12 +28,14 @@ class ApplicationCut:
         outputs: the dense tensors of all outputs.
         update_ops: the update ops that this signature's inputs reach.
         regularization_losses: the losses that this signature's inputs reach.
+        repetition: how to apply it again for less; None where that cannot be.
     """
 
     cut: Cut
     outputs: list[str]
     update_ops: list[str]
     regularization_losses: list[str]
+    repetition: Repetition | None
 
 
 def cut_application(
@@ -54,7 +57,9 @@ def cut_application(
         function_suffix: as for `cut`.
     """
     feeds = {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
-    outputs = [tensor_name(name) for info in variant.outputs(signature).values() for name in info.tensor_names]
+    outputs = [
+        tensor_name(name) for info in variant.outputs(signature).values() for name in info.tensor_names
+    ]
     updates = _on_these_inputs(variant, "update_ops", feeds, state) if trainable else []
     losses = _on_these_inputs(variant, "regularization_losses", feeds, state) if trainable else []
     keep = reach(variant.nodes, [*outputs, *updates, *losses], state, feeds)
@@ -66,7 +71,7 @@ def cut_application(
         keep |= more
     part = cut(variant.meta_graph.graph_def, keep, function_suffix)
     _drop_waits_for_state(part, state)
-    return ApplicationCut(part, outputs, updates, losses)
+    return ApplicationCut(part, outputs, updates, losses, repetition_of(part, feeds))
 
 
 def apply(
@@ -75,21 +80,26 @@ def apply(
     contexts: Sequence[Any],
     scope: str,
     outside: Mapping[str, Any],
+    earlier: str | None,
 ) -> dict[str, Any]:
-    """Imports an application into the default graph.
+    """Adds an application to the default graph.
 
     Args:
-        application: what to import.
+        application: what to add.
         importable: the same as TensorFlow's message.
         contexts: the variant's control flow contexts.
         scope: absolute scope for its ops.
         outside: tensors of inputs and state by their names in the variant.
+        earlier: the scope of an application whose input-independent ops can be used again.
 
     Returns:
         The dense tensors of the outputs, by their names in the variant.
     """
     wanted = [*application.outputs, *application.update_ops, *application.regularization_losses]
-    found = imported(importable, scope, outside, contexts, list(dict.fromkeys(wanted)))
+    if earlier is not None and application.repetition is not None:
+        found = repeated(application.repetition, importable, scope, earlier, outside, wanted)
+    else:
+        found = imported(importable, scope, outside, contexts, list(dict.fromkeys(wanted)))
     graph = tf.compat.v1.get_default_graph()
     for name in application.update_ops:
         graph.add_to_collection(_KEYS.UPDATE_OPS, found[name])

@@ -7,7 +7,7 @@ loop takes all of the loop's entries and exits in; what else a context names is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -40,7 +40,7 @@ def contexts_of(variant: Variant) -> list[tuple[str, _Context]]:
     return found
 
 
-def anchors(contexts: list[tuple[str, _Context]], kept: Collection[str]) -> set[str]:
+def anchors(contexts: Sequence[tuple[str, _Context]], kept: Collection[str]) -> set[str]:
     """The nodes that must be kept with `kept`, because a context of theirs points at them."""
     needed: set[str] = set()
     for _, outermost in contexts:
@@ -53,7 +53,7 @@ def anchors(contexts: list[tuple[str, _Context]], kept: Collection[str]) -> set[
 
 
 def restricted(
-    contexts: list[tuple[str, _Context]], kept: Collection[str], rename: Callable[[str], str]
+    contexts: Sequence[tuple[str, _Context]], kept: Collection[str], rename: Callable[[str], str]
 ) -> Iterator[tuple[str, bytes]]:
     """The contexts that have nodes among `kept`, serialized, under their new names.
 
@@ -63,8 +63,7 @@ def restricted(
         rename: maps a tensor or node name of the variant to that in the consumer's graph.
     """
     for collection, context in contexts:
-        copy = type(context)()
-        copy.CopyFrom(context)
+        copy: _Context = _MESSAGES[collection].FromString(context.SerializeToString())
         if _restrict(copy, kept, rename):
             yield collection, copy.SerializeToString()
 
@@ -74,7 +73,13 @@ def _restrict(context: _Context, kept: Collection[str], rename: Callable[[str], 
     if not all(node_of(name) in kept for name in _own(context)):
         return False
     context.context_name = rename(context.context_name)
-    for field in ("pred_name", "pivot_name", "pivot_for_pred_name", "pivot_for_body_name", "maximum_iterations_name"):
+    for field in (
+        "pred_name",
+        "pivot_name",
+        "pivot_for_pred_name",
+        "pivot_for_body_name",
+        "maximum_iterations_name",
+    ):
         if getattr(context, field, ""):
             setattr(context, field, rename(getattr(context, field)))
     if isinstance(context, WhileContextDef):

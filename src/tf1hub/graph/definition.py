@@ -59,7 +59,9 @@ class Definition:
 
 
 # Weak, so that dropping a spec frees what was prepared from it; a Definition must not hold its spec.
-_definitions: weakref.WeakKeyDictionary[ModuleSpec, dict[frozenset[str], Definition]] = weakref.WeakKeyDictionary()
+_definitions: weakref.WeakKeyDictionary[ModuleSpec, dict[frozenset[str], Definition]] = (
+    weakref.WeakKeyDictionary()
+)
 _lock = threading.Lock()
 
 

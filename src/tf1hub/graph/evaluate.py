@@ -46,9 +46,7 @@ def eval_function_for_module(
         module = Module(spec, tags=tags)
         session = tf.compat.v1.Session(graph=graph)
         with session:
-            session.run(
-                [tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()]
-            )
+            session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])
             calls: dict[tuple[str | None, bool], tuple[Any, Any]] = {}
 
             def evaluate(
@@ -74,9 +72,14 @@ def _build(module: Module, signature: str | None, as_dict: bool | None) -> tuple
 
 def _placeholder(info: Any) -> Any:
     if info.is_sparse:
-        return tf.compat.v1.sparse_placeholder(info.dtype, info.get_shape().as_list() if info.get_shape().rank else None)
+        return tf.compat.v1.sparse_placeholder(
+            info.dtype, info.get_shape().as_list() if info.get_shape().rank else None
+        )
     if info.is_composite:
-        parts = [tf.compat.v1.placeholder(spec.dtype, spec.shape) for spec in tf.nest.flatten(info.type_spec, expand_composites=True)]
+        parts = [
+            tf.compat.v1.placeholder(spec.dtype, spec.shape)
+            for spec in tf.nest.flatten(info.type_spec, expand_composites=True)
+        ]
         return tf.nest.pack_sequence_as(info.type_spec, parts, expand_composites=True)
     return tf.compat.v1.placeholder(info.dtype, info.get_shape())
 

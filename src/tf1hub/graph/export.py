@@ -61,7 +61,9 @@ def _pairs(variant: Variant, variables: Mapping[str, Any]) -> Iterator[tuple[Sto
         (stored.name, stored.slice): stored for stored in variant.variables
     }
     by_name: dict[str, list[StoredVariable]] = {}
-    for stored in sorted(parts.values(), key=lambda stored: (stored.name, stored.slice.offset if stored.slice else ())):
+    for stored in sorted(
+        parts.values(), key=lambda stored: (stored.name, stored.slice.offset if stored.slice else ())
+    ):
         by_name.setdefault(stored.name, []).append(stored)
     for name, stored_parts in by_name.items():
         value = variables[name]

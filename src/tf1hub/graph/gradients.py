@@ -46,15 +46,15 @@ def _accumulator(handle: Any, flow: Any, gradient: Any) -> tuple[Any, Any]:
         return made.grad_handle, tf.identity(flow)
 
 
-@tf.RegisterGradient(_PREFIX + "TensorArrayReadV3")
 def _read_gradient(op: Any, gradient: Any) -> list[Any]:
     handle, index, flow = op.inputs
     grad_handle, grad_flow = _accumulator(handle, flow, gradient)
-    written = tf.raw_ops.TensorArrayWriteV3(handle=grad_handle, index=index, value=gradient, flow_in=grad_flow)
+    written = tf.raw_ops.TensorArrayWriteV3(
+        handle=grad_handle, index=index, value=gradient, flow_in=grad_flow
+    )
     return [None, None, written]
 
 
-@tf.RegisterGradient(_PREFIX + "TensorArrayWriteV3")
 def _write_gradient(op: Any, flow_gradient: Any) -> list[Any]:
     handle, index, value, _ = op.inputs
     # The array's final size must be known before its accumulator is made.
@@ -65,7 +65,6 @@ def _write_gradient(op: Any, flow_gradient: Any) -> list[Any]:
     return [None, None, read, flow_gradient]
 
 
-@tf.RegisterGradient(_PREFIX + "TensorArrayGatherV3")
 def _gather_gradient(op: Any, gradient: Any) -> list[Any]:
     handle, indices, flow = op.inputs
     grad_handle, grad_flow = _accumulator(handle, flow, gradient)
@@ -75,13 +74,22 @@ def _gather_gradient(op: Any, gradient: Any) -> list[Any]:
     return [None, None, scattered]
 
 
-@tf.RegisterGradient(_PREFIX + "TensorArrayScatterV3")
 def _scatter_gradient(op: Any, flow_gradient: Any) -> list[Any]:
     handle, indices, value, _ = op.inputs
     with tf.control_dependencies([op.outputs[0]]):
         flow = tf.identity(flow_gradient)
     grad_handle, grad_flow = _accumulator(handle, flow, flow_gradient)
     gathered = tf.raw_ops.TensorArrayGatherV3(
-        handle=grad_handle, indices=indices, flow_in=grad_flow, dtype=value.dtype, element_shape=value.shape[1:]
+        handle=grad_handle,
+        indices=indices,
+        flow_in=grad_flow,
+        dtype=value.dtype,
+        element_shape=value.shape[1:],
     )
     return [None, None, gathered, flow_gradient]
+
+
+for _op, _gradient in zip(
+    OVERRIDDEN, (_read_gradient, _write_gradient, _gather_gradient, _scatter_gradient), strict=True
+):
+    tf.RegisterGradient(_PREFIX + _op)(_gradient)

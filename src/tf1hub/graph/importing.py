@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -28,6 +29,15 @@ class Importable:
     kept: set[str]
     by_name: dict[str, Any]
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        """The attributes of every node, without defaults and colocation; for creating ops singly."""
+        message = tf.compat.v1.GraphDef.FromString(self.cut.graph.SerializeToString())
+        return {
+            node.name: {name: value for name, value in node.attr.items() if name != "_class"}
+            for node in message.node
+        }
 
     @classmethod
     def of(cls, cut: Cut) -> Importable:
@@ -63,7 +73,9 @@ def imported(
     cut = importable.cut
     rename = _renamer(scope, importable.kept, outside)
     input_map = _input_map(cut, outside)
-    inside = [name for name in wanted if node_of(name) in importable.kept and tensor_name(name) not in outside]
+    inside = [
+        name for name in wanted if node_of(name) in importable.kept and tensor_name(name) not in outside
+    ]
     with importable.lock:
         for node, value in (shared_names or {}).items():
             importable.by_name[node].attr["shared_name"].s = value

@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.errors import WrongModeError
+from tf1hub._tensorflow import is_plain_place
+from tf1hub.errors import InputError, WrongModeError
 from tf1hub.graph import inputs as conversion
 from tf1hub.graph.application import apply
 from tf1hub.graph.definition import definition_of
@@ -85,6 +86,7 @@ class Module:
         self._definition = definition_of(self._spec, self._variant)
         self._graph = tf.compat.v1.get_default_graph()
         self._scope = new_state_scope(name)
+        self._first_scopes: dict[str, str] = {}
         state_cut, importable = self._definition.state(self._trainable)
         self._state: State = create_state(
             state_cut, importable, self._variant, self._definition.contexts, self._scope, self._trainable
@@ -116,13 +118,15 @@ class Module:
             WrongModeError: called eagerly, or in another graph than the module's.
         """
         if _sentinel is not None:
-            raise conversion.InputError("Pass the signature and as_dict by keyword: module(x, signature=...).")
+            raise InputError(
+                "Pass the signature and as_dict by keyword: module(x, signature=...)."
+            )
         graph = tf.compat.v1.get_default_graph()
         _check_graph(graph, self._graph, self._scope)
         name = self._variant.check_signature(signature)
         outputs = self._variant.outputs(name)
         if not as_dict and "default" not in outputs:
-            raise conversion.InputError(
+            raise InputError(
                 f"The signature {name!r} of {self._variant.place} has no output 'default'; "
                 f"pass as_dict=True for its outputs {conversion.describe(outputs)}."
             )
@@ -131,7 +135,19 @@ class Module:
             values = conversion.convert_inputs(inputs, infos, name, self._variant.place)
         application, importable = self._definition.application(name, self._trainable)
         outside = _local(graph, {**self._state.tensors, **conversion.dense_tensors(values, infos)})
-        tensors = apply(application, importable, self._definition.contexts, scope.rstrip("/"), outside)
+        # What does not depend on the inputs has the same value in all applications, so the first of
+        # them lends it; but not where an application has to wait, or to run somewhere else.
+        plain = graph is self._graph and is_plain_place(graph)
+        scope = scope.rstrip("/")
+        earlier = self._first_scopes.setdefault(name, scope) if plain else scope
+        tensors = apply(
+            application,
+            importable,
+            self._definition.contexts,
+            scope,
+            outside,
+            earlier if earlier != scope else None,
+        )
         if not as_dict:
             return conversion.assemble(outputs["default"], tensors)
         return {key: conversion.assemble(info, tensors) for key, info in outputs.items()}
@@ -220,7 +236,7 @@ class Module:
 
 def _scope_name(signature: str) -> str:
     # Signature names are free text; names in a graph are not.
-    text = "".join(c if c.isalnum() and c.isascii() or c in "_.-" else "_" for c in signature)
+    text = "".join(c if (c.isalnum() and c.isascii()) or c in "_.-" else "_" for c in signature)
     return text or "_"
 
 

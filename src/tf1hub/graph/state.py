@@ -32,7 +32,12 @@ class State:
 
 
 def create_state(
-    state_cut: StateCut, importable: Importable, variant: Variant, contexts: Sequence[Any], scope: str, trainable: bool
+    state_cut: StateCut,
+    importable: Importable,
+    variant: Variant,
+    contexts: Sequence[Any],
+    scope: str,
+    trainable: bool,
 ) -> State:
     """Imports the state into the default graph, and its items into the graph's collections.
 

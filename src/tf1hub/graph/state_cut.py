@@ -88,7 +88,10 @@ def cut_state(
     graph = GraphDef()
     graph.CopyFrom(variant.meta_graph.graph_def)
     nodes = {node.name: node for node in graph.node}
-    variables = [(variable, VariableDef.FromString(variable.definition.SerializeToString())) for variable in variant.variables]
+    variables = [
+        (variable, VariableDef.FromString(variable.definition.SerializeToString()))
+        for variable in variant.variables
+    ]
     if checkpoint is not None and variables:
         nodes.update(_restore_from(graph, nodes, variables, checkpoint))
     _put_asset_paths(nodes, variant, asset_paths)
@@ -100,7 +103,9 @@ def cut_state(
         names = (definition.initializer_name, definition.snapshot_name, definition.initial_value_name)
         targets += [name for name in names if name]
     keep = _closed(variant, nodes, targets)
-    result = StateCut(cut(graph, keep, function_suffix), shared_nodes, variables, tables, asset_tensors(variant), losses)
+    result = StateCut(
+        cut(graph, keep, function_suffix), shared_nodes, variables, tables, asset_tensors(variant), losses
+    )
     for name in shared_nodes:
         node = nodes[name]
         if node.op != "Const" and shares_by_name(node):

@@ -50,7 +50,7 @@ def extract(
     try:
         return _Extraction(target, limits, allow_extra_files).run(inflated)
     finally:
-        inflated.close()  # type: ignore[attr-defined]
+        inflated.close()
 
 
 class _Extraction:
@@ -144,7 +144,11 @@ class _Extraction:
         if names.is_module_file(name) or names.is_module_directory(name):
             return ""
         top, _, rest = name.partition("/")
-        if (not rest and member.is_directory) or names.is_module_file(rest) or names.is_module_directory(rest):
+        if (
+            (not rest and member.is_directory)
+            or names.is_module_file(rest)
+            or names.is_module_directory(rest)
+        ):
             return top
         return ""
 
@@ -157,7 +161,8 @@ class _Extraction:
         full = f"{self._prefix}/{name}" if self._prefix else name
         if self._names.setdefault(key, full) != full:
             raise ArchiveError(
-                f"The archive holds {self._names[key]!r} and {full!r}, which are one file on systems that ignore case."
+                f"The archive holds {self._names[key]!r} and {full!r}, which are one file on systems "
+                f"that ignore case."
             )
         self._directories.add(name)
         try:
@@ -170,7 +175,9 @@ class _Extraction:
     def _write(self, name: str, member: Member, data: Iterator[memoryview]) -> None:
         self._make_directory(name.rpartition("/")[0])
         path = os.path.join(self._target, *name.split("/"))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        flags = (
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        )
         digest = hashlib.sha256()
         try:
             descriptor = os.open(path, flags, 0o666)

@@ -66,7 +66,7 @@ def content_digest(files: Iterable[FileRecord]) -> str:
     packed, so a pin survives another compression.
 
     >>> content_digest([FileRecord("saved_model.pb", 0, hashlib.sha256(b"").hexdigest())])
-    'sha256:85cbaeb5a77f6a2ef9d14ca4a0c7e6d2b8f9f0a5f5a8c6bb8ea9f1fd4bbd1d3f'
+    'sha256:f87a2f34d6002910f1dc5cb2d036d6cac45f748ed8d2138e2d537cc7dbad0e58'
     """
     lines = sorted((file.name.encode(), f"{file.sha256}  {file.size}  ".encode()) for file in files)
     digest = hashlib.sha256()
@@ -84,7 +84,9 @@ def from_json(text: str, where: str) -> Manifest:
     try:
         data: dict[str, Any] = json.loads(text)
         if data["version"] > VERSION:
-            raise CacheError(f"The manifest {where} is of version {data['version']}; this tf1hub knows {VERSION}.")
+            raise CacheError(
+                f"The manifest {where} is of version {data['version']}; this tf1hub knows {VERSION}."
+            )
         return Manifest(
             handle=str(data["handle"]),
             files=tuple(FileRecord(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in data["files"]),

@@ -41,7 +41,8 @@ def checked(raw: str) -> str:
         raise _refused(raw, "is not UTF-8")
     if len(raw.encode()) > limits.MAX_PATH_BYTES:
         raise ArchiveError(
-            f"The archive has a member name of {len(raw.encode())} bytes; at most {limits.MAX_PATH_BYTES} are allowed."
+            f"The archive has a member name of {len(raw.encode())} bytes; at most "
+            f"{limits.MAX_PATH_BYTES} are allowed."
         )
     if raw.startswith("/"):
         raise _refused(raw, "is an absolute path")
@@ -73,7 +74,8 @@ def is_module_directory(name: str) -> bool:
 def not_of_a_module(name: str) -> ArchiveError:
     """Returns the error for a file that no module has."""
     return ArchiveError(
-        f"The archive holds {name!r}, which no module or SavedModel has. If you trust it, allow such files with "
+        f"The archive holds {name!r}, which no module or SavedModel has. If you trust it, allow such "
+        f"files with "
         f"{ALLOW_OPTION}."
     )
 

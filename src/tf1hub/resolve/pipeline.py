@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 _DEPTH = 8
+_GRACE_SECONDS = 1.0
 
 
 class _End:
@@ -17,7 +18,7 @@ class _End:
         self.error = error
 
 
-def ahead(source: Iterator[T]) -> Iterator[T]:
+def ahead(source: Iterator[T]) -> Generator[T, None, None]:
     """Yields what `source` yields, which runs at most a few items ahead in another thread.
 
     Network, decompression and hashing let go of the interpreter lock, so each
@@ -62,4 +63,5 @@ def ahead(source: Iterator[T]) -> Iterator[T]:
             yield item
     finally:
         stopped.set()
-        thread.join()
+        # A source that waits for the network ends by its own timeout; the caller need not.
+        thread.join(_GRACE_SECONDS)

@@ -112,14 +112,16 @@ class TarStream:
             return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except (tarfile.HeaderError, ValueError, OverflowError) as error:
             raise ArchiveError(
-                f"This is not a tar archive, or it is damaged: at byte {self._offset - _BLOCK} of the tar there is "
+                f"This is not a tar archive, or it is damaged: at byte {self._offset - _BLOCK} of the "
+                f"tar there is "
                 f"no valid header ({error})."
             ) from error
 
     def _extended(self, header: tarfile.TarInfo) -> bytes:
         if not 0 <= header.size <= MAX_HEADER_BYTES:
             raise ArchiveError(
-                f"The archive has an extended header of {header.size} bytes; at most {MAX_HEADER_BYTES} are allowed."
+                f"The archive has an extended header of {header.size} bytes; at most "
+                f"{MAX_HEADER_BYTES} are allowed."
             )
         data = self._read(header.size, "in an extended header")
         self._skip(-header.size % _BLOCK)
@@ -129,7 +131,9 @@ class TarStream:
         while not self._piece:
             chunk = next(self._chunks, None)
             if chunk is None:
-                raise TruncatedArchiveError(f"The archive ends early: after {self._offset} bytes of the tar, {where}.")
+                raise TruncatedArchiveError(
+                    f"The archive ends early: after {self._offset} bytes of the tar, {where}."
+                )
             self._piece = memoryview(chunk)
         piece, self._piece = self._piece[:count], self._piece[count:]
         self._offset += len(piece)

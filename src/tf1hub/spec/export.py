@@ -33,7 +33,7 @@ def export_module(spec: ModuleSpec, path: str, write_variables: WriteVariables |
 def export_from_checkpoint(
     spec: ModuleSpec,
     path: str,
-    checkpoint_path: str,
+    checkpoint_path: str | None,
     name_transform_fn: Callable[[str], str] | None,
 ) -> None:
     """`ModuleSpec.export`; see there."""
@@ -43,7 +43,10 @@ def export_from_checkpoint(
         export_module(spec, path, None)
         return
     if not checkpoint_path:
-        raise ExportError(f"Cannot export {spec.name}: it has {len(names)} variables, so it needs a checkpoint_path.")
+        raise ExportError(
+            f"Cannot export {spec.name}: it has {len(names)} variables and came without values. "
+            "Give a checkpoint of them: spec.export(path, checkpoint_path=...); or export a tf1hub.Module from a session."
+        )
     transform = name_transform_fn or (lambda name: name)
     reader = CheckpointReader(checkpoint_path)
     for variant in spec.variants():

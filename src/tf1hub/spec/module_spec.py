@@ -110,7 +110,9 @@ class ModuleSpec:
         paths = [self._asset_paths[name] for name in dict.fromkeys(variant.asset_files.values())]
         missing = [path for path in paths if not is_remote(path) and not os.path.isfile(path)]
         if missing:
-            raise FormatError(f"{self._name} lacks assets: {', '.join(missing)}. Fetch or export the module again.")
+            raise FormatError(
+                f"{self._name} lacks assets: {', '.join(missing)}. Fetch or export the module again."
+            )
 
     def variants(self) -> list[Variant]:
         """All graph variants, the inference variant first."""
@@ -128,7 +130,9 @@ class ModuleSpec:
         """
         return list(self.variant(tags).signature_names)
 
-    def get_input_info_dict(self, signature: str | None = None, tags: Tags = None) -> dict[str, ParsedTensorInfo]:
+    def get_input_info_dict(
+        self, signature: str | None = None, tags: Tags = None
+    ) -> dict[str, ParsedTensorInfo]:
         """The inputs of a signature: name to type and shape.
 
         Args:
@@ -141,7 +145,9 @@ class ModuleSpec:
         """
         return self.variant(tags).inputs(signature)
 
-    def get_output_info_dict(self, signature: str | None = None, tags: Tags = None) -> dict[str, ParsedTensorInfo]:
+    def get_output_info_dict(
+        self, signature: str | None = None, tags: Tags = None
+    ) -> dict[str, ParsedTensorInfo]:
         """The outputs of a signature: name to type and shape; arguments as for the inputs."""
         return self.variant(tags).outputs(signature)
 
@@ -180,7 +186,9 @@ class ModuleSpec:
             message.ParseFromString(variant.attachments[key])  # type: ignore[attr-defined]  # any message class
         except DecodeError as error:
             kind = type(message).__name__
-            raise FormatError(f"The attachment {key!r} in {variant.place} is not a {kind} message.") from error
+            raise FormatError(
+                f"The attachment {key!r} in {variant.place} is not a {kind} message."
+            ) from error
         return message
 
     def export(
@@ -194,7 +202,9 @@ class ModuleSpec:
 
         Args:
             path: the new module's directory; nothing may be there yet.
-            checkpoint_path: prefix of a V2 checkpoint that holds the module's variables.
+            checkpoint_path: prefix of a V2 checkpoint that holds the module's variables; None for
+                the values that the spec came with (those of the module or SavedModel that it was
+                read from, for instance).
             name_transform_fn: maps a variable's name in the module to its name in the checkpoint;
                 None for equal names.
 
@@ -203,14 +213,12 @@ class ModuleSpec:
             CheckpointError: the checkpoint is damaged, lacks a variable, or has it in another
                 shape or dtype.
         """
-        if _sentinel is not None or checkpoint_path is None:
-            raise ExportError(
-                "ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...). "
-                "A module without variables takes checkpoint_path=''."
-            )
+        if _sentinel is not None:
+            raise ExportError("ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...).")
         from tf1hub.spec.export import export_from_checkpoint
 
-        export_from_checkpoint(self, os.fspath(path), checkpoint_path, name_transform_fn)
+        own = self._checkpoint if checkpoint_path is None else checkpoint_path
+        export_from_checkpoint(self, os.fspath(path), own, name_transform_fn)
 
     def __repr__(self) -> str:
         variants = ", ".join(format_tags(tags) for tags in self.get_tags())
@@ -228,7 +236,9 @@ def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
         ResolveError: the module could not be had.
         FormatError: the module is damaged.
     """
-    return ModuleSpec.from_stored(read_module(path))
+    from tf1hub.resolve import resolve
+
+    return ModuleSpec.from_stored(read_module(resolve(os.fspath(path))))
 
 
 def as_module_spec(spec: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tf1hub.format.messages_pb2 import TensorInfo, TensorShapeProto
+from tf1hub.format.messages_pb2 import StructuredValue, TensorInfo, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
 
 
@@ -49,19 +49,19 @@ class ParsedTensorInfo:
         """The element type's name, such as `"float32"`."""
         from tf1hub.format.dtypes import name_of
 
-        return name_of(self._info.dtype)
+        return name_of(self._dtype_number)
 
     @property
     def shape(self) -> tuple[int | None, ...] | None:
         """The static shape; None stands for what is unknown."""
-        return _dimensions(self._info.tensor_shape)
+        return _dimensions(_composite_shape(self._info) or self._info.tensor_shape)
 
     @property
     def dtype(self) -> Any:
         """The element type as a `tf.DType`."""
         import tensorflow as tf
 
-        return tf.dtypes.as_dtype(self._info.dtype)
+        return tf.dtypes.as_dtype(self._dtype_number)
 
     def get_shape(self) -> Any:
         """The static shape as a `tf.TensorShape`."""
@@ -90,7 +90,9 @@ class ParsedTensorInfo:
             'float32 []'
         """
         if self.is_composite:
-            kind = self._info.composite_tensor.type_spec.type_spec_class_name.removesuffix("Spec") or "composite"
+            kind = (
+                self._info.composite_tensor.type_spec.type_spec_class_name.removesuffix("Spec") or "composite"
+            )
             return f"{kind} {self.dtype_name} {self.shape_text()}"
         return f"{'SparseTensor ' if self.is_sparse else ''}{self.dtype_name} {self.shape_text()}"
 
@@ -107,14 +109,38 @@ class ParsedTensorInfo:
         """Equal in kind, type and shape; the names of the tensors do not matter."""
         if not isinstance(other, ParsedTensorInfo):
             return NotImplemented
-        mine = (self.kind, self._info.dtype, self.shape)
-        return mine == (other.kind, other._info.dtype, other.shape)
+        mine = (self.kind, self._dtype_number, self.shape)
+        return mine == (other.kind, other._dtype_number, other.shape)
 
     def __hash__(self) -> int:
-        return hash((self.kind, self._info.dtype, self.shape))
+        return hash((self.kind, self._dtype_number, self.shape))
+
+    @property
+    def _dtype_number(self) -> int:
+        return self._info.dtype or _composite_dtype(self._info)
 
 
 def _dimensions(shape: TensorShapeProto) -> tuple[int | None, ...] | None:
     if shape.unknown_rank:
         return None
     return tuple(None if dimension.size < 0 else dimension.size for dimension in shape.dim)
+
+
+def _composite_state(info: TensorInfo) -> list[StructuredValue]:
+    """What a composite's type spec holds: for a RaggedTensor its shape, dtype, ragged rank, ..."""
+    return list(info.composite_tensor.type_spec.type_state.tuple_value.values)
+
+
+def _composite_shape(info: TensorInfo) -> TensorShapeProto | None:
+    # TensorFlow leaves the shape and dtype of a composite's TensorInfo empty.
+    for value in _composite_state(info):
+        if value.WhichOneof("kind") == "tensor_shape_value":
+            return value.tensor_shape_value
+    return None
+
+
+def _composite_dtype(info: TensorInfo) -> int:
+    for value in _composite_state(info):
+        if value.WhichOneof("kind") == "tensor_dtype_value":
+            return value.tensor_dtype_value
+    return 0

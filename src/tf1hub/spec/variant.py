@@ -120,7 +120,9 @@ class Variant:
         return name
 
     def __repr__(self) -> str:
-        return f"<{self.place}: signatures {', '.join(self.signature_names)}; {len(self.variables)} variables>"
+        return (
+            f"<{self.place}: signatures {', '.join(self.signature_names)}; {len(self.variables)} variables>"
+        )
 
 
 def _parsed(infos: object) -> dict[str, ParsedTensorInfo]:

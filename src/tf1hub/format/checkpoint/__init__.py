@@ -1,7 +1,8 @@
 """V2 checkpoints (TensorFlow's tensor bundle), read and written without TensorFlow.
 
-    prefix.index                  a sorted string table: names, and where their bytes lie      sstable, index
-    prefix.data-00000-of-00001    the tensors, one after the other                             shards, strings, arrays
+A checkpoint is `<prefix>.index`, a sorted string table (`sstable`) of names and places (`index`), and the
+data files `<prefix>.data-00000-of-00001` (`shards`), in which the tensors lie one after the other: plain ones
+as their bytes (`arrays`), strings with lengths before them (`strings`), partitioned ones as slices.
 """
 
 from tf1hub.format.checkpoint.reader import CheckpointReader

@@ -1,12 +1,13 @@
-"""Arrays over the bytes of a checkpoint."""
+"""Arrays as the bytes of a checkpoint, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format import dtypes
+from tf1hub.format.checkpoint.shards import CHUNK_BYTES
 
 if TYPE_CHECKING:
     from typing import Any
@@ -14,21 +15,18 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from tf1hub.format.checkpoint.index import Entry
     from tf1hub.format.checkpoint.shards import Buffer
 
-__all__ = ["array_of_strings", "view"]
+__all__ = ["array_bytes", "array_of_strings", "as_array", "string_elements", "view"]
 
 
-def view(
-    data: Buffer, offset: int, dtype: int, shape: Sequence[int], big_endian: bool, place: str
-) -> npt.NDArray[Any]:
-    """Returns the array that lies in a data file, without copying it where the byte order is the machine's.
+def view(data: Buffer, entry: Entry, big_endian: bool, place: str) -> npt.NDArray[Any]:
+    """Returns the array of an entry, without copying it where the byte order is the machine's.
 
     Args:
-        data: the data file, which is known to be long enough.
-        offset: of the array in it, in bytes.
-        dtype: a number of TensorFlow's enum `DataType`, of fixed size.
-        shape: of the array.
+        data: the data file that the entry is known to lie in.
+        entry: the entry, of a dtype of fixed size.
         big_endian: the byte order of the checkpoint.
         place: the file and the tensor, for messages.
 
@@ -37,13 +35,12 @@ def view(
     """
     import numpy as np
 
-    numpy_dtype = dtypes.numpy_dtype(dtype)
-    count = dtypes.size_of(dtype) and int(np.prod(shape, dtype=object))
-    flat: npt.NDArray[Any] = np.frombuffer(data or b"\0", np.uint8)[offset : offset + count * numpy_dtype.itemsize]
-    try:
-        return _native(flat, numpy_dtype, big_endian).reshape(shape)
-    except ValueError as error:
-        raise CheckpointError(f"{place} has the shape {list(shape)}, which NumPy cannot hold: {error}.") from error
+    # An empty file has no buffer to take a view of.
+    buffer: npt.NDArray[Any] = np.frombuffer(data or b"\0", np.uint8)
+    elements = _native(
+        buffer[entry.offset : entry.offset + entry.size], dtypes.numpy_dtype(entry.dtype), big_endian
+    )
+    return _reshape(elements, entry.shape, place)
 
 
 def _native(flat: npt.NDArray[Any], dtype: np.dtype[Any], big_endian: bool) -> npt.NDArray[Any]:
@@ -68,7 +65,64 @@ def array_of_strings(elements: Sequence[bytes], shape: Sequence[int], place: str
     array = np.empty(len(elements), dtype=object)
     array[:] = elements
     array.flags.writeable = False
+    return _reshape(array, shape, place)
+
+
+def _reshape(array: npt.NDArray[Any], shape: Sequence[int], place: str) -> npt.NDArray[Any]:
     try:
         return array.reshape(shape)
     except ValueError as error:
-        raise CheckpointError(f"{place} has the shape {list(shape)}, which NumPy cannot hold: {error}.") from error
+        raise CheckpointError(
+            f"{place} has the shape {list(shape)}, which NumPy cannot hold: {error}."
+        ) from error
+
+
+def as_array(value: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Returns a value as an array; of objects for text, because NumPy's own strings drop zeros at the end."""
+    import numpy as np
+
+    return np.array(value, dtype=object) if _holds_text(value) else np.asarray(value)
+
+
+def _holds_text(value: object) -> bool:
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return isinstance(value, (bytes, str))
+
+
+def string_elements(array: npt.NDArray[Any]) -> list[bytes]:
+    """Returns the elements of an array of bytes or text, as bytes.
+
+    Raises:
+        TypeError: there is something else among them.
+    """
+    return [_encode(element) for element in array.reshape(-1).tolist()]
+
+
+def _encode(element: object) -> bytes:
+    if isinstance(element, str):
+        return element.encode()
+    if not isinstance(element, bytes):
+        raise TypeError(f"it holds {element!r}, which is neither bytes nor text.")
+    return element
+
+
+def array_bytes(array: npt.NDArray[Any]) -> Iterator[bytes]:
+    """Yields an array's elements in row-major order and little-endian, without a copy of the whole."""
+    import numpy as np
+
+    # ml_dtypes' types have no byte order of their own.
+    is_builtin = array.dtype.isbuiltin != 2
+    chunks = np.nditer(
+        array,
+        flags=["external_loop", "buffered", "zerosize_ok"],
+        op_flags=["readonly"],
+        op_dtypes=[array.dtype.newbyteorder("<") if is_builtin else array.dtype],
+        order="C",
+        casting="equiv",
+        buffersize=max(1, CHUNK_BYTES // array.itemsize),
+    )
+    for chunk in chunks:
+        data = np.asarray(chunk).tobytes()
+        for start in range(0, len(data), CHUNK_BYTES):
+            yield data[start : start + CHUNK_BYTES]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import CheckpointError, UnsupportedFormatError
 from tf1hub.format import dtypes
-from tf1hub.format.checkpoint.ordered_code import FULL_EXTENT, decode_slice_name, encode_slice_key, is_slice_key
-from tf1hub.format.checkpoint.slices import Slice
+from tf1hub.format.checkpoint.ordered_code import (
+    FULL_EXTENT,
+    decode_slice_name,
+    encode_slice_key,
+    is_slice_key,
+)
+from tf1hub.format.checkpoint.slices import Slice, is_within
 from tf1hub.format.checkpoint.sstable import read_table, write_table
 from tf1hub.format.messages_pb2 import BundleEntryProto, BundleHeaderProto, TensorShapeProto
 
@@ -25,8 +30,7 @@ MAX_RANK = 254
 MAX_BYTES = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the index says of one tensor, or of one slice of a partitioned tensor."""
 
     dtype: int
@@ -108,14 +112,17 @@ class Index:
             raise CheckpointError(f"{self.path}: the header is not a BundleHeaderProto.") from error
         if header.version.min_consumer > VERSION or VERSION in header.version.bad_consumers:
             raise UnsupportedFormatError(
-                f"{self.path}: the checkpoint is for readers of version {header.version.min_consumer} or newer;"
-                f" this one reads version {VERSION}."
+                f"{self.path}: the checkpoint is for readers of version {header.version.min_consumer} or"
+                f" newer; this one reads version {VERSION}."
             )
         if header.num_shards < 1:
-            raise CheckpointError(f"{self.path}: the header counts {header.num_shards} data files; one is the least.")
+            raise CheckpointError(
+                f"{self.path}: the header counts {header.num_shards} data files; one is the least."
+            )
         if header.endianness not in BundleHeaderProto.Endianness.values():
             raise CheckpointError(
-                f"{self.path}: the header has byte order {header.endianness}, which is neither little (0) nor big (1)."
+                f"{self.path}: the header has byte order {header.endianness}, which is neither little (0) nor"
+                " big (1)."
             )
         return header
 
@@ -131,7 +138,7 @@ class Index:
         if entry is None:
             try:
                 entry = _decode_entry(self._encoded[key], sliced_name, self.num_shards)
-            except _Fault as fault:
+            except _EntryError as fault:
                 raise CheckpointError(f"{self.path}: {what} {fault}.") from fault.__cause__
             self._decoded[key] = entry
         return entry
@@ -149,7 +156,7 @@ class Index:
         return entry
 
 
-class _Fault(ValueError):
+class _EntryError(ValueError):
     """What is wrong with an entry, as the end of a sentence that starts with the entry."""
 
 
@@ -162,33 +169,35 @@ def _decode_entry(encoded: bytes, name: str | None, num_shards: int) -> Entry:
     try:
         message.ParseFromString(encoded)
     except DecodeError as error:
-        raise _Fault("is not a BundleEntryProto") from error
+        raise _EntryError("is not a BundleEntryProto") from error
     shape = _decode_shape(message.shape)
     if message.slices:
         if name is None:
-            raise _Fault("has slices of its own, which a slice cannot have")
+            raise _EntryError("has slices of its own, which a slice cannot have")
         return _decode_partitioned(message, name, shape)
     if not 0 <= message.shard_id < num_shards:
-        raise _Fault(f"lies in data file {message.shard_id}, but there are {num_shards}, counted from 0")
+        raise _EntryError(f"lies in data file {message.shard_id}, but there are {num_shards}, counted from 0")
     if message.offset < 0 or message.size < 0:
-        raise _Fault(f"lies at byte {message.offset} and has {message.size} bytes; neither can be negative")
+        raise _EntryError(
+            f"lies at byte {message.offset} and has {message.size} bytes; neither can be negative"
+        )
     expected = _expected_size(message.dtype, shape)
     if expected is not None and message.size != expected:
-        raise _Fault(f"has {message.size} bytes; {_describe(message.dtype, shape)} takes {expected}")
+        raise _EntryError(f"has {message.size} bytes; {_describe(message.dtype, shape)} takes {expected}")
     return Entry(message.dtype, shape, message.shard_id, message.offset, message.size, message.crc32c)
 
 
 def _decode_shape(message: TensorShapeProto) -> tuple[int, ...]:
     shape = tuple(dim.size for dim in message.dim)
     if message.unknown_rank:
-        raise _Fault("has a shape of unknown rank")
+        raise _EntryError("has a shape of unknown rank")
     if len(shape) > MAX_RANK:
-        raise _Fault(f"has {len(shape)} dimensions; {MAX_RANK} are the most")
+        raise _EntryError(f"has {len(shape)} dimensions; {MAX_RANK} are the most")
     if shape and min(shape) < 0:
-        raise _Fault(f"has the shape {list(shape)}; a dimension cannot be negative")
-    # Not the number of elements: with a zero among them, the other dimensions could still be too large for NumPy.
+        raise _EntryError(f"has the shape {list(shape)}; a dimension cannot be negative")
+    # Zeros left out: beside one, the other dimensions could still be too large for NumPy.
     if prod(side for side in shape if side) >= MAX_BYTES:
-        raise _Fault(f"has the shape {list(shape)}, which is too large for any tensor")
+        raise _EntryError(f"has the shape {list(shape)}, which is too large for any tensor")
     return shape
 
 
@@ -198,7 +207,7 @@ def _expected_size(dtype: int, shape: Sequence[int]) -> int | None:
     if itemsize is None:
         return None
     if itemsize * prod(side for side in shape if side) >= MAX_BYTES:
-        raise _Fault(f"has the shape {list(shape)}, which is too large for any tensor")
+        raise _EntryError(f"has the shape {list(shape)}, which is too large for any tensor")
     return itemsize * shape_size(shape)
 
 
@@ -208,14 +217,15 @@ def _decode_partitioned(message: BundleEntryProto, name: str, shape: tuple[int, 
         starts = [extent.start for extent in part.extent]
         lengths = [extent.length if extent.HasField("length") else FULL_EXTENT for extent in part.extent]
         if len(starts) != len(shape):
-            raise _Fault(f"has a slice of {len(starts)} dimensions; its shape is {list(shape)}")
+            raise _EntryError(f"has a slice of {len(starts)} dimensions; its shape is {list(shape)}")
         resolved = Slice(
             tuple(starts),
-            tuple(side if length == FULL_EXTENT else length for side, length in zip(shape, lengths, strict=True)),
+            tuple(
+                side if length == FULL_EXTENT else length for side, length in zip(shape, lengths, strict=True)
+            ),
         )
-        for start, length, side in zip(*resolved, shape, strict=True):
-            if start < 0 or length < 0 or start + length > side:
-                raise _Fault(f"has the slice {resolved}, which does not lie in its shape {list(shape)}")
+        if not is_within(resolved, shape):
+            raise _EntryError(f"has the slice {resolved}, which does not lie in its shape {list(shape)}")
         slices.append(resolved)
         keys.append(encode_slice_key(name, starts, lengths))
     _expected_size(message.dtype, shape)
@@ -247,4 +257,5 @@ def _encode_entry(entry: Entry) -> bytes:
         extents = message.slices.add().extent
         for start, length in zip(*part, strict=True):
             extents.add(start=start, length=length)
-    return message.SerializeToString()
+    encoded: bytes = message.SerializeToString()
+    return encoded

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     Buffer: TypeAlias = mmap.mmap | bytes
 
-__all__ = ["Shards", "index_path", "refuse_overlaps", "shard_path", "split_prefix"]
+__all__ = ["CHUNK_BYTES", "Shards", "index_path", "refuse_overlaps", "shard_path", "split_prefix"]
 
-CHUNK_BYTES = 1 << 20
+# Each call of the system costs time, most of all on a virtual machine. Memory is taken for two or three
+# of these.
+CHUNK_BYTES = 1 << 24
 
 
 def split_prefix(prefix: str) -> tuple[str, str]:
@@ -69,7 +71,7 @@ class Shards:
         return self._storage.path(shard_path(self._name, number, self._count))
 
     def mapped(self, entry: Entry, what: str) -> Buffer:
-        """Returns the bytes of the data file that an entry lies in, memory-mapped, once it is known to lie there."""
+        """Returns the data file that an entry lies in, memory-mapped, once it is known to lie there."""
         with self._lock:
             buffer = self._mapped.get(entry.shard)
             if buffer is None:
@@ -78,7 +80,7 @@ class Shards:
         return buffer
 
     def chunks(self, entry: Entry, what: str) -> Iterator[bytes]:
-        """Yields the bytes of an entry in chunks; of a local file without mapping it, so that they take no memory."""
+        """Yields the bytes of an entry in chunks, read from the file, so that they take no memory."""
         if not isinstance(self._storage, LocalStorage):
             data = self.mapped(entry, what)
             for position in range(entry.offset, entry.offset + entry.size, CHUNK_BYTES):
@@ -115,8 +117,8 @@ class Shards:
         end = entry.offset + entry.size
         if end > available:
             raise CheckpointError(
-                f"{self.path(entry.shard)}: {what} should lie at bytes {entry.offset} to {end}, but the file has"
-                f" {available} bytes."
+                f"{self.path(entry.shard)}: {what} should lie at bytes {entry.offset} to {end}, but the file"
+                f" has {available} bytes."
             )
 
     def _unreadable(self, number: int, what: str, error: Exception) -> CheckpointError:
@@ -140,7 +142,11 @@ def refuse_overlaps(stored: list[tuple[str, Entry]], path: str) -> None:
     for what, entry in placed:
         if not entry.size:
             continue
-        if previous and previous[1].shard == entry.shard and entry.offset < previous[1].offset + previous[1].size:
+        if (
+            previous
+            and previous[1].shard == entry.shard
+            and entry.offset < previous[1].offset + previous[1].size
+        ):
             raise CheckpointError(
                 f"{path}: {what} starts at byte {entry.offset} of data file {entry.shard}, within"
                 f" {previous[0]}."

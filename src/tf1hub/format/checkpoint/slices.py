@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import prod
 from typing import NamedTuple
 
-__all__ = ["Slice", "cut", "intersect", "rows_in_order", "why_no_tiling"]
+__all__ = ["Slice", "cut", "intersect", "is_within", "rows_in_order", "whole", "why_no_tiling"]
 
 # Slices that are not a regular grid are compared in pairs.
 MAX_IRREGULAR_SLICES = 2048
@@ -32,6 +32,19 @@ class Slice(NamedTuple):
     def __str__(self) -> str:
         sides = (f"{start}:{start + length}" for start, length in zip(self.start, self.length, strict=True))
         return f"[{', '.join(sides)}]"
+
+
+def whole(shape: Sequence[int]) -> Slice:
+    """Returns the box that is all of a tensor."""
+    return Slice((0,) * len(shape), tuple(shape))
+
+
+def is_within(box: Slice, shape: Sequence[int]) -> bool:
+    """Says whether a box has a tensor's dimensions and lies within them."""
+    return len(box.start) == len(box.length) == len(shape) and all(
+        start >= 0 and length >= 0 and start + length <= side
+        for start, length, side in zip(*box, shape, strict=True)
+    )
 
 
 def intersect(one: Slice, other: Slice) -> Slice | None:
@@ -70,17 +83,16 @@ def why_no_tiling(shape: Sequence[int], slices: Sequence[Slice]) -> str | None:
         slices: boxes that lie within it.
     """
     boxes = [part for part in slices if part.size]
-    covered, whole = sum(part.size for part in boxes), prod(shape)
-    if covered < whole:
-        return f"its slices hold {covered} of its {whole} elements"
+    covered, needed = sum(part.size for part in boxes), prod(shape)
+    if covered < needed:
+        return f"its slices hold {covered} of its {needed} elements"
     if _is_grid(boxes):
-        overlap = None
-    elif len(boxes) > MAX_IRREGULAR_SLICES:
+        return None
+    if len(boxes) > MAX_IRREGULAR_SLICES:
         return f"its {len(boxes)} slices form no regular grid"
-    else:
-        overlap = next((pair for pair in combinations(boxes, 2) if intersect(*pair)), None)
-    if overlap:
-        return f"its slices {overlap[0]} and {overlap[1]} overlap"
+    for one, other in combinations(boxes, 2):
+        if intersect(one, other):
+            return f"its slices {one} and {other} overlap"
     return None
 
 
@@ -90,7 +102,7 @@ def _is_grid(boxes: Sequence[Slice]) -> bool:
         return False
     for axis in range(len(boxes[0].start) if boxes else 0):
         starts = sorted({box.start[axis] for box in boxes})
-        ends = dict(zip(starts, starts[1:], strict=False))
+        ends = dict(pairwise(starts))
         if any(box.start[axis] + box.length[axis] > ends.get(box.start[axis], 1 << 64) for box in boxes):
             return False
     return True

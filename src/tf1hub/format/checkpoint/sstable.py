@@ -7,8 +7,9 @@ Each block is followed by one byte for its compression and a masked CRC-32C.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from os.path import commonprefix
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import takewhile
 from typing import NamedTuple
 
 from tf1hub.errors import CheckpointError
@@ -50,26 +51,44 @@ def read_table(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
     metaindex, index = _read_footer(data, where)
     # Nothing is read from the metaindex block, but damage to it is damage.
     _read_block(data, metaindex, f"{where}: the metaindex block")
-    last_key, key_bytes = b"", 0
-    first, previous_end = True, 0
-    for _, encoded in _block_entries(_read_block(data, index, f"{where}: the index block"), where, "index"):
-        handle = _decode_handle(encoded, where)
-        place = f"{where}: the data block at byte {handle.offset}"
-        # Or a small hostile file could have one large block checked any number of times.
-        if handle.offset < previous_end:
-            raise CheckpointError(f"{place} starts before byte {previous_end}, where the block before it ends.")
-        previous_end = handle.offset + handle.size
-        block = _read_block(data, handle, place)
-        for key, value in _block_entries(block, where, f"data block at byte {handle.offset}"):
-            if key <= last_key and not first:
+    index_entries = _block_entries(
+        _read_block(data, index, f"{where}: the index block"), where, "index block"
+    )
+    handles = [_decode_handle(encoded, where) for _, encoded in index_entries]
+    _check_layout([*handles, metaindex, index], len(data) - FOOTER_BYTES, where)
+    last_key: bytes | None = None
+    key_bytes = 0
+    for handle in handles:
+        name = f"data block at byte {handle.offset}"
+        block = _read_block(data, handle, f"{where}: the {name}")
+        for key, value in _block_entries(block, where, name):
+            if last_key is not None and key <= last_key:
                 raise CheckpointError(
-                    f"{place} has the key {key!r} after {last_key!r}; keys must be unique and sorted."
+                    f"{where}: the {name} has the key {key!r} after {last_key!r}; keys must be unique and"
+                    " sorted."
                 )
             key_bytes += len(key)
             if key_bytes > MAX_KEY_BYTES:
                 raise CheckpointError(f"{where}: the keys take more than {MAX_KEY_BYTES} bytes.")
             yield key, value
-            last_key, first = key, False
+            last_key = key
+
+
+def _check_layout(handles: Sequence[_Handle], footer_start: int, where: str) -> None:
+    """Raises unless the blocks fill the file up to its footer, one after the other, as they are written.
+
+    So nothing in the file is without a checksum, and a small hostile file cannot have one block read many
+    times.
+    """
+    end = 0
+    for offset, size in [*handles, _Handle(footer_start, 0)]:
+        if offset != end:
+            raise CheckpointError(
+                f"{where}: the blocks do not follow one another: one ends at byte {end}, and what is next"
+                " starts"
+                f" at byte {offset}."
+            )
+        end = offset + size + TRAILER_BYTES
 
 
 def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:
@@ -85,16 +104,17 @@ def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:
             f"{where}: the last 8 bytes are {magic:#018x}, not {MAGIC:#018x} as in a checkpoint index;"
             " the file is cut off or is something else."
         )
-    numbers = []
+    numbers: list[int] = []
     position, end = start, len(data) - 8
-    try:
-        for _ in range(4):
+    with suppress(VarintError):
+        while len(numbers) < 4:
             number, position = decode_varint(data, position, end)
             numbers.append(number)
-    except VarintError:
-        raise CheckpointError(f"{where}: the footer at byte {start} does not hold two block handles.") from None
-    if any(data[position:end]):
-        raise CheckpointError(f"{where}: the padding of the footer at byte {start} is not zero.")
+    # Nothing protects the footer, so that it has to be as a writer writes it, to the last bit.
+    if len(numbers) < 4 or data[start:end] != b"".join(map(encode_varint, numbers)).ljust(end - start, b"\0"):
+        raise CheckpointError(
+            f"{where}: the footer at byte {start} is not two block handles and zeros behind them."
+        )
     return _Handle(*numbers[:2]), _Handle(*numbers[2:])
 
 
@@ -127,7 +147,9 @@ def _read_block(data: bytes, handle: _Handle, place: str) -> bytes:
     compression = data[end]
     if compression != 0:
         name = _COMPRESSIONS.get(compression, f"compression {compression}")
-        raise CheckpointError(f"{place} is compressed ({name}); TensorFlow writes and this reads only plain ones.")
+        raise CheckpointError(
+            f"{place} is compressed ({name}); TensorFlow writes and this reads only plain ones."
+        )
     return data[handle.offset : end]
 
 
@@ -151,8 +173,8 @@ def _block_entries(block: bytes, where: str, name: str) -> Iterator[tuple[bytes,
         next_position = value_start + value_size
         if shared > len(key) or next_position > end:
             raise CheckpointError(
-                f"{where}: the entry at byte {start} of the {name} needs {shared} bytes of the key before it, which"
-                f" has {len(key)}, and ends at byte {next_position} of {end}."
+                f"{where}: the entry at byte {start} of the {name} needs {shared} bytes of the key before it,"
+                f" which has {len(key)}, and ends at byte {next_position} of {end}."
             )
         key = key[:shared] + block[position:value_start]
         yield key, block[value_start:next_position]
@@ -212,7 +234,7 @@ class _BlockBuilder:
             self._restarts.append(len(self._entries))
             self._since_restart = 0
         elif self._since_restart:
-            shared = len(commonprefix([self.last_key, key]))
+            shared = _shared_bytes(self.last_key, key)
         self._entries += encode_varint(shared) + encode_varint(len(key) - shared) + encode_varint(len(value))
         self._entries += key[shared:] + value
         self._since_restart += 1
@@ -221,3 +243,8 @@ class _BlockBuilder:
     def finish(self) -> bytes:
         restarts = b"".join(at.to_bytes(4, "little") for at in [*self._restarts, len(self._restarts)])
         return bytes(self._entries) + restarts
+
+
+def _shared_bytes(one: bytes, other: bytes) -> int:
+    """Returns how many bytes two keys have in common at their start."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

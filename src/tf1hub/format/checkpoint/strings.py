@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.index import Entry, shape_size
+from tf1hub.format.checkpoint.shards import CHUNK_BYTES
 from tf1hub.format.checkpoint.varint import VarintError, decode_varint, encode_varint
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["encode_strings", "read_strings", "strings_crc", "variants_crc"]
 
 _CHECKSUM_BYTES = 4
-_CHUNK_BYTES = 1 << 20
 
 
 def _encode_lengths(lengths: Sequence[int], order: ByteOrder) -> bytes:
@@ -108,8 +108,8 @@ def strings_crc(
 
 
 def _crc_of_range(data: Buffer, start: int, end: int, crc: int, advance: Callable[[int], None]) -> int:
-    for position in range(start, end, _CHUNK_BYTES):
-        chunk = data[position : min(position + _CHUNK_BYTES, end)]
+    for position in range(start, end, CHUNK_BYTES):
+        chunk = data[position : min(position + CHUNK_BYTES, end)]
         crc = crc32c(chunk, crc)
         advance(len(chunk))
     return crc

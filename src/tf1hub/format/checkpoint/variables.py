@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from math import prod
 from typing import TYPE_CHECKING
 
 from tf1hub.errors import CheckpointError, NotAModuleError, UnknownNameError
@@ -31,8 +32,8 @@ _ROWS_SHOWN = 60
 class Variables(_Base):
     """The variables of a module or checkpoint: a mapping from names to read-only arrays.
 
-    Arrays are views of the memory-mapped files: one costs no memory until it is looked at. What `repr` shows is the
-    table of names, dtypes and shapes. Made by `read_variables`.
+    Arrays are views of the memory-mapped files: one costs no memory until it is looked at. What `repr` shows
+    is the table of names, dtypes and shapes. Made by `read_variables`.
 
     Args:
         reader: of the checkpoint; None for a module without variables.
@@ -47,10 +48,10 @@ class Variables(_Base):
         return self._reader.array(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._reader.keys() if self._reader else ())
+        return iter(() if self._reader is None else self._reader)
 
     def __len__(self) -> int:
-        return len(self._reader.keys()) if self._reader else 0
+        return 0 if self._reader is None else len(self._reader)
 
     def __contains__(self, name: object) -> bool:
         return self._reader is not None and name in self._reader
@@ -61,30 +62,34 @@ class Variables(_Base):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The variables' shapes; of a partitioned one that of the whole."""
-        return {name: self._reader.shape(name) for name in self} if self._reader else {}
+        return {name: self._reader.shape(name) for name in self._reader} if self._reader is not None else {}
 
     @property
     def dtypes(self) -> dict[str, str]:
         """The names of the variables' dtypes, as TensorFlow has them: `float32`, `bfloat16`, `string`."""
-        return {name: dtypes.name_of(self._reader.dtype(name)) for name in self} if self._reader else {}
+        return (
+            {name: dtypes.name_of(self._reader.dtype(name)) for name in self._reader}
+            if self._reader is not None
+            else {}
+        )
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Checks all variables against their checksums.
 
         Args:
-            progress: is called with the number of bytes checked so far and of all bytes, every MiB or so.
+            progress: is called with the number of bytes checked so far and of all bytes, every 16 MiB or so.
 
         Raises:
             CheckpointError: something is damaged or missing; the message names all variables concerned.
         """
-        if self._reader:
+        if self._reader is not None:
             self._reader.verify(progress)
 
 
 def _table(names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> str:
     if not names:
         return "Variables: none"
-    elements = sum(_count(shape) for shape in shapes.values())
+    elements = sum(map(prod, shapes.values()))
     shown = list(names)[:_ROWS_SHOWN]
     name_width = max(map(len, shown))
     dtype_width = max(len(names[name]) for name in shown)
@@ -95,13 +100,6 @@ def _table(names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> s
     return "\n".join([f"{len(names)} {noun}, {elements:,} elements", *rows])
 
 
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count
-
-
 def read_variables(path: str | os.PathLike[str]) -> Variables:
     """Reads the variables of a module or a checkpoint, without TensorFlow: the way to move weights elsewhere.
 
@@ -109,8 +107,8 @@ def read_variables(path: str | os.PathLike[str]) -> Variables:
         path: a module's directory, or the prefix of a V2 checkpoint (`model.ckpt-1000`).
 
     Returns:
-        A mapping from names to read-only arrays, which are views of the memory-mapped files. It is empty for a
-        module without variables.
+        A mapping from names to read-only arrays, which are views of the memory-mapped files. It is empty for
+        a module without variables.
 
     Raises:
         NotAModuleError: there is neither a module nor a checkpoint at `path`.
@@ -134,14 +132,15 @@ def read_variables(path: str | os.PathLike[str]) -> Variables:
     """
     place = os.fspath(path)
     storage = storage_at(place)
-    if not storage.is_directory(""):
-        if _is_checkpoint(place):
-            return Variables(CheckpointReader(place))
-        raise NotAModuleError(
-            f"There is nothing at {place}: neither a module's directory nor a checkpoint ({index_path(place)})."
-        )
     if storage.exists(index_path(_NAME)):
         return Variables(CheckpointReader(storage.path(_NAME)))
+    if _is_checkpoint(place):
+        return Variables(CheckpointReader(place))
+    if not storage.is_directory(""):
+        raise NotAModuleError(
+            f"There is nothing at {place}: neither a module's directory nor a checkpoint"
+            f" ({index_path(place)})."
+        )
     if storage.list(_DIRECTORY):
         raise CheckpointError(
             f"{storage.path(index_path(_NAME))}: the index of the variables is missing, but there are:"

@@ -1,0 +1,75 @@
+"""`tf1hub.check`: all checks of a module, in one report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from tf1hub.checks.conventions import common_signature_results, convention_findings
+from tf1hub.checks.findings import Finding, Report, Run, worst_first
+from tf1hub.checks.fine_tuning import fine_tuning
+from tf1hub.checks.ops import op_support
+from tf1hub.checks.paths import leaked_paths
+from tf1hub.checks.stored import stored_files
+from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
+
+
+def check(
+    handle: ModuleSpec | str | os.PathLike[str],
+    run: bool | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Checks a module: is it whole, does it keep the conventions, can it be fine-tuned, does it run?
+
+    Only running needs TensorFlow. `docs/checking.md` lists the findings.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [2, 4])
+        ...     hub.add_signature("image_feature_vector", inputs={"images": x}, outputs=x)
+        >>> report = check(hub.create_module_spec(module_fn), run=False)
+        >>> [finding.id for finding in report.findings]
+        ['common-signature', 'no-default-signature']
+        >>> report.ok
+        False
+
+    Args:
+        handle: a handle, or a ModuleSpec.
+        run: run each signature on generated inputs; None: where TensorFlow is installed.
+        progress: is told in words what is under way.
+
+    Returns:
+        The findings, the common signatures, the TensorFlow versions, and what was run.
+
+    Raises:
+        HandleError: the handle cannot name a module.
+        ResolveError: the module could not be had.
+        FormatError: the module is too damaged to be checked.
+        MissingDependencyError: `run`, and TensorFlow is not installed.
+    """
+    say = progress or (lambda _: None)
+    spec = as_module_spec(handle)
+    say("the graph")
+    for tags in spec.get_tags():
+        spec.variant(tags)  # raises where a variant is damaged
+    results = list(common_signature_results(spec))
+    findings = [*stored_files(spec, say), *convention_findings(spec, results)]
+    findings += [*fine_tuning(spec), *leaked_paths(spec)]
+    versions, lacking = op_support(spec)
+    findings += lacking
+    runs: list[Run] = []
+    if run or (run is None and find_spec("tensorflow") is not None):
+        say("importing TensorFlow")
+        runs, found = _run(spec, say)
+        findings += found
+    return Report(spec.name, worst_first(findings), tuple(results), versions, tuple(runs))
+
+
+def _run(spec: ModuleSpec, say: Callable[[str], None]) -> tuple[list[Run], list[Finding]]:
+    # Raises the error that says what to install.
+    import tf1hub._tensorflow  # noqa: F401
+    from tf1hub.checks.run import run_signatures
+
+    return run_signatures(spec, say)

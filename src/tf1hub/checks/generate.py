@@ -1,0 +1,144 @@
+"""Inputs for a signature, generated from its types and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf1hub.format import dtypes
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+
+IMAGE_SIZES = ((64, 64), (97, 131))
+"""What images of any size are tried with, where the module tells no size: height, width."""
+
+_LENGTHS = (5, 9)
+_BATCHES = (3, 1)
+_SENTENCES = (b"the quick brown fox", b"", b"Jumps over!", "lÀzy dög 猫".encode(), b"a")
+_WORDS = (b"the", b"quick", b"brown", b"fox", b"jumps", b"over", b"a", b"lazy", b"dog")
+
+
+@dataclass(frozen=True)
+class Example:
+    """Values for all inputs of a signature.
+
+    Attributes:
+        feeds: a value for each input.
+        batch: the batch size; None where no input has an open batch dimension.
+        words: what they are, for the report.
+    """
+
+    feeds: Mapping[str, Any]
+    batch: int | None
+    words: str
+
+
+class CannotGenerateError(Exception):
+    """An input is of a kind that nothing is generated for; the message says which."""
+
+
+def examples(inputs: Mapping[str, ParsedTensorInfo], image_size: tuple[int, int] | None) -> Iterator[Example]:
+    """Yields inputs of several batch sizes and, where dimensions are open, of several sizes.
+
+    Args:
+        inputs: the signature's.
+        image_size: height and width that the module expects, where it tells; tried first.
+
+    Raises:
+        CannotGenerateError: an input is of a kind that nothing is generated for.
+    """
+    is_open = any(_has_batch(info) for info in inputs.values())
+    sizes = [image_size, *IMAGE_SIZES] if image_size else list(IMAGE_SIZES)
+    seen = set()
+    for size, length in zip(sizes, (*_LENGTHS, _LENGTHS[0]), strict=False):
+        for batch in _BATCHES if is_open else (None,):
+            shapes = {name: _shape(info, batch or 1, size, length) for name, info in inputs.items()}
+            if str(shapes) not in seen:
+                seen.add(str(shapes))
+                yield _example(inputs, shapes, batch, length)
+
+
+def rows(example: Example) -> list[dict[str, Any]] | None:
+    """The examples of a batch alone, or None where inputs are not plain arrays."""
+    if not example.batch or not all(isinstance(value, np.ndarray) for value in example.feeds.values()):
+        return None
+    return [
+        {
+            name: value[row : row + 1] if value.ndim and len(value) == example.batch else value
+            for name, value in example.feeds.items()
+        }
+        for row in range(example.batch)
+    ]
+
+
+def _has_batch(info: ParsedTensorInfo) -> bool:
+    return info.shape is None or (len(info.shape) > 0 and info.shape[0] is None)
+
+
+def _shape(info: ParsedTensorInfo, batch: int, size: tuple[int, int], length: int) -> list[int]:
+    if info.shape is None:
+        return [batch]
+    shape = [length if side is None else side for side in info.shape]
+    if shape and info.shape[0] is None:
+        shape[0] = batch
+    if len(shape) == 4 and info.shape[3] in (1, 3, 4):
+        shape[1:3] = [size[axis] if info.shape[axis + 1] is None else shape[axis + 1] for axis in (0, 1)]
+    return shape
+
+
+def _example(
+    inputs: Mapping[str, ParsedTensorInfo], shapes: Mapping[str, list[int]], batch: int | None, length: int
+) -> Example:
+    rng = np.random.default_rng(0)
+    feeds = {name: _value(name, info, shapes[name], length, rng) for name, info in inputs.items()}
+    words = ", ".join(
+        f"{name} {'' if info.kind == 'dense' else info.kind + ' '}{info.dtype_name} {shapes[name]}"
+        for name, info in inputs.items()
+    )
+    return Example(feeds, batch, words or "no inputs")
+
+
+def _value(name: str, info: ParsedTensorInfo, shape: list[int], length: int, rng: np.random.Generator) -> Any:
+    if info.is_sparse:
+        return _sparse(info, shape or [1, length], rng)
+    if info.is_composite:
+        return _ragged(name, info, shape, rng)
+    # Lengths of sequences must fit what they are lengths of.
+    if "len" in name and len(shape) == 1 and info.dtype_name in ("int32", "int64"):
+        return np.full(shape, length, info.dtype_name)
+    return _array(info, shape, rng)
+
+
+def _array(info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -> Any:
+    if info.message.dtype == dtypes.STRING:
+        texts = _SENTENCES if len(shape) < 2 else _WORDS
+        count = int(np.prod(shape))
+        return np.array([texts[i % len(texts)] for i in range(count)], object).reshape(shape)
+    dtype = dtypes.numpy_dtype(info.message.dtype)
+    if dtype.kind == "b":
+        # The usual boolean input asks whether this is training.
+        return np.zeros(shape, dtype)
+    if dtype.kind in "iu":
+        # Small, because they may be ids into a table.
+        return rng.integers(0, 2, shape).astype(dtype)
+    return np.asarray(rng.random(shape)).astype(dtype)
+
+
+def _sparse(info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -> Any:
+    indices = [[row] + [0] * (len(shape) - 1) for row in range(shape[0])]
+    values = _array(info, [shape[0]], rng)
+    return tf.compat.v1.SparseTensorValue(np.array(indices, np.int64), values, np.array(shape, np.int64))
+
+
+def _ragged(name: str, info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -> Any:
+    spec = info.type_spec
+    if not isinstance(spec, tf.RaggedTensorSpec) or spec.ragged_rank != 1:
+        raise CannotGenerateError(f"nothing is generated for the input {name!r}, a {info.describe()}")
+    rows, inner = (shape or [1])[0], list(shape[2:])
+    lengths = [1 + row % 3 for row in range(rows)]
+    splits = np.cumsum([0, *lengths]).astype(spec.row_splits_dtype.as_numpy_dtype)
+    values = _array(info, [sum(lengths), *inner], rng)
+    return tf.compat.v1.ragged.RaggedTensorValue(values, splits)

@@ -1,0 +1,171 @@
+"""Which supported TensorFlow has the ops that a module uses.
+
+`op_support.json` is written by `scripts/op_support.py` from installed TensorFlows. What the oldest and
+the newest agree on is taken to hold between them, because TensorFlow does not bring back what it
+removed; otherwise a version that was not recorded is unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+
+from tf1hub.checks.findings import ADVICE, ERROR, WARNING, Finding
+from tf1hub.format.saved_model import format_tags
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+
+SUPPORTED = ("2.15", "2.16", "2.17", "2.18", "2.19", "2.20", "2.21")
+YES, NO, UNKNOWN = "yes", "no", "unknown"
+
+_FILE = "op_support.json"
+
+
+def op_support(spec: ModuleSpec) -> tuple[dict[str, str], list[Finding]]:
+    """Whether each supported TensorFlow has all ops of a module, and findings for those it lacks.
+
+    Returns:
+        Version to `"yes"`, `"no"` or `"unknown"`; and the findings.
+    """
+    verdicts = dict.fromkeys(SUPPORTED, YES)
+    findings: list[Finding] = []
+    for variant in spec.variants():
+        for fault, each in _faults(variant):
+            for version, verdict in each.items():
+                if verdict == NO or verdicts[version] == YES:
+                    verdicts[version] = verdict
+            findings.append(_finding(variant, fault, each))
+        findings.extend(_deprecated(variant))
+    return verdicts, findings
+
+
+def between(measured: Mapping[str, str]) -> dict[str, str]:
+    """The verdicts on all supported versions, from those on the recorded ones.
+
+    Example:
+        >>> between({"2.15": "no", "2.21": "yes"})["2.18"], between({"2.15": "yes", "2.21": "yes"})["2.18"]
+        ('unknown', 'yes')
+    """
+    agreed = next(iter(measured.values())) if len(set(measured.values())) == 1 else UNKNOWN
+    return {version: measured.get(version, agreed) for version in SUPPORTED}
+
+
+def _faults(variant: Variant) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
+    """Yields what some TensorFlow lacks: the fault's id and words, and the verdict on each version."""
+    tables = _tables()
+    for op, attrs in sorted(_uses(variant).items()):
+        each = between({version: YES if op in table else NO for version, table in tables.items()})
+        if NO in each.values():
+            yield ("op-missing", f"the op {op!r}"), each
+            continue
+        for attr in sorted(attrs):
+            each = between(
+                {version: YES if attr in table[op].split() else NO for version, table in tables.items()}
+            )
+            if NO in each.values():
+                yield ("op-attribute-missing", f"the attribute {attr!r} of the op {op!r}"), each
+    wanted = variant.meta_graph.graph_def.versions.min_consumer
+    each = between(
+        {version: YES if wanted <= number else NO for version, number in _graph_versions().items()}
+    )
+    if NO in each.values():
+        yield ("graph-too-new", f"graphs for consumers of version {wanted} and newer"), each
+
+
+def _uses(variant: Variant) -> dict[str, set[str]]:
+    """The ops of a variant and its functions, and the attributes that they set."""
+    graph = variant.meta_graph.graph_def
+    functions = {function.signature.name for function in graph.library.function}
+    bodies = [graph.node, *(function.node_def for function in graph.library.function)]
+    uses: dict[str, set[str]] = {}
+    for body in bodies:
+        for node in body:
+            if node.op not in functions:
+                # Attributes that begin with `_` are hints, and no op declares them.
+                uses.setdefault(node.op, set()).update(name for name in node.attr if not name.startswith("_"))
+    return uses
+
+
+def _finding(variant: Variant, fault: tuple[str, str], each: Mapping[str, str]) -> Finding:
+    lacking = [version for version, verdict in each.items() if verdict == NO]
+    unknown = [version for version, verdict in each.items() if verdict == UNKNOWN]
+    nowhere = len(lacking) == len(each)
+    doubt = f" ({versions_text(unknown)}: unknown)" if unknown else ""
+    if nowhere:
+        message = f"No supported TensorFlow has {fault[1]}."
+        remedy = "Load the library that registers it before the module, or make the module without it."
+    else:
+        message = f"TensorFlow {versions_text(lacking)} does not have {fault[1]}{doubt}."
+        remedy = (
+            f"Make the module with TensorFlow {lacking[0]}, so that it runs there and later, or without it."
+        )
+    return Finding(fault[0], ERROR if nowhere else WARNING, message, remedy, format_tags(variant.tags))
+
+
+def _deprecated(variant: Variant) -> Iterator[Finding]:
+    producer = variant.meta_graph.graph_def.versions.producer
+    for op in sorted(_uses(variant)):
+        since = max((_deprecated_since(table.get(op, "")) for table in _tables().values()), default=0)
+        if not since:
+            continue
+        refused = producer >= since
+        consequence = (
+            f"and this graph is of version {producer}: TensorFlow refuses it."
+            if refused
+            else f"and only graphs as old as this one (version {producer}) may still use it."
+        )
+        yield Finding(
+            "op-deprecated",
+            ERROR if refused else ADVICE,
+            f"The op {op!r} is deprecated since graph version {since}, {consequence}",
+            "Make the module with the op's successor, as a newer TensorFlow does by itself.",
+            format_tags(variant.tags),
+        )
+
+
+def versions_text(versions: list[str]) -> str:
+    """Versions in words; neighbours as a range.
+
+    Example:
+        >>> versions_text(["2.15"]), versions_text(["2.16", "2.17", "2.18"])
+        ('2.15', '2.16 to 2.18')
+    """
+    if (
+        len(versions) > 2
+        and SUPPORTED.index(versions[-1]) - SUPPORTED.index(versions[0]) == len(versions) - 1
+    ):
+        return f"{versions[0]} to {versions[-1]}"
+    return ", ".join(versions)
+
+
+def _deprecated_since(entry: str) -> int:
+    last = entry.rpartition(" ")[2]
+    return int(last[1:]) if last.startswith("@") else 0
+
+
+@cache
+def _recorded() -> dict[str, dict[str, object]]:
+    recorded: dict[str, dict[str, object]] = json.loads(
+        files("tf1hub.checks").joinpath(_FILE).read_text("utf-8")
+    )
+    return recorded
+
+
+@cache
+def _graph_versions() -> dict[str, int]:
+    return {version: int(str(number)) for version, number in _recorded()["graph_versions"].items()}
+
+
+@cache
+def _tables() -> dict[str, dict[str, str]]:
+    """For each recorded version, its ops: attributes, and `@N` for those deprecated since graph version N."""
+    tables: dict[str, dict[str, str]] = {version: {} for version in _graph_versions()}
+    for name, entry in _recorded()["ops"].items():
+        for version, table in tables.items():
+            if isinstance(entry, str):
+                table[name] = entry
+            elif isinstance(entry, dict) and version in entry:
+                table[name] = entry[version]
+    return tables

@@ -1,0 +1,221 @@
+"""Runs a module's signatures on generated inputs, and compares what comes out with what is declared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tf1hub.checks.findings import ERROR, WARNING, Finding, Run
+from tf1hub.checks.generate import CannotGenerateError, Example, examples, rows
+from tf1hub.errors import Error
+from tf1hub.format import dtypes
+from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
+from tf1hub.format.saved_model import format_tags
+from tf1hub.graph import eval_function_for_module
+from tf1hub.spec.inspection import decode_attachment, describe_signature
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.variant import Variant
+
+TOLERANCE = 1e-4
+"""How far results in a batch and alone may be apart, relative to the largest result: kernels for other
+batch sizes add in another order."""
+
+_FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
+
+
+def run_signatures(spec: ModuleSpec, say: Callable[[str], None]) -> tuple[list[Run], list[Finding]]:
+    """Runs each signature of each variant.
+
+    Args:
+        spec: the module.
+        say: is told what is under way.
+
+    Returns:
+        What was run, and what was found.
+    """
+    runs: list[Run] = []
+    findings: list[Finding] = []
+    for variant in spec.variants():
+        try:
+            with eval_function_for_module(spec, tags=variant.tags) as evaluate:
+                for name in variant.signature_names:
+                    say(f"running {name!r} of {_place(variant)}")
+                    check = _SignatureCheck(variant, name, evaluate)
+                    runs.append(check.run())
+                    findings.extend(check.findings)
+        except _FAILURES as error:
+            findings.append(
+                Finding(
+                    "does-not-load",
+                    ERROR,
+                    f"TensorFlow {tf.__version__} cannot make the variant ready: {_reason(error)}",
+                    "See the findings on ops and files.",
+                    _place(variant),
+                )
+            )
+    return runs, findings
+
+
+class _SignatureCheck:
+    """The runs of one signature."""
+
+    def __init__(self, variant: Variant, name: str, evaluate: Callable[..., Any]) -> None:
+        self._variant = variant
+        self._name = name
+        self._evaluate = evaluate
+        self._inputs = variant.inputs(name)
+        self._outputs = variant.outputs(name)
+        self._promises = bool(describe_signature(variant, name).meets)
+        self._seconds = 0.0
+        self._known: set[tuple[str, str]] = set()
+        self.findings: list[Finding] = []
+
+    def run(self) -> Run:
+        done: list[str] = []
+        not_run = ""
+        try:
+            for example in examples(self._inputs, _image_size(self._variant)):
+                if not self._run_one(example):
+                    break
+                done.append(example.words)
+        except CannotGenerateError as error:
+            not_run = str(error)
+        return Run(_place(self._variant), self._name, tuple(done), round(self._seconds, 4), not_run)
+
+    def _run_one(self, example: Example) -> bool:
+        try:
+            outputs = self._call(example.feeds)
+            self._compare_with_declared(example, outputs)
+            # In training, results depend on the batch, and dropout on chance.
+            if not self._variant.tags:
+                self._compare_with_alone(example, outputs)
+        except _FAILURES as error:
+            self._found(
+                "does-not-run",
+                ERROR if self._promises else WARNING,
+                f"fails on {example.words}: {_reason(error)}",
+                "A common signature runs on all such inputs."
+                if self._promises
+                else "If the signature needs inputs of a certain kind, say so in the documentation.",
+            )
+            return False
+        return True
+
+    def _call(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        started = time.perf_counter()
+        outputs: dict[str, Any] = self._evaluate(dict(feeds), signature=self._name, as_dict=True)
+        self._seconds += time.perf_counter() - started
+        return outputs
+
+    def _compare_with_declared(self, example: Example, outputs: Mapping[str, Any]) -> None:
+        for name, info in self._outputs.items():
+            for fault in _faults(info, outputs[name]):
+                self._found(
+                    "output-not-as-declared",
+                    ERROR,
+                    f"gives an output {name!r} that {fault}, on {example.words}.",
+                    "Declare what comes out: set_shape on the output, or another dtype.",
+                    name,
+                )
+            values = getattr(outputs[name], "values", outputs[name])
+            if np.asarray(values).dtype.kind == "f" and not np.isfinite(values).all():
+                self._found(
+                    "not-finite-output",
+                    ERROR if np.isnan(values).any() else WARNING,
+                    f"gives an output {name!r} with {'NaN' if np.isnan(values).any() else 'infinity'}, "
+                    f"on {example.words}.",
+                    "Guard logarithms, divisions and roots against zero.",
+                    name,
+                )
+
+    def _compare_with_alone(self, example: Example, outputs: Mapping[str, Any]) -> None:
+        alone = rows(example)
+        if alone is None:
+            return
+        single = [self._call(feeds) for feeds in alone]
+        for name, info in self._outputs.items():
+            if not isinstance(outputs[name], np.ndarray) or not info.shape or info.shape[0] is not None:
+                continue
+            each = [row[name] for row in single]
+            if len(outputs[name]) != example.batch or any(len(row) != 1 for row in each):
+                continue
+            apart = [_distance(outputs[name][i : i + 1], row) for i, row in enumerate(each)]
+            if max(apart) > TOLERANCE:
+                again = self._call(alone[0])[name]
+                chance = _distance(again, each[0]) > TOLERANCE
+                how = "from run to run" if chance else f"alone and in a batch of {example.batch}"
+                self._found(
+                    "random-output" if chance else "depends-on-batch",
+                    WARNING,
+                    f"gives an output {name!r} that differs {how}, by {max(apart):.2g} of its largest value, "
+                    f"on {example.words}.",
+                    "Keep dropout and statistics of the batch out of the inference variant.",
+                    name,
+                )
+
+    def _found(self, check: str, severity: str, message: str, remedy: str, output: str = "") -> None:
+        # The same fault on each input says no more than on the first.
+        if (check, output) not in self._known:
+            self._known.add((check, output))
+            message = f"The signature {self._name!r} {message}"
+            self.findings.append(Finding(check, severity, message, remedy, _place(self._variant)))
+
+
+def _faults(info: ParsedTensorInfo, value: Any) -> Iterator[str]:
+    array = getattr(value, "values", value)
+    expected = dtypes.numpy_dtype(info.message.dtype)
+    actual = np.asarray(array)
+    if expected.kind != "O" and actual.dtype != expected:
+        yield f"is {actual.dtype}, not {expected}"
+    if info.kind != "dense" or info.shape is None:
+        return
+    shape = actual.shape
+    fits = len(shape) == len(info.shape) and all(
+        side is None or side == real for side, real in zip(info.shape, shape, strict=True)
+    )
+    if not fits:
+        yield f"has the shape {list(shape)}, not {info.shape_text()}"
+
+
+def _distance(a: Any, b: Any) -> float:
+    """The largest difference, relative to the largest value; 1 where strings or shapes differ."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape:
+        return 1.0
+    if a.dtype.kind not in "fiub":
+        return 0.0 if np.array_equal(a, b) else 1.0
+    if not a.size:
+        return 0.0
+    wide, other = a.astype(np.float64), b.astype(np.float64)
+    scale = max(float(np.abs(wide).max()), 1e-6)
+    difference = float(np.abs(wide - other).max())
+    return 0.0 if np.array_equal(wide, other, equal_nan=True) else difference / scale
+
+
+def _image_size(variant: Variant) -> tuple[int, int] | None:
+    data = variant.attachments.get(IMAGE_MODULE_INFO_KEY)
+    if data is None:
+        return None
+    value = decode_attachment(IMAGE_MODULE_INFO_KEY, data).value
+    if value is None:
+        return None
+    size = value["default_image_size"]
+    return (size["height"], size["width"]) if size["height"] and size["width"] else None
+
+
+def _place(variant: Variant) -> str:
+    return format_tags(variant.tags)
+
+
+def _reason(error: Exception) -> str:
+    """The line that tells; TensorFlow wraps it in a trace of names."""
+    lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines() if line.strip()]
+    marks = [number for number, line in enumerate(lines) if line.startswith("[[")]
+    if isinstance(error, tf.errors.OpError) and marks and marks[0]:
+        return lines[marks[0] - 1]
+    return lines[0] if lines else type(error).__name__

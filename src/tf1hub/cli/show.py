@@ -1,0 +1,203 @@
+"""`tf1hub show`: what a module has, as tables."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tf1hub.cli import _exit
+from tf1hub.cli._output import add_output_options, human_bytes, print_json, table, title
+
+if TYPE_CHECKING:
+    from tf1hub.spec.description import (
+        ModuleDescription,
+        SignatureDescription,
+        VariableDescription,
+        VariantDescription,
+    )
+
+ROWS = 40
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "show",
+        help="show a module's signatures, variables, assets, attachments and ops",
+        description="Shows what a module has: variants, signatures with types and shapes, variables with "
+        "totals, assets, attachments, ops, and where it comes from. Needs no TensorFlow.",
+    )
+    parser.add_argument("handle", help="a path, a URL, or whatever else names a module")
+    parser.add_argument(
+        "--all", action="store_true", help=f"all rows of each table, not only the first {ROWS}"
+    )
+    add_output_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from tf1hub.spec.inspection import inspect
+
+    description = inspect(args.handle)
+    if args.json:
+        print_json(description.to_dict())
+    elif not args.quiet:
+        print("\n\n".join(sections(description, None if args.all else ROWS)))
+    return _exit.OK
+
+
+def sections(module: ModuleDescription, limit: int | None) -> Iterator[str]:
+    """Yields the parts of the text, those that have something to say."""
+    yield title(module.name) + "\n" + _summary(module)
+    yield from _signatures(module)
+    yield from _section("variables", _variables(module), limit, right=(3, 4))
+    assets = [
+        (asset.name, "" if asset.bytes is None else human_bytes(asset.bytes)) for asset in module.assets
+    ]
+    yield from _section("assets", [("name", "size"), *assets], limit, right=(1,))
+    yield from _section("attachments", _attachments(module), limit)
+    unused = [("name",), *((key,) for key in module.unused)]
+    yield from _section("in the checkpoint, but no variable of any variant", unused, limit)
+    counts = _ops(module)
+    yield from _section("ops", counts, limit, right=range(1, len(counts[0])))
+
+
+def _section(
+    name: str, rows: Sequence[Sequence[str]], limit: int | None, right: Sequence[int] = ()
+) -> Iterator[str]:
+    header, body = rows[0], rows[1:]
+    if not body:
+        return
+    shown = body if limit is None else body[:limit]
+    more = len(body) - len(shown)
+    rest = f"\n... and {more} more rows; --all shows them" if more else ""
+    yield f"{title(name)}\n{table(header, shown, right)}{rest}"
+
+
+def _summary(module: ModuleDescription) -> str:
+    provenance = module.provenance
+    made = ", ".join(provenance.tensorflow_versions) or "a version that it does not tell"
+    producers = ", ".join(map(str, provenance.producers))
+    lines = [
+        ("made by", f"TensorFlow {made} (graph producer {producers})"),
+        ("handle", provenance.handle),
+        ("source", provenance.source),
+        ("downloaded", provenance.time),
+        ("digest", provenance.digest),
+        ("variants", ", ".join(_variant_summary(variant) for variant in module.variants)),
+        ("variables", _totals(module)),
+        ("assets", f"{len(module.assets)}, {human_bytes(module.asset_bytes)}" if module.assets else None),
+    ]
+    return "\n".join(f"{name:<11} {value}" for name, value in lines if value)
+
+
+def _variant_summary(variant: VariantDescription) -> str:
+    parts = [f"{variant.nodes:,} nodes"]
+    for count, noun in (
+        (variant.update_ops, "update op"),
+        (variant.regularization_losses, "regularization loss"),
+        (variant.tables, "table"),
+    ):
+        if count:
+            plural = "es" if noun.endswith("s") else "s"
+            parts.append(f"{count:,} {noun}{'' if count == 1 else plural}")
+    return f"{variant.name} ({', '.join(parts)})"
+
+
+def _totals(module: ModuleDescription) -> str:
+    if not module.variables:
+        return "none"
+    return (
+        f"{len(module.variables):,} with {module.parameters:,} parameters ("
+        f"{human_bytes(module.variable_bytes)}), {module.trainable_parameters:,} of them trainable"
+    )
+
+
+def _signatures(module: ModuleDescription) -> Iterator[str]:
+    """Variants whose signatures are the same share a table: inference and training mostly do."""
+    alike: list[tuple[tuple[SignatureDescription, ...], list[str]]] = []
+    for variant in module.variants:
+        for signatures, names in alike:
+            if signatures == variant.signatures:
+                names.append(variant.name)
+                break
+        else:
+            alike.append((variant.signatures, [variant.name]))
+    for signatures, names in alike:
+        rows = [row for signature in signatures for row in _signature_rows(signature)]
+        yield from _section(
+            f"signatures of {' and '.join(names)}", [("signature", "", "name", "type", "shape"), *rows], None
+        )
+
+
+def _signature_rows(signature: SignatureDescription) -> Iterator[Sequence[str]]:
+    from tf1hub.spec.description import shape_text
+
+    label = signature.name
+    for direction, tensors in (("in", signature.inputs), ("out", signature.outputs)):
+        for name, tensor in tensors.items():
+            kind = tensor.dtype if tensor.kind == "dense" else f"{tensor.kind} {tensor.dtype}"
+            yield label, direction, name, kind, shape_text(tensor.shape)
+            label = ""
+    if signature.meets:
+        yield label, "meets", ", ".join(signature.meets), "", ""
+
+
+def _variables(module: ModuleDescription) -> list[Sequence[str]]:
+    from tf1hub.spec.description import shape_text
+
+    every = {variant.tags for variant in module.variants}
+
+    def notes(variable: VariableDescription) -> Iterator[str]:
+        if variable.trainable:
+            yield "trainable"
+        if not variable.is_resource:
+            yield "ref"
+        if variable.parts > 1:
+            yield f"{variable.parts} parts"
+        if set(variable.variants) != every:
+            yield "only in " + ", ".join(
+                variant.name for variant in module.variants if variant.tags in variable.variants
+            )
+
+    rows: list[Sequence[str]] = [("name", "type", "shape", "elements", "size", "")]
+    for variable in module.variables:
+        elements = "" if variable.elements is None else f"{variable.elements:,}"
+        size = "" if variable.bytes is None else human_bytes(variable.bytes)
+        rows.append(
+            (
+                variable.name,
+                variable.dtype,
+                shape_text(variable.shape),
+                elements,
+                size,
+                ", ".join(notes(variable)),
+            )
+        )
+    return rows
+
+
+def _attachments(module: ModuleDescription) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [("variant", "key", "size", "message")]
+    for variant in module.variants:
+        for attachment in variant.attachments:
+            shown = "" if attachment.value is None else _fields(attachment.value)
+            rows.append((variant.name, attachment.key, human_bytes(attachment.bytes), shown))
+    return rows
+
+
+def _fields(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(
+        f"{name}: {{{_fields(inner)}}}" if isinstance(inner, dict) else f"{name}: {inner}"
+        for name, inner in value.items()
+    )
+
+
+def _ops(module: ModuleDescription) -> list[Sequence[str]]:
+    names = {name for variant in module.variants for name in variant.ops}
+    counts = [(name, [variant.ops.get(name, 0) for variant in module.variants]) for name in names]
+    counts.sort(key=lambda row: (-max(row[1]), row[0]))
+    header = ("op", *(variant.name for variant in module.variants))
+    return [header, *((name, *(f"{count:,}" for count in each)) for name, each in counts)]

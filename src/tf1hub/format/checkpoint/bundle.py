@@ -1,0 +1,120 @@
+"""The files of a checkpoint together: what an entry of the index stands for in the data files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from tf1hub.errors import CheckpointError
+from tf1hub.format import dtypes
+from tf1hub.format.checkpoint import arrays
+from tf1hub.format.checkpoint.crc import crc32c, mask
+from tf1hub.format.checkpoint.index import Entry, Index
+from tf1hub.format.checkpoint.shards import Shards, index_path, split_prefix
+from tf1hub.format.checkpoint.strings import read_strings, strings_crc, variants_crc
+from tf1hub.format.storage import LocalStorage, Storage, storage_at
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy.typing as npt
+
+    from tf1hub.format.checkpoint.strings import ByteOrder
+
+__all__ = ["Bundle"]
+
+# Far more than any checkpoint's index: a million variables take some 100 MB.
+MAX_INDEX_BYTES = 1 << 30
+_OF_VARYING_SIZE = {dtypes.STRING: strings_crc, dtypes.VARIANT: variants_crc}
+
+
+class Bundle:
+    """A checkpoint's index and data files.
+
+    Entries come with `what`, their description for messages: `'layer/kernel'`, or a slice of it.
+
+    Args:
+        prefix: of the checkpoint.
+
+    Raises:
+        CheckpointError: there is no index, or it is damaged.
+        UnsupportedFormatError: it is written in a newer version of the format.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        directory, name = split_prefix(prefix)
+        storage = storage_at(directory)
+        self.prefix = prefix
+        self.index = Index(_read_index(storage, index_path(name), prefix), index_path(prefix))
+        self._shards = Shards(storage, name, self.index.num_shards)
+
+    def array(self, entry: Entry, what: str) -> npt.NDArray[Any]:
+        """Returns what an entry stands for: memory-mapped, or decoded in the case of strings."""
+        place = self._place(entry, what)
+        if entry.dtype == dtypes.STRING:
+            elements = read_strings(self._shards.mapped(entry, what), entry, self._order, place)
+            return arrays.array_of_strings(elements, entry.shape, place)
+        if dtypes.size_of(entry.dtype) is None:
+            raise CheckpointError(f"{place} is {dtypes.name_of(entry.dtype)}, of which NumPy has no arrays.")
+        data = self._shards.mapped(entry, what)
+        return arrays.view(data, entry, self.index.big_endian, place)
+
+    def chunks(self, entry: Entry, what: str) -> Iterator[bytes]:
+        """Yields an entry's bytes as they are in the file; ends with an error if the checksum is another."""
+        if entry.dtype in _OF_VARYING_SIZE:
+            self.verify(entry, what, lambda _: None)
+            yield from self._shards.chunks(entry, what)
+            return
+        crc = 0
+        for chunk in self._shards.chunks(entry, what):
+            crc = crc32c(chunk, crc)
+            yield chunk
+        self._compare(crc, entry, what)
+
+    def verify(self, entry: Entry, what: str, advance: Callable[[int], None]) -> None:
+        """Checks what an entry stands for against its checksum.
+
+        Args:
+            entry: the entry.
+            what: describes it.
+            advance: is told how many bytes were read since it was told last.
+
+        Raises:
+            CheckpointError: it is damaged, or the data file is missing.
+        """
+        checksum = _OF_VARYING_SIZE.get(entry.dtype)
+        if checksum:
+            data = self._shards.mapped(entry, what)
+            crc = checksum(data, entry, self._order, self._place(entry, what), advance)
+            self._compare(crc, entry, what)
+            return
+        for chunk in self.chunks(entry, what):
+            advance(len(chunk))
+
+    @property
+    def _order(self) -> ByteOrder:
+        return "big" if self.index.big_endian else "little"
+
+    def _place(self, entry: Entry, what: str) -> str:
+        return f"{self._shards.path(entry.shard)}: {what}"
+
+    def _compare(self, crc: int, entry: Entry, what: str) -> None:
+        if mask(crc) != entry.crc:
+            raise CheckpointError(
+                f"{self._place(entry, what)} is damaged: its checksum is {mask(crc):#010x}, and"
+                f" {entry.crc:#010x} is stored."
+            )
+
+
+def _read_index(storage: Storage, name: str, prefix: str) -> bytes:
+    path = storage.path(name)
+    try:
+        size = os.path.getsize(path) if isinstance(storage, LocalStorage) else 0
+        if size > MAX_INDEX_BYTES:
+            raise CheckpointError(f"{path}: an index of {size} bytes; {MAX_INDEX_BYTES} are the most.")
+        return storage.read(name)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: there is no such file, so {prefix} is no checkpoint.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}.") from error

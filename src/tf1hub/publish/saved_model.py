@@ -1,0 +1,209 @@
+"""hub.create_module_spec_from_saved_model: a SavedModel, of TensorFlow 1 or 2, becomes a module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from tf1hub.errors import CreationError, NotAModuleError, UnknownNameError
+from tf1hub.format import assets, module_def
+from tf1hub.format.dtypes import STRING
+from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, SavedModel
+from tf1hub.format.module import VARIABLES_PREFIX
+from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
+from tf1hub.format.storage import Storage, is_remote, storage_at
+from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.publish.assets import AssetFiles
+from tf1hub.publish.capture import ALLOWED_COLLECTIONS
+from tf1hub.publish.main_op import MAIN_OP_COLLECTIONS, main_op_parts, take_main_op
+from tf1hub.publish.meta_graph import capture_meta_graph, prepare
+from tf1hub.publish.object_graph import declare_objects
+from tf1hub.publish.tables import add_to_node_list
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+
+_OWN_COLLECTIONS = (
+    *MAIN_OP_COLLECTIONS,
+    "global_step",
+    "saved_model_initializers",
+    "saved_model_train_op",
+    assets.COLLECTION,
+)
+"""What a SavedModel keeps in collections for itself, and a module in other ways or not at all."""
+
+
+def create_module_spec_from_saved_model(
+    saved_model_path: str | os.PathLike[str],
+    drop_collections: Iterable[str] | None = None,
+    *,
+    inference_tags: Tags = None,
+    default_signature: str | None = None,
+) -> ModuleSpec:
+    """Makes a module of a SavedModel, written by TensorFlow 1 or 2.
+
+    Each of its meta graphs becomes a variant with the same tags, usually `{"serve"}`, and the same
+    signatures, usually `"serving_default"`. Variables start from its values and stay trainable where
+    they were; tables and assets come along. Of a TensorFlow 2 SavedModel, the calls of functions are
+    written out, so that it can be trained as any module.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> class Scale(tf.Module):
+        ...     def __init__(self):
+        ...         self.factor = tf.Variable(3.0, name="factor")
+        ...     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        ...     def __call__(self, x):
+        ...         return self.factor * x
+        >>> tf.saved_model.save(Scale(), "saved_model")
+        >>> spec = hub.create_module_spec_from_saved_model("saved_model")
+        >>> spec.get_tags(), spec.get_signature_names(tags={"serve"})
+        ([frozenset({'serve'})], ['serving_default'])
+        >>> spec = hub.create_module_spec_from_saved_model(
+        ...     "saved_model", inference_tags={"serve"}, default_signature="serving_default")
+        >>> spec.get_output_info_dict()
+        {'default': <float32 [?]>}
+
+    Args:
+        saved_model_path: the SavedModel's directory; it must stay for as long as the spec is used.
+        drop_collections: names of graph collections to leave out.
+        inference_tags: the tags of the meta graph that becomes the inference variant, which users get
+            without naming tags. None leaves all tags as they are.
+        default_signature: a signature to be had under the name `"default"` too; where its only output
+            has another name, that output then is called `"default"`.
+
+    Returns:
+        A spec with the SavedModel's checkpoint and assets; `spec.export(path)` writes the module.
+
+    Raises:
+        NotAModuleError: there is no SavedModel at the path.
+        FormatError: it is damaged.
+        CreationError: it cannot become a module; the message says why.
+        UnknownNameError: it has no such tags or signature.
+    """
+    storage = storage_at(_absolute(os.fspath(saved_model_path)))
+    source = _read(storage)
+    dropped = set(drop_collections or ())
+    place = f"the SavedModel {storage.root}"
+    checkpoint = _checkpoint(storage)
+    renamed = _renamed_tags(source, inference_tags, place)
+    definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION)
+    files = AssetFiles()
+    for meta_graph in source.meta_graphs:
+        tags = frozenset(meta_graph.meta_info_def.tags)
+        where = f"variant {format_tags(tags)} of {place}"
+        checkpoint = _adopt(meta_graph, storage, checkpoint, where)
+        _drop_collections(meta_graph, dropped, where)
+        if default_signature is not None:
+            _add_default(meta_graph, default_signature, where)
+        new_tags = renamed.get(tags, tags)
+        definition.meta_graphs.append(capture_meta_graph(meta_graph, new_tags, where, files))
+    has_variables = any("variables" in graph.collection_def for graph in definition.meta_graphs)
+    return ModuleSpec(definition, place, checkpoint if has_variables else None, files.paths)
+
+
+def read_variant(storage: Storage, place: str) -> tuple[MetaGraphDef, str | None]:
+    """The meta graph of a TensorFlow 2 SavedModel with a module's collections, and its checkpoint."""
+    (meta_graph,) = _read(storage).meta_graphs
+    checkpoint = _adopt(meta_graph, storage, _checkpoint(storage), place)
+    _drop_collections(meta_graph, set(), place)
+    return meta_graph, checkpoint
+
+
+def _absolute(path: str) -> str:
+    # The spec outlives a change of the working directory.
+    return path if is_remote(path) else os.path.abspath(path.removeprefix("file://"))
+
+
+def _checkpoint(storage: Storage) -> str | None:
+    return storage.path(VARIABLES_PREFIX) if storage.exists(VARIABLES_PREFIX + ".index") else None
+
+
+def _adopt(meta_graph: MetaGraphDef, storage: Storage, checkpoint: str | None, place: str) -> str | None:
+    """Turns what a SavedModel knows of variables, tables and assets into a module's collections, in place.
+
+    Returns:
+        The prefix of the checkpoint with the variables by the names of the graph.
+    """
+    prepare(meta_graph)
+    _put_assets(meta_graph, storage, place)
+    main_op = take_main_op(meta_graph)
+    if meta_graph.object_graph_def:
+        return declare_objects(meta_graph, checkpoint, main_op)
+    add_to_node_list(meta_graph, "table_initializer", main_op_parts(meta_graph, main_op))
+    return checkpoint
+
+
+def _read(storage: Storage) -> SavedModel:
+    if not storage.exists(FILE_NAME):
+        names = ", ".join(storage.list("")) or "nothing"
+        raise NotAModuleError(
+            f"There is no SavedModel at {storage.root}: it has no {FILE_NAME}. It has: {names}. "
+            "A SavedModel is a directory; give its path."
+        )
+    if storage.exists(module_def.FILE_NAME):
+        raise CreationError(
+            f"{storage.root} is a TF1 Hub module already, not a SavedModel. Use it with tf1hub.Module, "
+            "or read it with tf1hub.load_module_spec."
+        )
+    return parse_saved_model(storage.read(FILE_NAME), storage.path(FILE_NAME))
+
+
+def _renamed_tags(source: SavedModel, inference: Tags, place: str) -> dict[frozenset[str], frozenset[str]]:
+    if inference is None:
+        return {}
+    known = [frozenset(graph.meta_info_def.tags) for graph in source.meta_graphs]
+    wanted = frozenset({inference} if isinstance(inference, str) else inference)
+    if wanted not in known:
+        raise UnknownNameError(
+            f"No meta graph with tags {format_tags(wanted)} in {place}. It has: {', '.join(map(format_tags, known))}."
+        )
+    if frozenset[str]() in known and wanted:
+        raise CreationError(f"{place} has a meta graph without tags already: there is one inference variant.")
+    return {wanted: frozenset()}
+
+
+def _put_assets(meta_graph: MetaGraphDef, storage: Storage, place: str) -> None:
+    """Puts the paths of the assets back into their constants, in place."""
+    nodes = {node.name: node for node in meta_graph.graph_def.node}
+    files = assets.asset_files(meta_graph, place)
+    for asset in meta_graph.asset_file_def:
+        assets.check_asset_name(asset.filename, place)
+        files[tensor_name(asset.tensor_info.name)] = asset.filename
+    for tensor, name in files.items():
+        _become_constant(nodes[node_of(tensor)], storage.path(f"assets/{name}"))
+    add_to_node_list(meta_graph, "asset_filepaths", files)
+    del meta_graph.asset_file_def[:]
+
+
+def _become_constant(node: NodeDef, value: str) -> None:
+    """Makes a node a scalar string: TensorFlow 2 has placeholders that its loader feeds."""
+    node.op = "Const"
+    node.attr.clear()
+    node.attr["dtype"].type = node.attr["value"].tensor.dtype = STRING
+    node.attr["value"].tensor.tensor_shape.SetInParent()
+    node.attr["value"].tensor.string_val.append(value.encode())
+
+
+def _drop_collections(meta_graph: MetaGraphDef, dropped: set[str], place: str) -> None:
+    for name in list(meta_graph.collection_def):
+        if name in dropped or name in _OWN_COLLECTIONS or not meta_graph.collection_def[name].ByteSize():
+            del meta_graph.collection_def[name]
+    unknown = sorted(set(meta_graph.collection_def) - set(ALLOWED_COLLECTIONS))
+    if unknown:
+        raise CreationError(
+            f"{place} has the collections {', '.join(map(repr, unknown))}, which a module cannot carry. If users of "
+            f"the module do not need them: create_module_spec_from_saved_model(..., drop_collections={unknown!r})."
+        )
+
+
+def _add_default(meta_graph: MetaGraphDef, signature: str, place: str) -> None:
+    if signature not in meta_graph.signature_def:
+        known = ", ".join(sorted(meta_graph.signature_def)) or "none"
+        raise UnknownNameError(f"No signature {signature!r} in {place}. It has: {known}.")
+    if signature == "default":
+        return
+    default = meta_graph.signature_def["default"]
+    default.CopyFrom(meta_graph.signature_def[signature])
+    if len(default.outputs) == 1 and "default" not in default.outputs:
+        (name,) = default.outputs
+        default.outputs["default"].CopyFrom(default.outputs[name])
+        del default.outputs[name]

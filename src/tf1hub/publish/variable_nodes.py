@@ -1,0 +1,143 @@
+"""Declares the variables of a bare graph, which has their nodes but no list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, VariableDef
+from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.format.variable_defs import Slice
+
+VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
+ASSIGN_OPS = ("Assign", "AssignVariableOp")
+_STEP = ("AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp")
+_FLOATING = (1, 2, 14, 19)
+"""float32, float64, bfloat16 and float16."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def declare_variables(
+    meta_graph: MetaGraphDef,
+    names: Collection[str],
+    trainable: Callable[[str], bool] | None,
+    shapes: Shapes | None = None,
+    parts: Mapping[str, tuple[str, Slice]] | None = None,
+) -> list[str]:
+    """Adds the collections of variables to a graph, and initializers and reads where nodes lack them.
+
+    Args:
+        meta_graph: the graph, changed in place.
+        names: the variable nodes to declare.
+        trainable: says by its name whether a variable is trainable; None decides by what the graph
+            does with it (see `is_trainable`).
+        shapes: shapes that are known from elsewhere.
+        parts: the variables that are parts of a partitioned one: its name, and which part.
+
+    Returns:
+        The variables that the graph does not initialize by itself: they need a checkpoint.
+    """
+    graph = meta_graph.graph_def
+    nodes = {node.name: node for node in graph.node}
+    readers: dict[str, list[NodeDef]] = {name: [] for name in names}
+    for node in graph.node:
+        if node.input and node_of(node.input[0]) in readers:
+            readers[node_of(node.input[0])].append(node)
+    missing = []
+    for name in sorted(names):
+        initializer = _initializer(nodes, name, readers[name])
+        if initializer is None:
+            missing.append(name)
+            initializer = _add_initializer(graph, nodes, nodes[name], (shapes or {}).get(name))
+        definition = VariableDef(
+            variable_name=f"{name}:0",
+            initializer_name=initializer.name,
+            initial_value_name=tensor_name(initializer.input[1]),
+            snapshot_name=f"{_read(graph, nodes, nodes[name], readers[name])}:0",
+            is_resource=nodes[name].op == "VarHandleOp",
+            trainable=trainable(name) if trainable else is_trainable(nodes[name], readers[name]),
+        )
+        if parts and name in parts:
+            whole, part = parts[name]
+            info = definition.save_slice_info_def
+            info.full_name = whole
+            info.full_shape.extend(part.full_shape)
+            info.var_offset.extend(part.offset)
+            info.var_shape.extend(part.shape)
+        data = definition.SerializeToString()
+        meta_graph.collection_def["variables"].bytes_list.value.append(data)
+        if definition.trainable:
+            meta_graph.collection_def["trainable_variables"].bytes_list.value.append(data)
+    return missing
+
+
+def is_trainable(variable: NodeDef, readers: Collection[NodeDef]) -> bool:
+    """Whether a variable looks like a weight: floating point, and no counter, moving average or statistic.
+
+    A bare graph does not say. Statistics are what steps are added to by hand, and what TensorFlow's
+    batch normalization calls so.
+    """
+    return (
+        variable.attr["dtype"].type in _FLOATING
+        and not any(node.op in _STEP for node in readers)
+        and not variable.name.endswith(("moving_mean", "moving_variance"))
+    )
+
+
+def _initializer(nodes: Mapping[str, NodeDef], name: str, readers: Collection[NodeDef]) -> NodeDef | None:
+    assigns = [node for node in readers if node.op in ASSIGN_OPS and not _restores(nodes, node)]
+    named = [node for node in assigns if node.name == f"{name}/Assign"]
+    return (named or [*assigns, None])[0]
+
+
+def _restores(nodes: Mapping[str, NodeDef], assign: NodeDef) -> bool:
+    value = nodes[node_of(assign.input[1])]
+    while value.op in ("Identity", "Cast") and value.input:
+        value = nodes[node_of(value.input[0])]
+    return value.op in ("RestoreV2", "Restore", "Placeholder")
+
+
+def _add_initializer(
+    graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef, shape: tuple[int, ...] | None
+) -> NodeDef:
+    value = graph.node.add(name=_free(f"{variable.name}/Initializer/zeros", nodes), op="Const")
+    dtype = variable.attr["dtype"].type
+    value.attr["dtype"].type = dtype
+    # A tensor without values is one of zeros, however large.
+    tensor = value.attr["value"].tensor
+    tensor.dtype = dtype
+    if shape is None:
+        tensor.tensor_shape.CopyFrom(variable.attr["shape"].shape)
+    else:
+        tensor.tensor_shape.SetInParent()
+        for size in shape:
+            tensor.tensor_shape.dim.add(size=size)
+    op, attr = ("AssignVariableOp", "dtype") if variable.op == "VarHandleOp" else ("Assign", "T")
+    initializer = graph.node.add(name=_free(f"{variable.name}/Assign", nodes), op=op)
+    initializer.input.extend([variable.name, value.name])
+    initializer.attr[attr].type = dtype
+    for node in (value, initializer):
+        nodes[node.name] = node
+    return initializer
+
+
+def _read(graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef, readers: Collection[NodeDef]) -> str:
+    resource = variable.op == "VarHandleOp"
+    op = "ReadVariableOp" if resource else "Identity"
+    wanted = f"{variable.name}/Read/ReadVariableOp" if resource else f"{variable.name}/read"
+    for node in readers:
+        if node.op == op and node.name == wanted:
+            return node.name
+    read = graph.node.add(name=_free(wanted, nodes), op=op)
+    read.input.append(variable.name)
+    read.attr["dtype" if resource else "T"].type = variable.attr["dtype"].type
+    nodes[read.name] = read
+    return read.name
+
+
+def _free(wanted: str, nodes: Mapping[str, NodeDef]) -> str:
+    name, number = wanted, 0
+    while name in nodes:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name

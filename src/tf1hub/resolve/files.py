@@ -1,0 +1,61 @@
+"""Writing small files whole or not at all, and removing trees that others may use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+
+from tf1hub.errors import CacheError
+
+
+def make_directories(path: str) -> None:
+    """Makes a directory and its parents, with the permissions that the umask leaves.
+
+    Raises:
+      CacheError: It cannot be made.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise CacheError(
+            f"The cache directory {path} cannot be made: {error.strerror}. Set TFHUB_CACHE_DIR to a "
+            f"place that can "
+            f"be written."
+        ) from error
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a file so that readers see the old text or the new, never a part.
+
+    Raises:
+      CacheError: It cannot be written.
+    """
+    temporary = f"{path}.{unique_suffix()}"
+    try:
+        with open(temporary, "x", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise CacheError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def unique_suffix() -> str:
+    """Returns a name part that no other process or thread uses, and that tells who does."""
+    host = "".join(c if c.isalnum() else "_" for c in socket.gethostname())[:40]
+    return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def remove_tree(path: str) -> None:
+    """Removes a directory tree; what is gone already does not matter."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_file(path: str) -> None:
+    """Removes a file; one that is gone already does not matter."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)

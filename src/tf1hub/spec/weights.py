@@ -1,0 +1,52 @@
+"""hub.read_variables: the weights behind a handle, without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+
+from tf1hub.format import checkpoint
+
+
+def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
+    """Reads the variables of a module or a checkpoint: the way to move weights to another framework.
+
+    Needs no TensorFlow. The arrays are read-only views of memory-mapped files: nothing is read
+    before it is used.
+
+    Example:
+        >>> import tempfile, tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     w = tf.compat.v1.get_variable("layer/w", initializer=[1.0, 2.0])
+        ...     hub.add_signature(outputs=tf.identity(w))
+        >>> directory = tempfile.TemporaryDirectory()
+        >>> with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        ...     module = hub.Module(hub.create_module_spec(module_fn))
+        ...     _ = session.run(tf.compat.v1.global_variables_initializer())
+        ...     module.export(directory.name, session)
+        >>> variables = hub.read_variables(directory.name)
+        >>> variables
+        1 variable, 2 elements
+          layer/w  float32  [2]
+        >>> variables["layer/w"].tolist()
+        [1.0, 2.0]
+        >>> directory.cleanup()
+
+    Args:
+        handle: a module's handle (a path, a URL, ...), or the prefix of a V2 checkpoint
+            (`model.ckpt-1000`).
+
+    Returns:
+        A mapping from names to arrays; parts of partitioned variables are put together. Its
+        `verify()` compares all checksums. Empty for a module without variables.
+
+    Raises:
+        NotAModuleError: there is neither a module nor a checkpoint.
+        ResolveError: the module could not be had.
+        CheckpointError: the checkpoint is damaged.
+    """
+    place = os.fspath(handle)
+    if os.path.exists(place + ".index"):
+        return checkpoint.read_variables(place)
+    from tf1hub.resolve import resolve
+
+    return checkpoint.read_variables(resolve(place))

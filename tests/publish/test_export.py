@@ -1,0 +1,198 @@
+"""Exporting: the definition and the session's values, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from building import affine, export, initialize, run, tf1
+
+import tf1hub as hub
+
+
+def test_what_is_built_around_the_module_does_not_leak(tmp_path: pathlib.Path) -> None:
+    path = export(affine(), tmp_path / "first")
+    with tf.Graph().as_default():
+        module = hub.Module(path, trainable=True)
+        loss = tf.reduce_sum(module([1.0])) * tf1.get_variable("head", initializer=2.0)
+        train = tf1.train.GradientDescentOptimizer(0.5).minimize(loss)
+        with tf1.Session() as session:
+            initialize(session)
+            session.run(train)
+            module.export(tmp_path / "tuned", session)
+    assert dict(hub.read_variables(str(tmp_path / "tuned"))) == {"a": 1.0, "b": 1.0}
+    first, tuned = hub.load_module_spec(path), hub.load_module_spec(str(tmp_path / "tuned"))
+    assert first.saved_model == tuned.saved_model
+
+
+def test_spec_export_takes_the_variables_of_a_checkpoint(tmp_path: pathlib.Path) -> None:
+    with tf.Graph().as_default():
+        tf1.get_variable("scope/a", initializer=7.0)
+        tf1.get_variable("scope/b", initializer=8.0)
+        tf1.get_variable("other", initializer=9.0)
+        with tf1.Session() as session:
+            initialize(session)
+            tf1.train.Saver().save(session, str(tmp_path / "model"))
+    spec = hub.create_module_spec(affine())
+    spec.export(
+        tmp_path / "m",
+        checkpoint_path=str(tmp_path / "model"),
+        name_transform_fn=lambda name: "scope/" + name,
+    )
+    with tf.Graph().as_default():
+        assert run(hub.Module(str(tmp_path / "m"))([1.0])) == [15.0]
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused_with_all_faults(tmp_path: pathlib.Path) -> None:
+    with tf.Graph().as_default():
+        tf1.get_variable("a", initializer=[7.0, 8.0])
+        with tf1.Session() as session:
+            initialize(session)
+            tf1.train.Saver().save(session, str(tmp_path / "model"))
+    with pytest.raises(hub.errors.CheckpointError) as caught:
+        hub.create_module_spec(affine()).export(tmp_path / "m", checkpoint_path=str(tmp_path / "model"))
+    assert str(caught.value) == (
+        f"The checkpoint {tmp_path / 'model'} does not fit variant {{}} of module_fn():\n"
+        "  a: shape [2] in the checkpoint, [] in the module\n"
+        "  b: not in the checkpoint"
+    )
+    assert not (tmp_path / "m").exists()
+
+
+def test_an_existing_path_is_never_overwritten(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "m"
+    path.mkdir()
+    (path / "precious").write_text("data")
+    with pytest.raises(hub.errors.ExportError) as caught:
+        export(affine(), path)
+    assert str(caught.value) == (
+        f"Cannot export to {path}: something is there already. "
+        "Exporting never overwrites; choose a new path, or remove what is there."
+    )
+    assert [file.name for file in path.iterdir()] == ["precious"]
+
+
+def test_an_empty_directory_and_missing_parents_are_fine(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "empty", tmp_path / "new" / "deeper"):
+        with tf.Graph().as_default():
+            assert run(hub.Module(export(affine(), path))([1.0])) == [3.0]
+
+
+def test_variables_without_values_are_explained(tmp_path: pathlib.Path) -> None:
+    with tf.Graph().as_default():
+        module = hub.Module(hub.create_module_spec(affine()))
+        with (
+            tf1.Session() as session,
+            pytest.raises(hub.errors.ExportError, match="Run its initializers, or restore"),
+        ):
+            module.export(tmp_path / "m", session)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variant_that_lacks_variables_of_another_cannot_export(tmp_path: pathlib.Path) -> None:
+    def module_fn(extra: bool) -> None:
+        affine()()
+        if extra:
+            tf1.get_variable("steps", initializer=0)
+
+    spec = hub.create_module_spec(module_fn, [(set(), {"extra": False}), ({"train"}, {"extra": True})])
+    with tf.Graph().as_default():
+        module = hub.Module(spec)
+        with tf1.Session() as session:
+            initialize(session)
+            with pytest.raises(hub.errors.ExportError) as caught:
+                module.export(tmp_path / "m", session)
+    assert str(caught.value) == (
+        "Cannot export from variant {} of module_fn(): variant {'train'} of module_fn() has variables that it "
+        "lacks: steps. Export from the variant that owns all variables, usually {'train'}."
+    )
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = hub.create_module_spec(affine())
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tf1hub.format.module_writer._flush", full)
+    with pytest.raises(hub.errors.ExportError, match="No space left on device"):
+        export(spec, tmp_path / "m")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_at_any_moment_nothing_looks_finished(tmp_path: pathlib.Path) -> None:
+    """A process that exports again and again is killed at random moments."""
+    program = textwrap.dedent(
+        """
+        import itertools, pathlib, sys
+        import numpy as np
+        from tf1hub.format.checkpoint import CheckpointWriter
+        from tf1hub.format.module import read_module
+        from tf1hub.format.module_writer import write_module
+        root, source = pathlib.Path(sys.argv[1]), read_module(sys.argv[2])
+        def variables(prefix):
+            with CheckpointWriter(prefix) as writer:
+                for name in ("a", "b"):
+                    writer.add(name, np.float32(1))
+        print("ready", flush=True)
+        for number in itertools.count():
+            write_module(str(root / str(number)), source.saved_model, {}, variables)
+        """
+    )
+    source = export(affine(), tmp_path / "source")
+    root = tmp_path / "out"
+    root.mkdir()
+    finished = 0
+    for attempt in range(8):
+        directory = root / str(attempt)
+        directory.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(directory), source],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.02 + 0.013 * attempt)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        for path in directory.iterdir():
+            if not path.name.startswith("."):
+                hub.load_module_spec(str(path)).variant()
+                hub.read_variables(str(path)).verify()
+                finished += 1
+    assert finished > 0
+
+
+def test_to_and_from_a_path_that_only_tensorflows_file_layer_reads() -> None:
+    path = export(affine(4.0, 5.0), "ram://tf1hub-test/module")
+    with tf.Graph().as_default():
+        assert run(hub.Module(path)([1.0])) == [9.0]
+    with pytest.raises(hub.errors.ExportError, match="something is there already"):
+        export(affine(), path)
+
+
+def test_partitioned_variables_round_trip(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        table = tf1.get_variable(
+            "table",
+            [5, 2],
+            initializer=tf1.random_uniform_initializer(seed=1),
+            partitioner=tf1.fixed_size_partitioner(3),
+        )
+        hub.add_signature(outputs=tf.convert_to_tensor(table))
+
+    path = export(module_fn, tmp_path / "m")
+    with tf.Graph().as_default():
+        value = run(hub.Module(path)())
+    np.testing.assert_array_equal(value, hub.read_variables(path)["table"])

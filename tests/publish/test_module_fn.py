@@ -1,0 +1,204 @@
+"""create_module_spec and add_signature: what becomes a module, and what is refused, word for word."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+
+import pytest
+import tensorflow as tf
+from building import affine, export, run, tf1
+
+import tf1hub as hub
+
+
+def refusal(module_fn: Callable[..., None], **kwargs: object) -> str:
+    with pytest.raises(hub.errors.CreationError) as caught:
+        hub.create_module_spec(module_fn, **kwargs)
+    assert isinstance(caught.value, ValueError)
+    return str(caught.value)
+
+
+def test_variants_signatures_and_attachments_are_those_of_the_function() -> None:
+    def module_fn(is_training: bool) -> None:
+        x = tf1.placeholder(tf.float32, [None, 3])
+        hub.add_signature(inputs=x, outputs={"default": x, "flag": tf.constant(is_training)})
+        hub.add_signature("named", {"x": x}, 2 * x)
+
+    spec = hub.create_module_spec(
+        module_fn, [({"train"}, {"is_training": True}), (set(), {"is_training": False})]
+    )
+    assert spec.get_tags() == [frozenset(), frozenset({"train"})]
+    assert spec.get_signature_names() == ["default", "named"]
+    assert spec.get_input_info_dict("named", {"train"})["x"].get_shape().as_list() == [None, 3]
+    for tags, expected in ((None, False), ({"train"}, True)):
+        with tf.Graph().as_default():
+            assert run(hub.Module(spec, tags=tags)([[1.0, 2.0, 3.0]], as_dict=True)["flag"]) == expected
+
+
+def test_a_function_without_signature_is_refused() -> None:
+    def nothing() -> None:
+        tf1.placeholder(tf.float32)
+
+    assert refusal(nothing) == (
+        "variant {} of nothing() has no signature. The module_fn calls tf1hub.add_signature at least once."
+    )
+
+
+def test_unknown_collections_are_refused_by_name_and_can_be_dropped() -> None:
+    def module_fn() -> None:
+        affine()()
+        tf1.add_to_collection("mine", tf.constant(1))
+        tf1.add_to_collection("yours", tf.constant(1))
+
+    assert refusal(module_fn) == (
+        "variant {} of module_fn() has the collections 'mine', 'yours', which a module cannot carry. If users of "
+        "the module do not need them: create_module_spec(..., drop_collections=['mine', 'yours'])."
+    )
+    spec = hub.create_module_spec(module_fn, drop_collections=["mine", "yours"])
+    assert sorted(spec.variant().meta_graph.collection_def) == [
+        "regularization_losses",
+        "trainable_variables",
+        "variables",
+    ]
+
+
+def test_tags_given_twice_are_refused() -> None:
+    assert refusal(affine(), tags_and_args=[({"a"}, {}), (["a"], {})]) == (
+        "tags_and_args has the tags {'a'} twice. Each set names one variant."
+    )
+
+
+def test_tags_as_a_string_are_refused() -> None:
+    assert refusal(affine(), tags_and_args=[("train", {})]) == (
+        "The tags of a variant are a set of strings: write {'train'} instead of 'train'."
+    )
+
+
+def test_a_signature_added_twice_is_refused() -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32)
+        hub.add_signature(inputs=x, outputs=x)
+        hub.add_signature(inputs=x, outputs=x)
+
+    assert refusal(module_fn) == "There is a signature 'default' already. Each name is added once."
+
+
+def test_a_signature_without_outputs_is_refused() -> None:
+    def module_fn() -> None:
+        hub.add_signature("s", inputs=tf1.placeholder(tf.float32))
+
+    assert refusal(module_fn) == "The signature 's' has no outputs. It needs a tensor, or a dict of tensors."
+
+
+def test_an_output_that_is_no_tensor_is_refused() -> None:
+    def module_fn() -> None:
+        hub.add_signature(outputs={"default": 3.0})
+
+    assert refusal(module_fn) == (
+        "The output 'default' of the signature 'default' is 3.0; it must be a tensor, SparseTensor or RaggedTensor."
+    )
+
+
+def test_one_tensor_for_two_inputs_is_refused() -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, name="x")
+        hub.add_signature(inputs={"a": x, "b": x}, outputs=x)
+
+    assert refusal(module_fn) == (
+        "The inputs 'a' and 'b' of the signature 'default' are the same tensor 'x:0'. "
+        "Each input needs its own placeholder."
+    )
+
+
+def test_state_colocated_with_a_stateless_op_is_refused() -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [], name="x")
+        y = tf.identity(x, name="y")
+        with tf1.colocate_with(y):
+            a = tf1.get_variable("a", initializer=1.0, use_resource=False)
+        hub.add_signature(inputs=x, outputs=y * a)
+
+    assert refusal(module_fn) == (
+        "The state op 'a' in variant {} of module_fn() is colocated with 'y', which holds no state. "
+        "State can only be colocated with state."
+    )
+
+
+def test_an_input_with_a_colocation_is_refused() -> None:
+    def module_fn() -> None:
+        a = tf1.get_variable("a", initializer=1.0, use_resource=False)
+        with tf1.colocate_with(a):
+            x = tf1.placeholder(tf.float32, [], name="x")
+        hub.add_signature(inputs=x, outputs=x * a)
+
+    assert refusal(module_fn) == (
+        "The input 'default' of the signature 'default' in variant {} of module_fn() is colocated with 'a'. "
+        "An input is replaced by what is fed, so it cannot be colocated."
+    )
+
+
+def test_add_signature_in_eager_mode_says_where_to_call_it() -> None:
+    with pytest.raises(hub.errors.WrongModeError) as caught:
+        hub.add_signature(outputs=tf.constant(1))
+    assert str(caught.value) == (
+        "tf1hub.add_signature speaks about the graph of a module_fn, and this is eager mode. "
+        "Call it inside the function that you pass to tf1hub.create_module_spec."
+    )
+
+
+def asset_module(*files: pathlib.Path) -> Callable[[], None]:
+    def module_fn() -> None:
+        words = tf1.placeholder(tf.string, [None])
+        ids = []
+        for file in files:
+            initializer = tf.lookup.TextFileInitializer(
+                str(file),
+                tf.string,
+                tf.lookup.TextFileIndex.WHOLE_LINE,
+                tf.int64,
+                tf.lookup.TextFileIndex.LINE_NUMBER,
+            )
+            ids.append(tf.lookup.StaticHashTable(initializer, -1).lookup(words))
+        hub.add_signature(inputs=words, outputs=tf.stack(ids))
+
+    return module_fn
+
+
+def test_assets_are_stored_once_and_numbered_where_names_clash(tmp_path: pathlib.Path) -> None:
+    for name, words in (("one", "a\nb\n"), ("two", "b\na\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vocab.txt").write_text(words)
+    files = [tmp_path / name / "vocab.txt" for name in ("one", "two", "one")]
+    path = pathlib.Path(export(asset_module(*files), tmp_path / "m"))
+    assert {file.name: file.read_text() for file in (path / "assets").iterdir()} == {
+        "vocab.txt": "a\nb\n",
+        "vocab.txt_1": "b\na\n",
+    }
+    with tf.Graph().as_default():
+        assert run(hub.Module(str(path))(["a", "b"])).tolist() == [[0, 1], [1, 0], [0, 1]]
+
+
+def test_nothing_of_the_publishers_machine_is_written(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "secret-place").mkdir()
+    (tmp_path / "secret-place" / "vocab.txt").write_text("a\n")
+    inner = export(asset_module(tmp_path / "secret-place" / "vocab.txt"), tmp_path / "secret-place" / "inner")
+    variables = export(affine(), tmp_path / "secret-place" / "variables")
+
+    def nested() -> None:
+        words = tf1.placeholder(tf.string, [None])
+        scale = hub.Module(variables)([1.0])
+        hub.add_signature(inputs=words, outputs=tf.cast(hub.Module(inner)(words), tf.float32) + scale)
+
+    outer = pathlib.Path(export(nested, tmp_path / "outer"))
+    for file in outer.rglob("*"):
+        assert not file.is_file() or b"secret-place" not in file.read_bytes(), file
+    with tf.Graph().as_default():
+        assert run(hub.Module(str(outer))(["a", "?"])).tolist() == [[3.0, 2.0]]
+
+
+def test_the_same_module_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
+    paths = [pathlib.Path(export(affine(), tmp_path / name)) for name in ("a", "b")]
+    for file in paths[0].rglob("*"):
+        if file.is_file():
+            assert file.read_bytes() == (paths[1] / file.relative_to(paths[0])).read_bytes(), file
