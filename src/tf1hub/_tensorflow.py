@@ -28,6 +28,7 @@ __all__ = [
     "create_operation",
     "file_layer",
     "from_proto",
+    "in_current_graph",
     "is_plain_place",
     "op_def",
     "set_colocation",
@@ -72,6 +73,12 @@ def create_operation(graph: Any, name: str, op_type: str, inputs: list[Any], att
     than on the operation.
     """
     return graph._create_op_internal(op_type, inputs, name=name + "/", attrs=attrs, op_def=definition)
+
+
+def in_current_graph(tensor: Any) -> Any:
+    """The tensor as the `tf.function` being traced sees it: captured where it comes from outside."""
+    graph = ops.get_default_graph()
+    return tensor if getattr(tensor, "graph", None) is graph else graph.capture(tensor)
 
 
 def set_colocation(operation: Any, names: Iterable[str], device: str | None) -> None:

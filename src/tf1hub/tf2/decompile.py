@@ -1,0 +1,273 @@
+"""Reads a GraphDef as a program. See `program` for what comes out, `regions` for how nesting is found."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tf1hub.errors import UnsupportedGraphError
+from tf1hub.format.messages_pb2 import NodeDef
+from tf1hub.tf2 import graph, op_types
+from tf1hub.tf2.graph import Node, Tensor
+from tf1hub.tf2.loop_bounds import counted_iterations
+from tf1hub.tf2.program import Cond, Item, Loop, LoopVariable, Merged, Op, Program, Region
+from tf1hub.tf2.regions import Construct, Path, Regions, find_regions
+
+_Leaf: TypeAlias = str | Construct
+"""What stands in a region: an op, by name, or a cond or loop."""
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What the control flow contexts of a graph tell beyond its nodes.
+
+    Attributes:
+        predicates: tensors whose every Switch belongs to one cond.
+        bounds: for each loop frame, the tensor that bounds its iterations.
+    """
+
+    predicates: frozenset[Tensor] = frozenset()
+    bounds: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def decompile(
+    definitions: Mapping[str, NodeDef],
+    fetches: Sequence[Tensor],
+    targets: Sequence[str] = (),
+    fed: Collection[str] = (),
+    hints: Hints | None = None,
+) -> Program:
+    """The program that computes `fetches` and runs `targets` after them.
+
+    Args:
+        definitions: the graph, by node name.
+        fetches: the tensors whose values are wanted.
+        targets: nodes to run, such as update ops.
+        fed: nodes whose outputs are given.
+        hints: what is known beyond the nodes.
+
+    Raises:
+        FormatError: an input names a node that the graph does not have.
+        UnsupportedGraphError: the control flow does not nest as conds and loops do.
+    """
+    hints = hints or Hints()
+    nodes = graph.execution_order(definitions, [*(name for name, _ in fetches), *targets], fed)
+    regions = find_regions(nodes, hints.predicates)
+    return _Builder(nodes, regions, hints).program(fetches)
+
+
+def carried_tensors(nodes: Mapping[str, Node], regions: Regions) -> dict[Tensor, Tensor]:
+    """For each tensor that control flow only hands on, the tensor that it is."""
+    carried: dict[Tensor, Tensor] = {}
+    for node in nodes.values():
+        if node.op in graph.SWITCHES:
+            source = carried.get(node.inputs[0], node.inputs[0])
+            carried[(node.name, 0)] = carried[(node.name, 1)] = source
+        elif node.op in graph.ENTERS or node.op in graph.NEXT_ITERATIONS or node.op == graph.LOOP_CONDITION:
+            carried[(node.name, 0)] = carried.get(node.inputs[0], node.inputs[0])
+    return carried
+
+
+class _Builder:
+    def __init__(self, nodes: Mapping[str, Node], regions: Regions, hints: Hints) -> None:
+        self._nodes = nodes
+        self._regions = regions
+        self._hints = hints
+        self._carried = carried_tensors(nodes, regions)
+        self._trails: dict[str, tuple[_Leaf | None, ...]] = {}
+        self._leaves: dict[Path, dict[_Leaf, int]] = {(): {}}
+        self._needs: dict[_Leaf, set[_Leaf]] = {}
+        self._members: dict[Construct, list[Node]] = {}
+
+    def program(self, fetches: Sequence[Tensor]) -> Program:
+        for position, node in enumerate(self._nodes.values()):
+            self._place(node, position)
+        for node in self._nodes.values():
+            for source in (*(name for name, _ in node.inputs), *node.controls):
+                if source in self._trails:
+                    self._order(self._trails[source], self._trails[node.name])
+        for name, index in fetches:
+            self._check_outside((name, index))
+        region = self._region((), self._leaves[()])
+        return Program(region, [self._seen_through(tensor) for tensor in fetches], self._carried)
+
+    def _place(self, node: Node, position: int) -> None:
+        path = self._regions.paths[node.name]
+        leaf: _Leaf | None
+        if node.name in self._regions.constructs:
+            leaf = self._regions.constructs[node.name]
+            self._members.setdefault(leaf, []).append(node)
+        elif node.op in graph.CONTROL_FLOW:
+            leaf = None
+            self._members.setdefault(path[-1][0], []).append(node)
+        else:
+            leaf = node.name
+        self._trails[node.name] = (*(construct for construct, _ in path), leaf)
+        if leaf is not None:
+            self._leaves.setdefault(path, {})[leaf] = position
+
+    def _order(self, before: tuple[_Leaf | None, ...], after: tuple[_Leaf | None, ...]) -> None:
+        for first, second in zip(before, after, strict=False):
+            if first is not second:
+                if first is not None and second is not None and first != second:
+                    self._needs.setdefault(second, set()).add(first)
+                return
+
+    def _check_outside(self, tensor: Tensor) -> None:
+        name, _ = tensor
+        path = self._regions.paths.get(name, ())
+        if path or (name in self._regions.constructs and self._nodes[name].op in graph.SWITCHES | graph.ENTERS):
+            raise UnsupportedGraphError(
+                f"The tensor '{name}:{tensor[1]}' is asked for, but it lies inside a loop or a branch of a cond."
+            )
+
+    def _seen_through(self, tensor: Tensor) -> Tensor:
+        return self._carried.get(tensor, tensor)
+
+    def _region(self, path: Path, leaves: Mapping[_Leaf, int]) -> Region:
+        return Region([self._item(leaf, path) for leaf in self._sorted(leaves)])
+
+    def _sorted(self, leaves: Mapping[_Leaf, int]) -> list[_Leaf]:
+        """The leaves, each after what it needs; those that could run now by rank, then as the graph has them."""
+        missing = {leaf: len(needs) for leaf in leaves if (needs := self._needs.get(leaf, set()) & leaves.keys())}
+        users: dict[_Leaf, list[_Leaf]] = {}
+        for leaf in missing:
+            for need in self._needs[leaf] & leaves.keys():
+                users.setdefault(need, []).append(leaf)
+        # The position is unique in a region, so the leaves themselves are never compared.
+        ready = [(self._rank(leaf), position, leaf) for leaf, position in leaves.items() if leaf not in missing]
+        heapq.heapify(ready)
+        done: list[_Leaf] = []
+        while ready:
+            _, _, leaf = heapq.heappop(ready)
+            done.append(leaf)
+            for user in users.get(leaf, ()):
+                missing[user] -= 1
+                if not missing[user]:
+                    heapq.heappush(ready, (self._rank(user), leaves[user], user))
+        if len(done) < len(leaves):
+            stuck = sorted(self._in_words(leaf) for leaf in leaves.keys() - set(done))
+            raise UnsupportedGraphError(f"These parts of the graph need each other: {', '.join(stuck)}.")
+        return done
+
+    def _rank(self, leaf: _Leaf) -> int:
+        if isinstance(leaf, Construct):
+            return op_types.CONSTRUCT_RANK
+        node = self._nodes[leaf]
+        if node.op == "Identity" and node.inputs[0][0] in self._nodes:
+            # The read of a ref variable.
+            return op_types.rank(self._nodes[node.inputs[0][0]].op) if self._is_ref(node.inputs[0]) else 1
+        return op_types.rank(node.op)
+
+    def _is_ref(self, tensor: Tensor) -> bool:
+        return self._nodes[tensor[0]].op in op_types.REF_VARIABLES
+
+    @staticmethod
+    def _in_words(leaf: _Leaf) -> str:
+        if isinstance(leaf, str):
+            return f"the node {leaf!r}"
+        return f"the loop {leaf.key!r}" if isinstance(leaf.key, str) else f"the cond on {leaf.key[0]!r}"
+
+    def _item(self, leaf: _Leaf, path: Path) -> Item:
+        if isinstance(leaf, str):
+            node = self._nodes[leaf]
+            return Op(node, tuple(self._seen_through(tensor) for tensor in node.inputs))
+        return self._loop(leaf, path) if leaf.is_loop else self._cond(leaf, path)
+
+    # ------------------------------------------------------------------ conds
+
+    def _cond(self, construct: Construct, path: Path) -> Cond:
+        assert not isinstance(construct.key, str)
+        off, on = (self._region(inner, self._leaves.get(inner, {})) for inner in _branches(construct, path))
+        merges = [node for node in self._members[construct] if node.op in graph.MERGES]
+        return Cond(self._seen_through(construct.key), (off, on), [self._merged(node) for node in merges])
+
+    def _merged(self, node: Node) -> Merged:
+        order = sorted((0, 1), key=lambda index: self._branch_of(node.inputs[index]))
+        values = tuple(self._seen_through(node.inputs[index]) for index in order)
+        return Merged(node.name, (values[0], values[1]), (order[0], order[1]), node.op.startswith("Ref"))
+
+    def _branch_of(self, tensor: Tensor) -> int:
+        name, index = tensor
+        node = self._nodes[name]
+        if node.op in graph.SWITCHES and name in self._regions.constructs:
+            return index
+        return self._regions.paths[name][-1][1]
+
+    # ------------------------------------------------------------------ loops
+
+    def _loop(self, frame: Construct, path: Path) -> Loop:
+        assert isinstance(frame.key, str)
+        members = self._members[frame]
+        conditions = [node for node in members if node.op == graph.LOOP_CONDITION]
+        if len(conditions) != 1:
+            raise UnsupportedGraphError(f"The loop {frame.key!r} has {len(conditions)} LoopCond nodes instead of one.")
+        condition = self._seen_through(conditions[0].inputs[0])
+        variables = [self._variable(node, members) for node in members if node.op in graph.MERGES]
+        inner: Path = (*path, (frame, 0))
+        for_condition, for_body = self._loop_parts(inner, condition, variables)
+        enter = next(node for node in members if node.op in graph.ENTERS)
+        parallel = enter.definition.attr["parallel_iterations"].i if "parallel_iterations" in enter.definition.attr else 10
+        return Loop(
+            frame.key,
+            variables,
+            condition,
+            self._region(inner, for_condition),
+            self._region(inner, for_body),
+            parallel,
+            self._bound(frame, variables, condition),
+        )
+
+    def _variable(self, merge: Node, members: Iterable[Node]) -> LoopVariable:
+        sources = [self._nodes.get(name) for name, _ in merge.inputs]
+        enters = [source for source in sources if source is not None and source.op in graph.ENTERS]
+        nexts = [source for source in sources if source is not None and source.op in graph.NEXT_ITERATIONS]
+        if len(enters) != 1 or len(nexts) != 1 or len(sources) != 2:
+            raise UnsupportedGraphError(f"The node {merge.name!r} (Merge) starts no loop: it joins {merge.inputs}.")
+        switches = {
+            node.name for node in members if node.op in graph.SWITCHES and node.inputs[0][0] == merge.name
+        }
+        exits = [(node.name, 0) for node in members if node.op in graph.EXITS and node.inputs[0][0] in switches]
+        return LoopVariable(
+            merge.name, self._seen_through(enters[0].inputs[0]), self._seen_through(nexts[0].inputs[0]), exits
+        )
+
+    def _loop_parts(
+        self, inner: Path, condition: Tensor, variables: Iterable[LoopVariable]
+    ) -> tuple[dict[_Leaf, int], dict[_Leaf, int]]:
+        """What the condition needs, and the rest; what both need is in both."""
+        leaves = self._leaves.get(inner, {})
+        for_condition = self._needed([condition], inner)
+        for_body = self._needed([variable.next for variable in variables], inner)
+        return (
+            {leaf: position for leaf, position in leaves.items() if leaf in for_condition},
+            {leaf: position for leaf, position in leaves.items() if leaf in for_body or leaf not in for_condition},
+        )
+
+    def _needed(self, tensors: Iterable[Tensor], inner: Path) -> set[_Leaf]:
+        leaves = self._leaves.get(inner, {})
+        waiting = [self._trails[name][len(inner)] for name, _ in tensors if len(self._trails.get(name, ())) > len(inner)]
+        found: set[_Leaf] = set()
+        while waiting:
+            leaf = waiting.pop()
+            if leaf is not None and leaf in leaves and leaf not in found:
+                found.add(leaf)
+                waiting.extend(self._needs.get(leaf, ()))
+        return found
+
+    def _bound(self, frame: Construct, variables: Sequence[LoopVariable], condition: Tensor) -> Tensor | None:
+        assert isinstance(frame.key, str)
+        known = self._hints.bounds.get(frame.key)
+        if known is None or known[0] not in self._nodes:
+            known = counted_iterations(self._nodes, self._carried, variables, condition)
+        if known is None:
+            return None
+        bound = self._seen_through(known)
+        inside = any(step[0] is frame for step in self._regions.paths.get(bound[0], ()))
+        return None if inside else bound
+
+
+def _branches(construct: Construct, path: Path) -> tuple[Path, Path]:
+    return (*path, (construct, 0)), (*path, (construct, 1))

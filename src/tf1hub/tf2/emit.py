@@ -1,0 +1,209 @@
+"""Runs a program inside a `tf.function`, which writes it down as TF2 code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.format.messages_pb2 import NodeDef
+from tf1hub.tf2 import op_types
+from tf1hub.tf2.control import choose, repeat
+from tf1hub.tf2.functions import emit_call, emit_case, emit_if, emit_while
+from tf1hub.tf2.graph import Node
+from tf1hub.tf2.program import Cond, Loop, Op, Program, Region
+from tf1hub.tf2.references import (
+    VariableReference,
+    emit_gather,
+    emit_question,
+    emit_read,
+    emit_shape,
+    emit_variable,
+    emit_write,
+    hoist,
+)
+from tf1hub.tf2.scope import Reference, Scope, Trace
+from tf1hub.tf2.tensor_arrays import emit_tensor_array
+
+
+def run(trace: Trace, program: Program, feeds: Mapping[str, Any]) -> list[Any]:
+    """Emits a program into the current graph.
+
+    Args:
+        trace: this tracing.
+        program: what to run.
+        feeds: values for the first outputs of the nodes that are fed.
+
+    Returns:
+        The values of the program's fetches.
+    """
+    scope = Scope(trace, program, 0)
+    hoist(program, scope)
+    return [_plain(scope, value) for value in run_body(scope, list(feeds), list(feeds.values()))]
+
+
+def _plain(scope: Scope, value: Any) -> Any:
+    return value.tensor(scope) if isinstance(value, Reference) else value
+
+
+def run_body(scope: Scope, names: Sequence[str], values: Sequence[Any]) -> list[Any]:
+    """Emits a scope's whole program, given values for its fed nodes; returns its fetches."""
+    for name, value in zip(names, values, strict=True):
+        scope.set((name, 0), value)
+    emit_region(scope, scope.program.region)
+    return [scope.get(tensor) for tensor in scope.program.fetches]
+
+
+def emit_region(scope: Scope, region: Region) -> None:
+    """Emits code into a scope, all of it."""
+    for item in region.items:
+        if isinstance(item, Op):
+            emit_op(scope, item)
+        elif isinstance(item, Cond):
+            _emit_cond(scope, item)
+        else:
+            _emit_loop(scope, item)
+    scope.flush()
+
+
+def _emit_cond(scope: Scope, cond: Cond) -> None:
+    def branch(number: int) -> Callable[[Scope], Sequence[Any]]:
+        def emit(inner: Scope) -> list[Any]:
+            emit_region(inner, cond.branches[number])
+            values = [inner.get(result.values[number]) for result in cond.results]
+            values = [
+                _by_value(inner, value, result.by_reference)
+                for value, result in zip(values, cond.results, strict=True)
+            ]
+            return values + [tf.constant(result.indices[number]) for result in cond.results]
+
+        return emit
+
+    what = f"The cond on {cond.predicate[0]!r}"
+    results = choose(scope, scope.tensor(cond.predicate), [branch(0), branch(1)], what)
+    for index, result in enumerate(cond.results):
+        scope.set((result.name, 0), results[index])
+        scope.set((result.name, 1), results[index + len(cond.results)])
+
+
+def _by_value(scope: Scope, value: Any, by_reference: bool) -> Any:
+    """A branch that gives a ref variable gives its value, unless the merge wants the variable."""
+    if isinstance(value, VariableReference) and value.by_value and not by_reference:
+        return value.value(scope)
+    return value
+
+
+def _emit_loop(scope: Scope, loop: Loop) -> None:
+    def enter(inner: Scope, values: Sequence[Any]) -> None:
+        for variable, value in zip(loop.variables, values, strict=True):
+            inner.set((variable.name, 0), value)
+
+    def condition(inner: Scope, values: Sequence[Any]) -> Any:
+        enter(inner, values)
+        emit_region(inner, loop.condition_region)
+        return inner.tensor(loop.condition)
+
+    def body(inner: Scope, values: Sequence[Any]) -> list[Any]:
+        enter(inner, values)
+        emit_region(inner, loop.body)
+        return [_carried(inner, inner.get(variable.next)) for variable in loop.variables]
+
+    results = repeat(
+        scope,
+        [_carried(scope, scope.get(variable.initial)) for variable in loop.variables],
+        condition,
+        body,
+        f"The loop {loop.name!r}",
+        loop.parallel_iterations,
+        None if loop.maximum_iterations is None else scope.tensor(loop.maximum_iterations),
+    )
+    for variable, value in zip(loop.variables, results, strict=True):
+        for tensor in variable.exits:
+            scope.set(tensor, value)
+
+
+def _carried(scope: Scope, value: Any) -> Any:
+    return _by_value(scope, value, by_reference=False)
+
+
+def emit_op(scope: Scope, op: Op) -> None:
+    """Emits one op, now or with others later."""
+    kind = op.node.op
+    if kind in _EMITTERS:
+        _EMITTERS[kind](scope, op)
+    elif kind in scope.trace.state.functions:
+        emit_call(scope, op, run_body)
+    elif any(isinstance(scope.known(tensor), VariableReference) for tensor in op.inputs):
+        # It may read or write a variable, so it must not be moved.
+        scope.flush()
+        scope.run_later(op.node, op.inputs)
+        scope.flush()
+    else:
+        scope.run_later(op.node, op.inputs)
+
+
+def _emit_identity(scope: Scope, op: Op) -> None:
+    value = scope.known(op.inputs[0])
+    if isinstance(value, VariableReference) and value.by_value and op.node.op == "Identity":
+        scope.set((op.node.name, 0), value.value(scope))
+    elif isinstance(value, Reference) or _is_list(value):
+        scope.set((op.node.name, 0), value)
+    else:
+        scope.run_later(op.node, op.inputs)
+
+
+def _is_list(value: Any) -> bool:
+    """The flow of a TensorArray has become a list, so `Identity` would have the wrong type."""
+    return value is not None and value.dtype == tf.variant
+
+
+def _emit_default(scope: Scope, op: Op) -> None:
+    scope.set((op.node.name, 0), scope.get(op.inputs[0]))
+
+
+def _emit_constant(scope: Scope, op: Op) -> None:
+    path = scope.trace.state.asset_path((op.node.name, 0))
+    if path is None:
+        scope.run_later(op.node, op.inputs)
+    else:
+        scope.set((op.node.name, 0), path)
+
+
+def _emit_table(scope: Scope, op: Op) -> None:
+    scope.set((op.node.name, 0), scope.trace.state.table(op.node.name).resource_handle)
+
+
+def _emit_old_table_op(scope: Scope, op: Op) -> None:
+    definition = NodeDef()
+    definition.CopyFrom(op.node.definition)
+    definition.op += "V2"
+    scope.run_later(Node(op.node.name, definition.op, op.node.inputs, (), definition), op.inputs)
+
+
+def _with_bodies(emit: Callable[..., None]) -> Callable[[Scope, Op], None]:
+    return lambda scope, op: emit(scope, op, run_body)
+
+
+_Emitter = Callable[[Scope, Op], None]
+_EMITTERS: dict[str, _Emitter] = {
+    **dict.fromkeys(op_types.VARIABLES, emit_variable),
+    **dict.fromkeys(op_types.GATHERS, emit_gather),
+    **dict.fromkeys(op_types.QUESTIONS, emit_question),
+    **dict.fromkeys(op_types.WRITES, emit_write),
+    **dict.fromkeys(op_types.TENSOR_ARRAYS, emit_tensor_array),
+    **dict.fromkeys(op_types.TABLES, _emit_table),
+    **dict.fromkeys(op_types.OLD_TABLE_OPS, _emit_old_table_op),
+    **dict.fromkeys(op_types.CALLS, _with_bodies(emit_call)),
+    **dict.fromkeys(("If", "StatelessIf"), _with_bodies(emit_if)),
+    **dict.fromkeys(("Case", "StatelessCase"), _with_bodies(emit_case)),
+    **dict.fromkeys(("While", "StatelessWhile"), _with_bodies(emit_while)),
+    "ReadVariableOp": emit_read,
+    "VariableShape": emit_shape,
+    "Identity": _emit_identity,
+    "RefIdentity": _emit_identity,
+    "PlaceholderWithDefault": _emit_default,
+    "Const": _emit_constant,
+}
+
+

@@ -1,0 +1,95 @@
+"""A GraphDef in the form that the analysis walks: nodes with parsed inputs, in execution order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tf1hub.errors import FormatError, UnsupportedGraphError
+from tf1hub.format.messages_pb2 import NodeDef
+from tf1hub.format.tensor_names import split_tensor_name
+
+Tensor: TypeAlias = tuple[str, int]
+"""An output of a node: the node's name and the number of the output."""
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A node with its inputs parsed.
+
+    Attributes:
+        name: the node's name, unique in its graph.
+        op: the type of op.
+        inputs: the tensors it takes, in order.
+        controls: the nodes that run before it without giving it a tensor.
+        definition: the message; nobody may change it.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[Tensor, ...]
+    controls: tuple[str, ...]
+    definition: NodeDef
+
+    @staticmethod
+    def parse(definition: NodeDef) -> Node:
+        """The node behind a message."""
+        edges = list(definition.input)
+        inputs = tuple(split_tensor_name(edge) for edge in edges if not edge.startswith("^"))
+        controls = tuple(edge[1:] for edge in edges if edge.startswith("^"))
+        return Node(definition.name, definition.op, inputs, controls, definition)
+
+
+def execution_order(
+    definitions: Mapping[str, NodeDef], targets: Iterable[str], fed: Collection[str]
+) -> dict[str, Node]:
+    """The nodes that `targets` need, each after what it needs itself.
+
+    Back edges, from a NextIteration to its Merge, do not count for the order. What earlier targets
+    need comes before what only later ones need.
+
+    Args:
+        definitions: the graph, by node name.
+        targets: names of nodes.
+        fed: nodes whose outputs are given; they are left out, with what only they need.
+
+    Raises:
+        FormatError: an input names a node that the graph does not have.
+        UnsupportedGraphError: the graph has a cycle that is not a loop.
+    """
+    order: dict[str, Node] = {}
+    open_nodes: set[str] = set()
+    roots = list(targets)
+    for root in roots:  # grows while it is walked: what a loop's back edges need comes after the rest
+        stack: list[tuple[str, Node | None]] = [(root, None)]
+        while stack:
+            name, leaving = stack.pop()
+            if leaving is not None:
+                open_nodes.discard(name)
+                order[name] = leaving
+                continue
+            if name in order or name in fed:
+                continue
+            if name in open_nodes:
+                raise UnsupportedGraphError(f"The graph has a cycle that is not a loop, through the node {name!r}.")
+            if name not in definitions:
+                raise FormatError(f"The graph has an input from {name!r}, a node that it does not have.")
+            node = Node.parse(definitions[name])
+            open_nodes.add(name)
+            stack.append((name, node))
+            for source in reversed([source for source, _ in node.inputs] + list(node.controls)):
+                if node.op in MERGES and source in definitions and definitions[source].op in NEXT_ITERATIONS:
+                    roots.append(source)
+                elif source not in order:
+                    stack.append((source, None))
+    return order
+
+
+SWITCHES = frozenset({"Switch", "RefSwitch"})
+MERGES = frozenset({"Merge", "RefMerge"})
+ENTERS = frozenset({"Enter", "RefEnter"})
+EXITS = frozenset({"Exit", "RefExit"})
+NEXT_ITERATIONS = frozenset({"NextIteration", "RefNextIteration"})
+LOOP_CONDITION = "LoopCond"
+CONTROL_FLOW = SWITCHES | MERGES | ENTERS | EXITS | NEXT_ITERATIONS | {LOOP_CONDITION}

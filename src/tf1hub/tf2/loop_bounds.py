@@ -1,0 +1,64 @@
+"""How often a loop runs at most, where it counts: `i = 0; while i < n and ...: i += 1`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tf1hub.format.messages_pb2 import TensorProto
+from tf1hub.tf2.graph import Node, Tensor
+from tf1hub.tf2.program import LoopVariable
+
+
+def counted_iterations(
+    nodes: Mapping[str, Node],
+    carried: Mapping[Tensor, Tensor],
+    variables: Sequence[LoopVariable],
+    condition: Tensor,
+) -> Tensor | None:
+    """The tensor `n` of a loop that counts from 0 to `n` in steps of 1, or None.
+
+    XLA can only differentiate a loop whose number of iterations is bounded.
+    """
+
+    def source(tensor: Tensor) -> Tensor:
+        tensor = carried.get(tensor, tensor)
+        while (node := nodes.get(tensor[0])) is not None and node.op == "Identity":
+            tensor = carried.get(node.inputs[0], node.inputs[0])
+        return tensor
+
+    def constant(tensor: Tensor) -> int | None:
+        node = nodes.get(source(tensor)[0])
+        return scalar(node.definition.attr["value"].tensor) if node is not None and node.op == "Const" else None
+
+    def counts(variable: LoopVariable) -> bool:
+        step = nodes.get(source(variable.next)[0])
+        if constant(variable.initial) != 0 or step is None or step.op not in ("Add", "AddV2"):
+            return False
+        this: Tensor = (variable.name, 0)
+        first, second = step.inputs
+        return (source(first) == this and constant(second) == 1) or (source(second) == this and constant(first) == 1)
+
+    by_name = {variable.name: variable for variable in variables}
+    waiting = [condition]
+    while waiting:
+        node = nodes.get(source(waiting.pop())[0])
+        if node is not None and node.op == "LogicalAnd":
+            waiting.extend(node.inputs)
+        elif node is not None and node.op == "Less":
+            counter, bound = source(node.inputs[0]), source(node.inputs[1])
+            if counter[0] in by_name and bound[0] not in by_name and counts(by_name[counter[0]]):
+                return bound
+    return None
+
+
+def scalar(tensor: TensorProto) -> int | None:
+    """The value of an integer scalar, or None for anything else."""
+    if tensor.tensor_shape.dim or tensor.dtype not in (_INT32, _INT64):
+        return None
+    if tensor.tensor_content:
+        return int.from_bytes(tensor.tensor_content, "little", signed=True)
+    values = tensor.int_val or tensor.int64_val
+    return int(values[0]) if values else 0
+
+
+_INT32, _INT64 = 3, 9

@@ -1,0 +1,122 @@
+"""The op types that are read as more than straight-line code."""
+
+from __future__ import annotations
+
+from tf1hub.tf2 import graph
+
+RESOURCE_VARIABLES = frozenset({"VarHandleOp"})
+REF_VARIABLES = frozenset({"Variable", "VariableV2"})
+VARIABLES = RESOURCE_VARIABLES | REF_VARIABLES
+
+DENSE_READS = frozenset({"ReadVariableOp", "VariableShape"})
+GATHERS = frozenset({"ResourceGather", "ResourceGatherNd"})
+QUESTIONS = frozenset({"VarIsInitializedOp", "IsVariableInitialized"})
+RESOURCE_WRITES = frozenset(
+    {
+        "AssignVariableOp",
+        "AssignAddVariableOp",
+        "AssignSubVariableOp",
+        "ResourceScatterAdd",
+        "ResourceScatterSub",
+        "ResourceScatterMul",
+        "ResourceScatterDiv",
+        "ResourceScatterMin",
+        "ResourceScatterMax",
+        "ResourceScatterUpdate",
+        "ResourceScatterNdUpdate",
+        "ResourceScatterNdAdd",
+        "ResourceScatterNdSub",
+    }
+)
+REF_WRITES = frozenset(
+    {
+        "Assign",
+        "AssignAdd",
+        "AssignSub",
+        "ScatterAdd",
+        "ScatterSub",
+        "ScatterMul",
+        "ScatterDiv",
+        "ScatterMin",
+        "ScatterMax",
+        "ScatterUpdate",
+        "ScatterNdUpdate",
+        "ScatterNdAdd",
+        "ScatterNdSub",
+    }
+)
+WRITES = RESOURCE_WRITES | REF_WRITES
+
+TENSOR_ARRAY_VERSIONS = ("V3", "V2")
+_TENSOR_ARRAY_OPS = ("", "Read", "Write", "Gather", "Scatter", "Concat", "Split", "Size", "Close")
+TENSOR_ARRAYS = {
+    f"TensorArray{op}{version}": op or "New" for op in _TENSOR_ARRAY_OPS for version in TENSOR_ARRAY_VERSIONS
+}
+"""Op types of TensorArrays, each with what it does."""
+
+TABLES = frozenset(
+    {
+        "HashTable",
+        "HashTableV2",
+        "MutableHashTable",
+        "MutableHashTableV2",
+        "MutableHashTableOfTensors",
+        "MutableHashTableOfTensorsV2",
+        "MutableDenseHashTable",
+        "MutableDenseHashTableV2",
+    }
+)
+TABLE_INITIALIZERS = frozenset(
+    {
+        "InitializeTable",
+        "InitializeTableV2",
+        "InitializeTableFromTextFile",
+        "InitializeTableFromTextFileV2",
+    }
+)
+OLD_TABLE_OPS = frozenset(
+    {
+        "LookupTableFind",
+        "LookupTableInsert",
+        "LookupTableSize",
+        "LookupTableExport",
+        "LookupTableImport",
+        "InitializeTable",
+        "InitializeTableFromTextFile",
+    }
+)
+"""Ops on tables whose handles are strings; each has a twin with `V2` that takes a resource."""
+
+CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+FUNCTIONAL = CALLS | {"If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile"}
+
+PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
+
+_EARLY = (
+    VARIABLES
+    | DENSE_READS
+    | TABLES
+    | {name for name, does in TENSOR_ARRAYS.items() if does in ("New", "Read", "Scatter", "Split")}
+)
+_LATE = WRITES
+_LATER_THAN_PLAIN = FUNCTIONAL | {
+    name for name, does in TENSOR_ARRAYS.items() if does in ("Write", "Gather", "Concat", "Size", "Close")
+}
+
+
+def rank(op: str) -> int:
+    """When to run an op among all that could run now; smaller is sooner.
+
+    Ops that need TensorFlow's Python functions cut straight-line code in pieces, so they gather
+    before and after it. A variable is read before it is written where the graph leaves that open.
+    """
+    if op in _EARLY:
+        return 0
+    if op in _LATE:
+        return 3
+    return 2 if op in _LATER_THAN_PLAIN else 1
+
+
+CONSTRUCT_RANK = 2
+
+CONTROL_FLOW = graph.CONTROL_FLOW

@@ -1,0 +1,138 @@
+"""An old graph as a program: straight-line code, conds and loops, nested in regions.
+
+This is what `decompile` makes of a GraphDef and what the emitter runs once inside a `tf.function`.
+Nothing here knows TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+from tf1hub.tf2.graph import Node, Tensor
+
+
+@dataclass(slots=True, eq=False)
+class Op:
+    """One op of straight-line code.
+
+    Attributes:
+        node: the op as the graph has it.
+        inputs: its inputs, seen through all control flow: outputs of ops, variables of loops,
+            results of conds and loops, or what is fed.
+    """
+
+    node: Node
+    inputs: tuple[Tensor, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Region:
+    """Code that runs from top to bottom."""
+
+    items: list[Item] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Merged:
+    """One result of a cond.
+
+    Attributes:
+        name: the Merge node; its first output is the value, its second the index of the input taken.
+        values: the value that each branch gives (false, true).
+        indices: what the second output is (false, true).
+        by_reference: whether the Merge hands on a variable itself.
+    """
+
+    name: str
+    values: tuple[Tensor, Tensor]
+    indices: tuple[int, int]
+    by_reference: bool
+
+
+@dataclass(slots=True, eq=False)
+class Cond:
+    """A choice between two regions."""
+
+    predicate: Tensor
+    branches: tuple[Region, Region]
+    results: list[Merged]
+
+
+@dataclass(slots=True, eq=False)
+class LoopVariable:
+    """A value that a loop carries from one iteration to the next.
+
+    Attributes:
+        name: the Merge node; its first output is the value at the start of an iteration.
+        initial: the value before the first iteration, outside the loop.
+        next: the value after an iteration, inside the body.
+        exits: the tensors outside that are the value after the last iteration.
+    """
+
+    name: str
+    initial: Tensor
+    next: Tensor
+    exits: list[Tensor]
+
+
+@dataclass(slots=True, eq=False)
+class Loop:
+    """A loop: while `condition`, computed by one region, holds, the other runs.
+
+    Attributes:
+        name: the loop's frame.
+        maximum_iterations: a tensor outside the loop that bounds the iterations, where one is known.
+    """
+
+    name: str
+    variables: list[LoopVariable]
+    condition: Tensor
+    condition_region: Region
+    body: Region
+    parallel_iterations: int
+    maximum_iterations: Tensor | None
+
+
+Item: TypeAlias = Op | Cond | Loop
+
+
+@dataclass(eq=False)
+class Program:
+    """A graph cut down to what some fetches need.
+
+    Attributes:
+        region: the code.
+        fetches: what was asked for, seen through control flow.
+        carried: for every tensor that is another one in disguise (an output of a Switch, say), that one.
+    """
+
+    region: Region
+    fetches: list[Tensor]
+    carried: dict[Tensor, Tensor]
+
+    @cached_property
+    def by_name(self) -> dict[str, Op]:
+        """The ops by name."""
+        return {op.node.name: op for op, _ in self.ops()}
+
+    def origin(self, tensor: Tensor) -> Tensor:
+        """The tensor behind identities."""
+        while (op := self.by_name.get(tensor[0])) is not None and op.node.op in ("Identity", "RefIdentity"):
+            tensor = op.inputs[0]
+        return tensor
+
+    def ops(self) -> Iterator[tuple[Op, int]]:
+        """All ops, each with the number of regions around its own."""
+        waiting: list[tuple[Region, int]] = [(self.region, 0)]
+        while waiting:
+            region, depth = waiting.pop()
+            for item in region.items:
+                if isinstance(item, Op):
+                    yield item, depth
+                elif isinstance(item, Cond):
+                    waiting.extend((branch, depth + 1) for branch in item.branches)
+                else:
+                    waiting.extend((part, depth + 1) for part in (item.condition_region, item.body))

@@ -1,0 +1,170 @@
+"""Variables as programs see them: which are written, how they are read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.tf2 import op_types
+from tf1hub.tf2.program import Op, Program
+from tf1hub.tf2.scope import Reference, Scope
+
+_KEEP_UNWRITTEN = op_types.DENSE_READS | op_types.GATHERS | op_types.QUESTIONS | {"Identity", "RefIdentity"}
+
+
+class VariableReference(Reference):
+    """A variable, on its way from the op that holds it to those that read or write it.
+
+    Args:
+        variable: the `tf.Variable`.
+        by_value: whether ordinary ops take its value, as they do from ref variables, and not its handle.
+        constant: whether the program leaves it as it is, so that one read serves all.
+    """
+
+    def __init__(self, variable: tf.Variable, by_value: bool, constant: bool) -> None:
+        self.variable = variable
+        self.by_value = by_value
+        self.constant = constant
+
+    def value(self, scope: Scope) -> Any:
+        """The variable's value at this point of the program."""
+        if not self.constant:
+            return self.variable.read_value()
+        hoisted = scope.trace.hoisted
+        if id(self.variable) in hoisted:
+            return hoisted[id(self.variable)]
+        value = self.variable.value()
+        if scope.depth == 0:
+            hoisted[id(self.variable)] = value
+        return value
+
+    def tensor(self, scope: Scope) -> Any:
+        """The value of a ref variable, the handle of any other."""
+        return self.value(scope) if self.by_value else self.variable.handle
+
+    def gather(self, scope: Scope, indices: Any, batch_dims: int) -> Any:
+        """Some rows of the variable."""
+        # Inside a loop or branch a handle would keep XLA and gradients from compiling.
+        source = self.value(scope) if self.constant and scope.depth else self.variable
+        return tf.gather(source, indices, batch_dims=batch_dims)
+
+    def gather_nd(self, scope: Scope, indices: Any) -> Any:
+        """Some elements of the variable."""
+        return tf.gather_nd(self.value(scope) if self.constant and scope.depth else self.variable, indices)
+
+
+def written(program: Program, variables: Collection[str], writes: Callable[[Op], bool]) -> set[str]:
+    """The nodes of the variables that a program may write.
+
+    Args:
+        program: the program.
+        variables: the nodes that hold variables.
+        writes: whether an op that calls functions may write what it is given.
+    """
+    found: set[str] = set()
+    for op, _ in program.ops():
+        kind = op.node.op
+        if kind in _KEEP_UNWRITTEN:
+            continue
+        handles = op.inputs[:1] if kind in op_types.WRITES else op.inputs
+        for tensor in handles:
+            name = _variable_behind(program, tensor)
+            if name in variables and (
+                kind in op_types.WRITES or program.by_name[name].node.op in op_types.RESOURCE_VARIABLES and writes(op)
+            ):
+                found.add(name)
+    return found
+
+
+def _variable_behind(program: Program, tensor: tuple[str, int]) -> str:
+    """The node of the variable that a reference comes from; writes of ref variables hand it on."""
+    name, _ = program.origin(tensor)
+    while (op := program.by_name.get(name)) is not None and op.node.op in op_types.REF_WRITES:
+        name, _ = program.origin(op.inputs[0])
+    return name
+
+
+def hoist(program: Program, scope: Scope) -> None:
+    """Reads, outside of all regions, the variables that are constant and used inside of one."""
+    variables = scope.trace.state.variables
+    constant = variables.keys() - scope.trace.written(program)
+    for op, depth in program.ops():
+        if depth:
+            for name, _ in op.inputs:
+                if name in constant:
+                    VariableReference(variables[name], True, True).value(scope)
+
+
+def emit_variable(scope: Scope, op: Op) -> None:
+    """VarHandleOp, VariableV2: the variable itself."""
+    name = op.node.name
+    constant = name not in scope.trace.written(scope.program)
+    by_value = op.node.op in op_types.REF_VARIABLES
+    scope.set((name, 0), VariableReference(scope.trace.state.variables[name], by_value, constant))
+
+
+def _reference(scope: Scope, op: Op) -> VariableReference:
+    reference = scope.get(op.inputs[0])
+    assert isinstance(reference, VariableReference), op.node.name
+    return reference
+
+
+def emit_read(scope: Scope, op: Op) -> None:
+    """ReadVariableOp."""
+    scope.set((op.node.name, 0), _reference(scope, op).value(scope))
+
+
+def emit_shape(scope: Scope, op: Op) -> None:
+    """VariableShape."""
+    attributes = op.node.definition.attr
+    out_type = attributes["out_type"].type if "out_type" in attributes else tf.int32
+    scope.set((op.node.name, 0), tf.shape(_reference(scope, op).value(scope), out_type))
+
+
+def emit_question(scope: Scope, op: Op) -> None:
+    """VarIsInitializedOp, IsVariableInitialized: a `tf.Variable` always is."""
+    scope.set((op.node.name, 0), tf.constant(True))
+
+
+def emit_gather(scope: Scope, op: Op) -> None:
+    """ResourceGather, ResourceGatherNd."""
+    reference, indices = _reference(scope, op), scope.tensor(op.inputs[1])
+    if op.node.op == "ResourceGatherNd":
+        scope.set((op.node.name, 0), reference.gather_nd(scope, indices))
+        return
+    attributes = op.node.definition.attr
+    batch_dims = attributes["batch_dims"].i if "batch_dims" in attributes else 0
+    scope.set((op.node.name, 0), reference.gather(scope, indices, batch_dims))
+
+
+def emit_write(scope: Scope, op: Op) -> None:
+    """All ops that assign to a variable or to parts of it."""
+    reference = _reference(scope, op)
+    scope.flush()  # what waits may read the old value of a ref variable
+    values = [scope.tensor(tensor) for tensor in op.inputs[1:]]
+    _WRITERS[op.node.op.removeprefix("Resource").removesuffix("VariableOp")](reference.variable, *values)
+    if op.node.op in op_types.REF_WRITES:
+        scope.set((op.node.name, 0), reference)
+
+
+def _scatter(method: str) -> Callable[[tf.Variable, Any, Any], Any]:
+    def write(variable: tf.Variable, indices: Any, updates: Any) -> Any:
+        return getattr(variable, method)(tf.IndexedSlices(updates, indices))
+
+    return write
+
+
+_WRITERS: dict[str, Callable[..., Any]] = {
+    "Assign": lambda variable, value: variable.assign(value, read_value=False),
+    "AssignAdd": lambda variable, value: variable.assign_add(value, read_value=False),
+    "AssignSub": lambda variable, value: variable.assign_sub(value, read_value=False),
+    "ScatterNdUpdate": lambda variable, indices, updates: variable.scatter_nd_update(indices, updates),
+    "ScatterNdAdd": lambda variable, indices, updates: variable.scatter_nd_add(indices, updates),
+    "ScatterNdSub": lambda variable, indices, updates: variable.scatter_nd_sub(indices, updates),
+    **{
+        f"Scatter{name}": _scatter(f"scatter_{name.lower()}")
+        for name in ("Add", "Sub", "Mul", "Div", "Min", "Max", "Update")
+    },
+}

@@ -1,0 +1,122 @@
+"""The values that a program has computed so far, region by region, while it is traced."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tf1hub.tf2.graph import Node, Tensor
+from tf1hub.tf2.program import Op, Program
+from tf1hub.tf2.straight_line import StraightLine
+
+if TYPE_CHECKING:
+    from tf1hub.tf2.state import State
+
+
+class Reference(ABC):
+    """What travels through a program as a Python object and not as a tensor."""
+
+    @abstractmethod
+    def tensor(self, scope: Scope) -> Any:
+        """What an ordinary op gets that takes this as its input."""
+
+
+@dataclass(eq=False)
+class Trace:
+    """One tracing of a variant's program.
+
+    Attributes:
+        state: the variables, tables, assets and functions of the variant.
+        hoisted: values of variables that were read once, outside of all regions, by `id`.
+    """
+
+    state: State
+    hoisted: dict[int, Any] = field(default_factory=dict)
+    _written: dict[int, set[str]] = field(default_factory=dict)
+
+    def written(self, program: Program) -> set[str]:
+        """The nodes of the variables that a program may write."""
+        if id(program) not in self._written:
+            self._written[id(program)] = self.state.written(program)
+        return self._written[id(program)]
+
+
+class Scope:
+    """The values of one region, in front of those of the regions around it.
+
+    Attributes:
+        trace: the tracing that this belongs to.
+        ops: the ops of the program, by name.
+        depth: the number of functions (branches, loop parts) around.
+    """
+
+    def __init__(self, trace: Trace, program: Program, depth: int, parent: Scope | None = None) -> None:
+        self.trace = trace
+        self.program = program
+        self.depth = depth
+        self._parent = parent
+        self._values: dict[Tensor, Any] = {}
+        self._code = StraightLine(trace.state.library, trace.state.versions)
+
+    @property
+    def ops(self) -> Mapping[str, Op]:
+        """The ops of the program, by name."""
+        return self.program.by_name
+
+    def inner(self) -> Scope:
+        """A scope for a region that becomes a function of its own."""
+        return Scope(self.trace, self.program, self.depth + 1, self)
+
+    def beside(self) -> Scope:
+        """A scope for a region that is emitted into this one's own graph."""
+        return Scope(self.trace, self.program, self.depth, self)
+
+    def get(self, tensor: Tensor) -> Any:
+        """A value: a tensor, or a Reference."""
+        scope: Scope | None = self
+        while scope is not None:
+            if tensor in scope._values:
+                return scope._values[tensor]
+            if tensor in scope._code:
+                scope.flush()
+            value = scope._code.output(tensor)
+            if value is not None:
+                scope._values[tensor] = value
+                return value
+            scope = scope._parent
+        raise KeyError(f"{tensor[0]}:{tensor[1]}")
+
+    def tensor(self, tensor: Tensor) -> Any:
+        """A value as an ordinary op takes it."""
+        value = self.get(tensor)
+        return value.tensor(self) if isinstance(value, Reference) else value
+
+    def known(self, tensor: Tensor) -> Any:
+        """A value that needs no waiting ops to run, or None."""
+        scope: Scope | None = self
+        while scope is not None:
+            if tensor in scope._values:
+                return scope._values[tensor]
+            if tensor in scope._code:
+                return None
+            scope = scope._parent
+        return None
+
+    def set(self, tensor: Tensor, value: Any) -> None:
+        """Gives a tensor of the program its value."""
+        self._values[tensor] = value
+
+    def set_outputs(self, name: str, values: Sequence[Any]) -> None:
+        """Gives the outputs of a node their values."""
+        for index, value in enumerate(values):
+            self._values[(name, index)] = value
+
+    def run_later(self, node: Node, inputs: Sequence[Tensor]) -> None:
+        """Lets an ordinary op run together with others."""
+        self._code.add(node, inputs)
+
+    def flush(self) -> None:
+        """Runs the ops that wait."""
+        self._code.flush(self.tensor)

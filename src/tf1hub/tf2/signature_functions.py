@@ -1,0 +1,74 @@
+"""The signatures of a variant as `tf.function`s, each traced when it is first called."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import UnsupportedGraphError
+from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.graph.inputs import assemble, dense_tensors
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.tf2.emit import run
+from tf1hub.tf2.scope import Trace
+from tf1hub.tf2.state import State
+
+
+def signature_function(state: State, signature: str, update: bool) -> tf.types.experimental.GenericFunction:
+    """A `tf.function` from a dict of inputs to the dict of outputs of a signature.
+
+    Args:
+        state: of the variant.
+        signature: its name.
+        update: whether to run the variant's update ops, as in training.
+    """
+    inputs, outputs = state.variant.inputs(signature), state.variant.outputs(signature)
+
+    def apply(given: Mapping[str, Any]) -> dict[str, Any]:
+        tensors = dense_tensors(given, inputs)
+        fed = {node_of(name): value for name, value in tensors.items()}
+        fetches = [tensor_name(name) for info in outputs.values() for name in info.tensor_names]
+        _check_fed(state, signature, fetches, fed)
+        targets = update_ops(state, signature, fed) if update else []
+        values = run(Trace(state), state.program(fetches, targets, fed), fed)
+        by_name = dict(zip(fetches, values, strict=True))
+        return {name: assemble(info, by_name) for name, info in outputs.items()}
+
+    specs = {name: type_spec(info, name) for name, info in inputs.items()}
+    return tf.function(apply, autograph=False, input_signature=[specs])
+
+
+
+
+def type_spec(info: ParsedTensorInfo, name: str) -> Any:
+    """The type of an input as `tf.function` takes it, named where it can be."""
+    spec = info.type_spec
+    return tf.TensorSpec(spec.shape, spec.dtype, name=name) if isinstance(spec, tf.TensorSpec) else spec
+
+
+def _check_fed(state: State, signature: str, fetches: list[str], fed: Mapping[str, Any]) -> None:
+    missing = state.placeholders(fetches, list(fed))
+    if missing:
+        raise UnsupportedGraphError(
+            f"The signature {signature!r} of {state.variant.place} needs {', '.join(map(repr, missing))}, "
+            f"placeholders that none of its inputs feeds. It cannot be computed."
+        )
+
+
+def update_ops(state: State, signature: str, fed: Mapping[str, Any]) -> list[str]:
+    """The update ops that a signature's inputs suffice for."""
+    kept: list[str] = []
+    for target in state.variant.collection("update_ops"):
+        missing = state.placeholders([target], list(fed))
+        if missing:
+            warnings.warn(
+                f"The update op {node_of(target)!r} of {state.variant.place} is left out: it needs "
+                f"{', '.join(map(repr, missing))}, which the signature {signature!r} does not feed.",
+                stacklevel=2,
+            )
+        else:
+            kept.append(node_of(target))
+    return kept

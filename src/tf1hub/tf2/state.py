@@ -1,0 +1,132 @@
+"""What a module's programs share: variables, tables, assets; and what one variant's graph adds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.format.graph_walk import ancestors
+from tf1hub.format.messages_pb2 import FunctionDefLibrary, VersionDef
+from tf1hub.format.tensor_names import node_of, split_tensor_name
+from tf1hub.spec.variant import Variant
+from tf1hub.tf2 import op_types
+from tf1hub.tf2.decompile import Hints, decompile
+from tf1hub.tf2.emit import run
+from tf1hub.tf2.functions import Functions
+from tf1hub.tf2.graph import Tensor
+from tf1hub.tf2.hints import hints_of
+from tf1hub.tf2.program import Program
+from tf1hub.tf2.references import written
+from tf1hub.tf2.scope import Trace
+from tf1hub.tf2.tables import MutableTable, Table
+
+
+class Resources:
+    """The state that all variants of a loaded module share.
+
+    Args:
+        variables: by the node that holds each.
+        asset_paths: where each asset lies, by file name.
+    """
+
+    def __init__(self, variables: Mapping[str, tf.Variable], asset_paths: Mapping[str, str]) -> None:
+        self.variables = variables
+        self.tables: dict[str, Table] = {}
+        self.assets = {name: tf.saved_model.Asset(path) for name, path in asset_paths.items()}
+        self.lock = threading.RLock()
+
+
+class State:
+    """The state as the programs of one variant reach it.
+
+    Args:
+        variant: whose programs they are.
+        resources: what the variants share.
+    """
+
+    def __init__(self, variant: Variant, resources: Resources) -> None:
+        self.variant = variant
+        self._resources = resources
+        self.functions = Functions(self.library)
+
+    @property
+    def variables(self) -> Mapping[str, tf.Variable]:
+        """The module's variables, by node."""
+        return self._resources.variables
+
+    @property
+    def library(self) -> FunctionDefLibrary:
+        """The functions of the variant's graph."""
+        return self.variant.meta_graph.graph_def.library
+
+    @property
+    def versions(self) -> VersionDef:
+        """The versions of the variant's graph."""
+        return self.variant.meta_graph.graph_def.versions
+
+    @cached_property
+    def _hints(self) -> Hints:
+        return hints_of(self.variant)
+
+    def program(self, fetches: Sequence[str], targets: Sequence[str] = (), fed: Collection[str] = ()) -> Program:
+        """Reads the part of the graph that some tensors and nodes need.
+
+        Args:
+            fetches: names of tensors.
+            targets: names of nodes.
+            fed: nodes whose outputs are given.
+        """
+        return decompile(
+            self.variant.nodes, [split_tensor_name(name) for name in fetches], targets, fed, self._hints
+        )
+
+    def written(self, program: Program) -> set[str]:
+        """The nodes of the variables that a program may write."""
+        return written(program, self.variables, self.functions.may_write)
+
+    def placeholders(self, targets: Sequence[str], fed: Collection[str] = ()) -> list[str]:
+        """The placeholders that some nodes or tensors need although nothing feeds them."""
+        nodes = self.variant.nodes
+        found = ancestors(nodes, targets, fed)
+        return sorted(name for name in found if name not in fed and nodes[name].op in op_types.PLACEHOLDERS)
+
+    def asset_path(self, tensor: Tensor) -> Any:
+        """The path of the asset that a tensor names, as a tensor; None for any other tensor."""
+        name = self.variant.asset_files.get(f"{tensor[0]}:{tensor[1]}")
+        return None if name is None else self._resources.assets[name].asset_path
+
+    def table(self, name: str) -> Table:
+        """The table that a node makes; made and filled when first asked for."""
+        with self._resources.lock:
+            if name not in self._resources.tables:
+                with tf.init_scope():
+                    node = self.variant.nodes[name]
+                    kind = Table if node.op in ("HashTable", "HashTableV2") else MutableTable
+                    table = kind(node, self.runner(list(node.input)), self.runner([], self._fillers.get(name, [])))
+                    # What fills the table asks for it again.
+                    self._resources.tables[name] = table
+                    table.fill()
+            return self._resources.tables[name]
+
+    @cached_property
+    def _fillers(self) -> dict[str, list[str]]:
+        """For each table the nodes that fill it."""
+        nodes = self.variant.nodes
+        fillers: dict[str, list[str]] = {}
+        for target in self.variant.collection("table_initializer"):
+            for name in ancestors(nodes, [target]):
+                if nodes[name].op in op_types.TABLES:
+                    fillers.setdefault(name, []).append(node_of(target))
+        return fillers
+
+    def runner(self, fetches: Sequence[str], targets: Sequence[str] = ()) -> Callable[[], list[Any]]:
+        """A function without arguments that emits a program, for use inside a `tf.function`."""
+
+        def emit() -> list[Any]:
+            return run(Trace(self), self.program(fetches, targets), {})
+
+        return emit

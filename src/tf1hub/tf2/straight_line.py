@@ -1,0 +1,87 @@
+"""Straight-line code: runs of ordinary ops, handed to TensorFlow's own importer together.
+
+Importing a hundred ops at once costs little more than making one from Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub._tensorflow import in_current_graph
+from tf1hub.format.graph_walk import functions_used
+from tf1hub.format.messages_pb2 import FunctionDefLibrary, GraphDef, VersionDef
+from tf1hub.tf2.graph import Node, Tensor
+
+_DROPPED_ATTRIBUTES = ("_class", "_output_shapes")
+"""Colocations name ops that are not here; shapes are inferred anew."""
+
+
+class StraightLine:
+    """Ops that wait to be imported into the graph being traced.
+
+    Args:
+        library: the functions that ops may name.
+        versions: of the graph that the ops come from; ops may have changed since.
+    """
+
+    def __init__(self, library: FunctionDefLibrary, versions: VersionDef) -> None:
+        self._library = library
+        self._versions = versions
+        self._waiting: dict[str, tuple[Node, Sequence[Tensor]]] = {}
+        self._imported: dict[str, str] = {}
+        self._graph: Any = None
+
+    def add(self, node: Node, inputs: Sequence[Tensor]) -> None:
+        """Puts an op behind those that wait."""
+        self._waiting[node.name] = (node, inputs)
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        return tensor[0] in self._waiting
+
+    def output(self, tensor: Tensor) -> Any:
+        """The output of an op that was imported, or None for any other op."""
+        name = self._imported.get(tensor[0])
+        if name is None:
+            return None
+        return self._graph.get_operation_by_name(name).outputs[tensor[1]]
+
+    def flush(self, value_of: Callable[[Tensor], Any]) -> None:
+        """Imports what waits.
+
+        Args:
+            value_of: gives the tensor behind an input that no waiting op computes.
+        """
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, {}
+        definition = GraphDef(versions=self._versions)
+        given: dict[str, Any] = {}
+        for node, inputs in waiting.values():
+            copy = definition.node.add()
+            copy.CopyFrom(node.definition)
+            for attribute in _DROPPED_ATTRIBUTES:
+                if attribute in copy.attr:
+                    del copy.attr[attribute]
+            copy.device = ""
+            copy.input[:] = [f"{name}:{index}" for name, index in inputs]
+            for name, index in inputs:
+                key = f"{name}:{index}"
+                if name not in waiting and key not in given:
+                    given[key] = in_current_graph(value_of((name, index)))
+        self._add_functions(definition)
+        message = tf.compat.v1.GraphDef.FromString(definition.SerializeToString())
+        first = next(iter(waiting))
+        (operation,) = tf.graph_util.import_graph_def(message, given, [first], name="module")
+        self._graph = operation.graph
+        prefix = operation.name.removesuffix(first)
+        self._imported.update((name, prefix + name) for name in waiting)
+
+    def _add_functions(self, definition: GraphDef) -> None:
+        if self._library.function:
+            used = functions_used(definition.node, self._library)
+            definition.library.function.extend(
+                function for function in self._library.function if function.signature.name in used
+            )

@@ -1,0 +1,74 @@
+"""Tables of a module as trackable resources, which a SavedModel carries and initializes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+from tf1hub._tensorflow import unique_id
+from tf1hub.format.messages_pb2 import NodeDef
+from tf1hub.tf2.attributes import python_value
+
+_Emit: TypeAlias = Callable[[], list[Any]]
+
+
+class Table(tf.saved_model.experimental.TrackableResource):
+    """A table as one node of a module describes it.
+
+    Args:
+        node: the op that makes the table.
+        arguments: emits the op's inputs, inside a `tf.function`; most tables have none.
+        fill: emits what fills the table, inside a `tf.function`.
+    """
+
+    def __init__(self, node: NodeDef, arguments: _Emit, fill: _Emit) -> None:
+        super().__init__()
+        self._node = node
+        self._arguments = tf.function(arguments, autograph=False)
+        self._fill = tf.function(fill, autograph=False)
+        # Tables are shared by name between all that run in one process.
+        self._shared_name = f"{node.name}_{unique_id()}"
+
+    def _create_resource(self) -> Any:
+        kind = self._node.op.removesuffix("V2") + "V2"
+        attributes = {
+            name: python_value(value)
+            for name, value in self._node.attr.items()
+            if not name.startswith("_") and name not in ("container", "shared_name", "use_node_name_sharing")
+        }
+        names = ("empty_key", "deleted_key")
+        inputs = dict(zip(names, self._arguments(), strict=False)) if self._node.input else {}
+        return getattr(tf.raw_ops, kind)(**inputs, shared_name=self._shared_name, **attributes)
+
+    def fill(self) -> None:
+        """Gives the table the contents that it has in the module, once it is there."""
+        if self.resource_handle is not None:
+            self._fill()
+
+    def _initialize(self) -> None:
+        self.fill()
+
+    def _destroy_resource(self) -> None:
+        tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
+
+
+class MutableTable(Table):
+    """A table that the module itself may fill, so that its contents are state like variables'."""
+
+    def __init__(self, node: NodeDef, arguments: _Emit, fill: _Emit) -> None:
+        super().__init__(node, arguments, fill)
+        self._key_dtype = python_value(node.attr["key_dtype"])
+        self._value_dtype = python_value(node.attr["value_dtype"])
+
+    def _serialize_to_tensors(self) -> dict[str, Any]:
+        keys, values = tf.raw_ops.LookupTableExportV2(
+            table_handle=self.resource_handle, Tkeys=self._key_dtype, Tvalues=self._value_dtype
+        )
+        return {"keys": keys, "values": values}
+
+    def _restore_from_tensors(self, restored: dict[str, Any]) -> Any:
+        return tf.raw_ops.LookupTableImportV2(
+            table_handle=self.resource_handle, keys=restored["keys"], values=restored["values"]
+        )

@@ -1,0 +1,115 @@
+"""The variables of a module as `tf.Variable`s, one for each that a variant declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy.typing as npt
+import tensorflow as tf
+
+from tf1hub.errors import CheckpointError, UnknownNameError
+from tf1hub.format.tensor_names import node_of
+from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.spec.variant import Variant
+from tf1hub.tf2 import op_types
+
+Trainable: TypeAlias = bool | Callable[[str], bool] | Iterable[str]
+"""What to train: all that the publisher marked (True), nothing (False), of the marked ones those whose
+name a predicate takes, or what is named: variables, or scopes for all marked variables below."""
+
+
+def declared_variables(variants: Sequence[Variant]) -> dict[str, StoredVariable]:
+    """The variables of all variants, by the node that holds them."""
+    found: dict[str, StoredVariable] = {}
+    for variant in variants:
+        for variable in variant.variables:
+            found.setdefault(variable.node, variable)
+    return found
+
+
+def create_variables(
+    variants: Sequence[Variant], values: Mapping[str, npt.NDArray[Any]], trainable: Trainable, place: str
+) -> dict[str, tf.Variable]:
+    """Creates the variables with their values, by node.
+
+    Args:
+        variants: that share the variables.
+        values: by name in the module; a partitioned variable's is the whole.
+        trainable: which ones optimizers see.
+        place: the module in words, for messages.
+
+    Raises:
+        CheckpointError: a variable has no value.
+        UnknownNameError: `trainable` names what is not there.
+    """
+    declared = declared_variables(variants)
+    missing = sorted({variable.name for variable in declared.values()} - set(values))
+    if missing:
+        raise CheckpointError(f"The checkpoint of {place} lacks the variables: {', '.join(missing)}.")
+    picked = _picked(declared, variants, trainable, place)
+    updated = _updated_nodes(variants)
+    created: dict[str, tf.Variable] = {}
+    for node, variable in declared.items():
+        value = values[variable.name]
+        if variable.slice is not None:
+            extents = zip(variable.slice.offset, variable.slice.shape, strict=True)
+            value = value[tuple(slice(start, start + length) for start, length in extents)]
+        holder = next(variant.nodes[node] for variant in variants if node in variant.nodes)
+        created[node] = tf.Variable(
+            value,
+            name=node,
+            trainable=node in picked,
+            dtype=tf.dtypes.as_dtype(holder.attr["dtype"].type),
+            **_distribution(variable, node in updated and node not in picked),
+        )
+    return created
+
+
+def _picked(
+    declared: Mapping[str, StoredVariable], variants: Sequence[Variant], trainable: Trainable, place: str
+) -> set[str]:
+    marked = {node for variant in variants for node in variant.trainable_nodes}
+    if isinstance(trainable, bool):
+        return marked if trainable else set()
+    if callable(trainable):
+        return {node for node in marked if trainable(node)}
+    picked: set[str] = set()
+    unknown: list[str] = []
+    for name in [trainable] if isinstance(trainable, str) else trainable:
+        name = name.removesuffix(":0").rstrip("/")
+        exact = {node for node, variable in declared.items() if name in (node, variable.name)}
+        found = exact or {node for node in marked if node.startswith(name + "/")}
+        picked |= found
+        if not found:
+            unknown.append(repr(name))
+    if unknown:
+        raise UnknownNameError(
+            f"trainable= names {', '.join(unknown)}, which {place} does not have. "
+            f"Its variables are: {', '.join(sorted(declared))}."
+        )
+    return picked
+
+
+def _updated_nodes(variants: Sequence[Variant]) -> set[str]:
+    """The variables that a variant writes other than to initialize them."""
+    found: set[str] = set()
+    for variant in variants:
+        initializers = {node_of(variable.definition.initializer_name) for variable in variant.variables}
+        for node in variant.meta_graph.graph_def.node:
+            if node.op in op_types.WRITES and node.name not in initializers:
+                found.add(node_of(node.input[0]))
+    return found
+
+
+def _distribution(variable: StoredVariable, statistic: bool) -> dict[str, Any]:
+    """How replicas of a distribution strategy share a variable."""
+    if not tf.distribute.has_strategy():
+        return {}
+    if statistic:
+        # Replicas write it inside of functions, where they cannot meet; so each has its own until it is read.
+        return {
+            "synchronization": tf.VariableSynchronization.ON_READ,
+            "aggregation": tf.VariableAggregation.MEAN,
+        }
+    return {"aggregation": tf.VariableAggregation(variable.definition.aggregation)}
