@@ -72,3 +72,8 @@ def update_ops(state: State, signature: str, fed: Mapping[str, Any]) -> list[str
         else:
             kept.append(node_of(target))
     return kept
+
+
+def has_updates(state: State) -> bool:
+    """Whether training does more than inference on the same variant."""
+    return bool(state.variant.collection("update_ops"))

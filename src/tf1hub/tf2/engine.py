@@ -1,0 +1,178 @@
+"""The working parts of a loaded module: its programs as functions, each built when first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import UnknownNameError
+from tf1hub.format.saved_model import format_tags
+from tf1hub.graph.inputs import convert_inputs
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.variant import Variant
+from tf1hub.tf2.regularization import regularization_losses
+from tf1hub.tf2.signature_functions import has_updates, signature_function, type_spec
+from tf1hub.tf2.state import Resources, State
+
+_TRAIN = frozenset({"train"})
+
+
+def chosen_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
+    """The variants that run without and with `training=True`.
+
+    Training takes the variant `{"train"}` where there is one, unless the caller asks for some other.
+
+    Raises:
+        UnknownTagsError: no variant has these tags.
+    """
+    inference = spec.variant(tags)
+    if not inference.tags and _TRAIN in spec.get_tags():
+        return inference, spec.variant(_TRAIN)
+    return inference, inference
+
+
+class Engine:
+    """What a loaded module runs.
+
+    It is no trackable object on purpose: TensorFlow would wrap its dicts, and refuse to save what
+    was added to them later.
+
+    Args:
+        variants: for inference and for training.
+        resources: what they share.
+    """
+
+    def __init__(self, variants: tuple[Variant, Variant], resources: Resources) -> None:
+        self.inference = State(variants[0], resources)
+        self.training = self.inference if variants[1] is variants[0] else State(variants[1], resources)
+        self.resources = resources
+        self._lock = threading.RLock()
+        self._functions: dict[tuple[str, bool], Any] = {}
+        self._concrete: dict[tuple[str, bool], Any] = {}
+        self._served: dict[str, Any] = {}
+        self._losses: list[Any] | None = None
+
+    def state(self, training: bool) -> State:
+        """The variant that runs."""
+        return self.training if training else self.inference
+
+    def function(self, signature: str, training: bool) -> Any:
+        """The `tf.function` from a dict of inputs to the dict of outputs of a signature.
+
+        Raises:
+            UnknownSignatureError: the variant has no such signature.
+        """
+        state = self.state(training)
+        state.variant.check_signature(signature)
+        if training and state is self.inference and not has_updates(state):
+            training = False
+        with self._lock:
+            if (signature, training) not in self._functions:
+                self._functions[signature, training] = signature_function(state, signature, training)
+            return self._functions[signature, training]
+
+    def call(self, inputs: Any, training: bool, signature: str | None) -> dict[str, Any]:
+        """The outputs of a signature for inputs as a caller gives them.
+
+        Raises:
+            UnknownSignatureError: the variant has no such signature.
+            InputError: an input is missing, extra, or of another type or shape.
+        """
+        variant = self.state(training).variant
+        name = variant.check_signature(signature)
+        given = convert_inputs(inputs, variant.inputs(name), name, variant.place)
+        if tf.distribute.has_strategy() or not tf.executing_eagerly():
+            return dict(self.function(name, training)(given))
+        return dict(self._traced(name, training)(given))
+
+    def _traced(self, signature: str, training: bool) -> Any:
+        concrete = self._concrete.get((signature, training))
+        if concrete is None:
+            # TensorFlow itself sees to it that threads trace a function once.
+            concrete = self.function(signature, training).get_concrete_function()
+            self._concrete[signature, training] = concrete
+        return concrete
+
+    def output(self, outputs: Mapping[str, Any], signature: str | None) -> Any:
+        """The output that is returned when no dict is asked for.
+
+        Raises:
+            UnknownNameError: the signature has none.
+        """
+        if "default" not in outputs:
+            raise UnknownNameError(
+                f"The signature {signature or 'default'!r} of {self.inference.variant.place} has no output 'default'. "
+                f"It has: {', '.join(sorted(outputs))}. Ask for all of them with as_dict=True."
+            )
+        return outputs["default"]
+
+    def served(self, signature: str) -> Any:
+        """A ConcreteFunction from inputs by keyword to the dict of outputs, as SavedModels have them."""
+        with self._lock:
+            if signature not in self._served:
+                self._served[signature] = self._serve(signature)
+            return self._served[signature]
+
+    def _serve(self, signature: str) -> Any:
+        function = self.function(signature, False)
+        infos = self.inference.variant.inputs(signature)
+        keywords = {_keyword(name): name for name in infos}
+
+        def serve(**inputs: Any) -> dict[str, Any]:
+            return dict(function({keywords[keyword]: value for keyword, value in inputs.items()}))
+
+        specs = {keyword: type_spec(infos[name], keyword) for keyword, name in keywords.items()}
+        with tf.init_scope():
+            return tf.function(serve, autograph=False).get_concrete_function(**specs)
+
+    def losses(self) -> list[Any]:
+        """The regularization losses as `tf.function`s without arguments."""
+        with self._lock:
+            if self._losses is None:
+                self._losses = regularization_losses(self.training)
+            return self._losses
+
+    def describe(self) -> Iterator[str]:
+        """The variants and signatures in words, a line each."""
+        tags = [format_tags(state.variant.tags) for state in dict.fromkeys((self.inference, self.training))]
+        yield f"variants: {', '.join(tags)}"
+        for name in self.inference.variant.signature_names:
+            inputs = ", ".join(f"{key}: {info.describe()}" for key, info in self.inference.variant.inputs(name).items())
+            outputs = ", ".join(
+                f"{key}: {info.describe()}" for key, info in self.inference.variant.outputs(name).items()
+            )
+            yield f"signature {name!r}: ({inputs}) -> ({outputs})"
+
+
+def _keyword(name: str) -> str:
+    """A name that a function can have as a parameter."""
+    return name if name.isidentifier() else "".join(c if c.isalnum() else "_" for c in f"_{name}")
+
+
+class Signatures(Mapping[str, Any]):
+    """The signatures of a loaded module as `tf.saved_model.load` gives them, each built when asked for.
+
+    Args:
+        engine: of the loaded module.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __getitem__(self, name: str) -> Any:
+        return self._engine.served(self._engine.inference.variant.check_signature(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._engine.inference.variant.signature_names)
+
+    def __len__(self) -> int:
+        return len(self._engine.inference.variant.signature_names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._engine.inference.variant.signature_names
+
+    def __repr__(self) -> str:
+        return f"<signatures of {self._engine.inference.variant.place}: {', '.join(self)}>"

@@ -1,0 +1,68 @@
+"""The values that a module's variables start from where there is no checkpoint: their own initializers'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tf1hub.errors import UnsupportedGraphError
+from tf1hub.format.graph_walk import ancestors
+from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.spec.variant import Variant
+from tf1hub.tf2.state import Resources, State
+from tf1hub.tf2.variables import declared_variables
+
+
+def initial_values(variants: Sequence[Variant], asset_paths: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:
+    """Runs the initializers of all variables, without a session.
+
+    Args:
+        variants: that share the variables.
+        asset_paths: where each asset lies, by file name; an initializer may read one.
+
+    Returns:
+        The values by name in the module; of a partitioned variable the whole.
+
+    Raises:
+        UnsupportedGraphError: initializers wait for each other.
+    """
+    waiting = dict(declared_variables(variants))
+    variables: dict[str, tf.Variable] = {}
+    resources = Resources(variables, asset_paths)
+    values: dict[str, npt.NDArray[Any]] = {}
+    while waiting:
+        batch = {node: stored for node, stored in waiting.items() if not _needs(variants, stored) & waiting.keys()}
+        if not batch:
+            raise UnsupportedGraphError(f"The initializers of these variables need each other: {', '.join(waiting)}.")
+        for variant in variants:
+            mine = {node: batch[node] for node in batch if node in variant.nodes and node not in variables}
+            if mine:
+                for node, value in _run(State(variant, resources), mine).items():
+                    variables[node] = tf.Variable(value)
+                    _keep(values, mine[node], value.numpy())
+        for node in batch:
+            del waiting[node]
+    return values
+
+
+def _needs(variants: Sequence[Variant], stored: StoredVariable) -> set[str]:
+    variant = next(variant for variant in variants if stored.node in variant.nodes)
+    return ancestors(variant.nodes, [stored.definition.initial_value_name]) - {stored.node}
+
+
+def _run(state: State, batch: Mapping[str, StoredVariable]) -> dict[str, Any]:
+    emit = state.runner([stored.definition.initial_value_name for stored in batch.values()])
+    return dict(zip(batch, tf.function(emit, autograph=False)(), strict=True))
+
+
+def _keep(values: dict[str, npt.NDArray[Any]], stored: StoredVariable, value: npt.NDArray[Any]) -> None:
+    if stored.slice is None:
+        values[stored.name] = value
+        return
+    whole = values.setdefault(stored.name, np.zeros(stored.slice.full_shape, value.dtype))
+    extents = zip(stored.slice.offset, stored.slice.shape, strict=True)
+    whole[tuple(slice(start, start + length) for start, length in extents)] = value

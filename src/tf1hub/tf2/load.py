@@ -1,0 +1,93 @@
+"""`tf1hub.load`: a module, of either format, as an object of TensorFlow 2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import WrongModeError
+from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.format.checkpoint.variables import Variables
+from tf1hub.format.module import is_module, read_module
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.tf2.engine import Engine, chosen_variants
+from tf1hub.tf2.initial_values import initial_values
+from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.tf2.screen import check_supported
+from tf1hub.tf2.state import Resources
+from tf1hub.tf2.variables import Trainable, create_variables
+
+
+def load(
+    handle: ModuleSpec | str | os.PathLike[str],
+    tags: Tags = None,
+    trainable: Trainable = True,
+    options: tf.saved_model.LoadOptions | None = None,
+) -> Any:
+    """Loads a module for TensorFlow 2: callable, trainable, savable.
+
+    Args:
+        handle: a URL, a path or a ModuleSpec of a TF1 module; or that of a TF2 SavedModel, for which
+            this is `tf.saved_model.load`.
+        tags: the graph variant. None takes the inference variant, and `{"train"}` for calls with
+            `training=True` where the module has it.
+        trainable: which variables of a TF1 module optimizers see: those that the publisher marked (True),
+            none (False), of the marked ones those whose name a predicate takes, or a list of names of
+            variables or of scopes.
+        options: of loading, passed on to TensorFlow for a TF2 SavedModel.
+
+    Returns:
+        For a TF1 module a `LoadedModule`; for a SavedModel what TensorFlow gives.
+
+    Raises:
+        ResolveError: the module could not be had.
+        FormatError: it is damaged.
+        UnknownTagsError: no variant has these tags.
+        UnknownNameError: `trainable` names what is not there.
+        UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
+
+    Example:
+        >>> import tf1hub as hub
+        >>> module = hub.load("tests/golden/modules/half_plus_two/module")
+        >>> module([[1.0], [2.0]]).numpy().tolist()
+        [[2.5], [3.0]]
+        >>> [variable.name for variable in module.trainable_variables]
+        ['a:0', 'b:0']
+    """
+    if isinstance(handle, ModuleSpec):
+        return load_spec(handle, tags, trainable)
+    path = _directory(os.fspath(handle))
+    if not is_module(path) and os.path.exists(os.path.join(path, "saved_model.pb")):
+        return tf.saved_model.load(path, tags=None if tags is None else list(tags), options=options)
+    return load_spec(ModuleSpec.from_stored(read_module(path)), tags, trainable)
+
+
+def load_spec(spec: ModuleSpec, tags: Tags = None, trainable: Trainable = True) -> LoadedModule:
+    """Loads a TF1 module from its definition; see `load`."""
+    if not tf.executing_eagerly() and not tf.inside_function():
+        raise WrongModeError(
+            "tf1hub.load needs eager execution, which is off here (tf.compat.v1.disable_eager_execution, or inside "
+            "a tf.Graph). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
+        )
+    variants = chosen_variants(spec, tags)
+    distinct = list(dict.fromkeys(variants))
+    check_supported(distinct)
+    with tf.init_scope():
+        values: Mapping[str, Any]
+        if spec.checkpoint is None:
+            values = initial_values(distinct, spec.asset_paths)
+        else:
+            values = Variables(CheckpointReader(spec.checkpoint))
+        variables = create_variables(distinct, values, trainable, spec.name)
+        return LoadedModule(spec, Engine(variants, Resources(variables, spec.asset_paths)))
+
+
+def _directory(handle: str) -> str:
+    if os.path.isdir(handle):
+        return handle
+    from tf1hub.resolve import resolve
+
+    return os.fspath(resolve(handle))

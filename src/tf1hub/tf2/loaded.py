@@ -1,0 +1,128 @@
+"""LoadedModule: a TF1 module as an object of TensorFlow 2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.tf2.engine import Engine, Signatures
+from tf1hub.tf2.export import export_values
+from tf1hub.tf2.saving import SavedParts
+
+
+class LoadedModule(tf.Module):
+    """A TF1 module that is called, trained and saved like any object of TensorFlow 2.
+
+    It has the Reusable SavedModel interface, works eagerly and inside `tf.function`, and may be
+    called from many threads. Made by `tf1hub.load`.
+
+    Args:
+        spec: the module's definition.
+        engine: its working parts.
+    """
+
+    def __init__(self, spec: ModuleSpec, engine: Engine) -> None:
+        super().__init__()
+        self._spec = spec
+        self._engine = engine
+        # As an attribute, so that a tf.Module around this one finds them.
+        self._weights = dict(engine.resources.variables)
+        self._parts = SavedParts(engine)
+
+    def __call__(
+        self,
+        inputs: Any = None,
+        training: Any = False,
+        signature: str | None = "default",
+        as_dict: bool = False,
+    ) -> Any:
+        """Applies the module.
+
+        Args:
+            inputs: a tensor, or what converts to one, for a signature with one input; a dict of them
+                for any signature; SparseTensors and RaggedTensors where the signature has them.
+                Dtypes and shapes are those of the signature.
+            training: whether to run the `{"train"}` variant, where the module has one, and the update
+                ops (moving averages of batch normalization and the like). A bool, or a scalar boolean
+                tensor to decide when the program runs.
+            signature: which signature to apply.
+            as_dict: whether to return all outputs.
+
+        Returns:
+            The output `"default"`, or with `as_dict` a dict of all outputs.
+
+        Raises:
+            UnknownSignatureError: there is no such signature; the message lists those that there are.
+            InputError: an input is missing, extra, or of another type or shape.
+            UnknownNameError: the signature has no output `"default"`, and `as_dict` is false.
+        """
+        outputs = self._outputs(inputs, training, signature)
+        return outputs if as_dict else self._engine.output(outputs, signature)
+
+    def _outputs(self, inputs: Any, training: Any, signature: str | None) -> dict[str, Any]:
+        if isinstance(training, tf.Tensor | tf.Variable):
+            fixed = tf.get_static_value(training)
+            if fixed is None:
+                results: dict[str, Any] = tf.cond(
+                    training,
+                    lambda: self._engine.call(inputs, True, signature),
+                    lambda: self._engine.call(inputs, False, signature),
+                )
+                return results
+            training = fixed
+        return self._engine.call(inputs, bool(training), signature)
+
+    @property
+    def variables(self) -> Sequence[tf.Variable]:
+        """All variables, in the module's order; the parts of a partitioned one each. Names are the module's."""
+        return tuple(self._engine.resources.variables.values())
+
+    @property
+    def trainable_variables(self) -> Sequence[tf.Variable]:
+        """The variables that optimizers should train."""
+        return tuple(variable for variable in self.variables if variable.trainable)
+
+    @property
+    def non_trainable_variables(self) -> Sequence[tf.Variable]:
+        """The other variables, such as the moving averages of batch normalization."""
+        return tuple(variable for variable in self.variables if not variable.trainable)
+
+    @property
+    def regularization_losses(self) -> Sequence[Any]:
+        """Functions without arguments, each of which returns one scalar loss to add in training."""
+        return tuple(self._engine.losses())
+
+    @property
+    def signatures(self) -> Mapping[str, Any]:
+        """The signatures by name: functions from keyword arguments to a dict of outputs, for inference."""
+        return Signatures(self._engine)
+
+    @property
+    def assets(self) -> Mapping[str, str]:
+        """The paths of the module's files (vocabularies and the like) by file name."""
+        return dict(self._spec.asset_paths)
+
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Writes the module in the TF1 Hub format, with the values that its variables have now.
+
+        Args:
+            path: the new module's directory; nothing may be there yet.
+
+        Raises:
+            ExportError: something is at `path`, or it cannot be written.
+        """
+        export_values(self._spec, os.fspath(path), self._engine.resources.variables)
+
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        children: dict[str, Any] = super()._trackable_children(save_type, **kwargs)
+        children.update(self._parts.children(save_type))
+        return children
+
+    def __repr__(self) -> str:
+        trained = len(self.trainable_variables)
+        lines = [*self._engine.describe(), f"{len(self.variables)} variables, {trained} of them trainable"]
+        return f"<LoadedModule {self._spec.name}\n  " + "\n  ".join(lines) + ">"

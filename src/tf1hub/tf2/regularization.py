@@ -1,0 +1,39 @@
+"""The regularization losses of a variant as functions without arguments."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.tf2.state import State
+
+
+def regularization_losses(state: State) -> list[Any]:
+    """One `tf.function` for each loss of the variant that depends on variables alone.
+
+    Losses that need an input are left out, with a warning: the Reusable SavedModel interface has no
+    place for them.
+    """
+    losses: list[Any] = []
+    for name in state.variant.collection("regularization_losses"):
+        missing = state.placeholders([name])
+        if missing:
+            warnings.warn(
+                f"The regularization loss {name!r} of {state.variant.place} is left out: it depends on the input "
+                f"{', '.join(map(repr, missing))}, and regularization losses are called without inputs.",
+                stacklevel=3,
+            )
+        else:
+            losses.append(tf.function(_loss(state, name), autograph=False, input_signature=[]))
+    return losses
+
+
+def _loss(state: State, name: str) -> Any:
+    emit = state.runner([name])
+
+    def regularization_loss() -> Any:
+        return emit()[0]
+
+    return regularization_loss
