@@ -11,7 +11,7 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.tf2 import graph, op_types
 from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.loop_bounds import counted_iterations
+from tf1hub.tf2.loop_bounds import bounds_of
 from tf1hub.tf2.program import Cond, Item, Loop, LoopVariable, Merged, Op, Program, Region
 from tf1hub.tf2.regions import Construct, Path, Regions, find_regions
 
@@ -217,7 +217,7 @@ class _Builder:
             self._region(inner, for_condition),
             self._region(inner, for_body),
             parallel,
-            self._bound(frame, variables, condition),
+            *self._bounds(frame, variables, condition),
         )
 
     def _variable(self, merge: Node, members: Iterable[Node]) -> LoopVariable:
@@ -257,16 +257,20 @@ class _Builder:
                 waiting.extend(self._needs.get(leaf, ()))
         return found
 
-    def _bound(self, frame: Construct, variables: Sequence[LoopVariable], condition: Tensor) -> Tensor | None:
+    def _bounds(
+        self, frame: Construct, variables: Sequence[LoopVariable], condition: Tensor
+    ) -> tuple[list[Tensor], bool]:
         assert isinstance(frame.key, str)
+        bounds, counted = bounds_of(self._nodes, self._carried, variables, condition)
         known = self._hints.bounds.get(frame.key)
-        if known is None or known[0] not in self._nodes:
-            known = counted_iterations(self._nodes, self._carried, variables, condition)
-        if known is None:
-            return None
-        bound = self._seen_through(known)
-        inside = any(step[0] is frame for step in self._regions.paths.get(bound[0], ()))
-        return None if inside else bound
+        if not bounds and known is not None and known[0] in self._nodes:
+            bounds, counted = [known], False
+        bounds = list(dict.fromkeys(self._seen_through(bound) for bound in bounds))
+        outside = [bound for bound in bounds if not self._is_inside(bound, frame)]
+        return outside, counted and outside == bounds
+
+    def _is_inside(self, tensor: Tensor, frame: Construct) -> bool:
+        return any(step[0] is frame for step in self._regions.paths.get(tensor[0], ()))
 
 
 def _branches(construct: Construct, path: Path) -> tuple[Path, Path]:

@@ -100,6 +100,8 @@ def _emit_loop(scope: Scope, loop: Loop) -> None:
             inner.set((variable.name, 0), value)
 
     def condition(inner: Scope, values: Sequence[Any]) -> Any:
+        if loop.counted:
+            return tf.constant(True)  # `tf.while_loop` itself counts
         enter(inner, values)
         emit_region(inner, loop.condition_region)
         return inner.tensor(loop.condition)
@@ -116,11 +118,21 @@ def _emit_loop(scope: Scope, loop: Loop) -> None:
         body,
         f"The loop {loop.name!r}",
         loop.parallel_iterations,
-        None if loop.maximum_iterations is None else scope.tensor(loop.maximum_iterations),
+        _least([scope.tensor(bound) for bound in loop.bounds]),
     )
     for variable, value in zip(loop.variables, results, strict=True):
         for tensor in variable.exits:
             scope.set(tensor, value)
+
+
+def _least(bounds: Sequence[Any]) -> Any:
+    """The least of some bounds, as `tf.while_loop` wants it, or None where there are none."""
+    if not bounds:
+        return None
+    narrow = [
+        bound if bound.dtype == tf.int32 else tf.cast(tf.minimum(bound, tf.int32.max), tf.int32) for bound in bounds
+    ]
+    return narrow[0] if len(narrow) == 1 else tf.reduce_min(tf.stack(narrow))
 
 
 def _carried(scope: Scope, value: Any) -> Any:

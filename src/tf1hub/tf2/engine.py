@@ -12,7 +12,7 @@ from tf1hub.errors import UnknownNameError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
-from tf1hub.spec.variant import Variant
+from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.regularization import regularization_losses
 from tf1hub.tf2.signature_functions import has_updates, signature_function, type_spec
 from tf1hub.tf2.state import Resources, State
@@ -34,6 +34,42 @@ def chosen_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
     return inference, inference
 
 
+class Interface:
+    """The inputs of a signature.
+
+    Args:
+        variant: whose signature it is.
+        signature: its name.
+
+    Raises:
+        UnknownSignatureError: the variant has no such signature.
+    """
+
+    def __init__(self, variant: Variant, signature: str) -> None:
+        self._signature = variant.check_signature(signature)
+        self._place = variant.place
+        self._infos = variant.inputs(signature)
+        self._dense = {name: info.type_spec for name, info in self._infos.items() if info.kind == "dense"}
+        self._only = next(iter(self._infos)) if len(self._infos) == 1 else None
+
+    def convert(self, inputs: Any) -> dict[str, Any]:
+        """What a caller gives as a dict of tensors.
+
+        Raises:
+            InputError: an input is missing, extra, or of another type or shape.
+        """
+        given = {self._only: inputs} if self._only is not None and isinstance(inputs, tf.Tensor) else inputs
+        # Most calls need no conversion, and small modules run in less time than one takes.
+        if isinstance(given, dict) and given.keys() == self._dense.keys() == self._infos.keys():
+            if all(_fits(given[name], spec) for name, spec in self._dense.items()):
+                return given
+        return convert_inputs(inputs, self._infos, self._signature, self._place)
+
+
+def _fits(value: Any, spec: tf.TensorSpec) -> bool:
+    return isinstance(value, tf.Tensor) and value.dtype == spec.dtype and spec.shape.is_compatible_with(value.shape)
+
+
 class Engine:
     """What a loaded module runs.
 
@@ -53,6 +89,7 @@ class Engine:
         self._functions: dict[tuple[str, bool], Any] = {}
         self._concrete: dict[tuple[str, bool], Any] = {}
         self._served: dict[str, Any] = {}
+        self._interfaces: dict[tuple[str, bool], Interface] = {}
         self._losses: list[Any] | None = None
 
     def state(self, training: bool) -> State:
@@ -81,12 +118,17 @@ class Engine:
             UnknownSignatureError: the variant has no such signature.
             InputError: an input is missing, extra, or of another type or shape.
         """
-        variant = self.state(training).variant
-        name = variant.check_signature(signature)
-        given = convert_inputs(inputs, variant.inputs(name), name, variant.place)
+        name = signature or DEFAULT_SIGNATURE
+        given = self._interface(name, training).convert(inputs)
         if tf.distribute.has_strategy() or not tf.executing_eagerly():
             return dict(self.function(name, training)(given))
         return dict(self._traced(name, training)(given))
+
+    def _interface(self, signature: str, training: bool) -> Interface:
+        interface = self._interfaces.get((signature, training))
+        if interface is None:
+            interface = self._interfaces[signature, training] = Interface(self.state(training).variant, signature)
+        return interface
 
     def _traced(self, signature: str, training: bool) -> Any:
         concrete = self._concrete.get((signature, training))

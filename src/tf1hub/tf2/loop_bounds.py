@@ -9,15 +9,19 @@ from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.program import LoopVariable
 
 
-def counted_iterations(
+def bounds_of(
     nodes: Mapping[str, Node],
     carried: Mapping[Tensor, Tensor],
     variables: Sequence[LoopVariable],
     condition: Tensor,
-) -> Tensor | None:
-    """The tensor `n` of a loop that counts from 0 to `n` in steps of 1, or None.
+) -> tuple[list[Tensor], bool]:
+    """What bounds the iterations of a loop.
 
     XLA can only differentiate a loop whose number of iterations is bounded.
+
+    Returns:
+        Each tensor `n` of a part `i < n` of the condition whose `i` counts from 0 in steps of 1, and
+        whether the condition has no other parts.
     """
 
     def source(tensor: Tensor) -> Tensor:
@@ -39,16 +43,22 @@ def counted_iterations(
         return (source(first) == this and constant(second) == 1) or (source(second) == this and constant(first) == 1)
 
     by_name = {variable.name: variable for variable in variables}
+    bounds: list[Tensor] = []
+    complete = True
     waiting = [condition]
     while waiting:
         node = nodes.get(source(waiting.pop())[0])
         if node is not None and node.op == "LogicalAnd":
             waiting.extend(node.inputs)
-        elif node is not None and node.op == "Less":
+            continue
+        found = False
+        if node is not None and node.op == "Less":
             counter, bound = source(node.inputs[0]), source(node.inputs[1])
-            if counter[0] in by_name and bound[0] not in by_name and counts(by_name[counter[0]]):
-                return bound
-    return None
+            found = counter[0] in by_name and bound[0] not in by_name and counts(by_name[counter[0]])
+            if found:
+                bounds.append(bound)
+        complete = complete and found
+    return bounds, complete
 
 
 def scalar(tensor: TensorProto) -> int | None:

@@ -84,7 +84,9 @@ class Loop:
 
     Attributes:
         name: the loop's frame.
-        maximum_iterations: a tensor outside the loop that bounds the iterations, where one is known.
+        bounds: scalars outside the loop, none of which the number of iterations exceeds.
+        counted: whether the loop runs until it reaches the least of the bounds, so that its condition
+            need not be computed.
     """
 
     name: str
@@ -93,7 +95,8 @@ class Loop:
     condition_region: Region
     body: Region
     parallel_iterations: int
-    maximum_iterations: Tensor | None
+    bounds: list[Tensor]
+    counted: bool
 
 
 Item: TypeAlias = Op | Cond | Loop

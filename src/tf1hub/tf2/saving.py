@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -79,10 +80,23 @@ class SavedParts:
         if not infos:
             yield None
             return
-        yield {name: info.type_spec for name, info in infos.items()}
+        if not self._takes_single_composites:
+            yield {name: info.type_spec for name, info in infos.items()}
         if len(infos) == 1:
             (info,) = infos.values()
-            yield type_spec(info, "inputs")
+            if info.kind == "dense" or self._takes_single_composites:
+                yield type_spec(info, "inputs")
+
+    @cached_property
+    def _takes_single_composites(self) -> bool:
+        """Whether all signatures take a single SparseTensor or RaggedTensor.
+
+        A function that TensorFlow restored fails on a dict as soon as one of its forms takes a single
+        composite tensor, so the two do not go together.
+        """
+        variant = self._engine.inference.variant
+        infos = [list(variant.inputs(signature).values()) for signature in variant.signature_names]
+        return all(len(inputs) == 1 and inputs[0].kind != "dense" for inputs in infos)
 
     def _is_servable(self, signature: str) -> bool:
         variant = self._engine.inference.variant

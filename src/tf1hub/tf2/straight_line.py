@@ -5,12 +5,12 @@ Importing a hundred ops at once costs little more than making one from Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import in_current_graph
+from tf1hub._tensorflow import in_current_graph, op_def
 from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, GraphDef, VersionDef
 from tf1hub.tf2.graph import Node, Tensor
@@ -57,7 +57,7 @@ class StraightLine:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, {}
-        definition = GraphDef(versions=self._versions)
+        definition = GraphDef(versions=self._versions_for({node.op for node, _ in waiting.values()}))
         given: dict[str, Any] = {}
         for node, inputs in waiting.values():
             copy = definition.node.add()
@@ -78,6 +78,16 @@ class StraightLine:
         self._graph = operation.graph
         prefix = operation.name.removesuffix(first)
         self._imported.update((name, prefix + name) for name in waiting)
+
+    def _versions_for(self, ops: Iterable[str]) -> VersionDef:
+        """The versions to import under: the graph's own only where an op has been withdrawn since.
+
+        TensorFlow warns, on every import, of versions older than its own.
+        """
+        definitions = (op_def(op) for op in ops)
+        if any(definition is not None and definition.deprecation.version for definition in definitions):
+            return self._versions
+        return VersionDef(producer=tf.version.GRAPH_DEF_VERSION)
 
     def _add_functions(self, definition: GraphDef) -> None:
         if self._library.function:
