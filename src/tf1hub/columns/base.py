@@ -27,7 +27,7 @@ _UNNAMED_MODULE = (
 )
 
 
-class ModuleColumn(DenseColumnV1, DenseColumn):  # type: ignore[misc]  # TensorFlow's classes are Any
+class ModuleColumn(DenseColumnV1, DenseColumn):
     """A dense column that a module computes from one feature.
 
     `tf.compat.v1.feature_column.input_layer` and the first generation of canned Estimators call the

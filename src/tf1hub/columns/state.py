@@ -16,7 +16,7 @@ RESOURCE = "hub_module"
 """Under this name a layer keeps the module of each column."""
 
 
-class LayerModule(tf.Module):  # type: ignore[misc]  # TensorFlow's classes are Any
+class LayerModule(tf.Module):
     """A module as a part of a layer: its variables are the layer's weights, and in its checkpoints.
 
     Args:
@@ -32,22 +32,19 @@ class LayerModule(tf.Module):  # type: ignore[misc]  # TensorFlow's classes are 
         super().__init__(name=RESOURCE)
         self.apply = apply
         self.weights = weights
-        self._split = lambda: _split(variables, trainable)
+        # A tf.Module would wrap a list; checkpoints already find the variables in `weights`.
+        self._all: Callable[[], Sequence[Any]] = lambda: variables
+        self._trained = trainable
 
     @property
     def trainable_variables(self) -> list[Any]:
         """The variables that optimizers should train; none of a frozen column, whatever they are marked."""
-        return self._split()[0]
+        return [variable for variable in self._all() if self._trained and variable.trainable]
 
     @property
     def non_trainable_variables(self) -> list[Any]:
         """The other variables."""
-        return self._split()[1]
-
-
-def _split(variables: Sequence[Any], trainable: bool) -> tuple[list[Any], list[Any]]:
-    trained = [variable for variable in variables if trainable and variable.trainable]
-    return trained, [variable for variable in variables if not (trainable and variable.trainable)]
+        return [variable for variable in self._all() if not (self._trained and variable.trainable)]
 
 
 def create_module(spec: ModuleSpec, trainable: bool) -> LayerModule:

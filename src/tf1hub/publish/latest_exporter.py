@@ -26,7 +26,7 @@ def _estimator() -> Any | None:
 _Exporter: Any = getattr(_estimator(), "Exporter", object)
 
 
-class LatestModuleExporter(_Exporter):  # type: ignore[misc]  # TensorFlow's classes are Any
+class LatestModuleExporter(_Exporter):
     """Exports registered modules after each evaluation of an Estimator, and keeps the latest exports.
 
     The Estimator's model_fn calls `register_module_for_export` for each module to be exported, in every
