@@ -17,22 +17,22 @@ from . import consume, publish
 from .data import consumers_digits, split_few
 from .report import Results, accuracy_table, draw
 
-LABELS_PER_CLASS = (5, 10, 20, 50, 100)
+LABELS_PER_CLASS = (5, 10, 20, 50)
 
 
-def main() -> None:
+def main() -> Results:
     parser = argparse.ArgumentParser(prog="make demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where modules and picture go")
-    parser.add_argument("--seeds", type=int, default=5, help="repetitions that are averaged (default: 5)")
+    parser.add_argument("--seeds", type=int, default=3, help="repetitions that are averaged (default: 3)")
     parser.add_argument("--labels", type=int, nargs="+", default=LABELS_PER_CLASS, help="labels per class")
     args = parser.parse_args()
-    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
     console = Console(highlight=False)
     started = time.perf_counter()
 
     console.rule("The publisher")
-    published = args.out / "digits_module"
-    shutil.rmtree(args.out, ignore_errors=True)
+    published, fine_tuned = args.out / "digits_module", args.out / "fine_tuned_module"
+    for module in (published, fine_tuned):  # of an earlier run; nothing is exported onto what is there
+        shutil.rmtree(module, ignore_errors=True)
     publish_module(published, console)
 
     console.rule("The consumer")
@@ -44,8 +44,9 @@ def main() -> None:
     console.print(f"Picture: {picture}")
 
     console.rule("The fine-tuned module, published again")
-    publish_again(published, args.out / "fine_tuned_module", console)
+    publish_again(published, fine_tuned, console)
     console.print(f"All of it took {time.perf_counter() - started:.0f} seconds.")
+    return results
 
 
 def publish_module(path: Path, console: Console) -> None:
@@ -91,4 +92,5 @@ def publish_again(module_path: Path, new_path: Path, console: Console) -> None:
 
 
 if __name__ == "__main__":
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
     main()

@@ -21,7 +21,7 @@ from .data import Digits
 from .network import feature_vector, logits_of
 from .training import Model, Rates
 
-STEPS = 150
+STEPS = 100
 CLASSES = 2  # even or odd
 
 

@@ -77,13 +77,27 @@ __all__ = sorted([*_HOMES, *_MODULES])
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+        value = getattr(_imported(name), name)
     elif name in _MODULES:
         value = importlib.import_module(f"tf1hub.{name}")
     else:
         raise AttributeError(f"module 'tf1hub' has no attribute {name!r}. It has: {', '.join(__all__)}.")
     globals()[name] = value
     return value
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(_HOMES[name])
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":
+            raise
+        from tf1hub.errors import MissingDependencyError
+
+        raise MissingDependencyError(
+            f"tf1hub.{name} needs TensorFlow, which is not installed. It is yours to choose: "
+            "`pip install tf1hub[tensorflow]`, or `pip install tf1hub[tensorflow-cpu]` for the smaller one without GPUs."
+        ) from error
 
 
 def __dir__() -> list[str]:

@@ -25,7 +25,7 @@ class Case:
     arrays: dict[str, np.ndarray]
 
     def value(self, key: Any) -> Any:
-        """The array behind a key of case.json; a dict of arrays for a sparse tensor."""
+        """The array behind a key of case.json; a dict of arrays for a sparse or ragged tensor."""
         if isinstance(key, dict):
             return {part: self.arrays[name] for part, name in key.items()}
         return self.arrays[key]
@@ -35,9 +35,9 @@ class Case:
         return {name: self.value(key) for name, key in keys.items()}
 
 
-def load(name: str) -> Case:
+def load(name: str, root: pathlib.Path = ROOT) -> Case:
     """Reads one case."""
-    directory = ROOT / name
+    directory = root / name
     case = json.loads((directory / "case.json").read_text())
     with np.load(directory / "expected.npz", allow_pickle=False) as stored:
         arrays = dict(stored)

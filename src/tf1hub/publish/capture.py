@@ -61,6 +61,7 @@ def capture_variant(
     _add_signatures(meta_graph, said)
     attachments.set_attachments(meta_graph, said.attachments)
     remove_gradient_overrides(meta_graph.graph_def)
+    _remove_debug_names(meta_graph)
     _check_colocation(meta_graph, said, place)
     take_assets(meta_graph, place, assets)
     return meta_graph
@@ -85,6 +86,18 @@ def _add_signatures(meta_graph: MetaGraphDef, said: Recording) -> None:
             {key: tf.compat.v1.saved_model.build_tensor_info(value) for key, value in outputs.items()},
         )
         meta_graph.signature_def[name].CopyFrom(SignatureDef.FromString(definition.SerializeToString()))
+
+
+def _remove_debug_names(meta_graph: MetaGraphDef) -> None:
+    """Drops the one attribute that TensorFlow 1.15 does not know and that is never at its default.
+
+    It only names the variable in messages about devices.
+    """
+    graph = meta_graph.graph_def
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        for node in nodes:
+            if node.op == "VarHandleOp":
+                node.attr.pop("debug_name", None)
 
 
 def _check_colocation(meta_graph: MetaGraphDef, said: Recording, place: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from bundles import entry, header, partitioned, write_bundle
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -51,10 +51,9 @@ def any_bits(dtype: np.dtype, shape: tuple[int, ...]) -> st.SearchStrategy[npt.N
 NUMBERS = st.tuples(
     st.sampled_from(DTYPES), hnp.array_shapes(min_dims=0, min_side=0, max_dims=4, max_side=4)
 ).flatmap(lambda given: any_bits(*given))
-NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda name: name[0] != "\0")
-ROUNDTRIP = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-)
+# Characters of one to four bytes, and the bytes that have a meaning in keys; all of Unicode would cost seconds.
+NAMES = st.text("a/\0\x01\xff\u3042\U0001f600", min_size=1, max_size=9).filter(lambda name: name[0] != "\0")
+ROUNDTRIP = settings(max_examples=60)
 
 
 def same(found: npt.NDArray, expected: npt.NDArray) -> bool:

@@ -13,6 +13,8 @@ from tf1hub.format.checkpoint.ordered_code import (
     is_slice_key,
 )
 
+# Characters of one to four bytes, and the bytes that need an escape; all of Unicode would cost seconds.
+TEXT = st.text("a/\0\x01\xff\u00e9\u0100\u3042\U0001f600", max_size=6)
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 
 
@@ -45,13 +47,13 @@ def test_keys_sort_as_their_numbers_do(one, other):
     assert (keys[0] < keys[1]) == (one < other)
 
 
-@given(st.text(), st.text())
+@given(TEXT, TEXT)
 def test_keys_sort_as_their_names_do(one, other):
     keys = [encode_slice_key(name, (0,), (1,)) for name in (one, other)]
     assert (keys[0] < keys[1]) == (one.encode() < other.encode())
 
 
-@given(st.text(min_size=1), st.lists(st.tuples(INT64, INT64), max_size=4))
+@given(TEXT.filter(bool), st.lists(st.tuples(INT64, INT64), max_size=4))
 def test_name_of_a_slice_is_read_back(name, sides):
     key = encode_slice_key(name, [start for start, _ in sides], [length for _, length in sides])
     assert is_slice_key(key)

@@ -87,7 +87,9 @@ class CheckpointReader:
     def stored_bytes(self, key: str) -> int:
         """Returns how many bytes a tensor takes in the data files, as the index says."""
         entry = self._entry(key)
-        return sum(part.size for part in self._bundle.index.slice_entries(key)) if entry.slices else entry.size
+        return (
+            sum(part.size for part in self._bundle.index.slice_entries(key)) if entry.slices else entry.size
+        )
 
     def slices(self, key: str) -> tuple[Slice, ...]:
         """Returns the slices that a partitioned tensor is stored as; none for any other."""
@@ -103,7 +105,7 @@ class CheckpointReader:
         The array is a view of the memory-mapped file: it costs no memory until it is looked at. This includes
         a partitioned tensor whose slices are runs of rows that follow one another in the file. Any other
         partitioned tensor, strings, and what has not this machine's byte order are copied. Checksums are
-        compared by `verify`, not here.
+        compared by `verify`, not here. Nobody may write to the file while a view of it is in use.
 
         Args:
             key: the tensor's name.

@@ -1,0 +1,75 @@
+"""The package as users install it: `make test-package` runs this on the built wheel, without TensorFlow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points, requires, version
+from pathlib import Path
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "modules"
+
+
+def run_alone(code: str) -> str:
+    """Runs a program in a fresh process where importing TensorFlow fails, as where it is not installed."""
+    program = "import sys; sys.modules['tensorflow'] = None\n" + code
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_import_brings_neither_tensorflow_nor_numpy() -> None:
+    printed = run_alone("import tf1hub; print(sorted({'numpy', 'google.protobuf'} & set(sys.modules)))")
+    assert printed == "[]\n"
+
+
+def test_signatures_and_weights_of_all_golden_modules_are_read_without_tensorflow() -> None:
+    printed = run_alone(
+        "import pathlib\n"
+        "import tf1hub as hub\n"
+        f"for path in sorted(pathlib.Path({str(GOLDEN)!r}).glob('*/module')):\n"
+        "    spec = hub.load_module_spec(str(path))\n"
+        "    weights = hub.read_variables(path)\n"
+        "    assert all(spec.get_signature_names(tags) for tags in spec.get_tags()), path\n"
+        "    assert weights and all(weights[name].size > 0 for name in weights), path\n"
+        "    print(path.parent.name)\n"
+    )
+    assert printed.split() == sorted(path.name for path in GOLDEN.iterdir())
+
+
+def test_the_weights_are_the_ones_that_the_module_holds() -> None:
+    printed = run_alone(
+        "import tf1hub as hub\n"
+        f"weights = hub.read_variables({str(GOLDEN / 'half_plus_two' / 'module')!r})\n"
+        "print({name: float(weights[name]) for name in sorted(weights)})\n"
+    )
+    assert printed == "{'a': 0.5, 'b': 2.0}\n"
+
+
+def test_what_needs_tensorflow_says_what_to_install() -> None:
+    printed = run_alone(
+        "import tf1hub as hub\n"
+        "try:\n"
+        f"    hub.Module({str(GOLDEN / 'half_plus_two' / 'module')!r})\n"
+        "except ImportError as error:\n"
+        "    print(type(error).__name__, error)\n"
+    )
+    assert printed.startswith("MissingDependencyError ")
+    assert "pip install tf1hub[tensorflow]" in printed
+
+
+def test_the_metadata_and_the_package_agree() -> None:
+    printed = run_alone("import tf1hub; print(tf1hub.__version__)")
+    assert printed.strip() == version("tf1hub")
+    assert not [need for need in requires("tf1hub") or [] if "tensorflow" in need and "extra" not in need]
+
+
+def test_the_command_is_installed_with_the_package() -> None:
+    (command,) = [found for found in entry_points(group="console_scripts") if found.name == "tf1hub"]
+    assert command.value == "tf1hub.cli.main:main"
+    done = subprocess.run(
+        [sys.executable, "-m", "tf1hub", "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert version("tf1hub") in done.stdout
