@@ -89,7 +89,9 @@ class Module:
         strategy = tf.distribute.get_strategy()
         if trainable and strategy.num_replicas_in_sync > 1:
             name_of_strategy = type(strategy).__name__.removesuffix("V1")
-            raise WrongModeError(_REPLICAS.format(count=strategy.num_replicas_in_sync, strategy=name_of_strategy))
+            raise WrongModeError(
+                _REPLICAS.format(count=strategy.num_replicas_in_sync, strategy=name_of_strategy)
+            )
         self._spec = as_module_spec(spec)
         self._trainable = bool(trainable)
         self._variant = self._spec.variant(tags)
@@ -128,9 +130,7 @@ class Module:
             WrongModeError: called eagerly, or in another graph than the module's.
         """
         if _sentinel is not None:
-            raise InputError(
-                "Pass the signature and as_dict by keyword: module(x, signature=...)."
-            )
+            raise InputError("Pass the signature and as_dict by keyword: module(x, signature=...).")
         graph = tf.compat.v1.get_default_graph()
         _check_graph(graph, self._graph, self._scope)
         name = self._variant.check_signature(signature)
