@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _KEPT_PROBLEMS = 1000
 """How many problems are kept one by one; the others are counted."""
 _CHUNK_BYTES = 1 << 20
+_SPECIAL = b"\\\t\r\x0b\x0c\x1c\x1d\x1e\x1f"
+"""What is an odd space or needs an escape."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ class Collection:
         """
         import numpy as np
 
+        if self._add_plain(tokens, vectors):
+            return
         finite = np.isfinite(vectors.sum(axis=1))
         rows = []
         for row, (line, token) in enumerate(zip(lines, tokens, strict=True)):
@@ -109,6 +113,32 @@ class Collection:
             rows.append(row)
         if len(rows) < len(tokens):
             vectors = vectors[rows]
+        self._write_vectors(vectors)
+
+    def _add_plain(self, tokens: Sequence[bytes], vectors: npt.NDArray[Any]) -> bool:
+        """Takes vectors together where nothing about them is special, the usual case; else says False."""
+        import numpy as np
+
+        text = b"\n".join(tokens)
+        if not text.isascii() or text.translate(None, _SPECIAL) != text or b"\n\n" in text or text[:1] == b"\n":
+            return False
+        names = text.lower().split(b"\n") if self._lowercase else tokens
+        new = set(names)
+        if len(new) < len(tokens) or not self._seen.isdisjoint(new) or not np.isfinite(vectors.sum()):
+            return False
+        if self._limit is not None and self.count + len(tokens) > self._limit:
+            return False
+        if text.count(b"\n") != len(tokens) - 1 or text[-1:] in (b"\n", b""):
+            return False
+        self._seen |= new
+        self._vocabulary.write(b"\n".join(names) + b"\n")
+        self.count += len(tokens)
+        self._write_vectors(vectors)
+        return True
+
+    def _write_vectors(self, vectors: npt.NDArray[Any]) -> None:
+        import numpy as np
+
         if self._l2_normalize:
             vectors = _normalized(vectors)
         self._spool.write(np.ascontiguousarray(vectors, dtype="<f4").data)
