@@ -31,7 +31,9 @@ def test_variables_tables_and_values_of_a_bound_function_come_along(tmp_path: pa
 def test_several_functions_share_their_variables() -> None:
     weight = tf.Variable([2.0, 3.0], name="weight")
     vector = tf.TensorSpec([None, 2], tf.float32)
-    spec = from_function({"default": lambda x: x * weight, "total": lambda x: {"sum": tf.reduce_sum(x * weight)}}, [vector])
+    spec = from_function(
+        {"default": lambda x: x * weight, "total": lambda x: {"sum": tf.reduce_sum(x * weight)}}, [vector]
+    )
     assert spec.get_signature_names() == ["default", "total"]
     assert list(hub.read_variables(spec.checkpoint)) == ["weight"]
     assert applied(spec, [[1.0, 10.0]]).outputs["default"].tolist() == [[2.0, 30.0]]
@@ -40,7 +42,10 @@ def test_several_functions_share_their_variables() -> None:
 
 def test_sparse_and_ragged_values_go_in_and_out() -> None:
     offset = tf.Variable(1.5, name="offset")
-    specs = {"sparse": tf.SparseTensorSpec([None, None], tf.float32), "ragged": tf.RaggedTensorSpec([None, None], tf.float32)}
+    specs = {
+        "sparse": tf.SparseTensorSpec([None, None], tf.float32),
+        "ragged": tf.RaggedTensorSpec([None, None], tf.float32),
+    }
 
     @tf.function(input_signature=[specs])
     def function(given: Any) -> Any:
@@ -90,9 +95,13 @@ def test_an_assignment_in_a_function_runs_with_it() -> None:
 
 
 def test_what_cannot_be_a_module_is_told() -> None:
-    with pytest.raises(CreationError, match=r"cannot be traced: .*\nSay what its arguments are: from_function\("):
+    with pytest.raises(
+        CreationError, match=r"cannot be traced: .*\nSay what its arguments are: from_function\("
+    ):
         from_function(tf.function(lambda x: x))
-    with pytest.raises(CreationError, match="returns None; it must return a tensor, or a dict or list of tensors"):
+    with pytest.raises(
+        CreationError, match="returns None; it must return a tensor, or a dict or list of tensors"
+    ):
         from_function(lambda x: None, [tf.TensorSpec([], tf.float32)])
     with tf.Graph().as_default(), pytest.raises(WrongModeError, match="call it outside of graphs"):
         from_function(lambda x: x, [tf.TensorSpec([], tf.float32)])

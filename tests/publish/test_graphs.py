@@ -49,7 +49,9 @@ def program(tmp_path: pathlib.Path) -> Program:
     return Program(graph, prefix, frozen, output, after_twice)
 
 
-def test_a_graph_with_a_checkpoint_keeps_its_variables_and_loses_its_training_ops(program: Program, tmp_path: pathlib.Path) -> None:
+def test_a_graph_with_a_checkpoint_keeps_its_variables_and_loses_its_training_ops(
+    program: Program, tmp_path: pathlib.Path
+) -> None:
     spec = from_graph_def(program.graph.as_graph_def(), {"x": "x:0"}, "y", checkpoint=tmp_path / "run")
     result = applied(spec, X)
     np.testing.assert_allclose(result.outputs["default"], program.output, rtol=1e-6)
@@ -66,8 +68,12 @@ def test_any_tensor_may_be_the_input(program: Program) -> None:
     np.testing.assert_allclose(applied(spec, X).outputs["default"], program.after_twice, rtol=1e-6)
 
 
-def test_without_a_checkpoint_the_initializers_stay_and_export_wants_one(program: Program, tmp_path: pathlib.Path) -> None:
-    spec = from_graph_def(program.graph, "x", "y", signatures={"mean": (None, "moving_mean/Read/ReadVariableOp")})
+def test_without_a_checkpoint_the_initializers_stay_and_export_wants_one(
+    program: Program, tmp_path: pathlib.Path
+) -> None:
+    spec = from_graph_def(
+        program.graph, "x", "y", signatures={"mean": (None, "moving_mean/Read/ReadVariableOp")}
+    )
     assert applied(spec, None, "mean").outputs["default"].tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(ExportError) as caught:
         spec.export(tmp_path / "module")
@@ -85,7 +91,9 @@ def test_a_graph_cut_to_inference_needs_a_checkpoint(program: Program) -> None:
         "4 variables of the GraphDef have no initializer: moving_mean, scale, weights/part_0, weights/part_1. "
         "Give their values: from_graph_def(..., checkpoint=...)."
     )
-    spec = from_graph_def(cut, "x", "y", checkpoint=program.checkpoint, trainable=lambda name: name == "scale")
+    spec = from_graph_def(
+        cut, "x", "y", checkpoint=program.checkpoint, trainable=lambda name: name == "scale"
+    )
     result = applied(spec, X)
     np.testing.assert_allclose(result.outputs["default"], program.output, rtol=1e-6)
     assert result.trainable == ["scale"]
@@ -114,19 +122,29 @@ def test_a_table_of_a_bare_graph_comes_with_its_file(tmp_path: pathlib.Path) -> 
     assert applied(str(tmp_path / "module"), ["b", "z"]).outputs["default"].tolist() == [1, -1]
 
 
-def test_constants_of_a_frozen_graph_become_variables_where_wanted(program: Program, tmp_path: pathlib.Path) -> None:
+def test_constants_of_a_frozen_graph_become_variables_where_wanted(
+    program: Program, tmp_path: pathlib.Path
+) -> None:
     path = tmp_path / "frozen.pb"
     path.write_bytes(program.frozen.SerializeToString())
     assert applied(from_frozen_graph(path, "x", "y"), X).trainable == []
-    spec = from_frozen_graph(path, "x", "y", variables=lambda name, value: value.ndim >= 1 and value.dtype == np.float32)
+    spec = from_frozen_graph(
+        path, "x", "y", variables=lambda name, value: value.ndim >= 1 and value.dtype == np.float32
+    )
     result = applied(spec, X)
     np.testing.assert_allclose(result.outputs["default"], program.output, rtol=1e-6)
     assert result.trainable == result.gradients == ["weights/part_0", "weights/part_1"]
     spec.export(tmp_path / "module")
-    assert sorted(hub.read_variables(tmp_path / "module")) == ["moving_mean", "weights/part_0", "weights/part_1"]
+    assert sorted(hub.read_variables(tmp_path / "module")) == [
+        "moving_mean",
+        "weights/part_0",
+        "weights/part_1",
+    ]
 
 
-def test_a_frozen_graph_as_text_is_read_and_other_files_are_told(program: Program, tmp_path: pathlib.Path) -> None:
+def test_a_frozen_graph_as_text_is_read_and_other_files_are_told(
+    program: Program, tmp_path: pathlib.Path
+) -> None:
     (tmp_path / "frozen.pbtxt").write_text(str(program.frozen))
     result = applied(from_frozen_graph(tmp_path / "frozen.pbtxt", "x", "y"), X)
     np.testing.assert_allclose(result.outputs["default"], program.output, rtol=1e-6)
@@ -152,7 +170,9 @@ def test_a_checkpoint_gives_a_graph_function_its_values(tmp_path: pathlib.Path) 
         writer.add("w", np.float32(3.0))
         writer.add("w/ExponentialMovingAverage", np.float32(4.0))
     assert applied(from_checkpoint(module_fn, tmp_path / "ckpt"), [1.0]).outputs["default"].tolist() == [3.0]
-    averaged = from_checkpoint(module_fn, tmp_path / "ckpt", name_transform_fn="{}/ExponentialMovingAverage".format)
+    averaged = from_checkpoint(
+        module_fn, tmp_path / "ckpt", name_transform_fn="{}/ExponentialMovingAverage".format
+    )
     averaged.export(tmp_path / "module")
     assert applied(str(tmp_path / "module"), [1.0]).outputs["default"].tolist() == [4.0]
     with pytest.raises(CheckpointError, match="other: not in the checkpoint"):

@@ -31,7 +31,9 @@ def table(directory: pathlib.Path) -> Any:
     return tf.lookup.StaticVocabularyTable(initializer, 1)
 
 
-def tf1_saved_model(directory: pathlib.Path, train_tags: bool = False, collection: str | None = None, main_op: bool = True) -> str:
+def tf1_saved_model(
+    directory: pathlib.Path, train_tags: bool = False, collection: str | None = None, main_op: bool = True
+) -> str:
     path = str(directory / "saved_model")
     with tf.Graph().as_default():
         words = tf1.placeholder(tf.string, [None], name="words")
@@ -81,7 +83,9 @@ class Embedder(tf.Module):
 
 
 @pytest.mark.parametrize("main_op", [True, False])
-def test_a_tf1_saved_model_keeps_tags_signatures_values_and_what_is_trainable(tmp_path: pathlib.Path, main_op: bool) -> None:
+def test_a_tf1_saved_model_keeps_tags_signatures_values_and_what_is_trainable(
+    tmp_path: pathlib.Path, main_op: bool
+) -> None:
     spec = hub.create_module_spec_from_saved_model(tf1_saved_model(tmp_path, main_op=main_op))
     os.remove(tmp_path / "words.txt")
     assert spec.get_tags() == [frozenset({"serve"})]
@@ -107,10 +111,14 @@ def test_each_meta_graph_becomes_a_variant(tmp_path: pathlib.Path) -> None:
 
 def test_inference_tags_and_default_signature_make_the_short_calls_work(tmp_path: pathlib.Path) -> None:
     path = tf1_saved_model(tmp_path, train_tags=True)
-    spec = hub.create_module_spec_from_saved_model(path, inference_tags={"serve"}, default_signature="serving_default")
+    spec = hub.create_module_spec_from_saved_model(
+        path, inference_tags={"serve"}, default_signature="serving_default"
+    )
     assert spec.get_tags() == [frozenset(), frozenset({"serve", "train"})]
     np.testing.assert_allclose(applied(spec, ["a"]).outputs["default"], WEIGHTS[[0]] * 3)
-    with pytest.raises(UnknownNameError, match=r"No meta graph with tags \{'eval'\} in the SavedModel .*It has: \{'"):
+    with pytest.raises(
+        UnknownNameError, match=r"No meta graph with tags \{'eval'\} in the SavedModel .*It has: \{'"
+    ):
         hub.create_module_spec_from_saved_model(path, inference_tags={"eval"})
     with pytest.raises(UnknownNameError, match=r"No signature 'x' in variant .*It has: serving_default\."):
         hub.create_module_spec_from_saved_model(path, default_signature="x")
@@ -125,7 +133,9 @@ def test_an_unknown_collection_is_named_and_can_be_dropped(tmp_path: pathlib.Pat
         "If users of the module do not need them: "
         "create_module_spec_from_saved_model(..., drop_collections=['mine'])."
     )
-    assert hub.create_module_spec_from_saved_model(path, drop_collections=["mine"]).get_tags() == [frozenset({"serve"})]
+    assert hub.create_module_spec_from_saved_model(path, drop_collections=["mine"]).get_tags() == [
+        frozenset({"serve"})
+    ]
 
 
 def test_a_place_without_a_saved_model_is_told(tmp_path: pathlib.Path) -> None:

@@ -33,7 +33,11 @@ def applied(spec: Any, inputs: Any, signature: str | None = None, tags: set[str]
         module = hub.Module(spec, trainable=True, tags=tags)
         outputs = module(inputs, signature=signature, as_dict=True)
         trainable = tf1.trainable_variables()
-        sums = [tf.reduce_sum(value) for value in outputs.values() if isinstance(value, tf.Tensor) and value.dtype.is_floating]
+        sums = [
+            tf.reduce_sum(value)
+            for value in outputs.values()
+            if isinstance(value, tf.Tensor) and value.dtype.is_floating
+        ]
         gradients = tf1.gradients(sums, trainable) if sums and trainable else []
         names = [variable.op.name.removeprefix("module/") for variable in trainable]
         with tf1.Session() as session:

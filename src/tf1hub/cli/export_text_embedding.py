@@ -80,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
         "dimensions": made.dimensions,
         "problem_counts": dict(made.problem_counts),
         "problems": [
-            {"line": problem.line, "kind": problem.kind, "detail": problem.detail} for problem in made.problems
+            {"line": problem.line, "kind": problem.kind, "detail": problem.detail}
+            for problem in made.problems
         ],
     }
     emit(args, str(made), document)

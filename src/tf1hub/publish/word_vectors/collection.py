@@ -101,7 +101,9 @@ class Collection:
             if self.is_full:
                 break
             if not finite[row] and not np.isfinite(vectors[row]).all():
-                self.report(line, "not a number", f"the vector of {_shown(token)} has a NaN or infinity; left out")
+                self.report(
+                    line, "not a number", f"the vector of {_shown(token)} has a NaN or infinity; left out"
+                )
                 continue
             name = _lower(token) if self._lowercase else token
             if name in self._seen:
@@ -120,7 +122,12 @@ class Collection:
         import numpy as np
 
         text = b"\n".join(tokens)
-        if not text.isascii() or text.translate(None, _SPECIAL) != text or b"\n\n" in text or text[:1] == b"\n":
+        if (
+            not text.isascii()
+            or text.translate(None, _SPECIAL) != text
+            or b"\n\n" in text
+            or text[:1] == b"\n"
+        ):
             return False
         names = text.lower().split(b"\n") if self._lowercase else tokens
         new = set(names)
@@ -199,7 +206,9 @@ def _odd_spaces(token: bytes) -> str:
     """The spaces in a token that are none to a reader of plain ASCII, by their code points."""
     if token.isascii() and not _ASCII_SPACES.intersection(token):
         return ""
-    found = {character for character in token.decode(errors="ignore") if character.isspace() and character != " "}
+    found = {
+        character for character in token.decode(errors="ignore") if character.isspace() and character != " "
+    }
     return ", ".join(f"U+{ord(character):04X}" for character in sorted(found))
 
 

@@ -137,7 +137,12 @@ def text_embedding(
 
         export_module(create_module_spec(graph.module_fn), target, write_variables)
     return TextEmbedding(
-        target, layout.format, collection.count, layout.dimensions, collection.problems, dict(collection.problem_counts)
+        target,
+        layout.format,
+        collection.count,
+        layout.dimensions,
+        collection.problems,
+        dict(collection.problem_counts),
     )
 
 
@@ -173,7 +178,9 @@ def _collect(
         read(source, layout, collection)
     collection.finish()
     if not collection.count:
-        raise CreationError(f"{source.path} holds no usable vector: {dict(collection.problem_counts) or 'it is empty'}.")
+        raise CreationError(
+            f"{source.path} holds no usable vector: {dict(collection.problem_counts) or 'it is empty'}."
+        )
     return collection
 
 

@@ -75,7 +75,9 @@ class TextGraph:
         return tf.lookup.StaticHashTable(initializer, default_value=-1)
 
     def _variable(self) -> Any:
-        partitioner = tf.compat.v1.fixed_size_partitioner(self.num_partitions) if self.num_partitions > 1 else None
+        partitioner = (
+            tf.compat.v1.fixed_size_partitioner(self.num_partitions) if self.num_partitions > 1 else None
+        )
         return tf.compat.v1.get_variable(
             VARIABLE,
             [self.vocabulary_size + self.num_oov_buckets, self.dimensions],

@@ -125,9 +125,15 @@ def layout_of(source: Source, given: str | None) -> Layout:
     if given == "word2vec-binary":
         assert header is not None
         return Layout(given, *header)
-    separator, dimensions = _dimensions(sample, source.path, skip_header=header is not None and given != "glove")
+    separator, dimensions = _dimensions(
+        sample, source.path, skip_header=header is not None and given != "glove"
+    )
     if given is not None:
-        return Layout(given, None, dimensions, separator) if given == "glove" else Layout(given, *header, separator)
+        return (
+            Layout(given, None, dimensions, separator)
+            if given == "glove"
+            else Layout(given, *header, separator)
+        )
     if header is None:
         return Layout("glove", None, dimensions, separator)
     if dimensions == header[1]:

@@ -132,7 +132,11 @@ def _read_line(number: int, line: bytes, layout: Layout, collection: Collection)
         values = np.array([float(field) for field in fields[1:]])
     except ValueError:
         found = _count_numbers(stripped.split(layout.separator))
-        what = f"{found} numbers instead of {layout.dimensions}" if found != layout.dimensions else "not all are numbers"
+        what = (
+            f"{found} numbers instead of {layout.dimensions}"
+            if found != layout.dimensions
+            else "not all are numbers"
+        )
         collection.report(number, "ragged", f"{what}; left out")
         return
     collection.add([number], [fields[0]], values[np.newaxis])
