@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tf1hub.columns import sparse_text_embedding_column as sparse_text_embedding_column
     from tf1hub.columns import text_embedding_column as text_embedding_column
     from tf1hub.columns import text_embedding_column_v2 as text_embedding_column_v2
+    from tf1hub.comparing import compare as compare
     from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
     from tf1hub.compat import run_program as run_program
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
@@ -54,6 +55,7 @@ _HOMES = {
     "attach_image_module_info": "tf1hub.publish",
     "attach_message": "tf1hub.publish",
     "check": "tf1hub.checks.check",
+    "compare": "tf1hub.comparing",
     "create_module_spec": "tf1hub.publish",
     "diff": "tf1hub.spec.difference",
     "download": "tf1hub.resolve",
