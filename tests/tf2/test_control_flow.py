@@ -84,7 +84,7 @@ def counted_loop(resource: bool) -> tuple[Tensors, Tensors]:
 @graph
 def loop_until_the_data_says_so(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
-    y = tf.while_loop(
+    (y,) = tf.while_loop(
         lambda y: tf.reduce_max(tf.abs(y)) > 0.3, lambda y: (tf.matmul(y, w) * 0.3,), (x,)
     )
     return {"x": x}, {"default": y}
@@ -93,7 +93,7 @@ def loop_until_the_data_says_so(resource: bool) -> tuple[Tensors, Tensors]:
 @graph
 def loop_with_maximum_iterations(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
-    y = tf.while_loop(
+    (y,) = tf.while_loop(
         lambda y: tf.reduce_max(tf.abs(y)) > 1e-6, lambda y: (tf.matmul(y, w),), (x,), maximum_iterations=3
     )
     return {"x": x}, {"default": y}
@@ -196,7 +196,7 @@ def map_and_scan(resource: bool) -> tuple[Tensors, Tensors]:
 @graph
 def tensor_array_of_growing_size_and_shapes(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
-    array = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, 3])
+    array = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, 3], clear_after_read=False)
 
     def body(i: Any, array: Any) -> Any:
         return i + 1, array.write(i, tf.tile(tf.matmul(x, w), [i + 1, 1]))
@@ -209,7 +209,7 @@ def tensor_array_of_growing_size_and_shapes(resource: bool) -> tuple[Tensors, Te
 def tensor_array_scattered_gathered_and_split(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
     y = tf.matmul(x, w)
-    scattered = tf.TensorArray(tf.float32, size=2, element_shape=[3]).scatter([1, 0], y)
+    scattered = tf.TensorArray(tf.float32, size=2, element_shape=[3], clear_after_read=False).scatter([1, 0], y)
     split = tf.TensorArray(tf.float32, size=2, infer_shape=False).split(y, [1, 1])
     return {"x": x}, {
         "default": scattered.stack(),
