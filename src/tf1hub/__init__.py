@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf1hub import errors as errors
+    from tf1hub import publish as publish
     from tf1hub.checks.check import check as check
     from tf1hub.columns import image_embedding_column as image_embedding_column
     from tf1hub.columns import sparse_text_embedding_column as sparse_text_embedding_column
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
     from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
     from tf1hub.compat import run_program as run_program
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
-    from tf1hub import publish as publish
-    from tf1hub.format.checkpoint import read_variables as read_variables
     from tf1hub.graph import Module as Module
     from tf1hub.graph import eval_function_for_module as eval_function_for_module
     from tf1hub.publish import add_signature as add_signature
     from tf1hub.publish import attach_image_module_info as attach_image_module_info
     from tf1hub.publish import attach_message as attach_message
     from tf1hub.publish import create_module_spec as create_module_spec
+    from tf1hub.publish import create_module_spec_from_saved_model as create_module_spec_from_saved_model
     from tf1hub.publish.checkpoint_export import export_from_checkpoint as export_from_checkpoint
     from tf1hub.publish.latest_exporter import LatestModuleExporter as LatestModuleExporter
     from tf1hub.publish.registered import register_module_for_export as register_module_for_export
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from tf1hub.spec.image import get_expected_image_size as get_expected_image_size
     from tf1hub.spec.image import get_num_image_channels as get_num_image_channels
     from tf1hub.spec.inspection import inspect as inspect
-    from tf1hub.publish import create_module_spec_from_saved_model as create_module_spec_from_saved_model
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
     from tf1hub.spec.weights import read_variables as read_variables
@@ -57,9 +56,9 @@ _HOMES = {
     "check": "tf1hub.checks.check",
     "compare": "tf1hub.comparing",
     "create_module_spec": "tf1hub.publish",
+    "create_module_spec_from_saved_model": "tf1hub.publish",
     "diff": "tf1hub.spec.difference",
     "download": "tf1hub.resolve",
-    "create_module_spec_from_saved_model": "tf1hub.publish",
     "eval_function_for_module": "tf1hub.graph",
     "export_from_checkpoint": "tf1hub.publish.checkpoint_export",
     "get_expected_image_size": "tf1hub.spec.image",
@@ -76,7 +75,7 @@ _HOMES = {
     "text_embedding_column": "tf1hub.columns",
     "text_embedding_column_v2": "tf1hub.columns",
 }
-_MODULES = ("errors", "publish")
+_MODULES = ("errors", "publish",)
 
 __all__ = sorted([*_HOMES, *_MODULES])
 
