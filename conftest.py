@@ -44,7 +44,9 @@ def documents() -> Any:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
-    return documents()(file_path, parent) if file_path.suffix == ".md" else None
+    # pytest offers the files of this folder to every run, also to those of the tests.
+    asked_for = any(Path(arg).resolve() in (file_path, *file_path.parents) for arg in parent.config.args)
+    return documents()(file_path, parent) if file_path.suffix == ".md" and asked_for else None
 
 
 @pytest.fixture(autouse=True)

@@ -105,6 +105,8 @@ def measure(measurement: str, side: str, given: dict[str, Any]) -> dict[str, Any
 def run_process(command: list[str], side: str = "ours") -> str:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     environment.pop("PYTHONPATH", None)
+    # As in an installed package, no run but the first compiles.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if side == "original":
         environment["PYTHONPATH"] = str(ROOT / ".venv" / "original")
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)

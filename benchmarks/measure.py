@@ -5,15 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from pathlib import Path
 
 
 def peak_bytes() -> int:
     """The most memory that this process held, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():
+    if sys.platform == "linux":
         # ru_maxrss would begin with the size of the process that started this one.
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        with open("/proc/self/status") as status:
+            lines = dict(line.split(":", 1) for line in status)
         return int(lines["VmHWM"].split()[0]) * 1024
     import resource
 

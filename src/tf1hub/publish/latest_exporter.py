@@ -26,7 +26,7 @@ def _estimator() -> Any | None:
 _Exporter: Any = getattr(_estimator(), "Exporter", object)
 
 
-class LatestModuleExporter(_Exporter):  # type: ignore[misc]  # TensorFlow's classes are Any
+class LatestModuleExporter(_Exporter):
     """Exports registered modules after each evaluation of an Estimator, and keeps the latest exports.
 
     The Estimator's model_fn calls `register_module_for_export` for each module to be exported, in every
@@ -59,8 +59,8 @@ class LatestModuleExporter(_Exporter):  # type: ignore[misc]  # TensorFlow's cla
         if _Exporter is object:
             raise MissingDependencyError(
                 f"LatestModuleExporter works with Estimators, which TensorFlow {tf.__version__} does not "
-                "have. Use tf1hub.export_from_checkpoint(build_fn, checkpoint_path, export_dir), which exports the "
-                "registered modules of any program."
+                "have. Use tf1hub.export_from_checkpoint(build_fn, checkpoint_path, export_dir), which "
+                "exports the registered modules of any program."
             )
         if exports_to_keep is not None and exports_to_keep <= 0:
             raise ExporterError(

@@ -87,7 +87,7 @@ def is_trainable(variable: NodeDef, readers: Collection[NodeDef]) -> bool:
 def _initializer(nodes: Mapping[str, NodeDef], name: str, readers: Collection[NodeDef]) -> NodeDef | None:
     assigns = [node for node in readers if node.op in ASSIGN_OPS and not _restores(nodes, node)]
     named = [node for node in assigns if node.name == f"{name}/Assign"]
-    return (named or [*assigns, None])[0]
+    return next(iter(named or assigns), None)
 
 
 def _restores(nodes: Mapping[str, NodeDef], assign: NodeDef) -> bool:
