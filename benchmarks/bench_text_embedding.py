@@ -42,8 +42,10 @@ def write_vectors(path: str) -> dict[str, Any]:
     random = np.random.default_rng(0)
     with open(path, "w") as file:
         for start in range(0, VECTORS, 1000):
-            for index, vector in enumerate(random.normal(0, 0.4, (1000, DIMENSIONS)), start):
-                file.write(f"word{index} " + " ".join(f"{value:.5f}" for value in vector.tolist()) + "\n")
+            file.writelines(
+                f"word{index} " + " ".join(f"{value:.5f}" for value in vector.tolist()) + "\n"
+                for index, vector in enumerate(random.normal(0, 0.4, (1000, DIMENSIONS)), start)
+            )
     return {}
 
 

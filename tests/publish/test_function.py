@@ -102,6 +102,6 @@ def test_what_cannot_be_a_module_is_told() -> None:
     with pytest.raises(
         CreationError, match="returns None; it must return a tensor, or a dict or list of tensors"
     ):
-        from_function(lambda x: None, [tf.TensorSpec([], tf.float32)])
+        from_function(lambda _x: None, [tf.TensorSpec([], tf.float32)])
     with tf.Graph().as_default(), pytest.raises(WrongModeError, match="call it outside of graphs"):
         from_function(lambda x: x, [tf.TensorSpec([], tf.float32)])

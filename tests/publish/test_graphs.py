@@ -129,7 +129,7 @@ def test_constants_of_a_frozen_graph_become_variables_where_wanted(
     path.write_bytes(program.frozen.SerializeToString())
     assert applied(from_frozen_graph(path, "x", "y"), X).trainable == []
     spec = from_frozen_graph(
-        path, "x", "y", variables=lambda name, value: value.ndim >= 1 and value.dtype == np.float32
+        path, "x", "y", variables=lambda _, value: value.ndim >= 1 and value.dtype == np.float32
     )
     result = applied(spec, X)
     np.testing.assert_allclose(result.outputs["default"], program.output, rtol=1e-6)

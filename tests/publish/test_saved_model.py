@@ -51,12 +51,12 @@ def tf1_saved_model(
                 session,
                 ["serve", "train"] if train_tags else ["serve"],
                 {"serving_default": signature},
-                assets_list=tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS),
+                assets_collection=tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS),
                 main_op=tf1.tables_initializer() if main_op else None,
             )
             if train_tags:
                 assets = tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS)
-                builder.add_meta_graph(["serve"], {"serving_default": signature}, assets_list=assets)
+                builder.add_meta_graph(["serve"], {"serving_default": signature}, assets_collection=assets)
             builder.save()
     return path
 

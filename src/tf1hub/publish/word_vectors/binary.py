@@ -25,7 +25,8 @@ def read_binary(source: Source, layout: Layout, collection: Collection) -> None:
     while number <= total and not collection.is_full:
         data = source.read(max(_READ_BYTES, size))
         buffer += data
-        tokens, vectors = [], []
+        tokens: list[bytes] = []
+        vectors: list[bytes] = []
         position = 0
         while number + len(tokens) <= total:
             end = buffer.find(b" ", position)

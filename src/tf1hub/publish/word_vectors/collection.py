@@ -64,8 +64,8 @@ class Collection:
         self._seen: set[bytes] = set()
 
     def __enter__(self) -> Collection:
-        self._vocabulary = open(self.vocabulary_path, "wb")  # noqa: SIM115
-        self._spool = open(self._spool_path, "wb", buffering=_CHUNK_BYTES)  # noqa: SIM115
+        self._vocabulary = open(self.vocabulary_path, "wb")
+        self._spool = open(self._spool_path, "wb", buffering=_CHUNK_BYTES)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -165,8 +165,7 @@ class Collection:
         escaped_path = self.vocabulary_path + ".escaped"
         os.replace(self.vocabulary_path, escaped_path)
         with open(escaped_path, "rb") as source, open(self.vocabulary_path, "wb") as target:
-            for line in source:
-                target.write(line.replace(b"\\\\", b"\\"))
+            target.writelines(line.replace(b"\\\\", b"\\") for line in source)
         os.remove(escaped_path)
 
     def _write_token(self, line: int, token: bytes) -> None:

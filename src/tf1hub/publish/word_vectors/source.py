@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tf1hub.errors import FormatError
 
@@ -44,11 +44,11 @@ class Source:
             raise FormatError(f"The word vectors {self.path} cannot be read: {error}.") from error
         magic = self._raw.read(2)
         self._raw.seek(0)
-        self._unpacked: BinaryIO = self._raw
+        self._unpacked: Any = self._raw
         if magic == _GZIP:
             from isal import igzip
 
-            self._unpacked = self._files.enter_context(igzip.IGzipFile(fileobj=self._raw))
+            self._unpacked = self._files.enter_context(igzip.open(self._raw))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,7 +74,7 @@ class Source:
 
     def _read(self, size: int) -> bytes:
         try:
-            data = self._unpacked.read(size)
+            data: bytes = self._unpacked.read(size)
         except (OSError, EOFError, zlib.error) as error:
             raise FormatError(f"The word vectors {self.path} are damaged or were cut: {error}.") from error
         if self._progress is not None:
@@ -128,12 +128,10 @@ def layout_of(source: Source, given: str | None) -> Layout:
     separator, dimensions = _dimensions(
         sample, source.path, skip_header=header is not None and given != "glove"
     )
-    if given is not None:
-        return (
-            Layout(given, None, dimensions, separator)
-            if given == "glove"
-            else Layout(given, *header, separator)
-        )
+    if given == "glove":
+        return Layout(given, None, dimensions, separator)
+    if given is not None and header is not None:
+        return Layout(given, *header, separator)
     if header is None:
         return Layout("glove", None, dimensions, separator)
     if dimensions == header[1]:

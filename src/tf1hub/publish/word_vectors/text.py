@@ -53,7 +53,7 @@ def number_parser() -> _Parse:
         import simdjson
     except ImportError:
         return _parse_with_numpy
-    parser = simdjson.Parser()
+    parser: Any = simdjson.Parser()
 
     def parse(lines: list[bytes], count: int) -> npt.NDArray[Any] | None:
         text = b"]\n[".join(lines)
