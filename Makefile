@@ -35,7 +35,7 @@ test-tf215:  ## the tests, on TensorFlow 2.15 and Keras 2
 
 test-legacy:  ## the specification's own example with tf.layers, on TensorFlow 2.21 with tf_keras
 	@$(SETUP) tf221 legacy
-	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(TF221) -m pytest tests/legacy_keras $(ARGS)
+	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(TF221) -m pytest tests/legacy_keras tests/columns tests/old_programs $(ARGS)
 
 test-package:  ## the built wheel in an environment without TensorFlow
 	@$(SETUP) tf221 plain

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tf1hub import errors as errors
+    from tf1hub import publish as publish
     from tf1hub.checks.check import check as check
     from tf1hub.columns import image_embedding_column as image_embedding_column
     from tf1hub.columns import sparse_text_embedding_column as sparse_text_embedding_column
     from tf1hub.columns import text_embedding_column as text_embedding_column
+    from tf1hub.columns import text_embedding_column_v2 as text_embedding_column_v2
+    from tf1hub.comparing import compare as compare
     from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
     from tf1hub.compat import run_program as run_program
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from tf1hub.publish import attach_image_module_info as attach_image_module_info
     from tf1hub.publish import attach_message as attach_message
     from tf1hub.publish import create_module_spec as create_module_spec
+    from tf1hub.publish import create_module_spec_from_saved_model as create_module_spec_from_saved_model
     from tf1hub.publish.checkpoint_export import export_from_checkpoint as export_from_checkpoint
     from tf1hub.publish.latest_exporter import LatestModuleExporter as LatestModuleExporter
     from tf1hub.publish.registered import register_module_for_export as register_module_for_export
@@ -50,7 +54,9 @@ _HOMES = {
     "attach_image_module_info": "tf1hub.publish",
     "attach_message": "tf1hub.publish",
     "check": "tf1hub.checks.check",
+    "compare": "tf1hub.comparing",
     "create_module_spec": "tf1hub.publish",
+    "create_module_spec_from_saved_model": "tf1hub.publish",
     "diff": "tf1hub.spec.difference",
     "download": "tf1hub.resolve",
     "eval_function_for_module": "tf1hub.graph",
@@ -67,8 +73,9 @@ _HOMES = {
     "run_program": "tf1hub.compat",
     "sparse_text_embedding_column": "tf1hub.columns",
     "text_embedding_column": "tf1hub.columns",
+    "text_embedding_column_v2": "tf1hub.columns",
 }
-_MODULES = ("errors",)
+_MODULES = ("errors", "publish",)
 
 __all__ = sorted([*_HOMES, *_MODULES])
 

@@ -43,6 +43,7 @@ __all__ = [
     "set_colocation",
     "trains_columns",
     "type_spec_from_bytes",
+    "type_spec_to_bytes",
     "unique_id",
 ]
 
@@ -126,6 +127,12 @@ def type_spec_from_bytes(type_spec: bytes) -> Any:
     value = struct_pb2.StructuredValue()
     value.type_spec_value.ParseFromString(type_spec)
     return nested_structure_coder.decode_proto(value)
+
+
+def type_spec_to_bytes(type_spec: Any) -> bytes:
+    """A TypeSpec as the serialized TypeSpecProto that signatures hold."""
+    encoded: bytes = nested_structure_coder.encode_structure(type_spec).type_spec_value.SerializeToString()
+    return encoded
 
 
 def unique_id() -> int:

@@ -74,14 +74,20 @@ def read_all(path: str) -> None:
         repr((variant.attachments, variant.variables, variant.asset_files, variant.trainable_nodes))
 
 
+def refusal(path: str) -> str | None:
+    try:
+        read_all(path)
+    except hub.errors.Error as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize("name", cases.NAMES)
 def test_a_damaged_graph_is_an_error_or_can_be_asked_everything(name: str, tmp_path: pathlib.Path) -> None:
     for number in range(EXAMPLES):
         path = damaged_module(name, number, tmp_path / str(number))
-        try:
-            read_all(path)
-        except hub.errors.Error as error:
-            assert str(tmp_path) in str(error), "the message names the file"
+        message = refusal(path)
+        assert message is None or str(tmp_path) in message, "the message names the file"
 
 
 def test_every_byte_of_tfhub_module_pb_counts(tmp_path: pathlib.Path) -> None:

@@ -27,26 +27,26 @@ def image_spec(
 
 
 def test_the_attachment_decides_where_the_shape_is_open() -> None:
-    assert hub.get_expected_image_size(image_spec(None, None, None, 3, attached=(20, 30))) == (20, 30)
+    assert hub.get_expected_image_size(image_spec(None, None, None, 3, attached=(20, 30))) == [20, 30]
 
 
 def test_the_attachment_comes_before_the_shape() -> None:
-    assert hub.get_expected_image_size(image_spec(None, 5, 6, 3, attached=(20, 30))) == (20, 30)
+    assert hub.get_expected_image_size(image_spec(None, 5, 6, 3, attached=(20, 30))) == [20, 30]
 
 
 def test_without_attachment_the_shape_decides() -> None:
     spec = image_spec(None, 5, 6, 3)
-    assert hub.get_expected_image_size(spec) == (5, 6)
+    assert hub.get_expected_image_size(spec) == [5, 6]
     assert hub.get_num_image_channels(spec) == 3
 
 
 def test_a_half_filled_attachment_does_not_count() -> None:
-    assert hub.get_expected_image_size(image_spec(None, 5, 6, 3, attached=(20, 0))) == (5, 6)
+    assert hub.get_expected_image_size(image_spec(None, 5, 6, 3, attached=(20, 0))) == [5, 6]
 
 
 def test_the_only_input_counts_whatever_its_name() -> None:
     spec = image_spec(None, 5, 6, 1, name="default")
-    assert hub.get_expected_image_size(spec) == (5, 6)
+    assert hub.get_expected_image_size(spec) == [5, 6]
     assert hub.get_num_image_channels(spec) == 1
 
 
@@ -57,8 +57,8 @@ def test_one_of_several_inputs_is_chosen_by_name() -> None:
         hub.add_signature("two", inputs={"images": images, "masks": masks}, outputs=images)
 
     spec = hub.create_module_spec(module_fn)
-    assert hub.get_expected_image_size(spec, "two") == (5, 6)
-    assert hub.get_expected_image_size(spec, "two", "masks") == (7, 8)
+    assert hub.get_expected_image_size(spec, "two") == [5, 6]
+    assert hub.get_expected_image_size(spec, "two", "masks") == [7, 8]
     assert hub.get_num_image_channels(spec, signature="two", input_name="masks") == 1
     with pytest.raises(UnknownNameError) as caught:
         hub.get_expected_image_size(spec, "two", "depth")
@@ -71,7 +71,7 @@ def test_a_module_in_a_graph_answers_alike() -> None:
     with tf.Graph().as_default():
         module = hub.Module(cases.load("image").path)
         for signature in (None, "image_feature_vector"):
-            assert hub.get_expected_image_size(module, signature) == (16, 16)
+            assert hub.get_expected_image_size(module, signature) == [16, 16]
             assert hub.get_num_image_channels(module, signature) == 3
 
 

@@ -96,8 +96,8 @@ def _updates(variant: Variant) -> Iterator[Finding]:
         yield Finding(
             "batch-norm-without-updates",
             WARNING,
-            f"{len(training)} batch normalizations use the batch's statistics ({_some(training)}), but no update op "
-            "keeps their averages.",
+            f"{len(training)} batch normalizations use the batch's statistics ({_some(training)}), but no "
+            "update op keeps their averages.",
             "Add the updates of the moving averages to the collection UPDATE_OPS in the module_fn.",
             format_tags(variant.tags),
         )
@@ -119,8 +119,8 @@ def _train_variant(spec: ModuleSpec) -> Iterator[Finding]:
             "no-train-variant",
             WARNING,
             f"No variant has the tag 'train', although the module has {' and '.join(reasons)}.",
-            "What differs in training gets a variant of its own: tags_and_args=[(set(), {'is_training': False}), "
-            "({'train'}, {'is_training': True})].",
+            "What differs in training gets a variant of its own: "
+            "tags_and_args=[(set(), {'is_training': False}), ({'train'}, {'is_training': True})].",
         )
 
 
@@ -171,8 +171,8 @@ def _owners(spec: ModuleSpec) -> Iterator[Finding]:
             yield Finding(
                 "variables-not-owned",
                 WARNING,
-                f"Variables of other variants are missing here: {_some(everything - names)}. What is fine-tuned "
-                "with this variant cannot be exported.",
+                f"Variables of other variants are missing here: {_some(everything - names)}. What is "
+                "fine-tuned with this variant cannot be exported.",
                 "Create these variables in this variant too.",
                 format_tags(tags),
             )

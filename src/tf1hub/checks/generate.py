@@ -113,11 +113,11 @@ def _value(name: str, info: ParsedTensorInfo, shape: list[int], length: int, rng
 
 
 def _array(info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -> Any:
-    if info.message.dtype == dtypes.STRING:
+    if info.dtype_name == "string":
         texts = _SENTENCES if len(shape) < 2 else _WORDS
         count = int(np.prod(shape))
         return np.array([texts[i % len(texts)] for i in range(count)], object).reshape(shape)
-    dtype = dtypes.numpy_dtype(info.message.dtype)
+    dtype = dtypes.numpy_dtype(dtypes.number_of(info.dtype_name))
     if dtype.kind == "b":
         # The usual boolean input asks whether this is training.
         return np.zeros(shape, dtype)

@@ -44,8 +44,8 @@ def leaked_paths(spec: ModuleSpec) -> Iterator[Finding]:
                 "leaked-path",
                 WARNING,
                 f"Paths of the machine that made it: {'; '.join(leaks[:_SHOWN])}{more}.",
-                "Put files that the graph reads into the collection ASSET_FILEPATHS. Paths of checkpoints are left "
-                "out when this library exports the module again.",
+                "Put files that the graph reads into the collection ASSET_FILEPATHS. Paths of checkpoints "
+                "are left out when this library exports the module again.",
                 format_tags(variant.tags),
             )
 

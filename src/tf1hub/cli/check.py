@@ -17,9 +17,9 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "check",
         help="check a module: whole, conventional, fit for fine-tuning, running",
-        description="Checks a module: its files, the common signatures, what fine-tuning needs, leaked paths, "
-        "the ops on each supported TensorFlow; and runs it. Exit codes: 0 nothing above advice, 1 errors or "
-        "warnings, 2 the module could not be read.",
+        description="Checks a module: its files, the common signatures, what fine-tuning needs, leaked "
+        "paths, the ops on each supported TensorFlow; and runs it. Exit codes: 0 nothing above advice, "
+        "1 errors or warnings, 2 the module could not be read.",
     )
     parser.add_argument("handle", help="a path, a URL, or whatever else names a module")
     parser.add_argument(

@@ -17,7 +17,8 @@ def register(subparsers: Any) -> None:
         "diff",
         help="say what differs between two modules",
         description="Compares two modules: variants, signatures, variables and their values, assets, "
-        "attachments, ops. Exit codes, as diff(1) has them: 0 the same, 1 different, 2 a module could not be read.",
+        "attachments, ops. Exit codes, as diff(1) has them: 0 the same, 1 different, 2 a module could not be "
+        "read.",
     )
     parser.add_argument("left", help="a handle")
     parser.add_argument("right", help="another")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tf1hub import cli
+from tf1hub import __version__, cli
 from tf1hub.cli import _exit
 from tf1hub.errors import Error
 
@@ -86,10 +86,8 @@ def _report(args: argparse.Namespace, error: Error) -> int:
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when asked: importlib.metadata takes milliseconds."""
+    """Prints the version and ends."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import version
-
-        print(f"tf1hub {version('tf1hub')}")
+        print(f"tf1hub {__version__}")
         parser.exit()

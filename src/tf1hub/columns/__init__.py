@@ -5,5 +5,11 @@ from __future__ import annotations
 from tf1hub.columns.image import image_embedding_column
 from tf1hub.columns.sparse_text import sparse_text_embedding_column
 from tf1hub.columns.text import text_embedding_column
+from tf1hub.columns.text_v2 import text_embedding_column_v2
 
-__all__ = ["image_embedding_column", "sparse_text_embedding_column", "text_embedding_column"]
+__all__ = [
+    "image_embedding_column",
+    "sparse_text_embedding_column",
+    "text_embedding_column",
+    "text_embedding_column_v2",
+]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import abc
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -17,7 +17,7 @@ from tf1hub._tensorflow import (
     serialize_feature_column,
     trains_columns,
 )
-from tf1hub.columns.state import RESOURCE, create_module, module_in_scope
+from tf1hub.columns.state import RESOURCE, LayerModule, create_module, module_in_scope
 from tf1hub.errors import ColumnError
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 
@@ -52,6 +52,10 @@ class ModuleColumn(DenseColumnV1, DenseColumn):
             feature: the feature's tensor; a first dimension more than the feature if that is a scalar.
         """
 
+    def _create(self, trainable: bool) -> LayerModule:
+        """The module for one layer or scope."""
+        return create_module(self.module_spec, trainable)
+
     @property
     @abc.abstractmethod
     def _width(self) -> int:
@@ -61,7 +65,7 @@ class ModuleColumn(DenseColumnV1, DenseColumn):
     def _own_parse_spec(self) -> Any:
         """How this column's feature is parsed from a tf.Example."""
 
-    @cached_property
+    @functools.cached_property
     def module_spec(self) -> ModuleSpec:
         """The module's definition."""
         return as_module_spec(self.module_spec_path)
@@ -113,19 +117,20 @@ class ModuleColumn(DenseColumnV1, DenseColumn):
             self.key.create_state(state_manager)
         if not state_manager.has_resource(self, RESOURCE):
             trainable = self.trainable and trains_columns(state_manager)
-            state_manager.add_resource(self, RESOURCE, create_module(self.module_spec, trainable))
+            state_manager.add_resource(self, RESOURCE, self._create(trainable))
 
-    def get_dense_tensor(self, transformation_cache: Any, state_manager: Any) -> Any:
+    def get_dense_tensor(self, transformation_cache: Any, state_manager: Any, training: Any = None) -> Any:
         """The embedding, float32 `[batch_size, N]`."""
         module = state_manager.get_resource(self, RESOURCE)
-        return self._embed(module.apply, transformation_cache.get(self, state_manager))
+        apply = functools.partial(module.apply, training=training)
+        return self._embed(apply, transformation_cache.get(self, state_manager))
 
     def _get_dense_tensor(
         self, inputs: Any, weight_collections: Sequence[str] | None = None, trainable: bool | None = None
     ) -> Any:
         wanted = self.trainable and trainable is not False
-        module = module_in_scope(self, self.module_spec, wanted, weight_collections or ())
-        return self._embed(module, inputs.get(self))
+        module = module_in_scope(self, lambda: self._create(wanted), weight_collections or ())
+        return self._embed(module.apply, inputs.get(self))
 
     def _get_config(self) -> dict[str, Any]:
         config = {name: getattr(self, name) for name in self.__dataclass_fields__}

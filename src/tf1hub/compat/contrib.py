@@ -68,9 +68,15 @@ PACKAGES: Mapping[str, Package] = {
     "distribute": Package((f"{_V1}:distribute",)),
     "cluster_resolver": Package((f"{_V1}:distribute.cluster_resolver",)),
     "tpu": Package((f"{_V1}:tpu", f"{_V1}:estimator.tpu")),
-    "util": Package((), {"make_tensor_proto": f"{_V1}:make_tensor_proto", "make_ndarray": f"{_V1}:make_ndarray",
-                         "constant_value": f"{_V1}:get_static_value"}),
-}  # fmt: skip
+    "util": Package(
+        (),
+        {
+            "make_tensor_proto": f"{_V1}:make_tensor_proto",
+            "make_ndarray": f"{_V1}:make_ndarray",
+            "constant_value": f"{_V1}:get_static_value",
+        },
+    ),
+}
 
 
 def install_contrib() -> None:

@@ -67,8 +67,9 @@ def _file_program(program: str) -> tuple[CodeType, ModuleType]:
     if not sys.flags.safe_path if hasattr(sys.flags, "safe_path") else True:
         sys.path[0] = os.path.dirname(os.path.realpath(program))
     main = ModuleType("__main__")
-    main.__dict__.update(__file__=program, __builtins__=__builtins__, __cached__=None, __spec__=None)
-    return _compiled(source, program), main
+    path = os.path.abspath(program)
+    main.__dict__.update(__file__=path, __builtins__=__builtins__, __cached__=None, __spec__=None)
+    return _compiled(source, path), main
 
 
 def _module_program(program: str) -> tuple[CodeType, ModuleType]:
@@ -97,9 +98,9 @@ def _find(name: str) -> Any:
         return None
 
 
-def _compiled(source: bytes, program: str) -> CodeType:
+def _compiled(source: bytes, path: str) -> CodeType:
     try:
-        return compile(source, program, "exec", dont_inherit=True)
+        return compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         _report(error.with_traceback(None))
         raise SystemExit(1) from error
@@ -115,6 +116,7 @@ def _without_own_frames(traceback: TracebackType | None) -> TracebackType | None
     if traceback is None:
         return None
     rest = _without_own_frames(traceback.tb_next)
-    if os.path.dirname(traceback.tb_frame.f_code.co_filename) == _HERE:
+    file = traceback.tb_frame.f_code.co_filename
+    if os.path.dirname(file) == _HERE or file.startswith("<frozen importlib"):
         return rest
     return TracebackType(rest, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)

@@ -48,10 +48,20 @@ def enter_v1_mode() -> None:
     choose_legacy_keras()
     import tensorflow as tf
 
-    tf.compat.v1.disable_v2_behavior()
+    _disable_v2_behavior(tf)
     install_contrib()
     if not isinstance(builtins.__import__, _Import):
         builtins.__import__ = _Import(builtins.__import__, v1_module())
+
+
+def _disable_v2_behavior(tf: Any) -> None:
+    # It logs that it is deprecated, which is nothing that the program could change.
+    level = tf.compat.v1.logging.get_verbosity()
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+    try:
+        tf.compat.v1.disable_v2_behavior()
+    finally:
+        tf.compat.v1.logging.set_verbosity(level)
 
 
 def choose_legacy_keras() -> None:

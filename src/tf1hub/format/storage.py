@@ -44,7 +44,7 @@ class LocalStorage:
         self.root = root
 
     def path(self, name: str) -> str:
-        return os.path.join(self.root, *name.split("/"))
+        return os.path.join(self.root, *name.split("/")) if name else self.root
 
     def exists(self, name: str) -> bool:
         return os.path.exists(self.path(name))

@@ -88,10 +88,14 @@ def stored_variables(meta_graph: MetaGraphDef, place: str) -> list[StoredVariabl
         FormatError: a collection holds what is not a VariableDef.
     """
     found: dict[str, StoredVariable] = {}
+    # The collections repeat one another, and parsing is most of what listing a module takes.
+    seen: set[bytes] = set()
     for collection in VARIABLE_COLLECTIONS:
         for data in _bytes_of(meta_graph, collection):
-            variable = parse_variable_def(data, f"The collection {collection!r} of {place}")
-            found.setdefault(variable.node, variable)
+            if data not in seen:
+                seen.add(data)
+                variable = parse_variable_def(data, f"The collection {collection!r} of {place}")
+                found.setdefault(variable.node, variable)
     return list(found.values())
 
 

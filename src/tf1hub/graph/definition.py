@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.format.storage import is_remote
 from tf1hub.graph.application import ApplicationCut, cut_application
 from tf1hub.graph.contexts import contexts_of
 from tf1hub.graph.gradients import add_gradient_overrides
@@ -84,7 +85,11 @@ def _prepare(spec: ModuleSpec, variant: Variant) -> Definition:
     check_ops(variant)
     spec.check_assets(variant)
     if variant.variables and spec.checkpoint is not None:
-        check_variables(variant, CheckpointReader(spec.checkpoint))
+        reader = CheckpointReader(spec.checkpoint)
+        check_variables(variant, reader)
+        # On remote storage this would read the weights, which TensorFlow then reads again.
+        if not is_remote(spec.checkpoint):
+            reader.check_files()
     return Definition(
         variant,
         spec.checkpoint,

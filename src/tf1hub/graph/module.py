@@ -30,6 +30,12 @@ _OTHER_GRAPH = (
     "Create it inside the same `with graph.as_default():` as its calls."
 )
 
+_REPLICAS = (
+    "A tf1hub.Module in a graph can be used on the {count} replicas of {strategy}, but not trained there: each "
+    "replica would train variables of its own. In TensorFlow 2, tf1hub.KerasLayer(handle, trainable=True) inside "
+    "strategy.scope() trains on all of them; in a graph, parameter servers do."
+)
+
 
 class Module:
     """A module in a TensorFlow graph: variables, tables and assets once, applied any number of times.
@@ -63,7 +69,7 @@ class Module:
         tags: the graph variant, a set of strings; None is the inference variant.
 
     Raises:
-        WrongModeError: in eager mode.
+        WrongModeError: in eager mode; or to be trained on several replicas of a distribution strategy.
         UnknownTagsError: no variant has these tags.
         FormatError: the module, or its checkpoint, is damaged.
         ResolveError: the handle's module could not be had.
@@ -80,6 +86,12 @@ class Module:
         if tf.executing_eagerly():
             shown = repr(spec) if isinstance(spec, str) else "spec"
             raise WrongModeError(_EAGER.format(spec=shown))
+        strategy = tf.distribute.get_strategy()
+        if trainable and strategy.num_replicas_in_sync > 1:
+            name_of_strategy = type(strategy).__name__.removesuffix("V1")
+            raise WrongModeError(
+                _REPLICAS.format(count=strategy.num_replicas_in_sync, strategy=name_of_strategy)
+            )
         self._spec = as_module_spec(spec)
         self._trainable = bool(trainable)
         self._variant = self._spec.variant(tags)
@@ -118,9 +130,7 @@ class Module:
             WrongModeError: called eagerly, or in another graph than the module's.
         """
         if _sentinel is not None:
-            raise InputError(
-                "Pass the signature and as_dict by keyword: module(x, signature=...)."
-            )
+            raise InputError("Pass the signature and as_dict by keyword: module(x, signature=...).")
         graph = tf.compat.v1.get_default_graph()
         _check_graph(graph, self._graph, self._scope)
         name = self._variant.check_signature(signature)

@@ -10,8 +10,10 @@ from tf1hub.publish.graph_def import from_graph_def
 from tf1hub.publish.module_fn import create_module_spec
 from tf1hub.publish.saved_model import create_module_spec_from_saved_model
 from tf1hub.publish.signatures import add_signature
+from tf1hub.publish.word_vectors import TextEmbedding, text_embedding
 
 __all__ = [
+    "TextEmbedding",
     "add_signature",
     "attach_image_module_info",
     "attach_message",
@@ -21,4 +23,5 @@ __all__ = [
     "from_frozen_graph",
     "from_function",
     "from_graph_def",
+    "text_embedding",
 ]

@@ -66,7 +66,7 @@ def attach_image_module_info(image_module_info: ImageModuleInfo) -> None:
         ...     info.default_image_size.height, info.default_image_size.width = 224, 192
         ...     hub.attach_image_module_info(info)
         >>> hub.get_expected_image_size(hub.create_module_spec(module_fn))
-        (224, 192)
+        [224, 192]
 
     Args:
         image_module_info: an `ImageModuleInfo`.

@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from tf1hub.errors import CreationError
 from tf1hub.format import attachments
-from tf1hub.format.messages_pb2 import MetaGraphDef, SignatureDef
+from tf1hub.format.messages_pb2 import MetaGraphDef
 from tf1hub.graph.cut import colocation_names
 from tf1hub.graph.gradients import remove_gradient_overrides
 from tf1hub.graph.ops import holds_state
 from tf1hub.publish.assets import AssetFiles, take_assets
 from tf1hub.publish.recording import Recording, recording
 from tf1hub.publish.signatures import components
+from tf1hub.publish.tensor_infos import tensor_info
 
 ALLOWED_COLLECTIONS = (
     "variables",
@@ -48,9 +49,7 @@ def capture_variant(
     """
     said = recording("create_module_spec")
     if not said.signatures:
-        raise CreationError(
-            f"{place} has no signature. The module_fn calls tf1hub.add_signature at least once."
-        )
+        raise CreationError(f"{place} has no signature. The module_fn calls tf1hub.add_signature at least once.")
     collections = _collections(graph, place, set(drop_collections))
     exported = tf.compat.v1.train.export_meta_graph(
         graph=graph, collection_list=collections, strip_default_attrs=True
@@ -81,11 +80,11 @@ def _collections(graph: Any, place: str, dropped: set[str]) -> list[str]:
 
 def _add_signatures(meta_graph: MetaGraphDef, said: Recording) -> None:
     for name, (inputs, outputs) in said.signatures.items():
-        definition = tf.compat.v1.saved_model.signature_def_utils.build_signature_def(
-            {key: tf.compat.v1.saved_model.build_tensor_info(value) for key, value in inputs.items()},
-            {key: tf.compat.v1.saved_model.build_tensor_info(value) for key, value in outputs.items()},
-        )
-        meta_graph.signature_def[name].CopyFrom(SignatureDef.FromString(definition.SerializeToString()))
+        # Touched, so that a signature without inputs is there too.
+        definition = meta_graph.signature_def[name]
+        for infos, values in ((definition.inputs, inputs), (definition.outputs, outputs)):
+            for key, value in values.items():
+                infos[key].CopyFrom(tensor_info(value))
 
 
 def _remove_debug_names(meta_graph: MetaGraphDef) -> None:

@@ -40,9 +40,8 @@ def export_from_checkpoint(
         >>> with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         ...     _ = model()
         ...     session.run(tf.compat.v1.global_variables_initializer())
-        ...     session.run(tf.compat.v1.global_variables()[0].assign(5.0))
+        ...     _ = session.run(tf.compat.v1.global_variables()[0].assign(5.0))
         ...     checkpoint = tf.compat.v1.train.Saver().save(session, "training/model.ckpt")
-        5.0
         >>> hub.export_from_checkpoint(model, checkpoint, "exported")
         {'scale': 'exported/scale'}
         >>> with hub.eval_function_for_module("exported/scale") as scale:

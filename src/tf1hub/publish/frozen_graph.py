@@ -112,7 +112,9 @@ def _turn_into_variables(graph: GraphDef, chosen: Callable[[str, npt.NDArray[Any
             # One that waits for something lies in a branch or a loop, where no variable can be.
             if node.op != "Const" or node.input or node.attr["dtype"].type == _STRING:
                 continue
-            value = tf.make_ndarray(tf.compat.v1.AttrValue.FromString(node.attr["value"].SerializeToString()).tensor)
+            value = tf.make_ndarray(
+                tf.compat.v1.AttrValue.FromString(node.attr["value"].SerializeToString()).tensor
+            )
             if chosen(node.name, value):
                 writer.add(node.name, value)
                 names.append(node.name)

@@ -111,7 +111,8 @@ def _trace(function: Any, input_signature: Sequence[Any] | None, signature: str)
 
     dense_specs = [spec for spec in specs if isinstance(spec, tf.TypeSpec)]
     named = {
-        f"i{index}": tf.TensorSpec(spec.shape, spec.dtype, name=f"i{index}") for index, spec in enumerate(dense_specs)
+        f"i{index}": tf.TensorSpec(spec.shape, spec.dtype, name=f"i{index}")
+        for index, spec in enumerate(dense_specs)
     }
     wrapped = tf.function(flat, autograph=False).get_concrete_function(**named)
     return _Traced(inputs, outputs, wrapped, concrete)
@@ -196,7 +197,9 @@ def _resource_owners(concrete: Any) -> Iterator[Any]:
             for holder in gc.get_referrers(tensor):
                 # What an object refers to lies in its dict, or, since Python 3.11, in itself.
                 owners = gc.get_referrers(holder) if isinstance(holder, dict) else [holder]
-                yield from (owner for owner in owners if isinstance(owner, tf.__internal__.tracking.Trackable))
+                yield from (
+                    owner for owner in owners if isinstance(owner, tf.__internal__.tracking.Trackable)
+                )
 
 
 def _signing(traced: Mapping[str, _Traced], meta_graph: Any) -> Sign:
@@ -224,7 +227,9 @@ def _packed(graph: Any, named: Mapping[str, Any], tensors: Mapping[str, str], pr
     result, index = {}, 0
     for name, value in named.items():
         count = len(components(value))
-        dense = [graph.get_tensor_by_name(tensors[f"{prefix}{number}"]) for number in range(index, index + count)]
+        dense = [
+            graph.get_tensor_by_name(tensors[f"{prefix}{number}"]) for number in range(index, index + count)
+        ]
         result[name] = tf.nest.pack_sequence_as(value, dense, expand_composites=True)
         index += count
     return result

@@ -135,7 +135,9 @@ def _check_names(meta_graph: MetaGraphDef, place: str) -> None:
         for kind, infos in (("input", definition.inputs), ("output", definition.outputs)):
             for key, info in infos.items():
                 if node_of(info.name) not in known:
-                    placeholders = [node.name for node in meta_graph.graph_def.node if node.op == "Placeholder"]
+                    placeholders = [
+                        node.name for node in meta_graph.graph_def.node if node.op == "Placeholder"
+                    ]
                     raise CreationError(
                         f"The {kind} {key!r} of the signature {signature!r} is {info.name!r}, which {place} does not "
                         f"have. It has {len(known)} nodes; its placeholders: {', '.join(placeholders) or 'none'}; "
@@ -192,7 +194,9 @@ def _declare(
     reader: CheckpointReader | None,
     place: str,
 ) -> None:
-    names = [node.name for node in meta_graph.graph_def.node if node.name in needed and node.op in VARIABLE_OPS]
+    names = [
+        node.name for node in meta_graph.graph_def.node if node.name in needed and node.op in VARIABLE_OPS
+    ]
     shapes = {name: reader.shape(name) for name in names if name in reader} if reader else {}
     parts = dict(_parts(names, reader)) if reader else {}
     missing = declare_variables(meta_graph, names, trainable, shapes, parts)
@@ -212,4 +216,3 @@ def _parts(names: list[str], reader: CheckpointReader) -> Iterator[tuple[str, tu
             if int(number) < len(slices):
                 start, length = slices[int(number)]
                 yield name, (whole, Slice(reader.shape(whole), start, length))
-

@@ -15,7 +15,13 @@ from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-_WITHOUT_EFFECT = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VarIsInitializedOp", "Placeholder")
+_WITHOUT_EFFECT = (
+    "ReadVariableOp",
+    "ResourceGather",
+    "ResourceGatherNd",
+    "VarIsInitializedOp",
+    "Placeholder",
+)
 """Stateful ops that need not run where nobody wants their result."""
 
 _Resolve = Callable[[str], str]
@@ -59,7 +65,9 @@ def _expanded(
     waiting = list(nodes)[::-1]
     while waiting:
         node = waiting.pop()
-        body = functions.get(node.attr["f"].func.name) if node.op in _CALLS and node.name not in keep else None
+        body = (
+            functions.get(node.attr["f"].func.name) if node.op in _CALLS and node.name not in keep else None
+        )
         if body is None or not _is_plain(body):
             result.append(node)
         else:
@@ -71,7 +79,9 @@ def _expanded(
 def _is_plain(function: FunctionDef) -> bool:
     """Whether a function is of the kind that `tf.function` makes: no types left open, no lists as arguments."""
     arguments = [*function.signature.input_arg, *function.signature.output_arg]
-    open_types = any(argument.number_attr or argument.type_list_attr or argument.type_attr for argument in arguments)
+    open_types = any(
+        argument.number_attr or argument.type_list_attr or argument.type_attr for argument in arguments
+    )
     return not open_types and all(
         attr.WhichOneof("value") != "placeholder" for node in function.node_def for attr in node.attr.values()
     )
@@ -81,7 +91,9 @@ def _body(call: NodeDef, function: FunctionDef, flat: bool) -> list[NodeDef]:
     """The nodes that take a call's place, its own name last."""
     data = [edge for edge in call.input if not edge.startswith("^")]
     control = [edge for edge in call.input if edge.startswith("^")]
-    arguments = {argument.name: edge for argument, edge in zip(function.signature.input_arg, data, strict=True)}
+    arguments = {
+        argument.name: edge for argument, edge in zip(function.signature.input_arg, data, strict=True)
+    }
     inner = {node.name: node for node in function.node_def}
     resolve = _resolver(call.name, arguments, inner, flat)
     result = []

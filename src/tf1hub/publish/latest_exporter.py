@@ -59,8 +59,8 @@ class LatestModuleExporter(_Exporter):
         if _Exporter is object:
             raise MissingDependencyError(
                 f"LatestModuleExporter works with Estimators, which TensorFlow {tf.__version__} does not "
-                "have. Use tf1hub.export_from_checkpoint(build_fn, checkpoint_path, export_dir), which exports the "
-                "registered modules of any program."
+                "have. Use tf1hub.export_from_checkpoint(build_fn, checkpoint_path, export_dir), which "
+                "exports the registered modules of any program."
             )
         if exports_to_keep is not None and exports_to_keep <= 0:
             raise ExporterError(

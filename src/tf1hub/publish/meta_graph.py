@@ -35,9 +35,7 @@ def prepare(meta_graph: MetaGraphDef) -> None:
     """
     graph = meta_graph.graph_def
     variant = Variant(meta_graph, "")
-    inside = {
-        node_of(value) for _, context in contexts_of(variant) for value in context.values_def.values
-    }
+    inside = {node_of(value) for _, context in contexts_of(variant) for value in context.values_def.values}
     inline_calls(graph, keep=inside)
     for node in [*graph.node, *(node for function in graph.library.function for node in function.node_def)]:
         node.device = ""
@@ -74,7 +72,9 @@ def capture_meta_graph(
         try:
             tf.graph_util.import_graph_def(message, name="")
         except (ValueError, KeyError, tf.errors.OpError) as error:
-            raise CreationError(f"TensorFlow {tf.__version__} cannot import the graph of {place}: {error}") from error
+            raise CreationError(
+                f"TensorFlow {tf.__version__} cannot import the graph of {place}: {error}"
+            ) from error
         _restore_collections(graph, meta_graph)
         (sign or _signing(meta_graph))(graph)
         return capture_variant(graph, tags, place, (), assets)
@@ -92,7 +92,9 @@ def _prune(meta_graph: MetaGraphDef, place: str) -> None:
         targets += variant.collection(collection)
     absent = sorted({name for name in targets if node_of(name) not in variant.nodes})
     if absent:
-        raise CreationError(f"The graph of {place} has no {absent[0]!r}. {_similar(absent[0], list(variant.nodes))}")
+        raise CreationError(
+            f"The graph of {place} has no {absent[0]!r}. {_similar(absent[0], list(variant.nodes))}"
+        )
     contexts = contexts_of(variant)
     keep = reach(variant.nodes, targets, (), ())
     while contexts:

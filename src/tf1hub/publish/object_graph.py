@@ -36,7 +36,9 @@ def declare_objects(meta_graph: MetaGraphDef, checkpoint: str | None, main_op: s
     needed = reach(nodes, outputs, (), inputs)
     variables = [name for name in sorted(needed) if nodes[name].op in VARIABLE_OPS]
     tables = [name for name in sorted(needed) if nodes[name].op in _MUTABLE_TABLES]
-    fills = [part for part in main_op_parts(meta_graph, main_op) if not needed.isdisjoint(ancestors(nodes, [part]))]
+    fills = [
+        part for part in main_op_parts(meta_graph, main_op) if not needed.isdisjoint(ancestors(nodes, [part]))
+    ]
     add_to_node_list(meta_graph, "table_initializer", fills)
     _keep_read_assets(meta_graph, needed | ancestors(nodes, fills))
     prefix = temporary_prefix() if variables else None

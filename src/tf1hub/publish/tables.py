@@ -39,4 +39,8 @@ def add_to_node_list(meta_graph: MetaGraphDef, collection: str, names: Iterable[
 
 
 def _is_path(node: NodeDef) -> bool:
-    return node.op == "Const" and node.attr["dtype"].type == _STRING and not node.attr["value"].tensor.tensor_shape.dim
+    return (
+        node.op == "Const"
+        and node.attr["dtype"].type == _STRING
+        and not node.attr["value"].tensor.tensor_shape.dim
+    )

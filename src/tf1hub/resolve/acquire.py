@@ -176,15 +176,12 @@ def _from_http(source: Source, decided: Plan, entry: Entry, settings: Settings) 
 
 def unpack(chunks: Iterator[bytes], directory: str, settings: Settings) -> tuple[FileRecord, ...]:
     """Unpacks an archive into an empty directory, with the settings' limits; see `extract`."""
-    from tf1hub.resolve.pipeline import ahead
+    from tf1hub.resolve.pipeline import Ahead
 
-    arriving = ahead(chunks)
-    try:
+    with Ahead(chunks) as arriving:
         return extract(
             arriving, directory, limits=settings.limits, allow_extra_files=settings.allow_extra_files
         )
-    finally:
-        arriving.close()
 
 
 def _publish(

@@ -14,7 +14,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from tf1hub.errors import ArchiveError, CacheError, ExportError, HandleError
 from tf1hub.resolve import cache, files, manifest, names, publishing
@@ -70,7 +70,7 @@ def make(path: str, modules: Iterable[tuple[Handle, str]]) -> list[Manifest]:
                 f"{handle.given} is a path of this machine; a bundle holds URLs and remote storage."
             )
         records = manifest.of_directory(directory)
-        found[cache.keys_of(handle)[0]] = Manifest(handle.shown, records, "a bundle"), directory
+        found[cache.keys_of(handle)[0]] = manifest.make(handle.shown, records, "a bundle"), directory
     temporary = f"{path}.{files.unique_suffix()}"
     try:
         with open(temporary, "xb") as file, _tar_writer(file, path) as archive:
@@ -121,7 +121,7 @@ def _tar_writer(file: io.BufferedWriter, path: str) -> Iterator[tarfile.TarFile]
 
 
 def _write(archive: tarfile.TarFile, found: dict[str, tuple[Manifest, str]]) -> None:
-    index = {"version": VERSION, "modules": {key: asdict(made) for key, (made, _) in found.items()}}
+    index = {"version": VERSION, "modules": {key: made.as_dict() for key, (made, _) in found.items()}}
     data = json.dumps(index, ensure_ascii=False, indent=1).encode()
     archive.addfile(_member(INDEX, len(data)), io.BytesIO(data))
     for key, (made, directory) in found.items():
@@ -181,10 +181,7 @@ def _index(data: bytes, path: str) -> dict[str, Manifest]:
             raise ArchiveError(
                 f"{path} is a bundle of version {index['version']}; this tf1hub knows {VERSION}."
             )
-        modules = {
-            str(k): manifest.from_json(json.dumps({"version": 1, **m}), path)
-            for k, m in index["modules"].items()
-        }
+        modules = {str(k): manifest.from_json(json.dumps(m), path) for k, m in index["modules"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, CacheError) as error:
         raise ArchiveError(f"The {INDEX} of {path} is damaged: {error}.") from error
     for key, made in modules.items():

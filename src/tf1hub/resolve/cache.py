@@ -15,7 +15,7 @@ import enum
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tf1hub.errors import CacheError
 from tf1hub.resolve import manifest as manifests
@@ -36,8 +36,7 @@ class State(enum.Enum):
     DAMAGED = "damaged"
 
 
-@dataclass(frozen=True)
-class Health:
+class Health(NamedTuple):
     """The state of an entry.
 
     Attributes:
@@ -54,8 +53,7 @@ class Health:
 ABSENT = Health(State.ABSENT)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A place in a cache directory where the module of one key lies, or will lie."""
 
     root: str

@@ -12,7 +12,7 @@ from tf1hub.resolve import names
 from tf1hub.resolve.gunzip import tar_chunks
 from tf1hub.resolve.limits import Limits
 from tf1hub.resolve.manifest import FileRecord
-from tf1hub.resolve.pipeline import ahead
+from tf1hub.resolve.pipeline import Ahead
 from tf1hub.resolve.tarstream import Member, TarStream
 
 _MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
@@ -46,11 +46,8 @@ def extract(
       CacheError: The disk is full, or `target` cannot be written.
     """
     limits = limits or Limits()
-    inflated = ahead(tar_chunks(chunks, limits))
-    try:
+    with Ahead(tar_chunks(chunks, limits)) as inflated:
         return _Extraction(target, limits, allow_extra_files).run(inflated)
-    finally:
-        inflated.close()
 
 
 class _Extraction:

@@ -40,6 +40,7 @@ class GFileStorage:
     def __init__(self, tf: Any) -> None:
         self._gfile = tf.io.gfile
         self._error = tf.errors.OpError
+        self._not_found = tf.errors.NotFoundError
 
     def files(self, url: str) -> dict[str, int]:
         found = {}
@@ -49,10 +50,19 @@ class GFileStorage:
             for directory, _, names in self._gfile.walk(url):
                 for name in names:
                     path = f"{directory.rstrip('/')}/{name}"
-                    found[path[len(url.rstrip("/")) + 1 :]] = int(self._gfile.stat(path).length)
+                    size = self._size(path)
+                    if size is not None:
+                        found[path[len(url.rstrip("/")) + 1 :]] = size
         except self._error as error:
             raise DownloadError(f"{redacted(url)} cannot be listed: {error.message}.") from error
         return found
+
+    def _size(self, path: str) -> int | None:
+        try:
+            return int(self._gfile.stat(path).length)
+        except self._not_found:
+            # ram:// lists the files beside a directory whose names begin like its own.
+            return None
 
     def chunks(self, url: str) -> Iterator[bytes]:
         try:

@@ -7,7 +7,7 @@ mistake meets them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_MEMBERS = 20_000
 MAX_FILE_BYTES = 64 << 30
@@ -23,8 +23,7 @@ MAX_DEPTH = 16
 MAX_HEADER_BYTES = 64 << 10
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """What one archive may unpack to.
 
     Attributes:

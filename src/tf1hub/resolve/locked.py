@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 
 from tf1hub.resolve import manifest
@@ -27,12 +26,12 @@ def lock(
       PinError: A module's content differs from what the file has.
     """
     found = {parse(one.handle).canonical: one for one in before}
-    unlocked = dataclasses.replace(settings, lock_file=None)
+    unlocked = settings._replace(lock_file=None)
     for given in handles:
         handle = parse(given)
         old = found.get(handle.canonical)
         if old is not None and handle.pin is None and not update:
-            handle = dataclasses.replace(handle, pin=old.digest)
+            handle = handle._replace(pin=old.digest)
         decided = decide(handle, unlocked, in_place=False, force=update)
         path = carry_out(decided, unlocked)
         records = _records(path, decide(handle, unlocked, in_place=False).health.manifest)

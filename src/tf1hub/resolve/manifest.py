@@ -6,8 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from tf1hub.errors import CacheError
 
@@ -15,8 +14,8 @@ VERSION = 1
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
-class FileRecord:
+# NamedTuple, not a dataclass: the module dataclasses would double what a cache hit imports.
+class FileRecord(NamedTuple):
     """One file: its path with `/` below the module's directory, its size in bytes, its SHA-256 in hex."""
 
     name: str
@@ -24,8 +23,7 @@ class FileRecord:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The record beside a complete cache entry.
 
     Attributes:
@@ -42,11 +40,7 @@ class Manifest:
     source: str = ""
     time: str = ""
     etag: str | None = None
-    digest: str = field(default="")
-
-    def __post_init__(self) -> None:
-        if not self.digest:
-            object.__setattr__(self, "digest", content_digest(self.files))
+    digest: str = ""
 
     @property
     def total_bytes(self) -> int:
@@ -55,7 +49,19 @@ class Manifest:
 
     def to_json(self) -> str:
         """Returns the text that `from_json` reads."""
-        return json.dumps({"version": VERSION, **asdict(self)}, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns what the JSON document holds."""
+        return {"version": VERSION, **self._asdict(), "files": [file._asdict() for file in self.files]}
+
+
+def make(
+    handle: str, files: Iterable[FileRecord], source: str = "", time: str = "", etag: str | None = None
+) -> Manifest:
+    """Returns the manifest of these files, with the digest of their content."""
+    records = tuple(sorted(files, key=lambda file: file.name))
+    return Manifest(handle, records, source, time, etag, content_digest(records))
 
 
 def content_digest(files: Iterable[FileRecord]) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tf1hub.errors import CacheError, NotAModuleError
-from tf1hub.resolve import cache, kaggle_cache, lockfile, redirects
+from tf1hub.resolve import cache
 from tf1hub.resolve.cache import ABSENT, Entry, Health, State
 from tf1hub.resolve.handle import Handle, Kind
 from tf1hub.resolve.settings import Settings, is_remote
@@ -29,8 +29,7 @@ class Action(enum.Enum):
     REPAIR = "repair"
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What is to be done about a handle, and why.
 
     Attributes:
@@ -105,6 +104,8 @@ def _plan_cached(
             continue
         return Plan(Action.USE, handle, entry.path, f"in the cache {entry.root}", entry, health, pins)
     entry, health = own or (Entry(settings.cache_dir, keys(handle)[0]), ABSENT)
+    from tf1hub.resolve import kaggle_cache  # here and below: what a hit does not need
+
     if not force and (path := kaggle_cache.find(handle)) is not None:
         return Plan(Action.USE, handle, path, "in the cache of kagglehub", pins=pins)
     if health.state is State.ABSENT:
@@ -137,6 +138,8 @@ def _candidates(handle: Handle, settings: Settings) -> Iterator[Entry]:
             yield Entry(root, key)
     if handle.kind is not Kind.HTTP:
         return
+    from tf1hub.resolve import redirects
+
     for root in roots:
         for alias in redirects.aliases(redirects.load(root), handle.canonical):
             for where in roots:
@@ -153,6 +156,8 @@ def _may_be_newer(handle: Handle, health: Health, pins: tuple[tuple[str, str], .
 def _pins(handle: Handle, settings: Settings) -> tuple[tuple[str, str], ...]:
     pins = [(handle.pin, "the handle")] if handle.pin else []
     if settings.lock_file is not None:
+        from tf1hub.resolve import lockfile
+
         locked = lockfile.pin_of(settings.lock_file, handle)
         if locked is not None:
             pins.append((locked, settings.lock_file))

@@ -15,7 +15,7 @@ from tf1hub.errors import CacheError, PinError
 from tf1hub.resolve import files
 from tf1hub.resolve.cache import PRIVATE_DIRECTORY, Entry, State
 from tf1hub.resolve.handle import Handle
-from tf1hub.resolve.manifest import FileRecord, Manifest
+from tf1hub.resolve.manifest import FileRecord, Manifest, make
 
 _OLD_SECONDS = 24 * 3600
 _SWAPS = 10
@@ -42,7 +42,7 @@ def manifest_for(
 ) -> Manifest:
     """Returns the manifest of a module that was just unpacked."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Manifest(handle.shown, records, source, now, etag)
+    return make(handle.shown, records, source, now, etag)
 
 
 def check_pins(shown: str, digest: str, pins: tuple[tuple[str, str], ...], source: str) -> None:

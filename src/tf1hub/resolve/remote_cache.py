@@ -7,7 +7,6 @@ upload, so that two uploads of the same content do no harm.
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 
 from tf1hub.errors import CacheError
@@ -42,14 +41,14 @@ def acquire_remote(decided: Plan, settings: Settings) -> str:
 
     store = storage_of(settings.cache_dir)
     with tempfile.TemporaryDirectory(prefix="tf1hub-") as local:
-        here = dataclasses.replace(settings, cache_dir=local)
+        here = settings._replace(cache_dir=local)
         got = plan(decided.handle, here, in_place=False)
         directory = acquire(got, here)
         entry = Entry(local, directory.rpartition("/")[2])
         made = entry.manifest()
         if made is None:
             records = manifests.of_directory(directory)
-            made = manifests.Manifest(decided.handle.shown, records, directory)
+            made = manifests.make(decided.handle.shown, records, directory)
         store.remove(f"{decided.path}.manifest.json")
         store.remove(decided.path)
         copy_out(directory, made.files, decided.path)

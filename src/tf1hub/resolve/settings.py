@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from tf1hub.errors import HandleError
 from tf1hub.resolve import limits
@@ -32,8 +31,7 @@ _LOAD_FORMATS = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """How handles are resolved.
 
     Attributes:
@@ -59,7 +57,7 @@ class Settings:
     offline: bool = False
     load_format: str = "compressed"
     mirrors: tuple[tuple[str, str], ...] = ()
-    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tokens: Mapping[str, str] = MappingProxyType({})
     ca_bundle: str | None = None
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
@@ -69,6 +67,11 @@ class Settings:
     allow_extra_files: bool = False
     max_bytes: int = limits.MAX_TOTAL_BYTES
     lock_file: str | None = None
+
+    def __repr__(self) -> str:
+        """Leaves the tokens out: what is printed may be logged."""
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "tokens")
+        return f"Settings({', '.join(shown)})"
 
     @property
     def limits(self) -> limits.Limits:
@@ -80,6 +83,8 @@ class Settings:
 
 def default_cache_dir() -> str:
     """Returns the cache directory that is used when nothing says otherwise."""
+    import tempfile  # it imports much, and is not needed where TFHUB_CACHE_DIR is set
+
     return os.path.join(tempfile.gettempdir(), "tfhub_modules")
 
 
@@ -105,9 +110,12 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
     env = os.environ if environ is None else environ
     config = _Config(config_path(env))
     read = _Reader(env, config)
-    cache_dir = env.get(CACHE_VARIABLE) or config.get("cache_dir", str) or default_cache_dir()
+    named = overrides.pop("cache_dir", None)
+    cache_dir = (
+        os.fspath(named) if named is not None else env.get(CACHE_VARIABLE) or config.get("cache_dir", str)
+    )
     settings = Settings(
-        cache_dir=absolute(cache_dir),
+        cache_dir=absolute(cache_dir or default_cache_dir()),
         read_cache_dirs=tuple(
             absolute(path) for path in read.paths("TF1HUB_READ_CACHE_DIRS", "read_cache_dirs")
         ),
@@ -127,9 +135,7 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
         max_bytes=int(read.number("TF1HUB_MAX_BYTES", "max_bytes", limits.MAX_TOTAL_BYTES)),
         lock_file=_lock_file(env.get("TF1HUB_LOCKFILE")),
     )
-    if overrides.get("cache_dir") is not None:
-        overrides["cache_dir"] = absolute(os.fspath(overrides["cache_dir"]))
-    return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+    return settings._replace(**{name: value for name, value in overrides.items() if value is not None})
 
 
 def is_remote(path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tf1hub.format.saved_model import format_tags
@@ -186,7 +186,6 @@ class ModuleDescription:
         assets: sorted by name.
         unused: keys of the checkpoint that no variant has as a variable.
         provenance: where it comes from.
-        graph_bytes: the size of the definition, `saved_model.pb`.
     """
 
     name: str
@@ -195,7 +194,6 @@ class ModuleDescription:
     assets: tuple[AssetDescription, ...]
     unused: tuple[str, ...]
     provenance: Provenance
-    graph_bytes: int = field(compare=False)
 
     @property
     def parameters(self) -> int:

@@ -23,7 +23,7 @@ class HasSignatures(Protocol):
 
 def get_expected_image_size(
     module_or_spec: HasSignatures, signature: str | None = None, input_name: str | None = None
-) -> tuple[int, int]:
+) -> list[int]:
     """The height and width, in pixels, to which images are resized for a module.
 
     The publisher's `ImageModuleInfo` decides where it is attached (the signature may then take
@@ -35,7 +35,7 @@ def get_expected_image_size(
         ...     images = tf.compat.v1.placeholder(tf.float32, [None, 224, 192, 3])
         ...     hub.add_signature(inputs={"images": images}, outputs=tf.reduce_mean(images, [1, 2]))
         >>> hub.get_expected_image_size(hub.create_module_spec(module_fn))
-        (224, 192)
+        [224, 192]
 
     Args:
         module_or_spec: a `Module`, or a `ModuleSpec` (its inference variant is asked).
@@ -43,7 +43,7 @@ def get_expected_image_size(
         input_name: the signature's image input; None is `"images"`, or the only input.
 
     Returns:
-        Height and width.
+        A list, as programs add to it: height and width.
 
     Raises:
         UnknownSignatureError: there is no such signature.
@@ -54,7 +54,7 @@ def get_expected_image_size(
     name, info = _image_input(module_or_spec, signature, input_name)
     attached = module_or_spec.get_attached_message(IMAGE_MODULE_INFO_KEY, ImageModuleInfo)
     if attached is not None and attached.default_image_size.height and attached.default_image_size.width:
-        return attached.default_image_size.height, attached.default_image_size.width
+        return [attached.default_image_size.height, attached.default_image_size.width]
     height, width = _image_shape(info, name, signature)[1:3]
     if height is None or width is None:
         raise CheckFailedError(
@@ -62,7 +62,7 @@ def get_expected_image_size(
             f"{signature or 'default'!r} is {info.describe()}, and no ImageModuleInfo is attached. "
             "See the module's documentation for the size."
         )
-    return height, width
+    return [height, width]
 
 
 def get_num_image_channels(

@@ -86,7 +86,6 @@ def inspect(handle: ModuleSpec | str | os.PathLike[str]) -> ModuleDescription:
         assets=tuple(_asset(name, path) for name, path in sorted(spec.asset_paths.items())),
         unused=tuple(key for key in stored if key not in known),
         provenance=_provenance(spec, described),
-        graph_bytes=spec.saved_model.ByteSize(),
     )
 
 

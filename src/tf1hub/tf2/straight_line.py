@@ -31,8 +31,7 @@ class StraightLine:
         self._library = library
         self._versions = versions
         self._waiting: dict[str, tuple[Node, Sequence[Tensor]]] = {}
-        self._imported: dict[str, str] = {}
-        self._graph: Any = None
+        self._imported: dict[str, Any] = {}
 
     def add(self, node: Node, inputs: Sequence[Tensor]) -> None:
         """Puts an op behind those that wait."""
@@ -43,10 +42,8 @@ class StraightLine:
 
     def output(self, tensor: Tensor) -> Any:
         """The output of an op that was imported, or None for any other op."""
-        name = self._imported.get(tensor[0])
-        if name is None:
-            return None
-        return self._graph.get_operation_by_name(name).outputs[tensor[1]]
+        operation = self._imported.get(tensor[0])
+        return None if operation is None else operation.outputs[tensor[1]]
 
     def flush(self, value_of: Callable[[Tensor], Any]) -> None:
         """Imports what waits.
@@ -73,11 +70,8 @@ class StraightLine:
                     given[key] = in_current_graph(value_of((name, index)))
         self._add_functions(definition)
         message = tf.compat.v1.GraphDef.FromString(definition.SerializeToString())
-        first = next(iter(waiting))
-        (operation,) = tf.graph_util.import_graph_def(message, given, [first], name="module")
-        self._graph = operation.graph
-        prefix = operation.name.removesuffix(first)
-        self._imported.update((name, prefix + name) for name in waiting)
+        operations = tf.graph_util.import_graph_def(message, given, list(waiting), name="module")
+        self._imported.update(zip(waiting, operations, strict=True))
 
     def _versions_for(self, ops: Iterable[str]) -> VersionDef:
         """The versions to import under: the graph's own only where an op has been withdrawn since.

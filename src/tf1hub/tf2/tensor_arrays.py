@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf1hub.errors import UnsupportedGraphError
@@ -70,9 +71,10 @@ def _new(scope: Scope, op: Op) -> None:
 
 
 def _list_shape(shape: TensorShapeProto | None) -> Any:
+    # No tensors: a loop would capture them, and no longer see what they say.
     if shape is None or shape.unknown_rank:
-        return tf.constant(-1, tf.int32)
-    return tf.constant([dimension.size for dimension in shape.dim], tf.int32)
+        return np.int32(-1)
+    return np.array([dimension.size for dimension in shape.dim], np.int32)
 
 
 def _element_shape(op: Op, attribute: str, array: TensorArrayReference) -> Any:
@@ -120,15 +122,15 @@ def _scatter(scope: Scope, op: Op, array: TensorArrayReference, indices: Any, va
 def _of_rows(array: TensorArrayReference, value: Any) -> Any:
     """The element shape where `value` tells more than the array does; XLA wants all it can get."""
     rows = value.shape[1:]
-    return rows.as_list() if rows.is_fully_defined() else array.element_shape
+    return np.array(rows.as_list(), np.int32) if rows.is_fully_defined() else array.element_shape
 
 
 def _concat(_: Scope, op: Op, array: TensorArrayReference, flow: Any) -> Sequence[Any]:
     attributes = op.node.definition.attr
-    shape = tf.constant(-1, tf.int32)
+    shape = np.array(-1, np.int32)
     if "element_shape_except0" in attributes and not attributes["element_shape_except0"].shape.unknown_rank:
         rest = [dimension.size for dimension in attributes["element_shape_except0"].shape.dim]
-        shape = tf.constant([-1, *rest], tf.int32)
+        shape = np.array([-1, *rest], np.int32)
     return list(
         tf.raw_ops.TensorListConcatV2(
             input_handle=flow,
@@ -140,7 +142,7 @@ def _concat(_: Scope, op: Op, array: TensorArrayReference, flow: Any) -> Sequenc
 
 
 def _split(_: Scope, __: Op, array: TensorArrayReference, value: Any, lengths: Any, ___: Any) -> Sequence[Any]:
-    return [tf.raw_ops.TensorListSplit(tensor=value, element_shape=tf.constant(-1, tf.int32), lengths=lengths)]
+    return [tf.raw_ops.TensorListSplit(tensor=value, element_shape=np.int32(-1), lengths=lengths)]
 
 
 def _size(_: Scope, __: Op, ___: TensorArrayReference, flow: Any) -> Sequence[Any]:

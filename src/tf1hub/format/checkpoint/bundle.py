@@ -60,6 +60,10 @@ class Bundle:
         data = self._shards.mapped(entry, what)
         return arrays.view(data, entry, self.index.big_endian, place)
 
+    def check_file(self, entry: Entry, what: str) -> None:
+        """Checks that the file that an entry lies in is there and long enough."""
+        self._shards.check_file(entry, what)
+
     def chunks(self, entry: Entry, what: str) -> Iterator[bytes]:
         """Yields an entry's bytes as they are in the file; ends with an error if the checksum is another."""
         if entry.dtype in _OF_VARYING_SIZE:

@@ -70,6 +70,21 @@ class Shards:
         """Returns where a data file lies."""
         return self._storage.path(shard_path(self._name, number, self._count))
 
+    def check_file(self, entry: Entry, what: str) -> None:
+        """Checks that the data file that an entry lies in is there and long enough; reads nothing of it.
+
+        Raises:
+            CheckpointError: the file is missing or too short.
+        """
+        if not isinstance(self._storage, LocalStorage):
+            # Remote files have no size but their content.
+            self.mapped(entry, what)
+            return
+        try:
+            self._check_bounds(entry, os.stat(self.path(entry.shard)).st_size, what)
+        except OSError as error:
+            raise self._unreadable(entry.shard, what, error) from error
+
     def mapped(self, entry: Entry, what: str) -> Buffer:
         """Returns the data file that an entry lies in, memory-mapped, once it is known to lie there."""
         with self._lock:

@@ -1,0 +1,103 @@
+"""`tf1hub export-text-embedding`: a file of word vectors becomes a module for texts."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tf1hub.cli import _exit
+from tf1hub.cli._output import add_output_options, emit
+
+_FORMATS = ("glove", "word2vec", "word2vec-binary", "fasttext")
+
+
+def register(subparsers: Any) -> None:
+    """Adds the verb."""
+    parser = subparsers.add_parser(
+        "export-text-embedding",
+        help="make a text module of a file of word vectors",
+        description="Makes a module of a file of word vectors: GloVe, word2vec (text or binary), fastText .vec; "
+        "packed with gzip or not. Its signature takes texts and gives a vector for each.",
+    )
+    parser.add_argument("file", metavar="FILE", help="the word vectors")
+    parser.add_argument("out", metavar="OUT", help="the new module's directory")
+    parser.add_argument("--format", choices=_FORMATS, help="what FILE is (default: found out)")
+    parser.add_argument("--limit", type=int, metavar="N", help="take the first N vectors only")
+    parser.add_argument(
+        "--tokenize",
+        choices=("words", "spaces", "none"),
+        default="words",
+        help="words: remove punctuation and split at spaces; spaces: only split; none: each string is one word "
+        "(default: words)",
+    )
+    parser.add_argument("--lowercase", action="store_true", help="lowercase the words of FILE and the texts")
+    parser.add_argument(
+        "--combiner",
+        choices=("sum", "mean", "sqrtn"),
+        default="sqrtn",
+        help="how the words' vectors become one (default: sqrtn)",
+    )
+    parser.add_argument("--l2-normalize", action="store_true", help="scale each vector to length 1")
+    parser.add_argument(
+        "--num-oov-buckets",
+        type=int,
+        default=1,
+        metavar="N",
+        help="vectors that unknown words share; 0 leaves those words out (default: 1)",
+    )
+    parser.add_argument(
+        "--num-partitions", type=int, default=1, metavar="N", help="parts of the variable (default: 1)"
+    )
+    add_output_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exports, and prints what was written and what was odd in the file."""
+    from tf1hub.publish import text_embedding
+
+    with _progress(not (args.quiet or args.json)) as progress:
+        made = text_embedding(
+            args.file,
+            args.out,
+            format=args.format,
+            limit=args.limit,
+            tokenize=None if args.tokenize == "none" else args.tokenize,
+            lowercase=args.lowercase,
+            combiner=args.combiner,
+            l2_normalize=args.l2_normalize,
+            num_oov_buckets=args.num_oov_buckets,
+            num_partitions=args.num_partitions,
+            progress=progress,
+        )
+    document = {
+        "path": made.path,
+        "format": made.format,
+        "vectors": made.vectors,
+        "dimensions": made.dimensions,
+        "problem_counts": dict(made.problem_counts),
+        "problems": [
+            {"line": problem.line, "kind": problem.kind, "detail": problem.detail}
+            for problem in made.problems
+        ],
+    }
+    emit(args, str(made), document)
+    return _exit.OK
+
+
+@contextlib.contextmanager
+def _progress(wanted: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar over the bytes of the file, where somebody looks at it."""
+    if not wanted or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

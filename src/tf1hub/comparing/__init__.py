@@ -1,0 +1,8 @@
+"""Which module suits a task: the handle as a hyperparameter."""
+
+from __future__ import annotations
+
+from tf1hub.comparing.compare import compare
+from tf1hub.comparing.result import Compared, Comparison
+
+__all__ = ["Compared", "Comparison", "compare"]

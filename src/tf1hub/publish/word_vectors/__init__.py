@@ -1,0 +1,8 @@
+"""Word vectors become a text embedding module."""
+
+from __future__ import annotations
+
+from tf1hub.publish.word_vectors.collection import Problem
+from tf1hub.publish.word_vectors.export import TextEmbedding, text_embedding
+
+__all__ = ["Problem", "TextEmbedding", "text_embedding"]

@@ -1,0 +1,80 @@
+"""`tf1hub show`: a module as tables."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from golden import cases
+
+from tf1hub.cli import show
+from tf1hub.cli.main import main
+from tf1hub.spec.inspection import inspect
+
+IMAGE = cases.load("image").path
+
+
+def test_signatures_are_a_table_with_types_and_shapes(capsys):
+    assert main(["show", IMAGE]) == 0
+    text = capsys.readouterr().out
+    assert (
+        "signatures of {} and {'train'}\n"
+        "signature                    name                  type     shape\n"
+        "default               in     default               float32  [?, 16, 16, 3]\n"
+        "                      out    default               float32  [?, 16]\n"
+        "image_classification  in     images                float32  [?, 16, 16, 3]\n"
+        "                      out    default               float32  [?, 5]\n"
+        "                      meets  image_classification\n"
+    ) in text
+    assert "variables   12 with 1,549 parameters (6.2 kB), 1,501 of them trainable" in text
+    assert "made by     TensorFlow 1.15.5 (graph producer 134)" in text
+    assert "default_image_size: {height: 16, width: 16}" in text
+    assert "AssignSubVariableOp   0          4" in text
+
+
+def test_partitioned_and_ref_variables_are_marked(capsys):
+    main(["show", cases.load("text_embedding_partitioned").path])
+    assert "embeddings  float32  [11, 7]        77  308 B  trainable, 3 parts" in capsys.readouterr().out
+    main(["show", cases.load("image_ref_variables").path])
+    assert "float32  [5]                   5    20 B  trainable, ref" in capsys.readouterr().out
+
+
+def test_long_tables_are_cut_unless_all_is_asked_for(monkeypatch, capsys):
+    monkeypatch.setattr(show, "ROWS", 3)
+    main(["show", IMAGE])
+    text = capsys.readouterr().out
+    assert "... and 9 more rows; --all shows them" in text
+    assert "logits/dense/kernel" not in text
+    main(["show", IMAGE, "--all"])
+    assert "logits/dense/kernel" in capsys.readouterr().out
+
+
+def test_json_is_what_inspect_gives(capsys):
+    assert main(["show", IMAGE, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(inspect(IMAGE).to_dict()))
+
+
+def test_no_escape_codes_where_there_is_no_terminal(capsys):
+    main(["show", IMAGE])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_headings_are_bold_on_a_terminal_unless_no_color(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    main(["show", IMAGE])
+    assert "\x1b[1mvariables\x1b[0m" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    main(["show", IMAGE])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", cases.NAMES)
+def test_every_golden_module_is_shown(name, capsys):
+    assert main(["show", cases.load(name).path, "--all"]) == 0
+    assert "signatures of {}" in capsys.readouterr().out
+
+
+def test_what_is_no_module_ends_with_its_own_code(tmp_path, capsys):
+    assert main(["show", str(tmp_path)]) == 6
+    assert "is no TF1 Hub module" in capsys.readouterr().err

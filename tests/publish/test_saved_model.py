@@ -1,0 +1,182 @@
+"""SavedModels of TensorFlow 1 and 2 become modules."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from publish.worlds import applied, tf1
+
+import tf1hub as hub
+from tf1hub.errors import CreationError, NotAModuleError, UnknownNameError
+
+WEIGHTS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]], np.float32)
+
+
+def vocabulary(directory: pathlib.Path) -> str:
+    path = directory / "words.txt"
+    path.write_text("a\nb\nc\n")
+    return str(path)
+
+
+def table(directory: pathlib.Path) -> Any:
+    index = tf.lookup.TextFileIndex
+    initializer = tf.lookup.TextFileInitializer(
+        vocabulary(directory), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER
+    )
+    return tf.lookup.StaticVocabularyTable(initializer, 1)
+
+
+def tf1_saved_model(
+    directory: pathlib.Path, train_tags: bool = False, collection: str | None = None, main_op: bool = True
+) -> str:
+    path = str(directory / "saved_model")
+    with tf.Graph().as_default():
+        words = tf1.placeholder(tf.string, [None], name="words")
+        weights = tf1.get_variable("weights", initializer=WEIGHTS, use_resource=False)
+        scale = tf1.get_variable("scale", initializer=3.0, trainable=False)
+        tf1.train.get_or_create_global_step()
+        vectors = tf.gather(weights, table(directory).lookup(words)) * scale
+        if collection:
+            tf1.add_to_collection(collection, vectors)
+        signature = tf1.saved_model.predict_signature_def({"words": words}, {"vectors": vectors})
+        with tf1.Session() as session:
+            session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
+            builder = tf1.saved_model.Builder(path)
+            builder.add_meta_graph_and_variables(
+                session,
+                ["serve", "train"] if train_tags else ["serve"],
+                {"serving_default": signature},
+                assets_list=tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS),
+                main_op=tf1.tables_initializer() if main_op else None,
+            )
+            if train_tags:
+                assets = tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS)
+                builder.add_meta_graph(["serve"], {"serving_default": signature}, assets_list=assets)
+            builder.save()
+    return path
+
+
+class Embedder(tf.Module):
+    """Nested calls, a loop, a table, a variable that is not trained and one that is not used."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
+        self.weights = tf.Variable(WEIGHTS, name="weights")
+        self.scale = tf.Variable(3.0, name="scale", trainable=False)
+        self.factor = tf.Variable(2.0, name="factor")
+        self.unused = tf.Variable(1.0, name="unused")
+        self.table = table(directory)
+
+    @tf.function
+    def scaled(self, x: Any) -> Any:
+        return x * self.scale * self.factor
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    def __call__(self, words: Any) -> Any:
+        vectors = tf.gather(self.weights, self.table.lookup(words))
+        return tf.while_loop(lambda i, _: i < 2, lambda i, x: (i + 1, self.scaled(x)), [0, vectors])[1]
+
+
+@pytest.mark.parametrize("main_op", [True, False])
+def test_a_tf1_saved_model_keeps_tags_signatures_values_and_what_is_trainable(
+    tmp_path: pathlib.Path, main_op: bool
+) -> None:
+    spec = hub.create_module_spec_from_saved_model(tf1_saved_model(tmp_path, main_op=main_op))
+    os.remove(tmp_path / "words.txt")
+    assert spec.get_tags() == [frozenset({"serve"})]
+    assert spec.get_signature_names({"serve"}) == ["serving_default"]
+    result = applied(spec, ["b", "?"], "serving_default", {"serve"})
+    np.testing.assert_allclose(result.outputs["vectors"], WEIGHTS[[1, 3]] * 3)
+    assert result.trainable == result.gradients == ["weights"]
+
+
+def test_a_spec_of_a_saved_model_exports_its_own_values_and_assets(tmp_path: pathlib.Path) -> None:
+    spec = hub.create_module_spec_from_saved_model(tf1_saved_model(tmp_path))
+    spec.export(tmp_path / "module")
+    assert sorted(hub.read_variables(tmp_path / "module")) == ["global_step", "scale", "weights"]
+    assert (tmp_path / "module" / "assets" / "words.txt").read_text() == "a\nb\nc\n"
+    result = applied(str(tmp_path / "module"), ["c"], "serving_default", {"serve"})
+    np.testing.assert_allclose(result.outputs["vectors"], WEIGHTS[[2]] * 3)
+
+
+def test_each_meta_graph_becomes_a_variant(tmp_path: pathlib.Path) -> None:
+    spec = hub.create_module_spec_from_saved_model(tf1_saved_model(tmp_path, train_tags=True))
+    assert spec.get_tags() == [frozenset({"serve"}), frozenset({"serve", "train"})]
+
+
+def test_inference_tags_and_default_signature_make_the_short_calls_work(tmp_path: pathlib.Path) -> None:
+    path = tf1_saved_model(tmp_path, train_tags=True)
+    spec = hub.create_module_spec_from_saved_model(
+        path, inference_tags={"serve"}, default_signature="serving_default"
+    )
+    assert spec.get_tags() == [frozenset(), frozenset({"serve", "train"})]
+    np.testing.assert_allclose(applied(spec, ["a"]).outputs["default"], WEIGHTS[[0]] * 3)
+    with pytest.raises(
+        UnknownNameError, match=r"No meta graph with tags \{'eval'\} in the SavedModel .*It has: \{'"
+    ):
+        hub.create_module_spec_from_saved_model(path, inference_tags={"eval"})
+    with pytest.raises(UnknownNameError, match=r"No signature 'x' in variant .*It has: serving_default\."):
+        hub.create_module_spec_from_saved_model(path, default_signature="x")
+
+
+def test_an_unknown_collection_is_named_and_can_be_dropped(tmp_path: pathlib.Path) -> None:
+    path = tf1_saved_model(tmp_path, collection="mine")
+    with pytest.raises(CreationError) as caught:
+        hub.create_module_spec_from_saved_model(path)
+    assert str(caught.value) == (
+        f"variant {{'serve'}} of the SavedModel {path} has the collections 'mine', which a module cannot carry. "
+        "If users of the module do not need them: "
+        "create_module_spec_from_saved_model(..., drop_collections=['mine'])."
+    )
+    assert hub.create_module_spec_from_saved_model(path, drop_collections=["mine"]).get_tags() == [
+        frozenset({"serve"})
+    ]
+
+
+def test_a_place_without_a_saved_model_is_told(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(NotAModuleError) as caught:
+        hub.create_module_spec_from_saved_model(tmp_path)
+    assert str(caught.value) == (
+        f"There is no SavedModel at {tmp_path}: it has no saved_model.pb. It has: notes.txt. "
+        "A SavedModel is a directory; give its path."
+    )
+
+
+def test_a_tf2_saved_model_trains_through_its_calls_and_loops(tmp_path: pathlib.Path) -> None:
+    embedder = Embedder(tmp_path)
+    tf.saved_model.save(embedder, str(tmp_path / "tf2"))
+    want = embedder(tf.constant(["b", "?"])).numpy()
+    spec = hub.create_module_spec_from_saved_model(
+        tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    spec.export(tmp_path / "module")
+    os.remove(tmp_path / "words.txt")
+    for source in (spec, str(tmp_path / "module")):
+        result = applied(source, ["b", "?"])
+        np.testing.assert_allclose(result.outputs["default"], want)
+        assert result.trainable == result.gradients == ["factor", "weights"]
+    assert sorted(hub.read_variables(tmp_path / "module")) == ["factor", "scale", "weights"]
+
+
+def test_a_mutable_table_of_a_tf2_saved_model_keeps_its_contents(tmp_path: pathlib.Path) -> None:
+    class Counter(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
+            self.table.insert(tf.constant(["x", "y"]), tf.constant([10, 20], tf.int64))
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def __call__(self, words: Any) -> Any:
+            return self.table.lookup(words)
+
+    tf.saved_model.save(Counter(), str(tmp_path / "tf2"))
+    spec = hub.create_module_spec_from_saved_model(
+        tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    assert applied(spec, ["y", "z", "x"]).outputs["default"].tolist() == [20, -1, 10]

@@ -1,0 +1,201 @@
+"""Variables, update ops, tables and functions of old graphs, held against graph mode."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf2.old_graphs import OldGraph, Tensors, assert_same
+from tf2.test_control_flow import FEEDS, GRAPHS, inputs, weight
+
+tf1 = tf.compat.v1
+X = FEEDS["first"]
+
+FUNCTIONAL = sorted(
+    set(GRAPHS)
+    # Graph mode keeps no TensorArray handles in functions, and a Switch by hand is what it is.
+    - {"tensor_array_through_a_cond", "switch_and_merge_by_hand"}
+)
+
+
+@pytest.mark.parametrize("name", FUNCTIONAL)
+def test_functional_control_flow_gives_graph_modes_numbers_and_gradients(name: str) -> None:
+    old = OldGraph(lambda: GRAPHS[name](True), version=2)
+    for x in FEEDS.values():
+        assert_same(old, {"x": x})
+
+
+@pytest.mark.parametrize("name", ["two_conds_on_one_predicate_in_a_row", "cond_with_many_outputs", "loop_in_cond_in_loop"])
+def test_no_contexts_are_needed(name: str) -> None:
+    old = OldGraph(lambda: GRAPHS[name](True), drop=("cond_context", "while_context"))
+    assert_same(old, {"x": X})
+
+
+@pytest.mark.parametrize("resource", [True, False])
+def test_update_ops_run_in_training_only(resource: bool) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight(resource=resource)
+        count = tf1.get_variable("count", initializer=0, trainable=False, use_resource=resource)
+        mean = tf1.get_variable("mean", initializer=tf.zeros([3]), trainable=False, use_resource=resource)
+        rows = tf1.get_variable("rows", initializer=tf.ones([4, 3]), trainable=False, use_resource=resource)
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, tf1.assign_add(count, 2))
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, tf1.assign_sub(mean, (mean - tf.reduce_mean(x, 0)) * 0.5).op)
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, tf1.scatter_add(rows, [1, 3], x))
+        return {"x": x}, {"default": tf.matmul(x, w) + mean}
+
+    old = OldGraph(build)
+    module = assert_same(old, {"x": X}, update=True)
+    before = [variable.numpy() for variable in module.variables]
+    module(X)
+    for variable, value in zip(module.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+@pytest.mark.parametrize("resource", [True, False])
+def test_a_read_that_depends_on_a_write_sees_it(resource: bool) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight(resource=resource)
+        count = tf1.get_variable("count", initializer=1.0, trainable=False, use_resource=resource)
+        before = count.read_value() * 1.0  # a ref variable's bare read would change with the write
+        with tf.control_dependencies([before]):
+            write = tf1.assign_add(count, 5.0)
+        with tf.control_dependencies([write]):
+            after = count.read_value()
+        return {"x": x}, {"default": tf.matmul(x, w) * after, "before": before}
+
+    assert_same(OldGraph(build), {"x": X})
+
+
+def test_a_counter_in_a_loop_is_written_each_time() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        count = tf1.get_variable("count", initializer=0.0, trainable=False, use_resource=True)
+
+        def body(i: Any, y: Any) -> Any:
+            with tf.control_dependencies([count.assign_add(1.0)]):
+                return i + 1, tf.tanh(tf.matmul(y, w))
+
+        _, y = tf.while_loop(lambda i, _: i < 3, body, (0, x))
+        with tf.control_dependencies([y]):
+            return {"x": x}, {"default": y, "count": count.read_value()}
+
+    assert_same(OldGraph(build), {"x": X})
+
+
+def test_an_update_op_whose_placeholder_is_not_fed_is_left_out_and_said_so() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        other = tf1.placeholder(tf.float32, [], name="other")
+        total = tf1.get_variable("total", initializer=0.0, trainable=False, use_resource=True)
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, total.assign_add(other).op)
+        return {"x": x}, {"default": tf.matmul(x, w)}
+
+    module = OldGraph(build).load()
+    with pytest.warns(UserWarning, match="is left out: it needs 'other', which the signature 'default' does not feed"):
+        module(X, training=True)
+    assert module.variables[1].numpy() == 0.0
+
+
+def test_gathers_inside_and_outside_of_loops() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        ids = tf.constant([2, 0])
+        _, y = tf.while_loop(lambda i, _: i < 2, lambda i, y: (i + 1, y + tf.gather(w, ids)), (0, x))
+        return {"x": x}, {"default": y * tf.gather(w, ids), "nd": tf.gather_nd(w, [[0, 1]])}
+
+    assert_same(OldGraph(build), {"x": X})
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_tables_made_in_the_graph(version: int, tmp_path: pathlib.Path) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x = tf1.placeholder(tf.string, [None], name="x")
+        fixed = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(tf.constant(["a", "b"]), tf.constant([10, 20], tf.int64)), -1
+        )
+        w = tf1.get_variable("w", initializer=tf.ones([32]), use_resource=True)
+        ids = fixed.lookup(x)
+        return {"x": x}, {"default": tf.gather(w, tf.maximum(ids, 0)), "ids": ids}
+
+    module = assert_same(OldGraph(build, version), {"x": np.array(["a", "z", "b"])})
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    restored = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_array_equal(restored(tf.constant(["b", "?"]), as_dict=True)["ids"], [20, -1])
+
+
+def test_two_loads_do_not_share_tables(tmp_path: pathlib.Path) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x = tf1.placeholder(tf.string, [None], name="x")
+        table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
+        known = table.size()
+        with tf.control_dependencies([known]):
+            insert = table.insert(x, tf.cast(tf.strings.length(x), tf.int64))
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, insert)
+        return {"x": x}, {"default": table.lookup(x), "known": known}
+
+    old = OldGraph(build)
+    first, second = old.load(), old.load()
+    first(tf.constant(["abc", "de"]), training=True)
+    np.testing.assert_array_equal(first(tf.constant(["abc", "de"])), [3, 2])
+    np.testing.assert_array_equal(second(tf.constant(["abc", "de"])), [0, 0])
+    tf.saved_model.save(first, str(tmp_path / "saved"))
+    restored = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_array_equal(restored(tf.constant(["abc", "de"])), [3, 2])
+
+
+def test_old_tables_with_string_handles() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x = tf1.placeholder(tf.string, [None], name="x")
+        table = tf.raw_ops.HashTable(key_dtype=tf.string, value_dtype=tf.int64)
+        fill = tf.raw_ops.InitializeTable(
+            table_handle=table, keys=tf.constant(["a", "b"]), values=tf.constant([5, 6], tf.int64)
+        )
+        tf1.add_to_collection(tf1.GraphKeys.TABLE_INITIALIZERS, fill)
+        found = tf.raw_ops.LookupTableFind(table_handle=table, keys=x, default_value=tf.constant(-1, tf.int64))
+        return {"x": x}, {"default": found}
+
+    np.testing.assert_array_equal(OldGraph(build).load()(tf.constant(["b", "c", "a"])), [6, -1, 5])
+
+
+def test_functions_called_by_name_and_by_op() -> None:
+    from tensorflow.python.framework import function
+
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+
+        @function.Defun(tf.float32, tf.float32)
+        def old_style(a: Any, b: Any) -> Any:
+            return tf.tanh(tf.matmul(a, b))
+
+        @tf.function(autograph=False)
+        def new_style(a: Any) -> Any:
+            return tf.matmul(a, w) + tf.nn.relu(a)
+
+        return {"x": x}, {"default": new_style(old_style(x, w))}
+
+    old = OldGraph(build)
+    module = old.load()
+    np.testing.assert_allclose(module(X), old.run({"x": X})[0]["default"], rtol=2e-4)
+
+
+def test_initial_values_come_from_the_initializers_without_a_session() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x = inputs()
+        first = tf1.get_variable("first", initializer=tf.range(3.0), use_resource=True)
+        second = tf1.get_variable("second", initializer=first.read_value() * 2.0, use_resource=True)
+        parts = tf1.get_variable(
+            "parts",
+            [4, 3],
+            initializer=tf1.ones_initializer(),
+            partitioner=tf1.fixed_size_partitioner(2),
+            use_resource=True,
+        )
+        return {"x": x}, {"default": x * second + tf.reduce_sum(tf.convert_to_tensor(parts))}
+
+    values = {v.name: v.numpy() for v in OldGraph(build).load().variables}
+    np.testing.assert_array_equal(values["second:0"], [0.0, 2.0, 4.0])
+    assert values["parts/part_1:0"].shape == (2, 3)

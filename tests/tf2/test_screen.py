@@ -1,0 +1,110 @@
+"""What cannot be traced again is listed, all of it, before anything is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from tf1hub.errors import InputError, UnknownNameError, UnknownSignatureError, UnsupportedGraphError, WrongModeError
+from tf1hub.tf2.load import load_spec
+from tf2.old_graphs import OldGraph, Tensors
+from tf2.test_control_flow import FEEDS, inputs, weight
+
+tf1 = tf.compat.v1
+X = FEEDS["first"]
+
+
+def test_all_unsupported_constructs_are_listed_with_what_still_works() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        queue = tf1.FIFOQueue(3, [tf.float32], shapes=[[]])
+        dequeued = queue.dequeue()
+        (called,) = tf1.py_func(lambda a: a, [x], [tf.float32])
+        called.set_shape([None, 3])
+        return {"x": x}, {"default": tf.matmul(x, w) + dequeued + called}
+
+    with pytest.raises(UnsupportedGraphError) as caught:
+        OldGraph(build).load()
+    assert str(caught.value) == (
+        "The variant {} of the old graph cannot be loaded into TensorFlow 2. Its graph has:\n"
+        "  - the op type FIFOQueueV2 (1 node, 'fifo_queue'): it keeps data in a queue or reader, which has no "
+        "counterpart inside tf.function\n"
+        "  - the op type PyFunc (1 node, 'PyFunc'): it runs Python code of the program that made the module\n"
+        "  - the op type QueueDequeueV2 (1 node, 'fifo_queue_Dequeue'): it keeps data in a queue or reader, which "
+        "has no counterpart inside tf.function\n"
+        "Inference still works with TensorFlow's own loader: "
+        "tf.saved_model.load('the old graph', tags=[]).signatures[...]; so does tf1hub.Module in a tf.Graph."
+    )
+
+
+def test_an_op_that_tensorflow_does_not_know_is_named() -> None:
+    old = OldGraph(_plain)
+    for node in old.definition.graph_def.node:
+        if node.op == "MatMul":
+            node.op = "MyMatMul"
+    with pytest.raises(UnsupportedGraphError, match=r"the op type MyMatMul \(1 node, 'MatMul'\): it is not known to"):
+        old.load()
+
+
+def test_a_merge_of_unrelated_branches_is_named() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        _, on = tf.raw_ops.Switch(data=tf.matmul(x, w), pred=x[0, 0] > 0.0)
+        _, other = tf.raw_ops.Switch(data=x, pred=x[0, 1] > 0.0)
+        y, _ = tf.raw_ops.Merge(inputs=[on, other], name="odd")
+        return {"x": x}, {"default": y}
+
+    old = OldGraph(build)
+    with pytest.raises(UnsupportedGraphError, match=r"The node 'odd' \(Merge\) joins 'Switch' and 'Switch_1'"):
+        old.load()
+
+
+def test_a_signature_whose_placeholder_nobody_feeds_says_which() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        return {"x": x}, {"default": tf.matmul(x, w) * tf1.placeholder(tf.float32, [], name="rate")}
+
+    with pytest.raises(UnsupportedGraphError, match=r"The signature 'default' of variant \{\} of the old graph needs 'rate'"):
+        OldGraph(build).load()(X)
+
+
+def _plain() -> tuple[Tensors, Tensors]:
+    x, w = inputs(), weight()
+    return {"x": x}, {"out": tf.matmul(x, w)}
+
+
+@pytest.fixture(name="module")
+def _module() -> Any:
+    return OldGraph(_plain).load()
+
+
+def test_unknown_signatures_list_the_known_ones(module: Any) -> None:
+    with pytest.raises(UnknownSignatureError, match=r"No signature 'fruit' in variant \{\} of the old graph. It has: default."):
+        module(X, signature="fruit")
+    with pytest.raises(UnknownSignatureError, match="It has: default"):
+        module.signatures["fruit"]
+
+
+def test_wrong_inputs_say_what_the_signature_wants(module: Any) -> None:
+    with pytest.raises(InputError, match=r"has the inputs 'x': float32 \[\?, 3\]. What was given lacks 'x'"):
+        module({"y": X}, as_dict=True)
+    with pytest.raises(InputError, match=r"is float32 \[\?, 3\]; it was given float32 \[2, 2\]"):
+        module(tf.zeros([2, 2]), as_dict=True)
+
+
+def test_without_an_output_default_a_dict_has_to_be_asked_for(module: Any) -> None:
+    with pytest.raises(UnknownNameError, match="has no output 'default'. It has: out. Ask for all of them with as_dict=True"):
+        module(X)
+
+
+def test_trainable_names_that_are_not_there_are_named() -> None:
+    with pytest.raises(UnknownNameError, match="trainable= names 'v', which the old graph does not have. Its variables are: w"):
+        OldGraph(_plain).load(trainable=["v"])
+
+
+def test_loading_in_a_graph_says_what_to_write_instead() -> None:
+    spec = OldGraph(_plain).spec
+    with tf.Graph().as_default(), pytest.raises(WrongModeError, match="module = tf1hub.Module\\(handle\\)"):
+        load_spec(spec)
