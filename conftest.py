@@ -54,4 +54,7 @@ def _docstrings_run_in_an_empty_directory(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if isinstance(request.node, pytest.DoctestItem):
-        monkeypatch.chdir(tmp_path_factory.mktemp("example"))
+        directory = tmp_path_factory.mktemp("example")
+        # Examples that read a module take one of the golden ones.
+        (directory / "tests").symlink_to(Path(__file__).parent / "tests", target_is_directory=True)
+        monkeypatch.chdir(directory)
