@@ -22,9 +22,9 @@ from benchmarks.harness import ROOT, Bench, Row, at_most, megabytes, run_process
 MODULE_BYTES = 1_000_000_000
 ENTRIES = 100_000
 DOWNLOAD = (
-    "import sys; from tf1hub.resolve import download; print(download(sys.argv[1], cache_dir=sys.argv[2]))"
+    "import sys; from tf1hub.handles import download; print(download(sys.argv[1], cache_dir=sys.argv[2]))"
 )
-RESOLVE = "import sys; from tf1hub.resolve import resolve; print(resolve(sys.argv[1], cache_dir=sys.argv[2]))"
+RESOLVE = "import sys; from tf1hub.handles import resolve; print(resolve(sys.argv[1], cache_dir=sys.argv[2]))"
 HANDLE = "https://modules.example/P/M/1"
 
 

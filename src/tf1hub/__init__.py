@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
     from tf1hub.graph import eval_function_for_module as eval_function_for_module
+    from tf1hub.handles import download as download
+    from tf1hub.handles import resolve as resolve
     from tf1hub.publish import add_signature as add_signature
     from tf1hub.publish import attach_image_module_info as attach_image_module_info
     from tf1hub.publish import attach_message as attach_message
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from tf1hub.publish.checkpoint_export import export_from_checkpoint as export_from_checkpoint
     from tf1hub.publish.latest_exporter import LatestModuleExporter as LatestModuleExporter
     from tf1hub.publish.registered import register_module_for_export as register_module_for_export
-    from tf1hub.resolve import download as download
-    from tf1hub.resolve import resolve as resolve
     from tf1hub.spec.difference import diff as diff
     from tf1hub.spec.image import get_expected_image_size as get_expected_image_size
     from tf1hub.spec.image import get_num_image_channels as get_num_image_channels
@@ -58,7 +58,7 @@ _HOMES = {
     "create_module_spec": "tf1hub.publish",
     "create_module_spec_from_saved_model": "tf1hub.publish",
     "diff": "tf1hub.spec.difference",
-    "download": "tf1hub.resolve",
+    "download": "tf1hub.handles",
     "eval_function_for_module": "tf1hub.graph",
     "export_from_checkpoint": "tf1hub.publish.checkpoint_export",
     "get_expected_image_size": "tf1hub.spec.image",
@@ -69,13 +69,16 @@ _HOMES = {
     "load_module_spec": "tf1hub.spec.module_spec",
     "read_variables": "tf1hub.spec.weights",
     "register_module_for_export": "tf1hub.publish.registered",
-    "resolve": "tf1hub.resolve",
+    "resolve": "tf1hub.handles",
     "run_program": "tf1hub.compat",
     "sparse_text_embedding_column": "tf1hub.columns",
     "text_embedding_column": "tf1hub.columns",
     "text_embedding_column_v2": "tf1hub.columns",
 }
-_MODULES = ("errors", "publish",)
+_MODULES = (
+    "errors",
+    "publish",
+)
 
 __all__ = sorted([*_HOMES, *_MODULES])
 

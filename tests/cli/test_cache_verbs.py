@@ -12,7 +12,7 @@ from misbehaving_server import whole
 
 from tf1hub.cli import _exit
 from tf1hub.cli.main import main
-from tf1hub.resolve import cache as caches
+from tf1hub.handles import cache as caches
 
 
 @pytest.fixture

@@ -136,7 +136,12 @@ def test_assets_that_leave_their_folder(tmp_path: pathlib.Path, name: str) -> No
     data = (path / "saved_model.pb").read_bytes()
     definition = SavedModel.FromString(data)
     packed = definition.meta_graphs[0].collection_def["saved_model_assets"].any_list.value[0]
-    packed.value = packed.value[: packed.value.index(b"\x12\x09vocab.txt")] + b"\x12" + bytes([len(name)]) + name.encode()
+    packed.value = (
+        packed.value[: packed.value.index(b"\x12\x09vocab.txt")]
+        + b"\x12"
+        + bytes([len(name)])
+        + name.encode()
+    )
     (path / "saved_model.pb").write_bytes(definition.SerializeToString())
     assert refusal(path, errors.FormatError) == (
         f"{path} names the asset file {name!r}, which would lie outside the module's folder 'assets'. "

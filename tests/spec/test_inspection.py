@@ -15,7 +15,7 @@ from spec import small_modules
 import tf1hub as hub
 from tf1hub.errors import NotAModuleError
 from tf1hub.format.messages_pb2 import ImageModuleInfo
-from tf1hub.resolve.manifest import Manifest, of_directory
+from tf1hub.handles.manifest import Manifest, of_directory
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tf1hub.resolve import settings as settings_module
-from tf1hub.resolve.settings import Settings
+from tf1hub.handles import settings as settings_module
+from tf1hub.handles.settings import Settings
 
 
 def add_cache_option(parser: argparse.ArgumentParser) -> None:

@@ -22,8 +22,8 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from tf1hub.resolve import bundle, download
-    from tf1hub.resolve.handle import parse
+    from tf1hub.handles import bundle, download
+    from tf1hub.handles.handle import parse
 
     options = _handles.options_of(args)
     modules = [(parse(handle), download(handle, **options)) for handle in args.handles]

@@ -45,7 +45,7 @@ def register(subparsers: Any) -> None:
 
 def _root(args: argparse.Namespace) -> str:
     from tf1hub.errors import CacheError
-    from tf1hub.resolve.settings import from_environment, is_remote
+    from tf1hub.handles.settings import from_environment, is_remote
 
     root = from_environment(cache_dir=args.cache_dir).cache_dir
     if is_remote(root) and args.cache_verb != "path":
@@ -54,7 +54,7 @@ def _root(args: argparse.Namespace) -> str:
 
 
 def run_ls(args: argparse.Namespace) -> int:
-    from tf1hub.resolve import inventory
+    from tf1hub.handles import inventory
 
     items = inventory.items(_root(args))
     rows = [
@@ -74,8 +74,8 @@ def run_ls(args: argparse.Namespace) -> int:
 
 
 def run_verify(args: argparse.Namespace) -> int:
-    from tf1hub.resolve import inventory
-    from tf1hub.resolve.cache import State
+    from tf1hub.handles import inventory
+    from tf1hub.handles.cache import State
 
     checked = inventory.verify(_root(args), full=not args.quick, names=tuple(args.names))
     document: list[dict[str, Any]] = [
@@ -104,7 +104,7 @@ def run_verify(args: argparse.Namespace) -> int:
 
 def run_rm(args: argparse.Namespace) -> int:
     from tf1hub.errors import HandleError
-    from tf1hub.resolve import cache, inventory
+    from tf1hub.handles import cache, inventory
 
     if bool(args.names) == args.all:
         raise HandleError("Name the modules to remove, or all of them with --all.")
@@ -120,7 +120,7 @@ def run_rm(args: argparse.Namespace) -> int:
 
 
 def run_prune(args: argparse.Namespace) -> int:
-    from tf1hub.resolve import inventory
+    from tf1hub.handles import inventory
 
     pruned = inventory.prune(_root(args), older_than_days=args.older_than, dry_run=args.dry_run)
     lines = [f"{one.what}: {one.why}" for one in pruned]
@@ -131,7 +131,7 @@ def run_prune(args: argparse.Namespace) -> int:
 
 
 def run_path(args: argparse.Namespace) -> int:
-    from tf1hub.resolve import inventory
+    from tf1hub.handles import inventory
 
     root = _root(args)
     paths = [entry.path for entry in inventory.find(root, tuple(args.names))] if args.names else [root]

@@ -21,7 +21,7 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from tf1hub.resolve import download
+    from tf1hub.handles import download
 
     options = _handles.options_of(args)
     found = [

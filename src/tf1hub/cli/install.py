@@ -31,9 +31,9 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from tf1hub.errors import HandleError
-    from tf1hub.resolve import bundle
-    from tf1hub.resolve.handle import parse
-    from tf1hub.resolve.settings import from_environment
+    from tf1hub.handles import bundle
+    from tf1hub.handles.handle import parse
+    from tf1hub.handles.settings import from_environment
 
     handle = None if args.handle is None else parse(args.handle)
     if handle is not None and handle.is_local:

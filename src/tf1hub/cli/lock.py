@@ -27,9 +27,9 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from tf1hub.errors import HandleError
-    from tf1hub.resolve import lockfile
-    from tf1hub.resolve.locked import lock
-    from tf1hub.resolve.settings import LOCK_FILE_NAME
+    from tf1hub.handles import lockfile
+    from tf1hub.handles.locked import lock
+    from tf1hub.handles.settings import LOCK_FILE_NAME
 
     path = os.path.abspath(args.lock_file or os.environ.get("TF1HUB_LOCKFILE") or LOCK_FILE_NAME)
     args.lock_file = None

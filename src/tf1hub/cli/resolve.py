@@ -23,8 +23,8 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from tf1hub.resolve.api import carry_out, decide
-    from tf1hub.resolve.handle import parse
+    from tf1hub.handles.api import carry_out, decide
+    from tf1hub.handles.handle import parse
 
     settings = _handles.settings_of(args)
     found = []

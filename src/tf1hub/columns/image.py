@@ -84,7 +84,7 @@ class _ImageEmbeddingColumn(ModuleColumn):
 
     @property
     def _size(self) -> tuple[int, ...]:
-        return self.image_size or get_expected_image_size(self.module_spec, *self._signature)
+        return self.image_size or tuple(get_expected_image_size(self.module_spec, *self._signature))
 
     def _check_size(self) -> None:
         signature, name = self._signature

@@ -63,7 +63,7 @@ class _TextEmbeddingColumnV2(ModuleColumn):
 
     @cached_property
     def _directory(self) -> str:
-        from tf1hub.resolve import resolve
+        from tf1hub.handles import resolve
 
         return os.fspath(resolve(os.fspath(self.module_path)))
 

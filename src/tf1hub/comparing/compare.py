@@ -113,7 +113,7 @@ def _signatures(specs: dict[str, ModuleSpec], kind: str) -> dict[str, str]:
 
 
 def _digest(spec: ModuleSpec) -> str | None:
-    from tf1hub.resolve.manifest import content_digest, of_directory
+    from tf1hub.handles.manifest import content_digest, of_directory
 
     # What is read in place from remote storage would be read twice for a digest.
     return content_digest(of_directory(spec.name)) if os.path.isdir(spec.name) else None

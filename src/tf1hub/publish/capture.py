@@ -49,7 +49,9 @@ def capture_variant(
     """
     said = recording("create_module_spec")
     if not said.signatures:
-        raise CreationError(f"{place} has no signature. The module_fn calls tf1hub.add_signature at least once.")
+        raise CreationError(
+            f"{place} has no signature. The module_fn calls tf1hub.add_signature at least once."
+        )
     collections = _collections(graph, place, set(drop_collections))
     exported = tf.compat.v1.train.export_meta_graph(
         graph=graph, collection_list=collections, strip_default_attrs=True

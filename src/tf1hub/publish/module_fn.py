@@ -55,7 +55,9 @@ def create_module_spec(
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION)
     assets = AssetFiles()
     for tags, arguments in pairs:
-        definition.meta_graphs.append(_variant(module_fn, name, tags, arguments, drop_collections or (), assets))
+        definition.meta_graphs.append(
+            _variant(module_fn, name, tags, arguments, drop_collections or (), assets)
+        )
     return ModuleSpec(definition, name, checkpoint=None, asset_paths=assets.paths)
 
 
@@ -65,13 +67,19 @@ def _checked_pairs(
     pairs: list[tuple[frozenset[str], dict[str, Any]]] = []
     for tags, arguments in tags_and_args:
         if isinstance(tags, str):
-            raise CreationError(f"The tags of a variant are a set of strings: write {{{tags!r}}} instead of {tags!r}.")
+            raise CreationError(
+                f"The tags of a variant are a set of strings: write {{{tags!r}}} instead of {tags!r}."
+            )
         wanted = frozenset(tags or ())
         if any(wanted == known for known, _ in pairs):
-            raise CreationError(f"tags_and_args has the tags {format_tags(wanted)} twice. Each set names one variant.")
+            raise CreationError(
+                f"tags_and_args has the tags {format_tags(wanted)} twice. Each set names one variant."
+            )
         pairs.append((wanted, dict(arguments)))
     if not pairs:
-        raise CreationError("tags_and_args is empty. A module has at least one variant; None makes one without tags.")
+        raise CreationError(
+            "tags_and_args is empty. A module has at least one variant; None makes one without tags."
+        )
     return pairs
 
 
@@ -85,4 +93,6 @@ def _variant(
 ) -> MetaGraphDef:
     with tf.Graph().as_default() as graph:
         module_fn(**arguments)
-        return capture_variant(graph, tags, f"variant {format_tags(tags)} of {name}", drop_collections, assets)
+        return capture_variant(
+            graph, tags, f"variant {format_tags(tags)} of {name}", drop_collections, assets
+        )

@@ -43,7 +43,9 @@ def add_signature(name: str | None = None, inputs: Any = None, outputs: Any = No
     named_inputs = _named(inputs, "input", signature)
     named_outputs = _named(outputs, "output", signature)
     if not named_outputs:
-        raise CreationError(f"The signature {signature!r} has no outputs. It needs a tensor, or a dict of tensors.")
+        raise CreationError(
+            f"The signature {signature!r} has no outputs. It needs a tensor, or a dict of tensors."
+        )
     _check_distinct(named_inputs, signature)
     signatures[signature] = (named_inputs, named_outputs)
 
@@ -59,7 +61,9 @@ def _named(values: Any, kind: str, signature: str) -> dict[str, Any]:
     named = dict(values) if isinstance(values, Mapping) else {"default": values}
     for name, value in named.items():
         if not isinstance(name, str):
-            raise CreationError(f"The {kind}s of the signature {signature!r} are named by strings, not {name!r}.")
+            raise CreationError(
+                f"The {kind}s of the signature {signature!r} are named by strings, not {name!r}."
+            )
         named[name] = _as_tensor(value, f"{kind} {name!r} of the signature {signature!r}")
     return named
 
@@ -68,7 +72,9 @@ def _as_tensor(value: Any, what: str) -> Any:
     if not isinstance(value, tf.Tensor | tf.SparseTensor | tf.RaggedTensor):
         # Variables and the like have a tensor; numbers and arrays would be constants, a mistake.
         if not isinstance(value, tf.Variable):
-            raise CreationError(f"The {what} is {value!r}; it must be a tensor, SparseTensor or RaggedTensor.")
+            raise CreationError(
+                f"The {what} is {value!r}; it must be a tensor, SparseTensor or RaggedTensor."
+            )
         value = tf.convert_to_tensor(value)
     graph = tf.compat.v1.get_default_graph()
     if any(tensor.graph is not graph for tensor in components(value)):

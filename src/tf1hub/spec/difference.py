@@ -186,7 +186,7 @@ def _values(
 def _assets(
     specs: tuple[ModuleSpec, ModuleSpec], a: ModuleDescription, b: ModuleDescription
 ) -> Iterator[Difference]:
-    from tf1hub.resolve.manifest import hash_file
+    from tf1hub.handles.manifest import hash_file
 
     for name, left, right in _paired({x.name: x for x in a.assets}, {x.name: x for x in b.assets}):
         sized = left is not None and right is not None and left.bytes is not None

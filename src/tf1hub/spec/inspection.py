@@ -35,7 +35,7 @@ from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 
 if TYPE_CHECKING:
-    from tf1hub.resolve.manifest import Manifest
+    from tf1hub.handles.manifest import Manifest
 
 __all__ = ["inspect"]
 
@@ -212,7 +212,7 @@ def _manifest(directory: str) -> Manifest | None:
     if not text:
         return None
     # Most modules are asked about where they were made; hashing need not be imported for those.
-    from tf1hub.resolve import manifest as manifests
+    from tf1hub.handles import manifest as manifests
 
     try:
         return manifests.from_json(text, path)

@@ -214,7 +214,9 @@ class ModuleSpec:
                 shape or dtype.
         """
         if _sentinel is not None:
-            raise ExportError("ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...).")
+            raise ExportError(
+                "ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...)."
+            )
         from tf1hub.spec.export import export_from_checkpoint
 
         own = self._checkpoint if checkpoint_path is None else checkpoint_path
@@ -236,7 +238,7 @@ def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
         ResolveError: the module could not be had.
         FormatError: the module is damaged.
     """
-    from tf1hub.resolve import resolve
+    from tf1hub.handles import resolve
 
     return ModuleSpec.from_stored(read_module(resolve(os.fspath(path))))
 

@@ -47,6 +47,6 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
     place = os.fspath(handle)
     if os.path.exists(place + ".index"):
         return checkpoint.read_variables(place)
-    from tf1hub.resolve import resolve
+    from tf1hub.handles import resolve
 
     return checkpoint.read_variables(resolve(place))

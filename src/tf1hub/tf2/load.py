@@ -88,6 +88,6 @@ def load_spec(spec: ModuleSpec, tags: Tags = None, trainable: Trainable = True) 
 def _directory(handle: str) -> str:
     if os.path.isdir(handle):
         return handle
-    from tf1hub.resolve import resolve
+    from tf1hub.handles import resolve
 
     return os.fspath(resolve(handle))

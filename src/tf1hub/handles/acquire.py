@@ -1,0 +1,258 @@
+"""Carrying out a plan: one downloader, every source in turn, verified before it gets its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from tf1hub.errors import ArchiveError, CacheError, DownloadError, NotAModuleError, OfflineError, PinError
+from tf1hub.handles import files, locking, manifest, plan, progress, publishing, redirects, sources
+from tf1hub.handles.cache import Entry, State
+from tf1hub.handles.extract import extract
+from tf1hub.handles.gunzip import TruncatedArchiveError
+from tf1hub.handles.handle import Handle, Kind, has_secrets, redacted
+from tf1hub.handles.manifest import FileRecord
+from tf1hub.handles.plan import Action, Plan
+from tf1hub.handles.settings import OFFLINE_VARIABLE, Settings
+from tf1hub.handles.sources import Source
+
+_CHUNK = 1 << 20
+
+
+def acquire(decided: Plan, settings: Settings) -> str:
+    """Carries out a plan and returns the module's place.
+
+    Args:
+      decided: The plan.
+      settings: The settings that it was made with.
+
+    Raises:
+      OfflineError: The network would be needed and may not be used.
+      DownloadError: No source has the module.
+      ArchiveError: What a source has is damaged or unsafe.
+      PinError: The content is not the one that was pinned.
+      CacheError: The cache cannot be written.
+    """
+    if decided.action is Action.USE:
+        verify_pins(decided, settings)
+        return decided.path
+    entry = decided.entry
+    if entry is None:
+        from tf1hub.handles.remote_cache import acquire_remote
+
+        return acquire_remote(decided, settings)
+    usable = usable_sources(decided, settings)
+    before = _stamp(entry)
+
+    def done() -> bool:
+        # What is to be replaced may look whole to the quick check: only a new manifest tells.
+        if decided.action is Action.REPAIR and _stamp(entry) == before:
+            return False
+        return plan.plan(decided.handle, settings, in_place=False).action is Action.USE
+
+    turn = locking.turn(
+        entry.lock_path, patience=settings.lock_patience, done=done, waiting=progress.waiting_line()
+    )
+    with turn as mine:
+        # While this one waited, another may have finished the work.
+        if not mine or done():
+            again = plan.plan(decided.handle, settings, in_place=False)
+            verify_pins(again, settings)
+            return again.path
+        publishing.remove_leftovers(entry.root, entry.key)
+        return _first_that_works(decided, entry, usable, settings)
+
+
+def _stamp(entry: Entry) -> tuple[int, int] | None:
+    """Returns what changes whenever an entry is published."""
+    try:
+        status = os.stat(entry.manifest_path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def verify_pins(decided: Plan, settings: Settings) -> None:
+    """Refuses content that is there but is not the pinned one.
+
+    Raises:
+      PinError: The message has both digests.
+    """
+    if not decided.pins:
+        return
+    if decided.health.manifest is not None:
+        digest = decided.health.manifest.digest
+    else:
+        records = manifest.of_directory(decided.path)
+        digest = manifest.content_digest(records)
+        entry = decided.entry
+        if entry is not None and entry.root == settings.cache_dir:
+            # An entry of the original library: hashed once, it need not be hashed again.
+            adopted = publishing.manifest_for(decided.handle, records, "adopted from the original library")
+            files.write_text(entry.manifest_path, adopted.to_json())
+    publishing.check_pins(decided.handle.shown, digest, decided.pins, decided.path)
+
+
+def usable_sources(decided: Plan, settings: Settings) -> list[Source]:
+    """Returns the sources that may be used now.
+
+    Raises:
+      OfflineError: All need the network, and it may not be used.
+    """
+    found = sources.of(decided.handle, settings)
+    if not settings.offline:
+        return found
+    usable = [source for source in found if not source.needs_network]
+    if usable:
+        return usable
+    shown = decided.handle.shown
+    state = decided.reason if decided.action is Action.REPAIR else f"not in the cache {settings.cache_dir}"
+    raise OfflineError(
+        f"{shown} is {state}, and may not be downloaded because {OFFLINE_VARIABLE} is set. On a "
+        f"machine with network "
+        f"run 'tf1hub bundle --output modules.tar {shown}', then here 'tf1hub install modules.tar'."
+    )
+
+
+def _first_that_works(decided: Plan, entry: Entry, usable: list[Source], settings: Settings) -> str:
+    failures: list[tuple[Source, Exception]] = []
+    for source in usable:
+        try:
+            return _from(source, decided, entry, settings)
+        except (DownloadError, ArchiveError, PinError, NotAModuleError) as error:
+            failures.append((source, error))
+    raise _summary(decided, failures)
+
+
+def _from(source: Source, decided: Plan, entry: Entry, settings: Settings) -> str:
+    kind = source.place.kind
+    if kind is Kind.DIRECTORY:
+        return _use_directory(source, decided, settings)
+    if kind is Kind.HTTP:
+        _from_http(source, decided, entry, settings)
+    elif kind is Kind.REMOTE_DIRECTORY:
+        _from_remote_directory(source, decided, entry, settings)
+    else:
+        with (
+            publishing.workspace(entry) as directory,
+            progress.shown(source.place.shown, settings.progress) as report,
+        ):
+            records = unpack(_archive_chunks(source.place, report), directory, settings)
+            _publish(decided, entry, directory, records, source.place.shown)
+    return entry.path
+
+
+def _use_directory(source: Source, decided: Plan, settings: Settings) -> str:
+    """A mirror that is a local directory is used where it is."""
+    local = plan.plan(source.place, settings)
+    if decided.pins:
+        digest = manifest.content_digest(manifest.of_directory(local.path))
+        publishing.check_pins(decided.handle.shown, digest, decided.pins, local.path)
+    return local.path
+
+
+def _from_http(source: Source, decided: Plan, entry: Entry, settings: Settings) -> None:
+    from tf1hub.handles.http import Client
+    from tf1hub.handles.transfer import StartOverError, Transfer
+
+    client = Client(settings, source.url)
+    try:
+        with progress.shown(source.place.shown, settings.progress) as report:
+            transfer = Transfer(client, source.url, settings.retries, report)
+            for chunks in transfer.attempts():
+                with publishing.workspace(entry) as directory:
+                    try:
+                        records = unpack(chunks, directory, settings)
+                    except (StartOverError, TruncatedArchiveError) as error:
+                        transfer.start_over(error)
+                        continue
+                    _publish(decided, entry, directory, records, redacted(source.url), transfer.etag)
+                    break
+    finally:
+        client.close()
+    if source.is_own:
+        _remember(decided.handle, transfer.hops, settings)
+
+
+def unpack(chunks: Iterator[bytes], directory: str, settings: Settings) -> tuple[FileRecord, ...]:
+    """Unpacks an archive into an empty directory, with the settings' limits; see `extract`."""
+    from tf1hub.handles.pipeline import Ahead
+
+    with Ahead(chunks) as arriving:
+        return extract(
+            arriving, directory, limits=settings.limits, allow_extra_files=settings.allow_extra_files
+        )
+
+
+def _publish(
+    decided: Plan,
+    entry: Entry,
+    directory: str,
+    records: tuple[FileRecord, ...],
+    source: str,
+    etag: str | None = None,
+) -> None:
+    made = publishing.manifest_for(decided.handle, records, source, etag)
+    publishing.check_pins(decided.handle.shown, made.digest, decided.pins, source)
+    publishing.check_first_seen(entry, decided.handle, made.digest)
+    publishing.publish(
+        entry, directory, made, decided.handle, replace=decided.health.state is not State.ABSENT
+    )
+
+
+def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
+    if place.kind is Kind.ARCHIVE:
+        chunks, total = _file_chunks(place.location), None
+    else:
+        from tf1hub.handles.storage import storage_of
+
+        store = storage_of(place.location)
+        chunks, total = store.chunks(place.location), store.size(place.location)
+    done = 0
+    for chunk in chunks:
+        done += len(chunk)
+        report(done, total)
+        yield chunk
+
+
+def _file_chunks(path: str) -> Iterator[bytes]:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except FileNotFoundError as error:
+        raise NotAModuleError(f"There is nothing at {path}.") from error
+    except OSError as error:
+        raise CacheError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _from_remote_directory(source: Source, decided: Plan, entry: Entry, settings: Settings) -> None:
+    from tf1hub.handles.remote_copy import copy_in
+
+    with (
+        publishing.workspace(entry) as directory,
+        progress.shown(source.place.shown, settings.progress) as report,
+    ):
+        records = copy_in(source.place.location, directory, settings, report)
+        _publish(decided, entry, directory, records, source.place.shown)
+
+
+def _remember(handle: Handle, hops: tuple[str, ...], settings: Settings) -> None:
+    """Remembers the last place of a chain of redirects that can be written down."""
+    for place in reversed(hops[1:]):
+        if not has_secrets(place):
+            redirects.remember(settings.cache_dir, handle.shown, place)
+            return
+
+
+def _summary(decided: Plan, failures: list[tuple[Source, Exception]]) -> Exception:
+    """Returns one error for what all sources said."""
+    damage = f"\nThe entry in the cache is {decided.reason}." if decided.health.faults else ""
+    if len(failures) == 1:
+        error = failures[0][1]
+        return type(error)(f"{error}{damage}") if damage else error
+    said = "\n".join(f"  {source.what}: {error}" for source, error in failures)
+    kind = next((type(error) for _, error in failures if isinstance(error, PinError)), DownloadError)
+    return kind(
+        f"{decided.handle.shown} could not be had from any of {len(failures)} places:\n{said}{damage}"
+    )

@@ -1,0 +1,130 @@
+"""`resolve` and `download`: from a handle to a directory."""
+
+from __future__ import annotations
+
+import os
+
+from tf1hub.handles import settings as settings_module
+from tf1hub.handles.handle import Handle, Kind, parse
+from tf1hub.handles.plan import Action, Plan, plan
+from tf1hub.handles.settings import Settings
+
+
+def resolve(
+    handle: str | os.PathLike[str],
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    offline: bool | None = None,
+    verify: bool = False,
+    progress: str | None = None,
+    allow_extra_files: bool | None = None,
+    max_bytes: int | None = None,
+    lock_file: str | os.PathLike[str] | None = None,
+) -> str:
+    """Returns the directory of a module, and downloads it first if need be.
+
+    What is cached is used as it is, after a look that costs one `stat` per
+    file; a damaged entry is downloaded again.
+
+    >>> import os, tempfile
+    >>> resolve(tempfile.gettempdir()) == os.path.abspath(tempfile.gettempdir())
+    True
+
+    Args:
+      handle: A directory, a tar or tar.gz, a URL, a place in remote storage,
+        or `OWNER/MODEL/tensorFlow1/VARIATION/VERSION`; `#sha256:...` after it pins its content.
+      cache_dir: The cache; by default `TFHUB_CACHE_DIR`, else `<system temp>/tfhub_modules`.
+      offline: Whether the network may not be used; by default as `TF1HUB_OFFLINE` says.
+      verify: Whether to read every byte of a cached module and compare it with its manifest.
+      progress: `auto`, `bar`, `lines` or `none`; by default as `TF1HUB_PROGRESS` says.
+      allow_extra_files: Whether an archive may hold files that no module has.
+      max_bytes: The most that an archive may unpack to.
+      lock_file: A lock file whose pins hold; by default `TF1HUB_LOCKFILE`, else
+        `tf1hub.lock` in the working directory if it is there.
+
+    Returns:
+      The absolute path of a local directory; or, for remote storage that
+      TensorFlow reads without a copy (`gs://`), and for a remote cache, its URL.
+
+    Raises:
+      HandleError: The handle, a variable or the configuration is not valid.
+      NotAModuleError: The handle is a path, and there is nothing.
+      OfflineError: It is not in the cache, and the network may not be used.
+      DownloadError: The host, the network or its answer is at fault.
+      ArchiveError: The archive is damaged or unsafe.
+      PinError: The content is not the one that was pinned or first seen.
+      CacheError: The cache cannot be written.
+    """
+    settings = settings_module.from_environment(
+        cache_dir=cache_dir,
+        offline=offline,
+        progress=progress,
+        allow_extra_files=allow_extra_files,
+        max_bytes=max_bytes,
+        lock_file=None if lock_file is None else os.path.abspath(lock_file),
+    )
+    return carry_out(decide(parse(handle), settings, full=verify), settings)
+
+
+def download(
+    handle: str | os.PathLike[str],
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    offline: bool | None = None,
+    progress: str | None = None,
+    allow_extra_files: bool | None = None,
+    max_bytes: int | None = None,
+    lock_file: str | os.PathLike[str] | None = None,
+) -> str:
+    """Brings a module into the cache and returns its directory there.
+
+    Like `resolve`, but remote storage is copied even where TensorFlow could
+    read it in place.
+
+    Args:
+      handle: As for `resolve`.
+      cache_dir: As for `resolve`.
+      force: Whether to download even what is in the cache.
+      offline: As for `resolve`.
+      progress: As for `resolve`.
+      allow_extra_files: As for `resolve`.
+      max_bytes: As for `resolve`.
+      lock_file: As for `resolve`.
+
+    Returns:
+      The module's directory. A local directory is returned as it is.
+
+    Raises:
+      Error: As for `resolve`.
+    """
+    settings = settings_module.from_environment(
+        cache_dir=cache_dir,
+        offline=offline,
+        progress=progress,
+        allow_extra_files=allow_extra_files,
+        max_bytes=max_bytes,
+        lock_file=None if lock_file is None else os.path.abspath(lock_file),
+    )
+    decided = decide(parse(handle), settings, in_place=False, force=force)
+    return carry_out(decided, settings)
+
+
+def decide(
+    handle: Handle, settings: Settings, *, in_place: bool = True, full: bool = False, force: bool = False
+) -> Plan:
+    """Decides what to do about a handle; the uncompressed format asks the host for the place first."""
+    if handle.kind is Kind.HTTP and settings.load_format == "uncompressed":
+        from tf1hub.handles.uncompressed import locate
+
+        handle = locate(handle, settings)
+    return plan(handle, settings, in_place=in_place, full=full, force=force)
+
+
+def carry_out(decided: Plan, settings: Settings) -> str:
+    """Carries out a plan. What is there already costs no import of what downloads."""
+    if decided.action is Action.USE and not decided.pins:
+        return decided.path
+    from tf1hub.handles.acquire import acquire
+
+    return acquire(decided, settings)

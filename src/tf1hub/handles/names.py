@@ -1,0 +1,98 @@
+"""Which member names of an archive are safe, and which can belong to a module at all."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from tf1hub.errors import ArchiveError
+from tf1hub.handles import limits
+
+ALLOW_OPTION = "allow_extra_files=True, --allow-extra-files or TF1HUB_ALLOW_EXTRA_FILES=1"
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Names that Windows takes for devices, whatever their suffix.
+_WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
+_MODULE_FILE = re.compile(
+    r"saved_model\.pb|saved_model\.pbtxt|tfhub_module\.pb|keras_metadata\.pb|fingerprint\.pb"
+    r"|variables/(?:checkpoint|variables\.index|variables\.data-\d{5}-of-\d{5})"
+    r"|assets(?:\.extra)?/.+|debug/saved_model_debug_info\.pb"
+    r"|(?:LICENSE|NOTICE|README|CHANGELOG)(?:\.(?:md|txt))?"
+)
+_MODULE_DIRECTORY = re.compile(r"variables|debug|assets(?:\.extra)?(?:/.+)?")
+
+
+def checked(raw: str) -> str:
+    """Returns a member's name as a relative path with `/`, `""` for the root, or refuses it.
+
+    Args:
+      raw: The name as the archive has it.
+
+    Raises:
+      ArchiveError: The name could lead out of the target, or means different
+        files on different systems.
+    """
+    if "\0" in raw:
+        raise _refused(raw, "holds a NUL character")
+    if _CONTROL.search(raw):
+        raise _refused(raw, "holds a control character")
+    if any("\ud800" <= character <= "\udfff" for character in raw):
+        raise _refused(raw, "is not UTF-8")
+    if len(raw.encode()) > limits.MAX_PATH_BYTES:
+        raise ArchiveError(
+            f"The archive has a member name of {len(raw.encode())} bytes; at most "
+            f"{limits.MAX_PATH_BYTES} are allowed."
+        )
+    if raw.startswith("/"):
+        raise _refused(raw, "is an absolute path")
+    if "\\" in raw:
+        raise _refused(raw, "holds a backslash, which separates directories on Windows")
+    parts = [part for part in raw.split("/") if part not in ("", ".")]
+    if len(parts) > limits.MAX_DEPTH:
+        raise _refused(raw, f"is more than {limits.MAX_DEPTH} directories deep")
+    for part in parts:
+        _check_part(raw, part)
+    return "/".join(parts)
+
+
+def collision_key(name: str) -> str:
+    """Returns what two names share that are one file on a file system that ignores case or normal forms."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def is_module_file(name: str) -> bool:
+    """Returns whether a module or SavedModel can have a file of this name."""
+    return _MODULE_FILE.fullmatch(name) is not None
+
+
+def is_module_directory(name: str) -> bool:
+    """Returns whether a module or SavedModel can have a directory of this name."""
+    return _MODULE_DIRECTORY.fullmatch(name) is not None
+
+
+def not_of_a_module(name: str) -> ArchiveError:
+    """Returns the error for a file that no module has."""
+    return ArchiveError(
+        f"The archive holds {name!r}, which no module or SavedModel has. If you trust it, allow such "
+        f"files with "
+        f"{ALLOW_OPTION}."
+    )
+
+
+def _check_part(raw: str, part: str) -> None:
+    if part == "..":
+        raise _refused(raw, "leads to a parent directory")
+    if _DRIVE.match(part):
+        raise _refused(raw, "names a drive")
+    if len(part.encode()) > limits.MAX_NAME_BYTES:
+        raise _refused(raw, f"has a part of more than {limits.MAX_NAME_BYTES} bytes")
+    if part.endswith((".", " ")):
+        raise _refused(raw, "has a part that ends in a dot or a space, which Windows drops")
+    if _WINDOWS_DEVICE.fullmatch(part):
+        raise _refused(raw, "names a device of Windows")
+
+
+def _refused(raw: str, fault: str) -> ArchiveError:
+    shown = raw if len(raw) <= 120 else f"{raw[:60]}...{raw[-40:]}"
+    return ArchiveError(f"The archive's member {shown!r} {fault}. Nothing of the archive was kept.")

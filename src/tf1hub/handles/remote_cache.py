@@ -1,0 +1,84 @@
+"""A cache in remote storage, so that every worker of a cluster reads the same files.
+
+Object stores rename nothing in one step. Here an entry is whole when its
+manifest is there, which is written last; files and manifest are written by one
+upload, so that two uploads of the same content do no harm.
+"""
+
+from __future__ import annotations
+
+import tempfile
+
+from tf1hub.errors import CacheError
+from tf1hub.handles import manifest as manifests
+from tf1hub.handles.cache import ABSENT, Entry, Health, State
+from tf1hub.handles.handle import Handle
+from tf1hub.handles.plan import Action, Plan, keys
+from tf1hub.handles.remote_copy import copy_out
+from tf1hub.handles.settings import Settings
+from tf1hub.handles.storage import Storage, storage_of
+
+
+def plan_remote(
+    handle: Handle, settings: Settings, pins: tuple[tuple[str, str], ...], *, force: bool = False
+) -> Plan:
+    """Decides what to do about a handle where the cache is in remote storage."""
+    store = storage_of(settings.cache_dir)
+    found = [(key, _check(store, f"{settings.cache_dir}/{key}")) for key in keys(handle)]
+    for key, health in found:
+        if health.state is State.COMPLETE and not force:
+            return Plan(Action.USE, handle, f"{settings.cache_dir}/{key}", "in the cache", None, health, pins)
+    key, health = next((pair for pair in found if pair[1].state is State.DAMAGED), found[0])
+    action = Action.DOWNLOAD if health.state is State.ABSENT else Action.REPAIR
+    reason = "; ".join(health.faults) or "not in the cache"
+    return Plan(action, handle, f"{settings.cache_dir}/{key}", reason, None, health, pins)
+
+
+def acquire_remote(decided: Plan, settings: Settings) -> str:
+    """Gets the module into a local cache of its own, and from there to the remote one."""
+    from tf1hub.handles.acquire import acquire
+    from tf1hub.handles.plan import plan
+
+    store = storage_of(settings.cache_dir)
+    with tempfile.TemporaryDirectory(prefix="tf1hub-") as local:
+        here = settings._replace(cache_dir=local)
+        got = plan(decided.handle, here, in_place=False)
+        directory = acquire(got, here)
+        entry = Entry(local, directory.rpartition("/")[2])
+        made = entry.manifest()
+        if made is None:
+            records = manifests.of_directory(directory)
+            made = manifests.make(decided.handle.shown, records, directory)
+        store.remove(f"{decided.path}.manifest.json")
+        store.remove(decided.path)
+        copy_out(directory, made.files, decided.path)
+        store.write(f"{decided.path}.manifest.json", iter([made.to_json().encode()]))
+    return decided.path
+
+
+def _check(store: Storage, url: str) -> Health:
+    files = store.files(url)
+    if not files:
+        return ABSENT
+    manifest = _manifest(store, f"{url}.manifest.json")
+    if manifest is None:
+        # The original library fills remote caches too; its rename there is not atomic,
+        # but saved_model.pb without the rest is rare enough to be told by its use.
+        whole = "saved_model.pb" in files
+        return Health(State.COMPLETE) if whole else Health(State.DAMAGED, ("saved_model.pb is missing",))
+    faults = tuple(
+        f"{record.name} is missing or has another size"
+        for record in manifest.files
+        if files.get(record.name) != record.size
+    )
+    return Health(State.DAMAGED if faults else State.COMPLETE, faults, manifest)
+
+
+def _manifest(store: Storage, url: str) -> manifests.Manifest | None:
+    if store.size(url) is None:
+        return None
+    try:
+        text = b"".join(store.chunks(url)).decode()
+        return manifests.from_json(text, url)
+    except (CacheError, UnicodeDecodeError):
+        return None

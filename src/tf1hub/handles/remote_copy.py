@@ -1,0 +1,91 @@
+"""Copying a module between remote storage and a local directory, hashed on its way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+
+from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError
+from tf1hub.handles import cache, names
+from tf1hub.handles.handle import redacted
+from tf1hub.handles.manifest import FileRecord
+from tf1hub.handles.progress import Report
+from tf1hub.handles.settings import Settings
+from tf1hub.handles.storage import Storage, storage_of
+
+_CHUNK = 1 << 20
+
+
+def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tuple[FileRecord, ...]:
+    """Copies a remote directory into an empty local one.
+
+    Args:
+      url: The remote directory.
+      directory: The local one.
+      settings: What it may hold and how large it may be.
+      report: Told the progress.
+
+    Returns:
+      One record per file, sorted by name.
+
+    Raises:
+      NotAModuleError: There is nothing, or no module.
+      ArchiveError: A name is unsafe, or it is too large.
+      DownloadError: It cannot be read, or changed meanwhile.
+    """
+    store = storage_of(url)
+    found = store.files(url)
+    if not found:
+        raise NotAModuleError(f"There is no directory {redacted(url)}.")
+    total = sum(found.values())
+    if total > settings.max_bytes:
+        raise ArchiveError(f"{redacted(url)} holds {total} bytes; at most {settings.max_bytes} are allowed.")
+    # Consoles of object stores make empty objects named after directories.
+    checked = {names.checked(name): name for name in found if not name.endswith("/")}
+    for name in checked:
+        if not settings.allow_extra_files and not names.is_module_file(name):
+            raise names.not_of_a_module(name)
+    done = 0
+    records = []
+    for name, raw in sorted(checked.items()):
+        record = _copy_file(store, f"{url}/{raw}", directory, name)
+        if record.size != found[raw]:
+            raise DownloadError(
+                f"{redacted(url)}/{raw} has {record.size} bytes, not the {found[raw]} it was listed with."
+            )
+        records.append(record)
+        done += record.size
+        report(done, total)
+    faults = cache.looks_incomplete(directory)
+    if faults:
+        raise NotAModuleError(f"{redacted(url)} is no whole module: {'; '.join(faults)}.")
+    return tuple(records)
+
+
+def copy_out(directory: str, records: tuple[FileRecord, ...], url: str) -> None:
+    """Copies a local module to remote storage.
+
+    The model file comes last, so that what was interrupted is no module.
+    """
+    store = storage_of(url)
+    for record in sorted(records, key=lambda one: one.name.startswith("saved_model.")):
+        store.write(f"{url}/{record.name}", _file_chunks(f"{directory}/{record.name}"))
+
+
+def _file_chunks(path: str) -> Iterator[bytes]:
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _copy_file(store: Storage, url: str, directory: str, name: str) -> FileRecord:
+    path = os.path.join(directory, *name.split("/"))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    digest, size = hashlib.sha256(), 0
+    with open(path, "xb") as file:
+        for chunk in store.chunks(url):
+            digest.update(chunk)
+            size += len(chunk)
+            file.write(chunk)
+    return FileRecord(name, size, digest.hexdigest())

@@ -1,0 +1,273 @@
+"""What the environment and the configuration file say about caches and networks.
+
+The environment wins over the file; arguments of functions win over both.
+`docs/handles.md` lists every variable and key.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from tf1hub.errors import HandleError
+from tf1hub.handles import limits
+
+CACHE_VARIABLE = "TFHUB_CACHE_DIR"
+LOAD_FORMAT_VARIABLE = "TFHUB_MODEL_LOAD_FORMAT"
+OFFLINE_VARIABLE = "TF1HUB_OFFLINE"
+LOCK_FILE_NAME = "tf1hub.lock"
+
+_NO = ("", "0", "false", "no", "off")
+_YES = ("1", "true", "yes", "on")
+_PROGRESS = ("auto", "bar", "lines", "none")
+_LOAD_FORMATS = {
+    "": "compressed",
+    "AUTO": "compressed",
+    "COMPRESSED": "compressed",
+    "UNCOMPRESSED": "uncompressed",
+}
+
+
+class Settings(NamedTuple):
+    """How handles are resolved.
+
+    Attributes:
+      cache_dir: The cache that is written to; a path, or a place in remote storage.
+      read_cache_dirs: Caches that are looked into first and never written.
+      offline: Whether the network may not be used.
+      load_format: `compressed` or `uncompressed`, of the hosting protocol.
+      mirrors: Pairs of a prefix of canonical handles and what replaces it.
+      tokens: Tokens per host from the configuration file.
+      ca_bundle: A file of certificates to trust instead of the system's.
+      connect_timeout: Seconds to wait for a connection.
+      read_timeout: Seconds to wait for the next bytes.
+      retries: Attempts without progress after the first, for each source.
+      lock_patience: Seconds without a sign of life before another downloader is not waited for any longer.
+      progress: `auto`, `bar`, `lines` or `none`.
+      allow_extra_files: Whether archives may hold files that no module has.
+      max_bytes: The most that an archive may unpack to.
+      lock_file: The lock file whose pins hold, or None.
+    """
+
+    cache_dir: str
+    read_cache_dirs: tuple[str, ...] = ()
+    offline: bool = False
+    load_format: str = "compressed"
+    mirrors: tuple[tuple[str, str], ...] = ()
+    tokens: Mapping[str, str] = MappingProxyType({})
+    ca_bundle: str | None = None
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    retries: int = 5
+    lock_patience: float = 10.0
+    progress: str = "auto"
+    allow_extra_files: bool = False
+    max_bytes: int = limits.MAX_TOTAL_BYTES
+    lock_file: str | None = None
+
+    def __repr__(self) -> str:
+        """Leaves the tokens out: what is printed may be logged."""
+        shown = (f"{name}={value!r}" for name, value in self._asdict().items() if name != "tokens")
+        return f"Settings({', '.join(shown)})"
+
+    @property
+    def limits(self) -> limits.Limits:
+        """What an archive may ask for."""
+        return limits.Limits(
+            total_bytes=self.max_bytes, file_bytes=min(self.max_bytes, limits.MAX_FILE_BYTES)
+        )
+
+
+def default_cache_dir() -> str:
+    """Returns the cache directory that is used when nothing says otherwise."""
+    import tempfile  # it imports much, and is not needed where TFHUB_CACHE_DIR is set
+
+    return os.path.join(tempfile.gettempdir(), "tfhub_modules")
+
+
+def config_path(environ: Mapping[str, str]) -> str:
+    """Returns where the configuration file is looked for."""
+    named = environ.get("TF1HUB_CONFIG")
+    if named is not None:
+        return named
+    home = environ.get("APPDATA") if os.name == "nt" else environ.get("XDG_CONFIG_HOME")
+    return os.path.join(home or os.path.join(os.path.expanduser("~"), ".config"), "tf1hub", "config.toml")
+
+
+def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Returns the settings of the environment and the configuration file.
+
+    Args:
+      environ: The environment; `os.environ` by default.
+      **overrides: Attributes of `Settings`; those that are None are left as they are.
+
+    Raises:
+      HandleError: A variable or key has a value that it cannot have.
+    """
+    env = os.environ if environ is None else environ
+    config = _Config(config_path(env))
+    read = _Reader(env, config)
+    named = overrides.pop("cache_dir", None)
+    cache_dir = (
+        os.fspath(named) if named is not None else env.get(CACHE_VARIABLE) or config.get("cache_dir", str)
+    )
+    settings = Settings(
+        cache_dir=absolute(cache_dir or default_cache_dir()),
+        read_cache_dirs=tuple(
+            absolute(path) for path in read.paths("TF1HUB_READ_CACHE_DIRS", "read_cache_dirs")
+        ),
+        offline=read.flag(OFFLINE_VARIABLE, "offline"),
+        load_format=_load_format(env.get(LOAD_FORMAT_VARIABLE, "")),
+        mirrors=_mirrors(env.get("TF1HUB_MIRRORS", "")) + config.mirrors(),
+        tokens=config.table("tokens"),
+        ca_bundle=read.text("TF1HUB_CA_BUNDLE", "ca_bundle")
+        or env.get("REQUESTS_CA_BUNDLE")
+        or env.get("CURL_CA_BUNDLE")
+        or None,
+        connect_timeout=read.number("TF1HUB_CONNECT_TIMEOUT", "connect_timeout", 10.0),
+        read_timeout=read.number("TF1HUB_READ_TIMEOUT", "read_timeout", 30.0),
+        retries=int(read.number("TF1HUB_RETRIES", "retries", 5)),
+        progress=_progress(env, config),
+        allow_extra_files=read.flag("TF1HUB_ALLOW_EXTRA_FILES", "allow_extra_files"),
+        max_bytes=int(read.number("TF1HUB_MAX_BYTES", "max_bytes", limits.MAX_TOTAL_BYTES)),
+        lock_file=_lock_file(env.get("TF1HUB_LOCKFILE")),
+    )
+    return settings._replace(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def is_remote(path: str) -> bool:
+    """Returns whether a path is a place in remote storage, such as `gs://bucket/dir`."""
+    return "://" in path
+
+
+def absolute(path: str) -> str:
+    """Returns a local path as absolute, and a remote one without a slash at its end."""
+    if is_remote(path):
+        return path.rstrip("/")
+    return os.path.abspath(os.path.expanduser(path))
+
+
+class _Config:
+    """The configuration file; one that does not exist is empty."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._data: dict[str, Any] = {}
+        if path and os.path.isfile(path):
+            self._data = load_toml(path)
+
+    def get(self, key: str, kind: type | tuple[type, ...]) -> Any:
+        value = self._data.get(key)
+        if value is not None and not isinstance(value, kind):
+            raise HandleError(
+                f"{self.path}: the key {key!r} has the value {value!r}, which is of the wrong type."
+            )
+        return value
+
+    def table(self, key: str) -> dict[str, str]:
+        table = self.get(key, dict) or {}
+        return {str(name): str(value) for name, value in table.items()}
+
+    def mirrors(self) -> tuple[tuple[str, str], ...]:
+        table = self.get("mirrors", dict) or {}
+        return tuple(
+            (prefix, str(one))
+            for prefix, found in table.items()
+            for one in (found if isinstance(found, list) else [found])
+        )
+
+
+class _Reader:
+    """Values that the environment or else the configuration file has."""
+
+    def __init__(self, env: Mapping[str, str], config: _Config) -> None:
+        self._env = env
+        self._config = config
+
+    def text(self, variable: str, key: str) -> str | None:
+        value: str | None = self._env.get(variable) or self._config.get(key, str)
+        return value
+
+    def paths(self, variable: str, key: str) -> list[str]:
+        if variable in self._env:
+            return [path for path in self._env[variable].split(os.pathsep) if path]
+        return list(self._config.get(key, list) or [])
+
+    def flag(self, variable: str, key: str) -> bool:
+        if variable not in self._env:
+            return bool(self._config.get(key, bool))
+        value = self._env[variable].lower()
+        if value not in (*_NO, *_YES):
+            raise HandleError(f"{variable}={self._env[variable]!r} is neither yes (1) nor no (0).")
+        return value in _YES
+
+    def number(self, variable: str, key: str, default: float) -> float:
+        found = self._env.get(variable) or self._config.get(key, (int, float))
+        if found is None:
+            return default
+        try:
+            number = float(found)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            raise HandleError(f"{variable}={found!r} is not a number of at least 0.")
+        return number
+
+
+def load_toml(path: str) -> dict[str, Any]:
+    """Returns the content of a TOML file.
+
+    Raises:
+      HandleError: It is not TOML, or cannot be read.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HandleError(f"{path} is not TOML: {error}.") from error
+    except OSError as error:
+        raise HandleError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for item in text.replace(";", " ").split():
+        prefix, equals, replacement = item.partition("=")
+        if not equals or not prefix or not replacement:
+            raise HandleError(
+                f"TF1HUB_MIRRORS: {item!r} is not PREFIX=REPLACEMENT, such as https://tfhub.dev/=https://mirror.example/."
+            )
+        pairs.append((prefix, replacement))
+    return tuple(pairs)
+
+
+def _load_format(text: str) -> str:
+    try:
+        return _LOAD_FORMATS[text.upper()]
+    except KeyError:
+        raise HandleError(
+            f"{LOAD_FORMAT_VARIABLE}={text!r} is not one of COMPRESSED, UNCOMPRESSED and AUTO."
+        ) from None
+
+
+def _progress(env: Mapping[str, str], config: _Config) -> str:
+    named: str = env.get("TF1HUB_PROGRESS") or config.get("progress", str) or ""
+    if not named and "TFHUB_DOWNLOAD_PROGRESS" in env:
+        # The original printed progress where this was set to anything true.
+        return "auto" if env["TFHUB_DOWNLOAD_PROGRESS"].lower() in _NO else "bar"
+    if named and named not in _PROGRESS:
+        raise HandleError(f"TF1HUB_PROGRESS={named!r} is not one of {', '.join(_PROGRESS)}.")
+    return named or "auto"
+
+
+def _lock_file(named: str | None) -> str | None:
+    if named is not None:
+        return os.path.abspath(named) if named else None
+    return os.path.abspath(LOCK_FILE_NAME) if os.path.isfile(LOCK_FILE_NAME) else None

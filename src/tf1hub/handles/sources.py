@@ -1,0 +1,83 @@
+"""Where a module may be had from: mirrors first, then its own place, then where it was found last."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from tf1hub.handles import redirects
+from tf1hub.handles.handle import ARCHIVE_SUFFIXES, Handle, Kind, parse, with_format
+from tf1hub.handles.settings import Settings, is_remote
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place to try.
+
+    Attributes:
+      place: The place, as a handle.
+      what: What it is, in words for messages.
+      url: What is requested, for http(s).
+      is_own: Whether it is the handle's own place, whose redirects are remembered.
+    """
+
+    place: Handle
+    what: str
+    url: str = ""
+    is_own: bool = False
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether the offline switch forbids it."""
+        return not self.place.is_local and not self.place.location.startswith("memory://")
+
+
+def of(handle: Handle, settings: Settings) -> list[Source]:
+    """Returns the sources of a handle, in the order in which they are tried."""
+    if handle.kind is not Kind.HTTP:
+        return [Source(handle, "the handle", is_own=True)]
+    found = [_source(place, "a mirror") for place in mirrored(handle.canonical, settings.mirrors)]
+    found.append(Source(handle, "the handle", with_format(handle.location, "compressed"), is_own=True))
+    roots = [root for root in (settings.cache_dir, *settings.read_cache_dirs) if not is_remote(root)]
+    found += [
+        _source(place, f"a remembered redirect ({redirects.path_in(root)})", exact=True)
+        for root in roots
+        if (place := redirects.load(root).get(handle.shown)) is not None
+    ]
+    return list({(one.place.location, one.url): one for one in found}.values())
+
+
+def mirrored(canonical: str, mirrors: tuple[tuple[str, str], ...]) -> list[str]:
+    """Returns where mirrors have a handle: the longest matching prefix first.
+
+    >>> mirrored("https://tfhub.dev/google/elmo/3", (("https://tfhub.dev/", "/data/tfhub/"),))
+    ['/data/tfhub/google/elmo/3']
+    """
+    matching = [(prefix, place) for prefix, place in mirrors if _covers(prefix, canonical)]
+    matching.sort(key=lambda pair: -len(pair[0]))
+    return [_joined(place, canonical[len(prefix) :]) for prefix, place in matching]
+
+
+def _covers(prefix: str, canonical: str) -> bool:
+    if not canonical.startswith(prefix):
+        return False
+    # https://tfhub.dev must not cover https://tfhub.device.example.
+    return prefix.endswith("/") or canonical[len(prefix) :][:1] in ("", "/", "?")
+
+
+def _joined(place: str, rest: str) -> str:
+    if rest and not place.endswith("/") and not rest.startswith(("/", "?")):
+        return f"{place}/{rest}"
+    return place.rstrip("/") + rest if rest.startswith("/") else place + rest
+
+
+def _source(place: str, what: str, *, exact: bool = False) -> Source:
+    parsed = parse(place)
+    if parsed.kind is Kind.HTTP:
+        return Source(parsed, what, parsed.location if exact else with_format(parsed.location, "compressed"))
+    if parsed.kind is Kind.DIRECTORY and not os.path.isdir(parsed.location):
+        # A mirror directory may hold archives instead of directories.
+        for suffix in ARCHIVE_SUFFIXES:
+            if os.path.isfile(parsed.location + suffix):
+                return Source(parse(parsed.location + suffix), what)
+    return Source(parsed, what)
