@@ -48,7 +48,8 @@ class Source:
         if magic == _GZIP:
             from isal import igzip
 
-            self._unpacked = self._files.enter_context(igzip.open(self._raw))
+            unpack: Any = igzip.open
+            self._unpacked = self._files.enter_context(unpack(self._raw))
         return self
 
     def __exit__(self, *_: object) -> None:
