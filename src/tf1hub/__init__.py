@@ -75,10 +75,7 @@ _HOMES = {
     "text_embedding_column": "tf1hub.columns",
     "text_embedding_column_v2": "tf1hub.columns",
 }
-_MODULES = (
-    "errors",
-    "publish",
-)
+_MODULES = ("errors", "publish",)
 
 __all__ = sorted([*_HOMES, *_MODULES])
 
