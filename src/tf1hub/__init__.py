@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
     from tf1hub.spec.weights import read_variables as read_variables
+    from tf1hub.tf2.load import load as load
 
 __version__ = "0.1.0"
 
@@ -66,6 +67,7 @@ _HOMES = {
     "image_embedding_column": "tf1hub.columns",
     "inspect": "tf1hub.spec.inspection",
     "install_as_tensorflow_hub": "tf1hub.compat",
+    "load": "tf1hub.tf2.load",
     "load_module_spec": "tf1hub.spec.module_spec",
     "read_variables": "tf1hub.spec.weights",
     "register_module_for_export": "tf1hub.publish.registered",
@@ -75,7 +77,10 @@ _HOMES = {
     "text_embedding_column": "tf1hub.columns",
     "text_embedding_column_v2": "tf1hub.columns",
 }
-_MODULES = ("errors", "publish",)
+_MODULES = (
+    "errors",
+    "publish",
+)
 
 __all__ = sorted([*_HOMES, *_MODULES])
 

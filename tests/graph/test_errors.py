@@ -246,7 +246,6 @@ def test_eager_mode_says_the_line_to_write_instead(module_path: pathlib.Path) ->
         "tf1hub.Module builds a graph, and this is eager mode. In TensorFlow 2 write\n"
         f"    m = tf1hub.load({str(module_path)!r})\n"
         "    y = m(x)                  # m(x, training=True) and m.trainable_variables to fine-tune\n"
-        f"or tf1hub.KerasLayer({str(module_path)!r}) in a Keras model. "
         "To keep the graph: with tf.Graph().as_default(): ..."
     )
 

@@ -23,7 +23,7 @@ _EAGER = (
     "tf1hub.Module builds a graph, and this is eager mode. In TensorFlow 2 write\n"
     "    m = tf1hub.load({spec})\n"
     "    y = m(x)                  # m(x, training=True) and m.trainable_variables to fine-tune\n"
-    "or tf1hub.KerasLayer({spec}) in a Keras model. To keep the graph: with tf.Graph().as_default(): ..."
+    "To keep the graph: with tf.Graph().as_default(): ..."
 )
 _OTHER_GRAPH = (
     "The module {name!r} lives in another graph than the one in which it is called. "
@@ -32,7 +32,7 @@ _OTHER_GRAPH = (
 
 _REPLICAS = (
     "A tf1hub.Module in a graph can be used on the {count} replicas of {strategy}, but not trained there: each "
-    "replica would train variables of its own. In TensorFlow 2, tf1hub.KerasLayer(handle, trainable=True) inside "
+    "replica would train variables of its own. In TensorFlow 2, tf1hub.load(handle) inside "
     "strategy.scope() trains on all of them; in a graph, parameter servers do."
 )
 
