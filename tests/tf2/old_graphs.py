@@ -89,12 +89,23 @@ def _info(tensor: Any) -> TensorInfo:
     return TensorInfo(name=tensor.name, dtype=tensor.dtype.base_dtype.as_datatype_enum, tensor_shape=shape)
 
 
-def assert_same(old: OldGraph, feeds: Mapping[str, Any], update: bool = False) -> LoadedModule:
+def assert_same(old: OldGraph, *feeds: Mapping[str, Any], update: bool = False) -> LoadedModule:
     """Holds a loaded graph against graph mode: outputs, gradients, variables afterwards."""
-    outputs, grads, after = old.run(feeds, update)
     module = old.load()
+    for feed in feeds:
+        outputs, grads, after = old.run(feed, update)
+        _compare(module, feed, outputs, grads)
+    if update:
+        updated = old.load()
+        updated(dict(feeds[-1]), training=True, as_dict=True)
+        for variable in updated.variables:
+            _close(variable.numpy(), after[variable.name.removesuffix(":0")])
+    return module
+
+
+def _compare(module: LoadedModule, feed: Mapping[str, Any], outputs: Tensors, grads: Tensors) -> None:
     with tf.GradientTape() as tape:
-        ours = module(dict(feeds), as_dict=True)
+        ours = module(dict(feed), as_dict=True)
         losses = [tf.reduce_sum(tf.square(y)) for y in ours.values() if y.dtype.is_floating]
         loss = tf.add_n(losses) if losses else tf.zeros([])
     for name, expected in outputs.items():
@@ -106,13 +117,7 @@ def assert_same(old: OldGraph, feeds: Mapping[str, Any], update: bool = False) -
             assert grad is not None, f"no gradient for {name}"
             _close(tf.convert_to_tensor(grad).numpy(), grads[name])
         else:
-            assert grad is None
-    if update:
-        module = old.load()
-        module(dict(feeds), training=True, as_dict=True)
-        for variable in module.variables:
-            _close(variable.numpy(), after[variable.name.removesuffix(":0")])
-    return module
+            assert grad is None, f"a gradient for {name}, which graph mode has not"
 
 
 def _close(actual: np.ndarray, expected: np.ndarray) -> None:

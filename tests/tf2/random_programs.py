@@ -68,18 +68,23 @@ _STEPS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
 
 
 def blocks(depth: int) -> st.SearchStrategy[Block]:
-    """Blocks whose statements nest at most `depth` deep."""
-    step = st.builds(Step, st.sampled_from(sorted(_STEPS)))
+    """Blocks that nest at most `depth` deep; at most one statement of each nests.
+
+    More would make TensorFlow's own gradients of nested loops take minutes.
+    """
+    steps = st.lists(st.builds(Step, st.sampled_from(sorted(_STEPS))), max_size=2).map(tuple)
     if depth == 0:
-        return st.lists(step, min_size=0, max_size=3).map(tuple)
+        return steps
     inner = blocks(depth - 1)
+    above = st.sampled_from([None, -1.0, 0.0, 0.5])
     nested = st.one_of(
-        st.builds(Choice, st.one_of(st.none(), st.sampled_from([-1.0, 0.0, 0.5])), inner, inner),
+        st.builds(Choice, above, inner, steps),
+        st.builds(Choice, above, steps, inner),
         st.builds(Counted, st.integers(0, 3), inner, st.booleans()),
         st.builds(Until, st.sampled_from([0.2, 1.0]), inner),
         st.builds(Rows, inner, st.booleans()),
     )
-    return st.lists(st.one_of(step, nested), min_size=0, max_size=3).map(tuple)
+    return st.builds(lambda before, between, after: (*before, *between, *after[:1]), steps, st.tuples(nested) | steps, steps)
 
 
 def programs(depth: int = 3) -> st.SearchStrategy[Block]:

@@ -25,8 +25,7 @@ FUNCTIONAL = sorted(
 @pytest.mark.parametrize("name", FUNCTIONAL)
 def test_functional_control_flow_gives_graph_modes_numbers_and_gradients(name: str) -> None:
     old = OldGraph(lambda: GRAPHS[name](True), version=2)
-    for x in FEEDS.values():
-        assert_same(old, {"x": x})
+    assert_same(old, *({"x": x} for x in FEEDS.values()))
 
 
 @pytest.mark.parametrize("name", ["two_conds_on_one_predicate_in_a_row", "cond_with_many_outputs", "loop_in_cond_in_loop"])
