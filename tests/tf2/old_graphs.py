@@ -75,7 +75,11 @@ class OldGraph:
         with self.graph.as_default(), tf1.Session(graph=self.graph) as session:
             session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
             feed = {self.inputs[name]: value for name, value in feeds.items()}
-            with_grads = [(v, tf.convert_to_tensor(g)) for v, g in zip(self.trainable, self._grads, strict=False) if g is not None]
+            with_grads = [
+                (v, tf.convert_to_tensor(g))
+                for v, g in zip(self.trainable, self._grads, strict=False)
+                if g is not None
+            ]
             outputs, grads = session.run((self.outputs, [g for _, g in with_grads]), feed)
             if update:
                 session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])

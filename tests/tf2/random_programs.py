@@ -84,7 +84,12 @@ def blocks(depth: int) -> st.SearchStrategy[Block]:
         st.builds(Until, st.sampled_from([0.2, 1.0]), inner),
         st.builds(Rows, inner, st.booleans()),
     )
-    return st.builds(lambda before, between, after: (*before, *between, *after[:1]), steps, st.tuples(nested) | steps, steps)
+    return st.builds(
+        lambda before, between, after: (*before, *between, *after[:1]),
+        steps,
+        st.tuples(nested) | steps,
+        steps,
+    )
 
 
 def programs(depth: int = 3) -> st.SearchStrategy[Block]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from tf2.old_graphs import OldGraph, Tensors, assert_same
 
 tf1 = tf.compat.v1
@@ -84,9 +83,7 @@ def counted_loop(resource: bool) -> tuple[Tensors, Tensors]:
 @graph
 def loop_until_the_data_says_so(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
-    (y,) = tf.while_loop(
-        lambda y: tf.reduce_max(tf.abs(y)) > 0.3, lambda y: (tf.matmul(y, w) * 0.3,), (x,)
-    )
+    (y,) = tf.while_loop(lambda y: tf.reduce_max(tf.abs(y)) > 0.3, lambda y: (tf.matmul(y, w) * 0.3,), (x,))
     return {"x": x}, {"default": y}
 
 
@@ -103,7 +100,9 @@ def loop_with_maximum_iterations(resource: bool) -> tuple[Tensors, Tensors]:
 def loop_with_a_number_of_steps_from_the_data(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
     n = tf.shape(x)[0] * 2
-    i, y = tf.while_loop(lambda i, _: i < n, lambda i, y: (i + 1, tf.matmul(y, w) + tf.cast(i, tf.float32)), (0, x))
+    i, y = tf.while_loop(
+        lambda i, _: i < n, lambda i, y: (i + 1, tf.matmul(y, w) + tf.cast(i, tf.float32)), (0, x)
+    )
     return {"x": x}, {"default": y, "i": i}
 
 
@@ -196,7 +195,14 @@ def map_and_scan(resource: bool) -> tuple[Tensors, Tensors]:
 @graph
 def tensor_array_of_growing_size_and_shapes(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
-    array = tf.TensorArray(tf.float32, size=0, dynamic_size=True, infer_shape=False, element_shape=[None, 3], clear_after_read=False)
+    array = tf.TensorArray(
+        tf.float32,
+        size=0,
+        dynamic_size=True,
+        infer_shape=False,
+        element_shape=[None, 3],
+        clear_after_read=False,
+    )
 
     def body(i: Any, array: Any) -> Any:
         return i + 1, array.write(i, tf.tile(tf.matmul(x, w), [i + 1, 1]))
@@ -209,7 +215,9 @@ def tensor_array_of_growing_size_and_shapes(resource: bool) -> tuple[Tensors, Te
 def tensor_array_scattered_gathered_and_split(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
     y = tf.matmul(x, w)
-    scattered = tf.TensorArray(tf.float32, size=2, element_shape=[3], clear_after_read=False).scatter([1, 0], y)
+    scattered = tf.TensorArray(tf.float32, size=2, element_shape=[3], clear_after_read=False).scatter(
+        [1, 0], y
+    )
     split = tf.TensorArray(tf.float32, size=2, infer_shape=False).split(y, [1, 1])
     return {"x": x}, {
         "default": scattered.stack(),

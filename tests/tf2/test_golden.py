@@ -11,14 +11,16 @@ import pytest
 import tensorflow as tf
 from golden import cases
 
-from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.format.module import read_module
+from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.load import load
 
 
 def feeds(case: cases.Case, keys: dict[str, Any]) -> dict[str, Any]:
     values = case.values(keys)
-    return {name: tf.SparseTensor(**v) if isinstance(v, dict) else tf.constant(v) for name, v in values.items()}
+    return {
+        name: tf.SparseTensor(**v) if isinstance(v, dict) else tf.constant(v) for name, v in values.items()
+    }
 
 
 def only(inputs: dict[str, Any]) -> Any:
@@ -68,7 +70,11 @@ def check_finetuning(case: cases.Case, module: Any, compiled: bool = False) -> N
     cases.assert_matches(regularization.numpy(), case.value(step["reg_loss"]))
     after = {variable.name.removesuffix(":0"): variable.numpy() for variable in module.variables}
     for name, key in step["variables_after"].items():
-        parts = [after[name]] if name in after else [after[n] for n in sorted(after) if n.startswith(name + "/part_")]
+        parts = (
+            [after[name]]
+            if name in after
+            else [after[n] for n in sorted(after) if n.startswith(name + "/part_")]
+        )
         cases.assert_matches(np.concatenate(parts) if len(parts) > 1 else parts[0], case.value(key))
 
 
@@ -94,7 +100,9 @@ def test_a_fine_tuning_step_is_exact(name: str, compiled: bool) -> None:
 
 
 @pytest.mark.parametrize("name", cases.NAMES)
-def test_a_saved_copy_calls_and_trains_the_same_and_needs_no_original(name: str, tmp_path: pathlib.Path) -> None:
+def test_a_saved_copy_calls_and_trains_the_same_and_needs_no_original(
+    name: str, tmp_path: pathlib.Path
+) -> None:
     case = cases.load(name)
     copy = shutil.copytree(case.path, tmp_path / "module")
     module = load(copy)
@@ -151,9 +159,14 @@ def test_only_the_named_layers_train() -> None:
         "block1/batch_normalization/beta:0",
     }
     by_predicate = load(path, trainable=lambda name: name.startswith("logits/"))
-    assert [v.name for v in by_predicate.trainable_variables] == ["logits/dense/kernel:0", "logits/dense/bias:0"]
+    assert [v.name for v in by_predicate.trainable_variables] == [
+        "logits/dense/kernel:0",
+        "logits/dense/bias:0",
+    ]
     assert list(load(path, trainable=False).trainable_variables) == []
-    assert [v.name for v in load(path, trainable=["logits/dense/bias"]).trainable_variables] == ["logits/dense/bias:0"]
+    assert [v.name for v in load(path, trainable=["logits/dense/bias"]).trainable_variables] == [
+        "logits/dense/bias:0"
+    ]
 
 
 def test_variables_of_a_module_inside_a_tf_module_are_found() -> None:
@@ -189,5 +202,8 @@ def test_a_spec_loads_like_its_path() -> None:
 
 def test_repr_lists_signatures_and_variables() -> None:
     text = repr(load(cases.load("dropout_cond").path))
-    assert "signature 'controlled': (is_training: bool [], x: float32 [?, 6]) -> (default: float32 [?, 4])" in text
+    assert (
+        "signature 'controlled': (is_training: bool [], x: float32 [?, 6]) -> (default: float32 [?, 4])"
+        in text
+    )
     assert "1 variables, 1 of them trainable" in text

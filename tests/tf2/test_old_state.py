@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.test_control_flow import FEEDS, GRAPHS, inputs, weight
 
@@ -28,7 +27,9 @@ def test_functional_control_flow_gives_graph_modes_numbers_and_gradients(name: s
     assert_same(old, *({"x": x} for x in FEEDS.values()))
 
 
-@pytest.mark.parametrize("name", ["two_conds_on_one_predicate_in_a_row", "cond_with_many_outputs", "loop_in_cond_in_loop"])
+@pytest.mark.parametrize(
+    "name", ["two_conds_on_one_predicate_in_a_row", "cond_with_many_outputs", "loop_in_cond_in_loop"]
+)
 def test_no_contexts_are_needed(name: str) -> None:
     old = OldGraph(lambda: GRAPHS[name](True), drop=("cond_context", "while_context"))
     assert_same(old, {"x": X})
@@ -42,7 +43,9 @@ def test_update_ops_run_in_training_only(resource: bool) -> None:
         mean = tf1.get_variable("mean", initializer=tf.zeros([3]), trainable=False, use_resource=resource)
         rows = tf1.get_variable("rows", initializer=tf.ones([4, 3]), trainable=False, use_resource=resource)
         tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, tf1.assign_add(count, 2))
-        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, tf1.assign_sub(mean, (mean - tf.reduce_mean(x, 0)) * 0.5).op)
+        tf1.add_to_collection(
+            tf1.GraphKeys.UPDATE_OPS, tf1.assign_sub(mean, (mean - tf.reduce_mean(x, 0)) * 0.5).op
+        )
         tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, tf1.scatter_add(rows, [1, 3], x))
         return {"x": x}, {"default": tf.matmul(x, w) + mean}
 
@@ -94,7 +97,9 @@ def test_an_update_op_whose_placeholder_is_not_fed_is_left_out_and_said_so() -> 
         return {"x": x}, {"default": tf.matmul(x, w)}
 
     module = OldGraph(build).load()
-    with pytest.warns(UserWarning, match="is left out: it needs 'other', which the signature 'default' does not feed"):
+    with pytest.warns(
+        UserWarning, match="is left out: it needs 'other', which the signature 'default' does not feed"
+    ):
         module(X, training=True)
     assert module.variables[1].numpy() == 0.0
 
@@ -154,7 +159,9 @@ def test_old_tables_with_string_handles() -> None:
             table_handle=table, keys=tf.constant(["a", "b"]), values=tf.constant([5, 6], tf.int64)
         )
         tf1.add_to_collection(tf1.GraphKeys.TABLE_INITIALIZERS, fill)
-        found = tf.raw_ops.LookupTableFind(table_handle=table, keys=x, default_value=tf.constant(-1, tf.int64))
+        found = tf.raw_ops.LookupTableFind(
+            table_handle=table, keys=x, default_value=tf.constant(-1, tf.int64)
+        )
         return {"x": x}, {"default": found}
 
     np.testing.assert_array_equal(OldGraph(build).load()(tf.constant(["b", "c", "a"])), [6, -1, 5])

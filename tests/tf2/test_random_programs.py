@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-
 from tf2 import random_programs
 from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.random_programs import Block, Choice, Counted, Rows, Step, Until
@@ -45,7 +44,9 @@ def graph_of(blocks: list[Block], resource: bool) -> Any:
     suppress_health_check=list(HealthCheck),
 )
 @given(st.lists(random_programs.programs(), min_size=TOGETHER, max_size=TOGETHER), st.booleans())
-@example([(Counted(2, (Choice(None, (Counted(2, (Step("matmul"),), True),), (Step("input"),)),), False),)], True)
+@example(
+    [(Counted(2, (Choice(None, (Counted(2, (Step("matmul"),), True),), (Step("input"),)),), False),)], True
+)
 @example([(Rows((Until(0.2, (Step("scale"),)),), True), Choice(0.0, (), (Step("tanh"),)))], False)
 def test_random_programs_give_graph_modes_numbers_and_gradients(blocks: list[Block], resource: bool) -> None:
     old = OldGraph(graph_of(blocks, resource))

@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-
-from tf1hub.errors import InputError, UnknownNameError, UnknownSignatureError, UnsupportedGraphError, WrongModeError
-from tf1hub.tf2.load import load_spec
 from tf2.old_graphs import OldGraph, Tensors
 from tf2.test_control_flow import FEEDS, inputs, weight
+
+from tf1hub.errors import (
+    InputError,
+    UnknownNameError,
+    UnknownSignatureError,
+    UnsupportedGraphError,
+    WrongModeError,
+)
+from tf1hub.tf2.load import load_spec
 
 tf1 = tf.compat.v1
 X = FEEDS["first"]
@@ -44,7 +50,9 @@ def test_an_op_that_tensorflow_does_not_know_is_named() -> None:
     for node in old.definition.graph_def.node:
         if node.op == "MatMul":
             node.op = "MyMatMul"
-    with pytest.raises(UnsupportedGraphError, match=r"the op type MyMatMul \(1 node, 'MatMul'\): it is not known to"):
+    with pytest.raises(
+        UnsupportedGraphError, match=r"the op type MyMatMul \(1 node, 'MatMul'\): it is not known to"
+    ):
         old.load()
 
 
@@ -57,7 +65,9 @@ def test_a_merge_of_unrelated_branches_is_named() -> None:
         return {"x": x}, {"default": y}
 
     old = OldGraph(build)
-    with pytest.raises(UnsupportedGraphError, match=r"The node 'odd' \(Merge\) joins 'Switch' and 'Switch_1'"):
+    with pytest.raises(
+        UnsupportedGraphError, match=r"The node 'odd' \(Merge\) joins 'Switch' and 'Switch_1'"
+    ):
         old.load()
 
 
@@ -66,7 +76,9 @@ def test_a_signature_whose_placeholder_nobody_feeds_says_which() -> None:
         x, w = inputs(), weight()
         return {"x": x}, {"default": tf.matmul(x, w) * tf1.placeholder(tf.float32, [], name="rate")}
 
-    with pytest.raises(UnsupportedGraphError, match=r"The signature 'default' of variant \{\} of the old graph needs 'rate'"):
+    with pytest.raises(
+        UnsupportedGraphError, match=r"The signature 'default' of variant \{\} of the old graph needs 'rate'"
+    ):
         OldGraph(build).load()(X)
 
 
@@ -81,7 +93,10 @@ def _module() -> Any:
 
 
 def test_unknown_signatures_list_the_known_ones(module: Any) -> None:
-    with pytest.raises(UnknownSignatureError, match=r"No signature 'fruit' in variant \{\} of the old graph. It has: default."):
+    with pytest.raises(
+        UnknownSignatureError,
+        match=r"No signature 'fruit' in variant \{\} of the old graph. It has: default.",
+    ):
         module(X, signature="fruit")
     with pytest.raises(UnknownSignatureError, match="It has: default"):
         module.signatures["fruit"]
@@ -95,16 +110,21 @@ def test_wrong_inputs_say_what_the_signature_wants(module: Any) -> None:
 
 
 def test_without_an_output_default_a_dict_has_to_be_asked_for(module: Any) -> None:
-    with pytest.raises(UnknownNameError, match="has no output 'default'. It has: out. Ask for all of them with as_dict=True"):
+    with pytest.raises(
+        UnknownNameError, match=r"has no output 'default'. It has: out. Ask for all of them with as_dict=True"
+    ):
         module(X)
 
 
 def test_trainable_names_that_are_not_there_are_named() -> None:
-    with pytest.raises(UnknownNameError, match="trainable= names 'v', which the old graph does not have. Its variables are: w"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"trainable= names 'v', which the old graph does not have. Its variables are: w",
+    ):
         OldGraph(_plain).load(trainable=["v"])
 
 
 def test_loading_in_a_graph_says_what_to_write_instead() -> None:
     spec = OldGraph(_plain).spec
-    with tf.Graph().as_default(), pytest.raises(WrongModeError, match="module = tf1hub.Module\\(handle\\)"):
+    with tf.Graph().as_default(), pytest.raises(WrongModeError, match=r"module = tf1hub\.Module\(handle\)"):
         load_spec(spec)

@@ -32,7 +32,7 @@ def image_embedding_column(
         ...     hub.add_signature(inputs={"images": images}, outputs=tf.reduce_mean(images, [1, 2]))
         >>> column = hub.image_embedding_column("picture", hub.create_module_spec(module_fn))
         >>> hub.get_expected_image_size(column.module_spec)
-        (8, 8)
+        [8, 8]
         >>> with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         ...     features = {"picture": tf.ones([1, 8, 8, 3])}
         ...     print(session.run(tf.compat.v1.feature_column.input_layer(features, [column])))

@@ -37,7 +37,9 @@ def choose(scope: Scope, index: Any, branches: Sequence[_Run], what: str) -> lis
             results = branches[number](scope.inner())
             objects[number] = [value if isinstance(value, Reference) else None for value in results]
             # A function without results would be taken for one without side effects.
-            return [tf.zeros([]) if isinstance(value, Reference) else value for value in results] or [tf.zeros([])]
+            return [tf.zeros([]) if isinstance(value, Reference) else value for value in results] or [
+                tf.zeros([])
+            ]
 
         return run
 
@@ -46,7 +48,10 @@ def choose(scope: Scope, index: Any, branches: Sequence[_Run], what: str) -> lis
         results = tf.cond(index, functions[1], functions[0])
     else:
         results = tf.switch_case(index, functions)
-    return [_agreed(result, [found[i] for found in objects], what) for i, result in enumerate(results[: len(objects[0])])]
+    return [
+        _agreed(result, [found[i] for found in objects], what)
+        for i, result in enumerate(results[: len(objects[0])])
+    ]
 
 
 def _agreed(result: Any, objects: Sequence[Any], what: str) -> Any:
@@ -101,13 +106,18 @@ def repeat(
         results = list(body(scope.inner(), all_values(tensors)))
         for index, value in enumerate(initial):
             if isinstance(value, Reference) and results[index] is not value:
-                raise UnsupportedGraphError(f"{what} replaces a variable, table or TensorArray by another one.")
+                raise UnsupportedGraphError(
+                    f"{what} replaces a variable, table or TensorArray by another one."
+                )
         results = [results[index] for index in moving]
         wider = [
             shape.most_specific_compatible_shape(result.shape)
             for shape, result in zip(shapes, results, strict=True)
         ]
-        if any(new.rank != old.rank or (new.rank and new.as_list() != old.as_list()) for new, old in zip(wider, shapes, strict=True)):
+        if any(
+            new.rank != old.rank or (new.rank and new.as_list() != old.as_list())
+            for new, old in zip(wider, shapes, strict=True)
+        ):
             raise _ShapesGrewError(wider)
         return results or [tf.constant(0)]
 

@@ -58,7 +58,7 @@ def decompile(
     return _Builder(nodes, regions, hints).program(fetches)
 
 
-def carried_tensors(nodes: Mapping[str, Node], regions: Regions) -> dict[Tensor, Tensor]:
+def carried_tensors(nodes: Mapping[str, Node]) -> dict[Tensor, Tensor]:
     """For each tensor that control flow only hands on, the tensor that it is."""
     carried: dict[Tensor, Tensor] = {}
     for node in nodes.values():
@@ -75,7 +75,7 @@ class _Builder:
         self._nodes = nodes
         self._regions = regions
         self._hints = hints
-        self._carried = carried_tensors(nodes, regions)
+        self._carried = carried_tensors(nodes)
         self._trails: dict[str, tuple[_Leaf | None, ...]] = {}
         self._leaves: dict[Path, dict[_Leaf, int]] = {(): {}}
         self._needs: dict[_Leaf, set[_Leaf]] = {}
@@ -118,7 +118,9 @@ class _Builder:
     def _check_outside(self, tensor: Tensor) -> None:
         name, _ = tensor
         path = self._regions.paths.get(name, ())
-        if path or (name in self._regions.constructs and self._nodes[name].op in graph.SWITCHES | graph.ENTERS):
+        if path or (
+            name in self._regions.constructs and self._nodes[name].op in graph.SWITCHES | graph.ENTERS
+        ):
             raise UnsupportedGraphError(
                 f"The tensor '{name}:{tensor[1]}' is asked for, but it lies inside a loop or a branch of a cond."
             )
@@ -131,13 +133,17 @@ class _Builder:
 
     def _sorted(self, leaves: Mapping[_Leaf, int]) -> list[_Leaf]:
         """The leaves, each after what it needs; those that could run now by rank, then as the graph has them."""
-        missing = {leaf: len(needs) for leaf in leaves if (needs := self._needs.get(leaf, set()) & leaves.keys())}
+        missing = {
+            leaf: len(needs) for leaf in leaves if (needs := self._needs.get(leaf, set()) & leaves.keys())
+        }
         users: dict[_Leaf, list[_Leaf]] = {}
         for leaf in missing:
             for need in self._needs[leaf] & leaves.keys():
                 users.setdefault(need, []).append(leaf)
         # The position is unique in a region, so the leaves themselves are never compared.
-        ready = [(self._rank(leaf), position, leaf) for leaf, position in leaves.items() if leaf not in missing]
+        ready = [
+            (self._rank(leaf), position, leaf) for leaf, position in leaves.items() if leaf not in missing
+        ]
         heapq.heapify(ready)
         done: list[_Leaf] = []
         while ready:
@@ -203,13 +209,19 @@ class _Builder:
         members = self._members[frame]
         conditions = [node for node in members if node.op == graph.LOOP_CONDITION]
         if len(conditions) != 1:
-            raise UnsupportedGraphError(f"The loop {frame.key!r} has {len(conditions)} LoopCond nodes instead of one.")
+            raise UnsupportedGraphError(
+                f"The loop {frame.key!r} has {len(conditions)} LoopCond nodes instead of one."
+            )
         condition = self._seen_through(conditions[0].inputs[0])
         variables = [self._variable(node, members) for node in members if node.op in graph.MERGES]
         inner: Path = (*path, (frame, 0))
         for_condition, for_body = self._loop_parts(inner, condition, variables)
         enter = next(node for node in members if node.op in graph.ENTERS)
-        parallel = enter.definition.attr["parallel_iterations"].i if "parallel_iterations" in enter.definition.attr else 10
+        parallel = (
+            enter.definition.attr["parallel_iterations"].i
+            if "parallel_iterations" in enter.definition.attr
+            else 10
+        )
         return Loop(
             frame.key,
             variables,
@@ -225,11 +237,15 @@ class _Builder:
         enters = [source for source in sources if source is not None and source.op in graph.ENTERS]
         nexts = [source for source in sources if source is not None and source.op in graph.NEXT_ITERATIONS]
         if len(enters) != 1 or len(nexts) != 1 or len(sources) != 2:
-            raise UnsupportedGraphError(f"The node {merge.name!r} (Merge) starts no loop: it joins {merge.inputs}.")
+            raise UnsupportedGraphError(
+                f"The node {merge.name!r} (Merge) starts no loop: it joins {merge.inputs}."
+            )
         switches = {
             node.name for node in members if node.op in graph.SWITCHES and node.inputs[0][0] == merge.name
         }
-        exits = [(node.name, 0) for node in members if node.op in graph.EXITS and node.inputs[0][0] in switches]
+        exits = [
+            (node.name, 0) for node in members if node.op in graph.EXITS and node.inputs[0][0] in switches
+        ]
         return LoopVariable(
             merge.name, self._seen_through(enters[0].inputs[0]), self._seen_through(nexts[0].inputs[0]), exits
         )
@@ -243,12 +259,20 @@ class _Builder:
         for_body = self._needed([variable.next for variable in variables], inner)
         return (
             {leaf: position for leaf, position in leaves.items() if leaf in for_condition},
-            {leaf: position for leaf, position in leaves.items() if leaf in for_body or leaf not in for_condition},
+            {
+                leaf: position
+                for leaf, position in leaves.items()
+                if leaf in for_body or leaf not in for_condition
+            },
         )
 
     def _needed(self, tensors: Iterable[Tensor], inner: Path) -> set[_Leaf]:
         leaves = self._leaves.get(inner, {})
-        waiting = [self._trails[name][len(inner)] for name, _ in tensors if len(self._trails.get(name, ())) > len(inner)]
+        waiting = [
+            self._trails[name][len(inner)]
+            for name, _ in tensors
+            if len(self._trails.get(name, ())) > len(inner)
+        ]
         found: set[_Leaf] = set()
         while waiting:
             leaf = waiting.pop()

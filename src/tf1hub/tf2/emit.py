@@ -130,7 +130,8 @@ def _least(bounds: Sequence[Any]) -> Any:
     if not bounds:
         return None
     narrow = [
-        bound if bound.dtype == tf.int32 else tf.cast(tf.minimum(bound, tf.int32.max), tf.int32) for bound in bounds
+        bound if bound.dtype == tf.int32 else tf.cast(tf.minimum(bound, tf.int32.max), tf.int32)
+        for bound in bounds
     ]
     return narrow[0] if len(narrow) == 1 else tf.reduce_min(tf.stack(narrow))
 
@@ -217,5 +218,3 @@ _EMITTERS: dict[str, _Emitter] = {
     "PlaceholderWithDefault": _emit_default,
     "Const": _emit_constant,
 }
-
-

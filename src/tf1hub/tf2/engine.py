@@ -60,14 +60,21 @@ class Interface:
         """
         given = {self._only: inputs} if self._only is not None and isinstance(inputs, tf.Tensor) else inputs
         # Most calls need no conversion, and small modules run in less time than one takes.
-        if isinstance(given, dict) and given.keys() == self._dense.keys() == self._infos.keys():
-            if all(_fits(given[name], spec) for name, spec in self._dense.items()):
-                return given
+        if (
+            isinstance(given, dict)
+            and given.keys() == self._dense.keys() == self._infos.keys()
+            and all(_fits(given[name], spec) for name, spec in self._dense.items())
+        ):
+            return given
         return convert_inputs(inputs, self._infos, self._signature, self._place)
 
 
 def _fits(value: Any, spec: tf.TensorSpec) -> bool:
-    return isinstance(value, tf.Tensor) and value.dtype == spec.dtype and spec.shape.is_compatible_with(value.shape)
+    return (
+        isinstance(value, tf.Tensor)
+        and value.dtype == spec.dtype
+        and spec.shape.is_compatible_with(value.shape)
+    )
 
 
 class Engine:
@@ -127,7 +134,9 @@ class Engine:
     def _interface(self, signature: str, training: bool) -> Interface:
         interface = self._interfaces.get((signature, training))
         if interface is None:
-            interface = self._interfaces[signature, training] = Interface(self.state(training).variant, signature)
+            interface = self._interfaces[signature, training] = Interface(
+                self.state(training).variant, signature
+            )
         return interface
 
     def _traced(self, signature: str, training: bool) -> Any:
@@ -182,7 +191,9 @@ class Engine:
         tags = [format_tags(state.variant.tags) for state in dict.fromkeys((self.inference, self.training))]
         yield f"variants: {', '.join(tags)}"
         for name in self.inference.variant.signature_names:
-            inputs = ", ".join(f"{key}: {info.describe()}" for key, info in self.inference.variant.inputs(name).items())
+            inputs = ", ".join(
+                f"{key}: {info.describe()}" for key, info in self.inference.variant.inputs(name).items()
+            )
             outputs = ", ".join(
                 f"{key}: {info.describe()}" for key, info in self.inference.variant.outputs(name).items()
             )

@@ -65,7 +65,9 @@ class Functions:
         with self._lock:
             if name not in self._bodies:
                 if name not in self._definitions:
-                    raise FormatError(f"The graph calls the function {name!r}, which its library does not have.")
+                    raise FormatError(
+                        f"The graph calls the function {name!r}, which its library does not have."
+                    )
                 self._bodies[name] = self._read(self._definitions[name])
             return self._bodies[name]
 
@@ -98,7 +100,9 @@ class Functions:
         else:
             outputs = _tensorflow.op_def(node.op)
             if outputs is None:
-                raise UnsupportedGraphError(f"The op type {node.op!r} of the node {node.name!r} is not known here.")
+                raise UnsupportedGraphError(
+                    f"The op type {node.op!r} of the node {node.name!r} is not known here."
+                )
         firsts: dict[str, int] = {}
         count = 0
         for argument in outputs.output_arg:
@@ -145,7 +149,13 @@ def _has_effects(node: NodeDef) -> bool:
 
 
 def _leaves_variables_alone(node: NodeDef) -> bool:
-    reads = op_types.DENSE_READS | op_types.GATHERS | op_types.QUESTIONS | op_types.VARIABLES | op_types.FUNCTIONAL
+    reads = (
+        op_types.DENSE_READS
+        | op_types.GATHERS
+        | op_types.QUESTIONS
+        | op_types.VARIABLES
+        | op_types.FUNCTIONAL
+    )
     if node.op in reads:
         return True
     known = _tensorflow.op_def(node.op)

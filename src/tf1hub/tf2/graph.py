@@ -72,7 +72,9 @@ def execution_order(
             if name in order or name in fed:
                 continue
             if name in open_nodes:
-                raise UnsupportedGraphError(f"The graph has a cycle that is not a loop, through the node {name!r}.")
+                raise UnsupportedGraphError(
+                    f"The graph has a cycle that is not a loop, through the node {name!r}."
+                )
             if name not in definitions:
                 raise FormatError(f"The graph has an input from {name!r}, a node that it does not have.")
             node = Node.parse(definitions[name])

@@ -17,7 +17,9 @@ from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.variables import declared_variables
 
 
-def initial_values(variants: Sequence[Variant], asset_paths: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:
+def initial_values(
+    variants: Sequence[Variant], asset_paths: Mapping[str, str]
+) -> dict[str, npt.NDArray[Any]]:
     """Runs the initializers of all variables, without a session.
 
     Args:
@@ -35,9 +37,13 @@ def initial_values(variants: Sequence[Variant], asset_paths: Mapping[str, str]) 
     resources = Resources(variables, asset_paths)
     values: dict[str, npt.NDArray[Any]] = {}
     while waiting:
-        batch = {node: stored for node, stored in waiting.items() if not _needs(variants, stored) & waiting.keys()}
+        batch = {
+            node: stored for node, stored in waiting.items() if not _needs(variants, stored) & waiting.keys()
+        }
         if not batch:
-            raise UnsupportedGraphError(f"The initializers of these variables need each other: {', '.join(waiting)}.")
+            raise UnsupportedGraphError(
+                f"The initializers of these variables need each other: {', '.join(waiting)}."
+            )
         for variant in variants:
             mine = {node: batch[node] for node in batch if node in variant.nodes and node not in variables}
             if mine:

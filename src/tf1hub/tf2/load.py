@@ -50,12 +50,16 @@ def load(
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
 
     Example:
-        >>> import tf1hub as hub
-        >>> module = hub.load("tests/golden/modules/half_plus_two/module")
-        >>> module([[1.0], [2.0]]).numpy().tolist()
-        [[2.5], [3.0]]
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None])
+        ...     a = tf.compat.v1.get_variable("a", initializer=0.5)
+        ...     hub.add_signature(inputs=x, outputs=a * x + 2.0)
+        >>> module = hub.load(hub.create_module_spec(module_fn))
+        >>> module([1.0, 2.0]).numpy().tolist()
+        [2.5, 3.0]
         >>> [variable.name for variable in module.trainable_variables]
-        ['a:0', 'b:0']
+        ['a:0']
     """
     if isinstance(handle, ModuleSpec):
         return load_spec(handle, tags, trainable)

@@ -32,7 +32,9 @@ def bounds_of(
 
     def constant(tensor: Tensor) -> int | None:
         node = nodes.get(source(tensor)[0])
-        return scalar(node.definition.attr["value"].tensor) if node is not None and node.op == "Const" else None
+        return (
+            scalar(node.definition.attr["value"].tensor) if node is not None and node.op == "Const" else None
+        )
 
     def counts(variable: LoopVariable) -> bool:
         step = nodes.get(source(variable.next)[0])
@@ -40,7 +42,9 @@ def bounds_of(
             return False
         this: Tensor = (variable.name, 0)
         first, second = step.inputs
-        return (source(first) == this and constant(second) == 1) or (source(second) == this and constant(first) == 1)
+        return (source(first) == this and constant(second) == 1) or (
+            source(second) == this and constant(first) == 1
+        )
 
     by_name = {variable.name: variable for variable in variables}
     bounds: list[Tensor] = []

@@ -72,7 +72,8 @@ def written(program: Program, variables: Collection[str], writes: Callable[[Op],
         for tensor in handles:
             name = _variable_behind(program, tensor)
             if name in variables and (
-                kind in op_types.WRITES or program.by_name[name].node.op in op_types.RESOURCE_VARIABLES and writes(op)
+                kind in op_types.WRITES
+                or (program.by_name[name].node.op in op_types.RESOURCE_VARIABLES and writes(op))
             ):
                 found.add(name)
     return found

@@ -44,7 +44,7 @@ class Construct:
             top = top.merged_into
         here = self
         while here.merged_into is not None:
-            here.merged_into, here = (top if here.merged_into is not top else top), here.merged_into
+            here.merged_into, here = top, here.merged_into
         return top
 
     def join(self, other: Construct) -> None:
@@ -106,7 +106,9 @@ def find_regions(
 
 
 class _Finder:
-    def __init__(self, nodes: Mapping[str, Node], groups: frozenset[Tensor], problems: list[str] | None) -> None:
+    def __init__(
+        self, nodes: Mapping[str, Node], groups: frozenset[Tensor], problems: list[str] | None
+    ) -> None:
         self._nodes = nodes
         self._groups = groups
         self._problems = problems
@@ -152,7 +154,9 @@ class _Finder:
             self._outputs[node.name] = (*path, (frame, 0))
         elif node.op in graph.EXITS:
             if not path or not path[-1][0].is_loop:
-                raise UnsupportedGraphError(f"The node {node.name!r} ({node.op}) leaves a loop, but is in none.")
+                raise UnsupportedGraphError(
+                    f"The node {node.name!r} ({node.op}) leaves a loop, but is in none."
+                )
             regions.paths[node.name] = path[:-1]
             regions.constructs[node.name] = path[-1][0]
         elif node.op in graph.SWITCHES and node.name not in regions.loop_switches:
@@ -203,7 +207,9 @@ class _Finder:
 
     def _forward_inputs(self, node: Node) -> list[Tensor]:
         sources = ((tensor, self._nodes.get(tensor[0])) for tensor in node.inputs)
-        return [tensor for tensor, source in sources if source is None or source.op not in graph.NEXT_ITERATIONS]
+        return [
+            tensor for tensor, source in sources if source is None or source.op not in graph.NEXT_ITERATIONS
+        ]
 
     def _meet(self, node: Node, inputs: Iterable[Tensor] | None = None) -> Path:
         path: Path = ()

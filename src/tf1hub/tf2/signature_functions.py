@@ -41,8 +41,6 @@ def signature_function(state: State, signature: str, update: bool) -> tf.types.e
     return tf.function(apply, autograph=False, input_signature=[specs])
 
 
-
-
 def type_spec(info: ParsedTensorInfo, name: str) -> Any:
     """The type of an input as `tf.function` takes it, named where it can be."""
     spec = info.type_spec

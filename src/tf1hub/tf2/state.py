@@ -72,7 +72,9 @@ class State:
     def _hints(self) -> Hints:
         return hints_of(self.variant)
 
-    def program(self, fetches: Sequence[str], targets: Sequence[str] = (), fed: Collection[str] = ()) -> Program:
+    def program(
+        self, fetches: Sequence[str], targets: Sequence[str] = (), fed: Collection[str] = ()
+    ) -> Program:
         """Reads the part of the graph that some tensors and nodes need.
 
         Args:
@@ -106,7 +108,9 @@ class State:
                 with tf.init_scope():
                     node = self.variant.nodes[name]
                     kind = Table if node.op in ("HashTable", "HashTableV2") else MutableTable
-                    table = kind(node, self.runner(list(node.input)), self.runner([], self._fillers.get(name, [])))
+                    table = kind(
+                        node, self.runner(list(node.input)), self.runner([], self._fillers.get(name, []))
+                    )
                     # What fills the table asks for it again.
                     self._resources.tables[name] = table
                     table.fill()

@@ -42,7 +42,9 @@ class TensorArrayReference(Reference):
 
     def tensor(self, scope: Scope) -> Any:
         """No ordinary op takes the handle."""
-        raise UnsupportedGraphError(f"The TensorArray {self.name!r} is used by an op that is not one of TensorArrays.")
+        raise UnsupportedGraphError(
+            f"The TensorArray {self.name!r} is used by an op that is not one of TensorArrays."
+        )
 
 
 def emit_tensor_array(scope: Scope, op: Op) -> None:
@@ -111,7 +113,9 @@ def _gather(scope: Scope, op: Op, array: TensorArrayReference, indices: Any, flo
     return [value]
 
 
-def _scatter(scope: Scope, op: Op, array: TensorArrayReference, indices: Any, value: Any, flow: Any) -> Sequence[Any]:
+def _scatter(
+    scope: Scope, op: Op, array: TensorArrayReference, indices: Any, value: Any, flow: Any
+) -> Sequence[Any]:
     size, rows = tf.get_static_value(array.size), value.shape[0]
     fills = size is None or rows is None or int(size) == rows
     if fills and _range_limit(scope.program, op.inputs[1]) is not None:
@@ -141,7 +145,9 @@ def _concat(_: Scope, op: Op, array: TensorArrayReference, flow: Any) -> Sequenc
     )
 
 
-def _split(_: Scope, __: Op, array: TensorArrayReference, value: Any, lengths: Any, ___: Any) -> Sequence[Any]:
+def _split(
+    _: Scope, __: Op, array: TensorArrayReference, value: Any, lengths: Any, ___: Any
+) -> Sequence[Any]:
     return [tf.raw_ops.TensorListSplit(tensor=value, element_shape=np.int32(-1), lengths=lengths)]
 
 
