@@ -11,7 +11,7 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.tf2 import graph, op_types
 from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.loop_bounds import bounds_of
+from tf1hub.tf2.loop_bounds import bounds_of, scalar
 from tf1hub.tf2.program import Cond, Item, Loop, LoopVariable, Merged, Op, Program, Region
 from tf1hub.tf2.regions import Construct, Path, Regions, find_regions
 
@@ -283,15 +283,22 @@ class _Builder:
 
     def _bounds(
         self, frame: Construct, variables: Sequence[LoopVariable], condition: Tensor
-    ) -> tuple[list[Tensor], bool]:
+    ) -> tuple[list[Tensor | int], bool]:
         assert isinstance(frame.key, str)
         bounds, counted = bounds_of(self._nodes, self._carried, variables, condition)
         known = self._hints.bounds.get(frame.key)
         if not bounds and known is not None and known[0] in self._nodes:
             bounds, counted = [known], False
-        bounds = list(dict.fromkeys(self._seen_through(bound) for bound in bounds))
-        outside = [bound for bound in bounds if not self._is_inside(bound, frame)]
-        return outside, counted and outside == bounds
+        usable = [self._outside(self._seen_through(bound), frame) for bound in bounds]
+        found = [bound for bound in dict.fromkeys(usable) if bound is not None]
+        return found, counted and None not in usable
+
+    def _outside(self, bound: Tensor, frame: Construct) -> Tensor | int | None:
+        """A bound as it can be had before the loop starts: a constant that stands inside as a number."""
+        if not self._is_inside(bound, frame):
+            return bound
+        node = self._nodes[bound[0]]
+        return scalar(node.definition.attr["value"].tensor) if node.op == "Const" else None
 
     def _is_inside(self, tensor: Tensor, frame: Construct) -> bool:
         return any(step[0] is frame for step in self._regions.paths.get(tensor[0], ()))

@@ -84,7 +84,7 @@ class Loop:
 
     Attributes:
         name: the loop's frame.
-        bounds: scalars outside the loop, none of which the number of iterations exceeds.
+        bounds: scalars outside the loop, or numbers, none of which the number of iterations exceeds.
         counted: whether the loop runs until it reaches the least of the bounds, so that its condition
             need not be computed.
     """
@@ -95,7 +95,7 @@ class Loop:
     condition_region: Region
     body: Region
     parallel_iterations: int
-    bounds: list[Tensor]
+    bounds: list[Tensor | int]
     counted: bool
 
 
