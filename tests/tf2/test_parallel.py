@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from golden import cases
-
-from tf1hub.tf2.load import load
 from tf2.old_graphs import TOLERANCE, OldGraph
 from tf2.test_control_flow import FEEDS, GRAPHS
+
+from tf1hub.tf2.load import load
 
 X = FEEDS["first"]
 
@@ -53,7 +53,9 @@ def _resident() -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads the resident memory where Linux tells it")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/statm"), reason="reads the resident memory where Linux tells it"
+)
 def test_memory_stays_flat_over_fifty_loads_and_drops() -> None:
     case = cases.load("text_embedding")
     inputs = tf.constant(case.value(case.calls[0]["inputs"]["default"]))
