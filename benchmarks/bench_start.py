@@ -15,11 +15,11 @@ def rows(bench: Bench) -> Iterator[Row]:
     # Here, because whole processes are timed, which must not pay for the harness.
     from benchmarks.harness import at_most, seconds
 
-    imported = bench.run("bench_start:import_library", repeats=9)
+    imported = bench.run("bench_start:import_library")
     yield without_tensorflow(
         at_most("import tf1hub, no TensorFlow", imported["import_s"], 0.060, seconds), imported
     )
-    known = bench.run("bench_start:read_everything", repeats=9, module=bench.module("residual"))
+    known = bench.run("bench_start:read_everything", module=bench.module("residual"))
     row = at_most("all about 400 variables but the run, whole process", known["process_s"], 0.150, seconds)
     yield without_tensorflow(row, known)
 

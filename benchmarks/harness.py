@@ -58,7 +58,13 @@ class Bench:
         return self._modules[kind]
 
     def run(self, measurement: str, repeats: int | None = None, **given: Any) -> Figures:
-        """Runs one measurement several times, each in a fresh process."""
+        """Runs one measurement several times, each in a fresh process.
+
+        Args:
+            measurement: "bench_file:function".
+            repeats: fewer of them than `make bench` was asked for, where one takes long.
+            given: goes to the function.
+        """
         return self._run_in_turn(measurement, {"": {}}, repeats, given)[""]
 
     def compare(self, measurement: str, repeats: int | None = None, **given: Any) -> dict[str, Figures]:
@@ -73,7 +79,7 @@ class Bench:
         self, measurement: str, sides: dict[str, dict[str, str]], repeats: int | None, given: dict[str, Any]
     ) -> dict[str, Figures]:
         runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
-        rounds = repeats or self._repeats
+        rounds = min(repeats or self._repeats, self._repeats)
         for i in range(rounds):
             for side, extra in sides.items():
                 self._say(" ".join([measurement, *extra.values(), f"run {i + 1} of {rounds}"]))
