@@ -146,7 +146,9 @@ def session_step(module: str, images: Any) -> Callable[[], Any]:
         variables = tf1.trainable_variables()
         with tf.control_dependencies(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)):
             gradients = tf1.gradients(loss, variables)
-            train = tf.group(*(tf1.assign_sub(v, 0.001 * g) for v, g in zip(variables, gradients, strict=True)))
+            train = tf.group(
+                *(tf1.assign_sub(v, 0.001 * g) for v, g in zip(variables, gradients, strict=True))
+            )
         initialize = tf1.global_variables_initializer()
     session = tf1.Session(graph=graph)
     session.run(initialize)

@@ -52,7 +52,9 @@ def _restored(prefix: str, batch: list[tuple[StoredVariable, tf.DType]]) -> _Val
         tensors = tf.raw_ops.RestoreV2(
             prefix=prefix,
             tensor_names=[variable.name for variable, _ in batch],
-            shape_and_slices=["" if variable.slice is None else variable.slice.spec() for variable, _ in batch],
+            shape_and_slices=[
+                "" if variable.slice is None else variable.slice.spec() for variable, _ in batch
+            ],
             dtypes=[dtype for _, dtype in batch],
         )
     except tf.errors.OpError as error:
