@@ -47,17 +47,18 @@ class Bench:
         self._say = say
         self._modules: dict[str, Path] = {}
 
-    def module(self, kind: str) -> Path:
+    def module(self, kind: str, side: str = "original") -> Path:
         """The path of a module of `make_module.py`, made by the original, which favours neither."""
         if kind not in self._modules:
             self._say(f"making the module '{kind}'")
             path = self.workdir / kind
             command = [sys.executable, "-W", "ignore", "-m", "benchmarks.make_module", kind, str(path)]
-            run_process([*command, "--library", LIBRARIES["original"]], "original")
+            run_process([*command, "--library", LIBRARIES[side]], side)
             self._modules[kind] = path
         return self._modules[kind]
 
     def run(self, measurement: str, repeats: int | None = None, **given: Any) -> Figures:
+<<<<<<< .merge_file_TEQCuG
         """Runs one measurement several times, each in a fresh process.
 
         Args:
@@ -66,6 +67,10 @@ class Bench:
             given: goes to the function.
         """
         return self._run_in_turn(measurement, {"": {}}, repeats, given)[""]
+=======
+        """Runs one measurement several times, each in a fresh process."""
+        return self.in_turn(measurement, {"": {}}, repeats, **given)[""]
+>>>>>>> .merge_file_JNlEVL
 
     def compare(self, measurement: str, repeats: int | None = None, **given: Any) -> dict[str, Figures]:
         """The same with "ours" and "original" in turn: a slow minute of the machine hits both.
@@ -73,11 +78,12 @@ class Bench:
         The measurement is given the package's name as `library`.
         """
         sides = {side: {"library": library} for side, library in LIBRARIES.items()}
-        return self._run_in_turn(measurement, sides, repeats, given)
+        return self.in_turn(measurement, sides, repeats, **given)
 
-    def _run_in_turn(
-        self, measurement: str, sides: dict[str, dict[str, str]], repeats: int | None, given: dict[str, Any]
+    def in_turn(
+        self, measurement: str, sides: dict[str, dict[str, str]], repeats: int | None = None, **given: Any
     ) -> dict[str, Figures]:
+        """The same with any sides, each with what it is given beyond the others."""
         runs: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
         rounds = min(repeats or self._repeats, self._repeats)
         for i in range(rounds):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "resolve"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "handles"))
 
 import pytest
 from misbehaving_server import Server

@@ -230,7 +230,12 @@ def test_waiting_ends_when_somebody_else_has_finished(tmp_path):
 
 def test_ctrl_c_ends_a_download_at_once_and_leaves_nothing(server, cache):
     url = server.on("/m/1", slowly(BIG_TGZ, 60))
-    program = "import sys; from tf1hub.cli.main import main; sys.exit(main(['download', sys.argv[1]]))"
+    program = (
+        "import signal, sys; from tf1hub.cli.main import main; "
+        # A shell starts what runs in its background deaf to Ctrl-C, the tests themselves perhaps.
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.exit(main(['download', sys.argv[1]]))"
+    )
     process = _start(url, program)
     while not server.log or not server.log[0].sent:
         time.sleep(0.01)

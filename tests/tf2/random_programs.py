@@ -92,9 +92,9 @@ def blocks(depth: int) -> st.SearchStrategy[Block]:
     )
 
 
-def programs(depth: int = 3) -> st.SearchStrategy[Block]:
-    """Whole programs."""
-    return blocks(depth)
+def programs() -> st.SearchStrategy[Block]:
+    """Whole programs, up to three deep."""
+    return st.one_of(blocks(1), blocks(2), blocks(3))
 
 
 def build(block: Block, y: Any, x: Any, w: Any, v: Any, flag: Any) -> Any:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub.errors import WrongModeError
-from tf1hub.format.checkpoint import CheckpointReader
-from tf1hub.format.checkpoint.variables import Variables
 from tf1hub.format.module import is_module, read_module
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.tf2.engine import Engine, chosen_variants
@@ -18,6 +15,7 @@ from tf1hub.tf2.initial_values import initial_values
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.screen import check_supported
 from tf1hub.tf2.state import Resources
+from tf1hub.tf2.values import from_arrays, from_checkpoint
 from tf1hub.tf2.variables import Trainable, create_variables
 
 
@@ -80,11 +78,10 @@ def load_spec(spec: ModuleSpec, tags: Tags = None, trainable: Trainable = True) 
     distinct = list(dict.fromkeys(variants))
     check_supported(distinct)
     with tf.init_scope():
-        values: Mapping[str, Any]
         if spec.checkpoint is None:
-            values = initial_values(distinct, spec.asset_paths)
+            values = from_arrays(initial_values(distinct, spec.asset_paths), spec.name)
         else:
-            values = Variables(CheckpointReader(spec.checkpoint))
+            values = from_checkpoint(spec.checkpoint, spec.name)
         variables = create_variables(distinct, values, trainable, spec.name)
         return LoadedModule(spec, Engine(variants, Resources(variables, spec.asset_paths)))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import numpy.typing as npt
 import tensorflow as tf
 
-from tf1hub.errors import CheckpointError, UnknownNameError
+from tf1hub.errors import UnknownNameError
 from tf1hub.format.tensor_names import node_of
 from tf1hub.format.variable_defs import StoredVariable
 from tf1hub.spec.variant import Variant
@@ -17,6 +16,11 @@ from tf1hub.tf2 import op_types
 Trainable: TypeAlias = bool | Callable[[str], bool] | Iterable[str]
 """What to train: all that the publisher marked (True), nothing (False), of the marked ones those whose
 name a predicate takes, or what is named: variables, or scopes for all marked variables below."""
+
+Values: TypeAlias = Callable[
+    [Iterable[tuple[StoredVariable, tf.DType]]], Iterator[tuple[StoredVariable, tf.DType, Any]]
+]
+"""Adds the values to variables and their dtypes; one after the other, so that few are held at a time."""
 
 
 def declared_variables(variants: Sequence[Variant]) -> dict[str, StoredVariable]:
@@ -29,41 +33,41 @@ def declared_variables(variants: Sequence[Variant]) -> dict[str, StoredVariable]
 
 
 def create_variables(
-    variants: Sequence[Variant], values: Mapping[str, npt.NDArray[Any]], trainable: Trainable, place: str
+    variants: Sequence[Variant], values: Values, trainable: Trainable, place: str
 ) -> dict[str, tf.Variable]:
     """Creates the variables with their values, by node.
 
     Args:
         variants: that share the variables.
-        values: by name in the module; a partitioned variable's is the whole.
+        values: where the values come from.
         trainable: which ones optimizers see.
         place: the module in words, for messages.
 
     Raises:
-        CheckpointError: a variable has no value.
+        CheckpointError: a variable has no value, or it cannot be read.
         UnknownNameError: `trainable` names what is not there.
     """
     declared = declared_variables(variants)
-    missing = sorted({variable.name for variable in declared.values()} - set(values))
-    if missing:
-        raise CheckpointError(f"The checkpoint of {place} lacks the variables: {', '.join(missing)}.")
     picked = _picked(declared, variants, trainable, place)
     updated = _updated_nodes(variants)
     created: dict[str, tf.Variable] = {}
-    for node, variable in declared.items():
-        value = values[variable.name]
-        if variable.slice is not None:
-            extents = zip(variable.slice.offset, variable.slice.shape, strict=True)
-            value = value[tuple(slice(start, start + length) for start, length in extents)]
-        holder = next(variant.nodes[node] for variant in variants if node in variant.nodes)
-        created[node] = tf.Variable(
+    for variable, dtype, value in values(_with_dtypes(declared, variants)):
+        created[variable.node] = tf.Variable(
             value,
-            name=node,
-            trainable=node in picked,
-            dtype=tf.dtypes.as_dtype(holder.attr["dtype"].type),
-            **_distribution(variable, node in updated and node not in picked),
+            name=variable.node,
+            trainable=variable.node in picked,
+            dtype=dtype,
+            **_distribution(variable, variable.node in updated and variable.node not in picked),
         )
     return created
+
+
+def _with_dtypes(
+    declared: Mapping[str, StoredVariable], variants: Sequence[Variant]
+) -> Iterator[tuple[StoredVariable, tf.DType]]:
+    for node, variable in declared.items():
+        holder = next(variant.nodes[node] for variant in variants if node in variant.nodes)
+        yield variable, tf.dtypes.as_dtype(holder.attr["dtype"].type)
 
 
 def _picked(

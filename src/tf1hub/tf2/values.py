@@ -1,0 +1,88 @@
+"""Where the values of variables come from: a checkpoint, or arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy.typing as npt
+import tensorflow as tf
+
+from tf1hub.errors import CheckpointError
+from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.tf2.variables import Values
+
+_READ_BYTES = 32 << 20
+"""How much one op reads: few ops, and never all weights in memory twice."""
+
+_Declared = Iterable[tuple[StoredVariable, tf.DType]]
+_Valued = Iterator[tuple[StoredVariable, tf.DType, Any]]
+
+
+def from_checkpoint(prefix: str, place: str) -> Values:
+    """Reads values with TensorFlow's own op, whose tensors become the variables without a copy.
+
+    Args:
+        prefix: of the checkpoint.
+        place: the module in words, for messages.
+    """
+
+    def read(declared: _Declared) -> _Valued:
+        reader = CheckpointReader(prefix)
+        wanted = list(declared)
+        _check_names((variable.name for variable, _ in wanted), reader, place)
+        batch: list[tuple[StoredVariable, tf.DType]] = []
+        size = 0
+        for variable, dtype in wanted:
+            batch.append((variable, dtype))
+            shape = reader.shape(variable.name) if variable.slice is None else variable.slice.shape
+            size += max(dtype.size, 1) * tf.TensorShape(shape).num_elements()
+            if size >= _READ_BYTES:
+                yield from _restored(prefix, batch)
+                batch, size = [], 0
+        if batch:
+            yield from _restored(prefix, batch)
+
+    return read
+
+
+def _restored(prefix: str, batch: list[tuple[StoredVariable, tf.DType]]) -> _Valued:
+    try:
+        tensors = tf.raw_ops.RestoreV2(
+            prefix=prefix,
+            tensor_names=[variable.name for variable, _ in batch],
+            shape_and_slices=[
+                "" if variable.slice is None else variable.slice.spec() for variable, _ in batch
+            ],
+            dtypes=[dtype for _, dtype in batch],
+        )
+    except tf.errors.OpError as error:
+        raise CheckpointError(f"The checkpoint {prefix} cannot be read: {error.message}") from error
+    tensors = list(tensors)
+    for index, (variable, dtype) in enumerate(batch):
+        # Each is let go of as soon as it has become a variable.
+        value, tensors[index] = tensors[index], None
+        yield variable, dtype, value
+
+
+def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], place: str) -> Values:
+    """Takes values from arrays by name in the module; of a partitioned variable the whole."""
+
+    def read(declared: _Declared) -> _Valued:
+        wanted = list(declared)
+        _check_names((variable.name for variable, _ in wanted), arrays, place)
+        for variable, dtype in wanted:
+            value = arrays[variable.name]
+            if variable.slice is not None:
+                extents = zip(variable.slice.offset, variable.slice.shape, strict=True)
+                value = value[tuple(slice(start, start + length) for start, length in extents)]
+            yield variable, dtype, value
+
+    return read
+
+
+def _check_names(names: Iterable[str], known: Any, place: str) -> None:
+    missing = sorted({name for name in names if name not in known})
+    if missing:
+        raise CheckpointError(f"There are no values for these variables of {place}: {', '.join(missing)}.")
