@@ -58,7 +58,6 @@ class Bench:
         return self._modules[kind]
 
     def run(self, measurement: str, repeats: int | None = None, **given: Any) -> Figures:
-<<<<<<< .merge_file_TEQCuG
         """Runs one measurement several times, each in a fresh process.
 
         Args:
@@ -66,11 +65,7 @@ class Bench:
             repeats: fewer of them than `make bench` was asked for, where one takes long.
             given: goes to the function.
         """
-        return self._run_in_turn(measurement, {"": {}}, repeats, given)[""]
-=======
-        """Runs one measurement several times, each in a fresh process."""
         return self.in_turn(measurement, {"": {}}, repeats, **given)[""]
->>>>>>> .merge_file_JNlEVL
 
     def compare(self, measurement: str, repeats: int | None = None, **given: Any) -> dict[str, Figures]:
         """The same with "ours" and "original" in turn: a slow minute of the machine hits both.
