@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tf1hub.tf2 import graph
-
 RESOURCE_VARIABLES = frozenset({"VarHandleOp"})
 REF_VARIABLES = frozenset({"Variable", "VariableV2"})
 VARIABLES = RESOURCE_VARIABLES | REF_VARIABLES
@@ -118,5 +116,3 @@ def rank(op: str) -> int:
 
 
 CONSTRUCT_RANK = 2
-
-CONTROL_FLOW = graph.CONTROL_FLOW
