@@ -12,6 +12,7 @@ from tf1hub._tensorflow import is_plain_place
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.graph import inputs as conversion
 from tf1hub.graph.application import apply
+from tf1hub.graph.collector import paused
 from tf1hub.graph.definition import definition_of
 from tf1hub.graph.export import export_from_session
 from tf1hub.graph.scopes import new_state_scope
@@ -99,10 +100,11 @@ class Module:
         self._graph = tf.compat.v1.get_default_graph()
         self._scope = new_state_scope(name)
         self._first_scopes: dict[str, str] = {}
-        state_cut, importable = self._definition.state(self._trainable)
-        self._state: State = create_state(
-            state_cut, importable, self._variant, self._definition.contexts, self._scope, self._trainable
-        )
+        with paused():
+            state_cut, importable = self._definition.state(self._trainable)
+            self._state: State = create_state(
+                state_cut, importable, self._variant, self._definition.contexts, self._scope, self._trainable
+            )
 
     def __call__(
         self,
@@ -150,14 +152,15 @@ class Module:
         plain = graph is self._graph and is_plain_place(graph)
         scope = scope.rstrip("/")
         earlier = self._first_scopes.setdefault(name, scope) if plain else scope
-        tensors = apply(
-            application,
-            importable,
-            self._definition.contexts,
-            scope,
-            outside,
-            earlier if earlier != scope else None,
-        )
+        with paused():
+            tensors = apply(
+                application,
+                importable,
+                self._definition.contexts,
+                scope,
+                outside,
+                earlier if earlier != scope else None,
+            )
         if not as_dict:
             return conversion.assemble(outputs["default"], tensors)
         return {key: conversion.assemble(info, tensors) for key, info in outputs.items()}
