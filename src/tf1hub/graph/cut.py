@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tf1hub.format.graph_walk import functions_used, rename_functions
@@ -111,7 +111,10 @@ def _add_functions(part: GraphDef, graph: GraphDef, suffix: str) -> None:
     used = functions_used(part.node, graph.library)
     if not used:
         return
-    rename: Callable[[str], str] = lambda name: name + suffix if name in used else name  # noqa: E731
+
+    def rename(name: str) -> str:
+        return name + suffix if name in used else name
+
     for function in graph.library.function:
         if function.signature.name in used:
             copy = part.library.function.add()

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf1hub.errors import ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
-from tf1hub.format.variable_defs import Slice, StoredVariable
+from tf1hub.format.variable_defs import StoredVariable, by_name
 from tf1hub.spec.export import export_module, owner_of_all_variables
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
@@ -57,17 +57,10 @@ def _values(
 
 def _pairs(variant: Variant, variables: Mapping[str, Any]) -> Iterator[tuple[StoredVariable, Any]]:
     """Each stored variable with the one in the graph, by name."""
-    parts: dict[tuple[str, Slice | None], StoredVariable] = {
-        (stored.name, stored.slice): stored for stored in variant.variables
-    }
-    by_name: dict[str, list[StoredVariable]] = {}
-    for stored in sorted(
-        parts.values(), key=lambda stored: (stored.name, stored.slice.offset if stored.slice else ())
-    ):
-        by_name.setdefault(stored.name, []).append(stored)
-    for name, stored_parts in by_name.items():
+    for name, stored in sorted(by_name(variant.variables).items()):
+        parts = sorted(stored, key=lambda part: part.slice.offset if part.slice else ())
         value = variables[name]
-        yield from zip(stored_parts, value if isinstance(value, list) else [value], strict=True)
+        yield from zip(parts, value if isinstance(value, list) else [value], strict=True)
 
 
 def _fetch(
