@@ -75,6 +75,47 @@ def test_every_application_adds_the_same_number_of_ops() -> None:
     assert np.diff(counts).tolist() == [4, 2, 2, 2, 2]
 
 
+def test_further_applications_are_built_like_the_first() -> None:
+    """Lists of inputs, empty ones too, control edges, devices and each kind of attribute."""
+
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 2])
+        checked = tf1.Assert(tf.reduce_all(x < 100.0), [tf.constant("too large"), x], name="checked")
+        with tf.control_dependencies([checked]), tf.device("/cpu:0"):
+            joined = tf.concat([x, 2.0 * x, tf.zeros_like(x)], axis=1, name="joined")
+        empty = tf.debugging.assert_all_finite(joined, "not finite")
+        cut = tf.split(empty, [1, 5], axis=1)[1]
+        hub.add_signature(inputs=x, outputs=tf.cast(cut, tf.float64))
+
+    spec = hub.create_module_spec(module_fn)
+    with tf.Graph().as_default() as graph:
+        module = hub.Module(spec)
+        first = module([[1.0, 2.0]])
+        again = module([[1.0, 2.0]])
+        operations = graph.get_operations()
+        named = {op.name.removeprefix("module_apply_default/"): op for op in operations}
+        repeated = [op for op in operations if op.name.startswith("module_apply_default_1/")]
+        assert len(repeated) > 8
+        for op in repeated:
+            model = named[op.name.removeprefix("module_apply_default_1/")]
+            # What depends on the inputs is colocated within its own application.
+            colocated = [place.replace(b"_default/", b"_default_1/") for place in model.colocation_groups()]
+            assert op.colocation_groups() == colocated
+            attributes = [
+                {key: value for key, value in each.node_def.attr.items() if key != "_class"}
+                for each in (op, model)
+            ]
+            assert attributes[0] == attributes[1]
+            assert (op.type, op.device) == (model.type, model.device)
+            assert len(op.inputs) == len(model.inputs)
+            assert len(op.control_inputs) == len(model.control_inputs)
+            # An error at run time tells where the program applied the module.
+            assert any(frame.filename == __file__ for frame in op.traceback)
+        assert run(first).tolist() == run(again).tolist() == [[2.0, 2.0, 4.0, 0.0, 0.0]]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="too large"):
+            run(module([[1000.0, 2.0]]))
+
+
 def test_only_the_called_signature_is_built() -> None:
     def module_fn() -> None:
         x = tf1.placeholder(tf.float32, [None])

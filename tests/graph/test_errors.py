@@ -276,3 +276,20 @@ def test_a_local_archive_is_a_handle(
     with tf.Graph().as_default():
         assert run(hub.Module(str(tmp_path / "m.tar.gz"))([1.0])) == [3.0]
     assert hub.read_variables(tmp_path / "m.tar.gz")["a"] == 2.0
+
+
+def test_a_further_application_that_tensorflow_refuses_is_told_as_the_first() -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, name="x")
+        kernel = tf1.get_variable("kernel", [2, 3])
+        hub.add_signature(inputs=x, outputs=tf.matmul(tf.concat([x, x], axis=0), kernel))
+
+    with tf.Graph().as_default():
+        module = hub.Module(hub.create_module_spec(module_fn))
+        module(tf.ones([1, 2]))
+        with pytest.raises(errors.UnsupportedGraphError) as raised:
+            module(tf.ones([1, 4]))
+    assert str(raised.value).startswith(
+        f"TensorFlow {tf.__version__} cannot import the graph of the module as 'module_apply_default_1': "
+        "Dimensions must be equal, but are 4 and 2 for "
+    )

@@ -13,7 +13,7 @@ from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graph.contexts import anchors
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.importing import Importable, imported
-from tf1hub.graph.repeating import Repetition, repeated, repetition_of
+from tf1hub.graph.repeating import Repeater, Step, repetition_of
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys
@@ -35,7 +35,7 @@ class ApplicationCut:
     outputs: list[str]
     update_ops: list[str]
     regularization_losses: list[str]
-    repetition: Repetition | None
+    repetition: list[Step] | None
 
 
 def cut_application(
@@ -79,8 +79,9 @@ def apply(
     importable: Importable,
     contexts: Sequence[Any],
     scope: str,
-    outside: Mapping[str, Any],
-    earlier: str | None,
+    state: Mapping[str, Any],
+    feeds: Mapping[str, Any],
+    repeater: Repeater | None,
 ) -> dict[str, Any]:
     """Adds an application to the default graph.
 
@@ -89,17 +90,18 @@ def apply(
         importable: the same as TensorFlow's message.
         contexts: the variant's control flow contexts.
         scope: absolute scope for its ops.
-        outside: tensors of inputs and state by their names in the variant.
-        earlier: the scope of an application whose input-independent ops can be used again.
+        state: tensors of the state by their names in the variant.
+        feeds: tensors of the inputs by their names in the variant.
+        repeater: of an application whose input-independent ops can be used again.
 
     Returns:
         The dense tensors of the outputs, by their names in the variant.
     """
     wanted = [*application.outputs, *application.update_ops, *application.regularization_losses]
-    if earlier is not None and application.repetition is not None:
-        found = repeated(application.repetition, importable, scope, earlier, outside, wanted)
+    if repeater is not None:
+        found = repeater.apply(scope, state, feeds, wanted)
     else:
-        found = imported(importable, scope, outside, contexts, list(dict.fromkeys(wanted)))
+        found = imported(importable, scope, {**state, **feeds}, contexts, list(dict.fromkeys(wanted)))
     graph = tf.compat.v1.get_default_graph()
     for name in application.update_ops:
         graph.add_to_collection(_KEYS.UPDATE_OPS, found[name])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -29,15 +28,6 @@ class Importable:
     kept: set[str]
     by_name: dict[str, Any]
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @cached_property
-    def attributes(self) -> dict[str, dict[str, Any]]:
-        """The attributes of every node, without defaults and colocation; for creating ops singly."""
-        message = tf.compat.v1.GraphDef.FromString(self.cut.graph.SerializeToString())
-        return {
-            node.name: {name: value for name, value in node.attr.items() if name != "_class"}
-            for node in message.node
-        }
 
     @classmethod
     def of(cls, cut: Cut) -> Importable:

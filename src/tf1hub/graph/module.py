@@ -15,6 +15,7 @@ from tf1hub.graph.application import apply
 from tf1hub.graph.collector import paused
 from tf1hub.graph.definition import definition_of
 from tf1hub.graph.export import export_from_session
+from tf1hub.graph.repeating import Repeater
 from tf1hub.graph.scopes import new_state_scope
 from tf1hub.graph.state import State, create_state
 from tf1hub.spec.module_spec import ModuleSpec, Tags, as_module_spec
@@ -99,7 +100,7 @@ class Module:
         self._definition = definition_of(self._spec, self._variant)
         self._graph = tf.compat.v1.get_default_graph()
         self._scope = new_state_scope(name)
-        self._first_scopes: dict[str, str] = {}
+        self._repeaters: dict[str, Repeater] = {}
         with paused():
             state_cut, importable = self._definition.state(self._trainable)
             self._state: State = create_state(
@@ -146,21 +147,25 @@ class Module:
         with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
             values = conversion.convert_inputs(inputs, infos, name, self._variant.place)
         application, importable = self._definition.application(name, self._trainable)
-        outside = _local(graph, {**self._state.tensors, **conversion.dense_tensors(values, infos)})
+        state, feeds = self._state.tensors, conversion.dense_tensors(values, infos)
         # What does not depend on the inputs has the same value in all applications, so the first of
         # them lends it; but not where an application has to wait, or to run somewhere else.
         plain = graph is self._graph and is_plain_place(graph)
+        if graph is not self._graph:
+            state, feeds = _local(graph, state), _local(graph, feeds)
         scope = scope.rstrip("/")
-        earlier = self._first_scopes.setdefault(name, scope) if plain else scope
         with paused():
             tensors = apply(
                 application,
                 importable,
                 self._definition.contexts,
                 scope,
-                outside,
-                earlier if earlier != scope else None,
+                state,
+                feeds,
+                self._repeaters.get(name) if plain else None,
             )
+        if plain and application.repetition is not None:
+            self._repeaters.setdefault(name, Repeater(application.repetition, scope))
         if not as_dict:
             return conversion.assemble(outputs["default"], tensors)
         return {key: conversion.assemble(info, tensors) for key, info in outputs.items()}

@@ -8,43 +8,50 @@ again: the first application has them.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import create_operation, op_def, set_colocation
+from tf1hub._tensorflow import adding_operations, edge, op_def, set_colocation
+from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.graph_walk import dependents
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graph.cut import Cut, colocation_names
-from tf1hub.graph.importing import Importable
 
 _READS = frozenset({"ReadVariableOp", "ResourceGather"})
 """Stateful in name only: what they give depends on nothing but their inputs and the variable."""
 
 
 @dataclass(frozen=True)
-class Repetition:
-    """How to apply a signature again.
+class Step:
+    """One op of a repetition.
 
     Attributes:
-        order: the nodes to create, each after those that it needs.
-        inputs: the tensors that each of them takes.
-        waits: the nodes that each of them waits for, where there are such.
-        colocated: the nodes that each of them is colocated with, where there are such.
+        name: of the node in the variant.
+        op_type: of the op.
+        device: that the node asks for, or "".
+        inputs: the names of the tensors that it takes; a list where the op takes a list.
+        waits: the nodes that it waits for.
+        colocated: the nodes that it is colocated with.
+        attributes: serialized, without those that the inputs imply.
     """
 
-    order: list[str]
-    inputs: dict[str, list[str]]
-    waits: dict[str, list[str]]
-    colocated: dict[str, list[str]]
+    name: str
+    op_type: str
+    device: str
+    inputs: list[str | list[str]]
+    waits: list[str]
+    colocated: list[str]
+    attributes: list[tuple[str, bytes]]
 
 
-def repetition_of(cut: Cut, feeds: Collection[str]) -> Repetition | None:
-    """Plans the repetition of an application; None where its graph has cycles (loops).
+def repetition_of(cut: Cut, feeds: Collection[str]) -> list[Step] | None:
+    """Plans the repetition of an application: the ops to create, each after those that it needs.
+
+    None where the graph has cycles (loops).
 
     Args:
         cut: the application.
@@ -54,71 +61,116 @@ def repetition_of(cut: Cut, feeds: Collection[str]) -> Repetition | None:
         return None
     dynamic = _dynamic(cut, feeds)
     order = _sorted([node for node in cut.graph.node if node.name in dynamic])
-    if order is None:
-        return None
-    inputs = {n.name: [tensor_name(edge) for edge in n.input if not edge.startswith("^")] for n in order}
-    waits = {n.name: [edge[1:] for edge in n.input if edge.startswith("^")] for n in order}
-    colocated = {n.name: cut.colocated.get(n.name) or colocation_names(n) for n in order}
-    return Repetition(
-        [node.name for node in order],
-        inputs,
-        {name: nodes for name, nodes in waits.items() if nodes},
-        {name: nodes for name, nodes in colocated.items() if nodes},
-    )
+    return None if order is None else [_step(node, cut) for node in order]
 
 
-def repeated(
-    repetition: Repetition,
-    importable: Importable,
-    scope: str,
-    earlier: str,
-    outside: Mapping[str, Any],
-    wanted: Sequence[str],
-) -> dict[str, Any]:
-    """Adds a further application to the default graph; arguments and result as of `imported`.
+class Repeater:
+    """Applies a signature to further inputs, given its first application.
 
     Args:
-        repetition: the plan.
-        importable: the cut that the first application imported.
-        scope: absolute scope for the new ops.
+        steps: the plan.
         earlier: scope of the first application.
-        outside: the tensor for each tensor name that comes from outside the cut.
-        wanted: tensor and op names of the variant to return.
     """
-    graph = tf.compat.v1.get_default_graph()
-    operations: dict[str, Any] = {}
 
-    def operation(name: str) -> Any:
-        if name not in operations and f"{name}:0" in outside:
-            return outside[f"{name}:0"].op
-        if name not in operations:
-            operations[name] = graph.get_operation_by_name(f"{earlier}/{name}")
-        return operations[name]
+    def __init__(self, steps: list[Step], earlier: str) -> None:
+        self._steps = steps
+        self._earlier = earlier
+        self._shared: dict[str, Any] = {}
 
-    def tensor(name: str) -> Any:
-        if name in outside:
-            return outside[name]
-        node, index = split_tensor_name(name)
-        return operation(node).outputs[index]
+    def apply(
+        self, scope: str, state: Mapping[str, Any], feeds: Mapping[str, Any], wanted: Sequence[str]
+    ) -> dict[str, Any]:
+        """Adds a further application to the default graph, which is the first one's.
 
-    for name in repetition.order:
-        node = importable.by_name[name]
-        with contextlib.ExitStack() as stack:
-            if name in repetition.waits:
-                waits = [operation(other) for other in repetition.waits[name]]
-                stack.enter_context(graph.control_dependencies(waits))
-            if node.device:
-                stack.enter_context(tf.device(node.device))
-            attrs = importable.attributes[name]
-            inputs = [tensor(edge) for edge in repetition.inputs[name]]
-            operations[name] = create_operation(
-                graph, f"{scope}/{name}", node.op, inputs, attrs, op_def(node.op)
-            )
-        if name in repetition.colocated:
-            places = [operation(other) for other in repetition.colocated[name]]
-            device = next((place.device for place in places if place.device), None)
-            set_colocation(operations[name], [place.name for place in places], device)
-    return {name: tensor(name) if ":" in name else operation(name) for name in wanted}
+        Args:
+            scope: absolute scope for the new ops; unused so far.
+            state: the tensors of the state by their names in the variant; the same in each call.
+            feeds: the tensors of the inputs by their names in the variant.
+            wanted: tensor and op names of the variant to return.
+
+        Raises:
+            UnsupportedGraphError: TensorFlow refuses the graph.
+        """
+        graph = tf.compat.v1.get_default_graph()
+        operations: dict[str, Any] = {}
+        edges = {name: edge(tensor) for name, tensor in feeds.items()}
+        shared = self._shared
+
+        def operation(name: str) -> Any:
+            if name in operations:
+                return operations[name]
+            for outside in (feeds, state):
+                if f"{name}:0" in outside:
+                    return outside[f"{name}:0"].op
+            return graph.get_operation_by_name(f"{self._earlier}/{name}")
+
+        def tensor(name: str) -> Any:
+            for outside in (feeds, state):
+                if name in outside:
+                    return outside[name]
+            node, index = split_tensor_name(name)
+            return operation(node).outputs[index]
+
+        def edge_of(name: str) -> Any:
+            found = edges.get(name) or shared.get(name)
+            if found is None:
+                found = edge(tensor(name))
+                node, _ = split_tensor_name(name)
+                # What no input reaches is the same in every application.
+                (edges if node in operations else shared)[name] = found
+            return found
+
+        with adding_operations(graph) as add:
+            for step in self._steps:
+                inputs = [
+                    edge_of(item) if isinstance(item, str) else [edge_of(name) for name in item]
+                    for item in step.inputs
+                ]
+                waits = [operation(name) for name in step.waits]
+                try:
+                    made = add(
+                        f"{scope}/{step.name}", step.op_type, step.device, inputs, waits, step.attributes
+                    )
+                except tf.errors.InvalidArgumentError as error:
+                    raise UnsupportedGraphError(
+                        f"TensorFlow {tf.__version__} cannot import the graph of the module as {scope!r}: "
+                        f"{error.message}"
+                    ) from error
+                operations[step.name] = made
+                if step.colocated:
+                    places = [operation(name) for name in step.colocated]
+                    device = next((place.device for place in places if place.device), None)
+                    set_colocation(made, [place.name for place in places], device)
+        return {name: tensor(name) if ":" in name else operation(name) for name in wanted}
+
+
+def _step(node: NodeDef, cut: Cut) -> Step:
+    definition = op_def(node.op)
+    flat = [tensor_name(item) for item in node.input if not item.startswith("^")]
+    inputs: list[str | list[str]] = []
+    # Shapes are inferred anew, and colocation is set to names of this graph.
+    implied = {"_class", "_output_shapes"}
+    for argument in definition.input_arg:
+        implied |= {argument.number_attr, argument.type_list_attr}
+        if argument.number_attr:
+            length = node.attr[argument.number_attr].i
+        elif argument.type_list_attr:
+            length = len(node.attr[argument.type_list_attr].list.type)
+        else:
+            implied.add(argument.type_attr)
+            inputs.append(flat.pop(0))
+            continue
+        inputs.append(flat[:length])
+        del flat[:length]
+    return Step(
+        node.name,
+        node.op,
+        node.device,
+        inputs,
+        [item[1:] for item in node.input if item.startswith("^")],
+        cut.colocated.get(node.name) or colocation_names(node),
+        [(key, value.SerializeToString()) for key, value in sorted(node.attr.items()) if key not in implied],
+    )
 
 
 def _dynamic(cut: Cut, feeds: Collection[str]) -> set[str]:
