@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from golden import cases
+from interop.running import initialize, run_call, run_finetuning_step
 
 import tf1hub as hub
 
@@ -23,14 +23,6 @@ def control_flow(request: pytest.FixtureRequest) -> Iterator[None]:
         tf1.disable_control_flow_v2()
     yield
     tf1.enable_control_flow_v2()
-
-
-def feed(values: dict[str, Any]) -> dict[str, Any]:
-    return {k: tf.SparseTensor(**v) if isinstance(v, dict) else tf.constant(v) for k, v in values.items()}
-
-
-def initialize(session: Any) -> None:
-    session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
 
 
 def exported_again(path: str, directory: pathlib.Path) -> str:
@@ -47,12 +39,7 @@ def exported_again(path: str, directory: pathlib.Path) -> str:
 
 def check_calls(case: cases.Case, path: str) -> None:
     for call in case.calls:
-        with tf.Graph().as_default():
-            module = hub.Module(path, tags=set(call["tags"]))
-            outputs = module(feed(case.values(call["inputs"])), signature=call["signature"], as_dict=True)
-            with tf1.Session() as session:
-                initialize(session)
-                values = session.run(outputs)
+        values = run_call(hub, path, set(call["tags"]), call["signature"], case.values(call["inputs"]))
         assert set(values) == set(call["outputs"])
         for name, key in call["outputs"].items():
             cases.assert_matches(values[name], case.value(key))
@@ -61,35 +48,10 @@ def check_calls(case: cases.Case, path: str) -> None:
 def check_finetuning_step(case: cases.Case, path: str) -> None:
     step = case.finetune
     assert step is not None
-    with tf.Graph().as_default():
-        module = hub.Module(path, trainable=True, tags=set(step["tags"]))
-        inputs = feed(case.values(step["inputs"]))
-        output = module(inputs, signature=step["signature"], as_dict=True)["default"]
-        regularization = tf.add_n([*tf1.losses.get_regularization_losses(), tf.constant(0.0)])
-        loss = tf.reduce_mean(tf.square(output)) + regularization
-        variables = tf1.trainable_variables()
-        pairs = [
-            (variable, tf.convert_to_tensor(gradient))
-            for variable, gradient in zip(variables, tf1.gradients(loss, variables), strict=True)
-            if gradient is not None
-        ]
-        gradients = [gradient for _, gradient in pairs]
-        with tf.control_dependencies([*gradients, loss, regularization]):
-            updates = [
-                tf.identity(update) if isinstance(update, tf.Tensor) else update
-                for update in tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)
-            ]
-        with tf.control_dependencies([*updates, *gradients, loss, regularization]):
-            train = [tf1.assign_sub(variable, step["lr"] * gradient) for variable, gradient in pairs]
-        with tf1.Session() as session:
-            initialize(session)
-            loss_value, regularization_value, _ = session.run([loss, regularization, tf.group(*train)])
-            after = {
-                name: np.concatenate(session.run(value)) if isinstance(value, list) else session.run(value)
-                for name, value in module.variable_map.items()
-            }
-    np.testing.assert_allclose(loss_value, case.value(step["loss"]), **cases.TOLERANCE)
-    np.testing.assert_allclose(regularization_value, case.value(step["reg_loss"]), **cases.TOLERANCE)
+    found = run_finetuning_step(hub, path, step, case.values(step["inputs"]))
+    np.testing.assert_allclose(found["loss"], case.value(step["loss"]), **cases.TOLERANCE)
+    np.testing.assert_allclose(found["reg_loss"], case.value(step["reg_loss"]), **cases.TOLERANCE)
+    after = found["variables_after"]
     assert set(after) == set(step["variables_after"])
     for name, key in step["variables_after"].items():
         cases.assert_matches(after[name], case.value(key))
