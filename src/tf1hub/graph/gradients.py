@@ -8,6 +8,7 @@ gradients are written in the ops themselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -16,13 +17,12 @@ from tf1hub.format.messages_pb2 import GraphDef
 
 _PREFIX = "TF1Hub"
 _ATTR = "_gradient_op_type"
-OVERRIDDEN = ("TensorArrayReadV3", "TensorArrayWriteV3", "TensorArrayGatherV3", "TensorArrayScatterV3")
 
 
 def add_gradient_overrides(graph: GraphDef) -> None:
     """Marks, in place, the ops whose gradients are those of this file."""
     for node in graph.node:
-        if node.op in OVERRIDDEN and _ATTR not in node.attr:
+        if node.op in _GRADIENTS and _ATTR not in node.attr:
             node.attr[_ATTR].s = (_PREFIX + node.op).encode()
 
 
@@ -46,50 +46,54 @@ def _accumulator(handle: Any, flow: Any, gradient: Any) -> tuple[Any, Any]:
         return made.grad_handle, tf.identity(flow)
 
 
-def _read_gradient(op: Any, gradient: Any) -> list[Any]:
-    handle, index, flow = op.inputs
-    grad_handle, grad_flow = _accumulator(handle, flow, gradient)
-    written = tf.raw_ops.TensorArrayWriteV3(
-        handle=grad_handle, index=index, value=gradient, flow_in=grad_flow
+def _of_reading(write: Callable[..., Any]) -> Callable[[Any, Any], list[Any]]:
+    """The gradient of an op that reads a TensorArray: it is written at the same places."""
+
+    def gradient(op: Any, output_gradient: Any) -> list[Any]:
+        handle, places, flow = op.inputs
+        grad_handle, grad_flow = _accumulator(handle, flow, output_gradient)
+        return [None, None, write(grad_handle, places, output_gradient, grad_flow)]
+
+    return gradient
+
+
+def _of_writing(read: Callable[..., Any]) -> Callable[[Any, Any], list[Any]]:
+    """The gradient of an op that writes a TensorArray: it is read from the same places."""
+
+    def gradient(op: Any, flow_gradient: Any) -> list[Any]:
+        handle, places, value, _ = op.inputs
+        # The array's final size must be known before its accumulator is made.
+        with tf.control_dependencies([op.outputs[0]]):
+            flow = tf.identity(flow_gradient)
+        grad_handle, grad_flow = _accumulator(handle, flow, flow_gradient)
+        return [None, None, read(grad_handle, places, value, grad_flow), flow_gradient]
+
+    return gradient
+
+
+def _write(handle: Any, index: Any, value: Any, flow: Any) -> Any:
+    return tf.raw_ops.TensorArrayWriteV3(handle=handle, index=index, value=value, flow_in=flow)
+
+
+def _read(handle: Any, index: Any, like: Any, flow: Any) -> Any:
+    return tf.raw_ops.TensorArrayReadV3(handle=handle, index=index, flow_in=flow, dtype=like.dtype)
+
+
+def _scatter(handle: Any, indices: Any, value: Any, flow: Any) -> Any:
+    return tf.raw_ops.TensorArrayScatterV3(handle=handle, indices=indices, value=value, flow_in=flow)
+
+
+def _gather(handle: Any, indices: Any, like: Any, flow: Any) -> Any:
+    return tf.raw_ops.TensorArrayGatherV3(
+        handle=handle, indices=indices, flow_in=flow, dtype=like.dtype, element_shape=like.shape[1:]
     )
-    return [None, None, written]
 
 
-def _write_gradient(op: Any, flow_gradient: Any) -> list[Any]:
-    handle, index, value, _ = op.inputs
-    # The array's final size must be known before its accumulator is made.
-    with tf.control_dependencies([op.outputs[0]]):
-        flow = tf.identity(flow_gradient)
-    grad_handle, grad_flow = _accumulator(handle, flow, flow_gradient)
-    read = tf.raw_ops.TensorArrayReadV3(handle=grad_handle, index=index, flow_in=grad_flow, dtype=value.dtype)
-    return [None, None, read, flow_gradient]
-
-
-def _gather_gradient(op: Any, gradient: Any) -> list[Any]:
-    handle, indices, flow = op.inputs
-    grad_handle, grad_flow = _accumulator(handle, flow, gradient)
-    scattered = tf.raw_ops.TensorArrayScatterV3(
-        handle=grad_handle, indices=indices, value=gradient, flow_in=grad_flow
-    )
-    return [None, None, scattered]
-
-
-def _scatter_gradient(op: Any, flow_gradient: Any) -> list[Any]:
-    handle, indices, value, _ = op.inputs
-    with tf.control_dependencies([op.outputs[0]]):
-        flow = tf.identity(flow_gradient)
-    grad_handle, grad_flow = _accumulator(handle, flow, flow_gradient)
-    gathered = tf.raw_ops.TensorArrayGatherV3(
-        handle=grad_handle,
-        indices=indices,
-        flow_in=grad_flow,
-        dtype=value.dtype,
-        element_shape=value.shape[1:],
-    )
-    return [None, None, gathered, flow_gradient]
-
-
-for _op, _gradient in zip(
-    OVERRIDDEN, (_read_gradient, _write_gradient, _gather_gradient, _scatter_gradient), strict=True
-):
+_GRADIENTS = {
+    "TensorArrayReadV3": _of_reading(_write),
+    "TensorArrayGatherV3": _of_reading(_scatter),
+    "TensorArrayWriteV3": _of_writing(_read),
+    "TensorArrayScatterV3": _of_writing(_gather),
+}
+for _op, _gradient in _GRADIENTS.items():
     tf.RegisterGradient(_PREFIX + _op)(_gradient)
