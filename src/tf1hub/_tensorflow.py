@@ -106,6 +106,7 @@ def adding_operations(graph: Any) -> Iterator[Callable[..., Any]]:
     The public `tf.Graph.create_op` does the same, and takes three times as long: for each operation it
     builds a NodeDef, checks it, takes it apart again, and walks the stack.
     """
+    graph._check_not_finalized()
     stack = tf_stack.extract_stack()
     with graph._mutation_lock(), graph._c_graph.get() as c_graph:
 

@@ -114,6 +114,10 @@ def test_further_applications_are_built_like_the_first() -> None:
         assert run(first).tolist() == run(again).tolist() == [[2.0, 2.0, 4.0, 0.0, 0.0]]
         with pytest.raises(tf.errors.InvalidArgumentError, match="too large"):
             run(module([[1000.0, 2.0]]))
+        x = tf.constant([[1.0, 2.0]])
+        graph.finalize()
+        with pytest.raises(RuntimeError, match="Graph is finalized and cannot be modified"):
+            module(x)
 
 
 def test_only_the_called_signature_is_built() -> None:
