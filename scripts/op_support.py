@@ -1,11 +1,10 @@
 """Records which ops the installed TensorFlow has, for `tf1hub check`.
 
-    .venv/tf221/bin/python scripts/op_support.py     adds or replaces TensorFlow 2.21's entry
-    .venv/tf215/bin/python scripts/op_support.py     adds or replaces TensorFlow 2.15's entry
+    PYTHON scripts/op_support.py     adds or replaces the entry of the TensorFlow that PYTHON has
 
 `--check` writes nothing, and fails where the file does not say what is installed. For each op the
-file has its attributes, and `@N` where it is deprecated since graph version N; one string where all
-recorded versions agree, else one for each version that has the op.
+file has its attributes, and `@N` where it is deprecated since graph version N: one text where all
+recorded versions agree, else one for each version that changed it (null where it is gone).
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from tf1hub.checks.ops import tables_of
 
 FILE = Path(__file__).resolve().parent.parent / "src" / "tf1hub" / "checks" / "op_support.json"
 
@@ -26,7 +27,7 @@ def main() -> int:
 
     version, graph_version, installed = installed_ops()
     recorded = json.loads(FILE.read_text()) if FILE.exists() else {"graph_versions": {}, "ops": {}}
-    tables = expand(recorded)
+    tables = tables_of(recorded)
     if args.check:
         same = tables.get(version) == installed and recorded["graph_versions"].get(version) == graph_version
         print(f"{FILE.name}: TensorFlow {version} is {'as recorded' if same else 'NOT as recorded'}")
@@ -55,25 +56,20 @@ def describe(definition: Any) -> str:
     return " ".join(words)
 
 
-def expand(recorded: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """A table of all ops for each recorded version."""
-    tables: dict[str, dict[str, str]] = {version: {} for version in recorded["graph_versions"]}
-    for name, entry in recorded["ops"].items():
-        for version in tables:
-            if isinstance(entry, str):
-                tables[version][name] = entry
-            elif version in entry:
-                tables[version][name] = entry[version]
-    return tables
-
-
 def text_of(graph_versions: dict[str, int], tables: dict[str, dict[str, str]]) -> str:
     """The file's text, an op a line so that changes can be read."""
+    first = min(tables)
     lines = []
     for name in sorted(set().union(*tables.values())):
-        each = {version: tables[version][name] for version in sorted(tables) if name in tables[version]}
-        agreed = len(each) == len(tables) and len(set(each.values())) == 1
-        lines.append(f"{json.dumps(name)}: {json.dumps(next(iter(each.values())) if agreed else each)}")
+        changes: dict[str, str | None] = {}
+        last = None
+        for version in sorted(tables):
+            entry = tables[version].get(name)
+            if entry != last:
+                changes[version] = last = entry
+        lines.append(
+            f"{json.dumps(name)}: {json.dumps(changes[first] if [*changes] == [first] else changes)}"
+        )
     versions = json.dumps(dict(sorted(graph_versions.items())))
     return f'{{"graph_versions": {versions},\n"ops": {{\n' + ",\n".join(lines) + "\n}}\n"
 

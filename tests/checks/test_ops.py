@@ -11,7 +11,7 @@ import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.checks.ops import SUPPORTED, between, op_support, versions_text
+from tf1hub.checks.ops import SUPPORTED, op_support, tables_of, versions_text
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 tf1 = tf.compat.v1
@@ -48,14 +48,10 @@ def test_op_that_no_version_has_is_an_error():
     assert finding.message == "No supported TensorFlow has the op 'WordpieceTokenizeWithOffsets'."
 
 
-def test_op_of_newer_versions_is_a_warning_that_says_what_is_unknown():
-    recorded = json.loads(RECORD.read_text())
-    newer = next(
-        name for name, entry in recorded["ops"].items() if isinstance(entry, dict) and "2.15" not in entry
-    )
-    verdicts, findings = op_support(module_with(newer))
-    assert (verdicts["2.15"], verdicts["2.18"], verdicts["2.21"]) == ("no", "unknown", "yes")
-    assert findings[0].message == f"TensorFlow 2.15 does not have the op {newer!r} (2.16 to 2.20: unknown)."
+def test_op_of_newer_versions_is_a_warning():
+    verdicts, findings = op_support(module_with("DecodeWebP"))
+    assert verdicts == {version: "yes" if version in ("2.20", "2.21") else "no" for version in SUPPORTED}
+    assert findings[0].message == "TensorFlow 2.15 to 2.19 does not have the op 'DecodeWebP'."
     assert findings[0].severity == "warning"
 
 
@@ -99,14 +95,13 @@ def test_ops_in_functions_count_and_functions_do_not():
     assert finding.message == "No supported TensorFlow has the op 'NoSuchOp'."
 
 
-def test_versions_between_are_derived_only_where_both_ends_agree():
-    assert between({"2.15": "yes", "2.21": "yes"}) == dict.fromkeys(SUPPORTED, "yes")
-    assert between({"2.15": "no", "2.21": "yes"}) == {
-        "2.15": "no",
-        **dict.fromkeys(SUPPORTED[1:-1], "unknown"),
-        "2.21": "yes",
-    }
+def test_neighbouring_versions_are_told_as_a_range():
     assert versions_text(["2.15", "2.17"]) == "2.15, 2.17"
+    assert versions_text(["2.15", "2.16", "2.17"]) == "2.15 to 2.17"
+
+
+def test_every_supported_version_is_on_record():
+    assert tuple(json.loads(RECORD.read_text())["graph_versions"]) == SUPPORTED
 
 
 def test_record_is_what_the_installed_tensorflow_says():
@@ -116,4 +111,4 @@ def test_record_is_what_the_installed_tensorflow_says():
     version, graph_version, installed = script.installed_ops()
     recorded = json.loads(RECORD.read_text())
     assert recorded["graph_versions"][version] == graph_version
-    assert script.expand(recorded)[version] == installed
+    assert tables_of(recorded)[version] == installed

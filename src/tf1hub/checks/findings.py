@@ -74,7 +74,7 @@ class Report:
         module: the module in words.
         findings: the worst first.
         common_signatures: for each signature that aims at a common one, what it misses.
-        tensorflow: for each supported TensorFlow `"yes"`, `"no"` or `"unknown"`: has it all ops?
+        tensorflow: for each supported TensorFlow `"yes"` or `"no"`: has it all ops?
         runs: what was run; empty where nothing was.
     """
 

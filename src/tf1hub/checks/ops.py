@@ -1,8 +1,7 @@
 """Which supported TensorFlow has the ops that a module uses.
 
-`op_support.json` is written by `scripts/op_support.py` from installed TensorFlows. What the oldest and
-the newest agree on is taken to hold between them, because TensorFlow does not bring back what it
-removed; otherwise a version that was not recorded is unknown.
+`op_support.json` is written by `scripts/op_support.py` from installed TensorFlows, one of each
+supported version.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from tf1hub.checks.findings import ADVICE, ERROR, WARNING, Finding
 from tf1hub.format.saved_model import format_tags
@@ -18,7 +18,7 @@ from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
 SUPPORTED = ("2.15", "2.16", "2.17", "2.18", "2.19", "2.20", "2.21")
-YES, NO, UNKNOWN = "yes", "no", "unknown"
+YES, NO = "yes", "no"
 
 _FILE = "op_support.json"
 
@@ -27,49 +27,32 @@ def op_support(spec: ModuleSpec) -> tuple[dict[str, str], list[Finding]]:
     """Whether each supported TensorFlow has all ops of a module, and findings for those it lacks.
 
     Returns:
-        Version to `"yes"`, `"no"` or `"unknown"`; and the findings.
+        Version to `"yes"` or `"no"`; and the findings.
     """
     verdicts = dict.fromkeys(SUPPORTED, YES)
     findings: list[Finding] = []
     for variant in spec.variants():
         for fault, each in _faults(variant):
-            for version, verdict in each.items():
-                if verdict == NO or verdicts[version] == YES:
-                    verdicts[version] = verdict
+            verdicts.update((version, NO) for version, verdict in each.items() if verdict == NO)
             findings.append(_finding(variant, fault, each))
         findings.extend(_deprecated(variant))
     return verdicts, findings
-
-
-def between(measured: Mapping[str, str]) -> dict[str, str]:
-    """The verdicts on all supported versions, from those on the recorded ones.
-
-    Example:
-        >>> between({"2.15": "no", "2.21": "yes"})["2.18"], between({"2.15": "yes", "2.21": "yes"})["2.18"]
-        ('unknown', 'yes')
-    """
-    agreed = next(iter(measured.values())) if len(set(measured.values())) == 1 else UNKNOWN
-    return {version: measured.get(version, agreed) for version in SUPPORTED}
 
 
 def _faults(variant: Variant) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
     """Yields what some TensorFlow lacks: the fault's id and words, and the verdict on each version."""
     tables = _tables()
     for op, attrs in sorted(_uses(variant).items()):
-        each = between({version: YES if op in table else NO for version, table in tables.items()})
+        each = {version: YES if op in table else NO for version, table in tables.items()}
         if NO in each.values():
             yield ("op-missing", f"the op {op!r}"), each
             continue
         for attr in sorted(attrs):
-            each = between(
-                {version: YES if attr in table[op].split() else NO for version, table in tables.items()}
-            )
+            each = {version: YES if attr in table[op].split() else NO for version, table in tables.items()}
             if NO in each.values():
                 yield ("op-attribute-missing", f"the attribute {attr!r} of the op {op!r}"), each
     wanted = variant.meta_graph.graph_def.versions.min_consumer
-    each = between(
-        {version: YES if wanted <= number else NO for version, number in _graph_versions().items()}
-    )
+    each = {version: YES if wanted <= number else NO for version, number in _graph_versions().items()}
     if NO in each.values():
         yield ("graph-too-new", f"graphs for consumers of version {wanted} and newer"), each
 
@@ -90,14 +73,12 @@ def _uses(variant: Variant) -> dict[str, set[str]]:
 
 def _finding(variant: Variant, fault: tuple[str, str], each: Mapping[str, str]) -> Finding:
     lacking = [version for version, verdict in each.items() if verdict == NO]
-    unknown = [version for version, verdict in each.items() if verdict == UNKNOWN]
     nowhere = len(lacking) == len(each)
-    doubt = f" ({versions_text(unknown)}: unknown)" if unknown else ""
     if nowhere:
         message = f"No supported TensorFlow has {fault[1]}."
         remedy = "Load the library that registers it before the module, or make the module without it."
     else:
-        message = f"TensorFlow {versions_text(lacking)} does not have {fault[1]}{doubt}."
+        message = f"TensorFlow {versions_text(lacking)} does not have {fault[1]}."
         remedy = (
             f"Make the module with TensorFlow {lacking[0]}, so that it runs there and later, or without it."
         )
@@ -146,8 +127,8 @@ def _deprecated_since(entry: str) -> int:
 
 
 @cache
-def _recorded() -> dict[str, dict[str, object]]:
-    recorded: dict[str, dict[str, object]] = json.loads(
+def _recorded() -> dict[str, dict[str, Any]]:
+    recorded: dict[str, dict[str, Any]] = json.loads(
         files("tf1hub.checks").joinpath(_FILE).read_text("utf-8")
     )
     return recorded
@@ -155,17 +136,31 @@ def _recorded() -> dict[str, dict[str, object]]:
 
 @cache
 def _graph_versions() -> dict[str, int]:
-    return {version: int(str(number)) for version, number in _recorded()["graph_versions"].items()}
+    return {version: int(number) for version, number in _recorded()["graph_versions"].items()}
 
 
 @cache
 def _tables() -> dict[str, dict[str, str]]:
-    """For each recorded version, its ops: attributes, and `@N` for those deprecated since graph version N."""
-    tables: dict[str, dict[str, str]] = {version: {} for version in _graph_versions()}
-    for name, entry in _recorded()["ops"].items():
+    return tables_of(_recorded())
+
+
+def tables_of(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """For each version, its ops: attributes, and `@N` for those deprecated since graph version N.
+
+    The record has one text for an op that never changed, else a text for each version that changed it
+    (None where it is gone).
+
+    Example:
+        >>> recorded = {"graph_versions": {"2.15": 1, "2.16": 2, "2.17": 3}, "ops": {"A": "T", "B": {"2.16": ""}}}
+        >>> tables_of(recorded)
+        {'2.15': {'A': 'T'}, '2.16': {'A': 'T', 'B': ''}, '2.17': {'A': 'T', 'B': ''}}
+    """
+    tables: dict[str, dict[str, str]] = {version: {} for version in recorded["graph_versions"]}
+    for name, entry in recorded["ops"].items():
+        now = entry if isinstance(entry, str) else None
         for version, table in tables.items():
-            if isinstance(entry, str):
-                table[name] = entry
-            elif isinstance(entry, dict) and version in entry:
-                table[name] = entry[version]
+            if not isinstance(entry, str):
+                now = entry.get(version, now)
+            if now is not None:
+                table[name] = now
     return tables
