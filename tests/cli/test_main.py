@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
-from tf1hub import errors
+from tf1hub import cli, errors
 from tf1hub.cli import _exit, _output
-from tf1hub.cli.main import build_parser, main, verbs
+from tf1hub.cli.main import VERBS, build_parser, main
 
 _ENV = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}
+
+
+def test_every_public_module_of_the_command_is_a_verb():
+    modules = {module.name for module in pkgutil.iter_modules(cli.__path__)}
+    public = sorted(name for name in modules if not name.startswith("_") and name != "main")
+    assert [verb.replace("-", "_") for verb in VERBS] == public
 
 
 def test_every_verb_has_help_that_ends_well(capsys):
     assert main(["--help"]) == _exit.OK
     overview = capsys.readouterr().out
-    for verb in verbs():
+    for verb in VERBS:
         assert verb in overview
         assert main([verb, "--help"]) == _exit.OK
         assert f"tf1hub {verb}" in capsys.readouterr().out
@@ -96,7 +103,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback(monkeypatch, capsys):
 def test_completion_script_names_every_verb(shell, capsys):
     assert main(["completion", shell]) == _exit.OK
     script = capsys.readouterr().out
-    assert [verb for verb in verbs() if verb not in script] == []
+    assert [verb for verb in VERBS if verb not in script] == []
 
 
 def test_module_is_runnable():

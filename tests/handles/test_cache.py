@@ -233,6 +233,20 @@ def test_download_force_replaces_and_keeps_the_entry_usable(server):
     assert tree(directory)["assets/tokens.txt"] == b"new"
 
 
+@pytest.mark.parametrize("variable", ["TMPDIR", "TEMP", "none"])
+@pytest.mark.parametrize("place", ["writable", "missing"])
+def test_the_default_cache_lies_where_tempfile_puts_things(tmp_path, variable, place):
+    (tmp_path / "writable").mkdir()
+    program = (
+        "from tf1hub.handles.settings import default_cache_dir; found = default_cache_dir();"
+        "import os, tempfile; print(found == os.path.join(tempfile.gettempdir(), 'tfhub_modules'))"
+    )
+    env = {name: value for name, value in os.environ.items() if name not in ("TMPDIR", "TEMP", "TMP")}
+    env |= {variable: str(tmp_path / place), "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout == "True\n"
+
+
 def test_a_cache_hit_imports_nothing_that_downloads(url):
     directory = resolve(url)
     program = (

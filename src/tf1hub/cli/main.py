@@ -5,22 +5,32 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import pkgutil
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tf1hub import __version__, cli
+from tf1hub import __version__
 from tf1hub.cli import _exit
 from tf1hub.errors import Error
 
+VERBS = (
+    "bundle",
+    "cache",
+    "check",
+    "compare",
+    "completion",
+    "diff",
+    "download",
+    "export-text-embedding",
+    "install",
+    "lock",
+    "resolve",
+    "run",
+    "show",
+)
+"""All verbs, each a module of `tf1hub.cli`. Looking for those modules would cost every start milliseconds."""
+
 _DESCRIPTION = "TF1 Hub format modules on today's TensorFlow: get, inspect, check, convert and run them."
-
-
-def verbs() -> list[str]:
-    """Returns the names of all verbs: one per public module of `tf1hub.cli`."""
-    names = (module.name for module in pkgutil.iter_modules(cli.__path__))
-    return sorted(name.replace("_", "-") for name in names if not name.startswith("_") and name != "main")
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -36,8 +46,11 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         epilog="'tf1hub VERB --help' tells more about a verb.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    subparsers = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True)
-    for verb in verbs() if only is None else [only]:
+    # With `prog`, argparse need not format a usage to know it.
+    subparsers = parser.add_subparsers(
+        title="verbs", dest="verb", metavar="VERB", required=True, prog="tf1hub"
+    )
+    for verb in VERBS if only is None else [only]:
         module = importlib.import_module(f"tf1hub.cli.{verb.replace('-', '_')}")
         module.register(subparsers)
     return parser
@@ -53,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit code, one of `tf1hub.cli._exit`.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    only = words[0] if words and words[0] in verbs() else None
+    only = words[0] if words and words[0] in VERBS else None
     try:
         args = build_parser(only).parse_args(words)
     except SystemExit as stop:  # argparse has printed the help or the fault already

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tf1hub.errors import FormatError, NotAModuleError
 from tf1hub.format import module_def, saved_model
-from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel
+from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.storage import Storage, storage_at
 
 VARIABLES_PREFIX = "variables/variables"
@@ -25,8 +25,7 @@ _EMPTY = "{place} is no TF1 Hub module: it has no tfhub_module.pb. It has: {name
 _NO_GRAPH = "{place} is half of a TF1 Hub module: it has tfhub_module.pb but no saved_model.pb. Fetch or export it again."
 
 
-@dataclass
-class StoredModule:
+class StoredModule(NamedTuple):
     """A module as it lies on disk, its graphs parsed, nothing else read.
 
     Attributes:
@@ -36,7 +35,6 @@ class StoredModule:
 
     storage: Storage
     saved_model: SavedModel
-    _checked: set[frozenset[str]] = field(default_factory=set, repr=False)
 
     @property
     def path(self) -> str:
@@ -49,19 +47,6 @@ class StoredModule:
         if self.storage.exists(VARIABLES_PREFIX + ".index"):
             return self.storage.path(VARIABLES_PREFIX)
         return None
-
-    def checked(self, meta_graph: MetaGraphDef) -> MetaGraphDef:
-        """`meta_graph` after the checks of `check_meta_graph`, which run once a variant.
-
-        Raises:
-            FormatError: the variant is damaged.
-        """
-        tags = frozenset(meta_graph.meta_info_def.tags)
-        if tags not in self._checked:
-            place = f"variant {saved_model.format_tags(tags)} of {self.path}"
-            saved_model.check_meta_graph(meta_graph, place)
-            self._checked.add(tags)
-        return meta_graph
 
 
 def read_module(path: str | os.PathLike[str]) -> StoredModule:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -14,8 +14,7 @@ from tf1hub.format.tensor_names import node_of
 VARIABLE_COLLECTIONS = ("variables", "trainable_variables", "model_variables")
 
 
-@dataclass(frozen=True)
-class Slice:
+class Slice(NamedTuple):
     """The part of a partitioned variable that one variable holds."""
 
     full_shape: tuple[int, ...]
@@ -33,8 +32,7 @@ class Slice:
         return " ".join(str(size) for size in self.full_shape) + " " + extents
 
 
-@dataclass(frozen=True)
-class StoredVariable:
+class StoredVariable(NamedTuple):
     """One variable of a variant, or one part of a partitioned one.
 
     Attributes:
@@ -77,8 +75,8 @@ def parse_variable_def(data: bytes, place: str) -> StoredVariable:
     return StoredVariable(info.full_name or node, node, part, definition)
 
 
-def stored_variables(meta_graph: MetaGraphDef, place: str) -> list[StoredVariable]:
-    """All variables of a variant, each once, in the order of its collections.
+def variables_by_collection(meta_graph: MetaGraphDef, place: str) -> dict[str, list[StoredVariable]]:
+    """The variables of a variant, as each collection of variables lists them.
 
     Args:
         meta_graph: the variant.
@@ -87,22 +85,30 @@ def stored_variables(meta_graph: MetaGraphDef, place: str) -> list[StoredVariabl
     Raises:
         FormatError: a collection holds what is not a VariableDef.
     """
-    found: dict[str, StoredVariable] = {}
     # The collections repeat one another, and parsing is most of what listing a module takes.
-    seen: set[bytes] = set()
+    parsed: dict[bytes, StoredVariable] = {}
+    found: dict[str, list[StoredVariable]] = {}
     for collection in VARIABLE_COLLECTIONS:
+        listed = found[collection] = []
         for data in _bytes_of(meta_graph, collection):
-            if data not in seen:
-                seen.add(data)
-                variable = parse_variable_def(data, f"The collection {collection!r} of {place}")
-                found.setdefault(variable.node, variable)
+            if data not in parsed:
+                parsed[data] = parse_variable_def(data, f"The collection {collection!r} of {place}")
+            listed.append(parsed[data])
+    return found
+
+
+def stored_variables(meta_graph: MetaGraphDef, place: str) -> list[StoredVariable]:
+    """All variables of a variant, each once, in the order of its collections; see `variables_by_collection`."""
+    return each_once(variables_by_collection(meta_graph, place))
+
+
+def each_once(collections: Mapping[str, Iterable[StoredVariable]]) -> list[StoredVariable]:
+    """The variables of all collections, each once."""
+    found: dict[str, StoredVariable] = {}
+    for variables in collections.values():
+        for variable in variables:
+            found.setdefault(variable.node, variable)
     return list(found.values())
-
-
-def nodes_in_collection(meta_graph: MetaGraphDef, collection: str, place: str) -> list[str]:
-    """The nodes of the variables in one collection."""
-    where = f"The collection {collection!r} of {place}"
-    return [parse_variable_def(data, where).node for data in _bytes_of(meta_graph, collection)]
 
 
 def by_name(variables: Iterable[StoredVariable]) -> dict[str, list[StoredVariable]]:

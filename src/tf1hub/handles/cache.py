@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import enum
-import hashlib
 import os
 import re
 from typing import NamedTuple
@@ -139,6 +138,8 @@ def key_of(spelling: str) -> str:
     >>> key_of("https://tfhub.dev/google/elmo/3")
     '58051eb9ff2f7c649b7c541acc518dac54e786ca'
     """
+    import hashlib  # a local directory has no key, and need not wait for OpenSSL
+
     return hashlib.sha1(spelling.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
 
 

@@ -1,9 +1,11 @@
-"""What a complete cache entry holds: each file's size and SHA-256, and where it came from."""
+"""What a complete cache entry holds: each file's size and SHA-256, and where it came from.
+
+What hashes and what parses is imported where it is used: a local directory, whose resolving passes through
+here, needs neither.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -49,6 +51,8 @@ class Manifest(NamedTuple):
 
     def to_json(self) -> str:
         """Returns the text that `from_json` reads."""
+        import json
+
         return json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n"
 
     def as_dict(self) -> dict[str, Any]:
@@ -71,9 +75,12 @@ def content_digest(files: Iterable[FileRecord]) -> str:
     the UTF-8 bytes of the name. It does not depend on how the files were
     packed, so a pin survives another compression.
 
+    >>> import hashlib
     >>> content_digest([FileRecord("saved_model.pb", 0, hashlib.sha256(b"").hexdigest())])
     'sha256:f87a2f34d6002910f1dc5cb2d036d6cac45f748ed8d2138e2d537cc7dbad0e58'
     """
+    import hashlib
+
     lines = sorted((file.name.encode(), f"{file.sha256}  {file.size}  ".encode()) for file in files)
     digest = hashlib.sha256()
     for name, head in lines:
@@ -87,6 +94,8 @@ def from_json(text: str, where: str) -> Manifest:
     Raises:
       CacheError: It is damaged, or of a newer version; the message names `where`.
     """
+    import json
+
     try:
         data: dict[str, Any] = json.loads(text)
         if data["version"] > VERSION:
@@ -118,6 +127,8 @@ def walk_files(directory: str) -> Iterator[tuple[str, str]]:
 
 def hash_file(path: str) -> str:
     """Returns the SHA-256 of a file in hex, read in pieces of 1 MiB."""
+    import hashlib
+
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(_CHUNK))
     with open(path, "rb", buffering=0) as file:

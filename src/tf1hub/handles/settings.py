@@ -83,9 +83,18 @@ class Settings(NamedTuple):
 
 def default_cache_dir() -> str:
     """Returns the cache directory that is used when nothing says otherwise."""
-    import tempfile  # it imports much, and is not needed where TFHUB_CACHE_DIR is set
+    return os.path.join(_temporary_directory(), "tfhub_modules")
 
-    return os.path.join(tempfile.gettempdir(), "tfhub_modules")
+
+def _temporary_directory() -> str:
+    """Returns `tempfile.gettempdir()`, in nearly all cases without that module's milliseconds."""
+    first = next(filter(None, map(os.environ.get, ("TMPDIR", "TEMP", "TMP"))), "/tmp")
+    # A program can set tempfile.tempdir once it has imported the module.
+    if "tempfile" not in sys.modules and os.path.isabs(first) and os.access(first, os.W_OK | os.X_OK):
+        return os.path.normpath(first)
+    import tempfile
+
+    return tempfile.gettempdir()
 
 
 def config_path(environ: Mapping[str, str]) -> str:

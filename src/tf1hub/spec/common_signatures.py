@@ -7,7 +7,7 @@ is `docs/checking.md`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tf1hub.spec.description import TensorDescription
 
@@ -21,8 +21,7 @@ ANY = "any"
 """A dimension that may be known or not."""
 
 
-@dataclass(frozen=True)
-class TensorRule:
+class TensorRule(NamedTuple):
     """What an input or output must be: its element type, and for each dimension a size or a word above."""
 
     dtype: str
@@ -53,8 +52,7 @@ class TensorRule:
                 yield f"has {'an unknown number' if side is None else side} in dimension {axis}, not {rule}"
 
 
-@dataclass(frozen=True)
-class CommonSignature:
+class CommonSignature(NamedTuple):
     """A convention that a signature may keep.
 
     Attributes:

@@ -65,7 +65,7 @@ def inspect(handle: ModuleSpec | str | os.PathLike[str]) -> ModuleDescription:
         handle: a handle, or a ModuleSpec.
 
     Returns:
-        Plain dataclasses; `to_dict()` gives them ready for JSON.
+        Named tuples; `to_dict()` gives them ready for JSON.
 
     Raises:
         HandleError: the handle cannot name a module.

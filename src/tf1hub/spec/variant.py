@@ -65,7 +65,11 @@ class Variant:
     @cached_property
     def variables(self) -> list[StoredVariable]:
         """All variables; the parts of a partitioned one each."""
-        return variable_defs.stored_variables(self.meta_graph, self.place)
+        return variable_defs.each_once(self._variables_by_collection)
+
+    @cached_property
+    def _variables_by_collection(self) -> dict[str, list[StoredVariable]]:
+        return variable_defs.variables_by_collection(self.meta_graph, self.place)
 
     @cached_property
     def variable_nodes(self) -> frozenset[str]:
@@ -78,8 +82,8 @@ class Variant:
         return self.nodes_in("trainable_variables")
 
     def nodes_in(self, collection: str) -> frozenset[str]:
-        """The graph nodes that hold the variables of one collection."""
-        return frozenset(variable_defs.nodes_in_collection(self.meta_graph, collection, self.place))
+        """The graph nodes that hold the variables of one of the collections of variables."""
+        return frozenset(variable.node for variable in self._variables_by_collection[collection])
 
     @cached_property
     def asset_files(self) -> dict[str, str]:
