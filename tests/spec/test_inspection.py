@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pathlib
 import os
+import pathlib
 import subprocess
 import sys
 
