@@ -229,6 +229,21 @@ def slowly(data: bytes, seconds: float, pieces: int = 50) -> Act:
     return act
 
 
+def dripping(data: bytes, start: int, etag: str, every: float = 0.02) -> Act:
+    """A host that stops hurrying after `start` bytes: from there, a byte now and then, until it is left."""
+
+    def act(request: Request) -> None:
+        offset = _range(request, etag)
+        request.head(200, {"Content-Length": len(data), "ETag": etag})
+        request.send(data[offset : offset + start])
+        for at in range(offset + start, len(data)):
+            request.send(data[at : at + 1])
+            if request.released.wait(every):
+                return
+
+    return act
+
+
 def _range(request: Request, etag: str | None) -> int:
     match = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range", ""))
     if match is None or etag is None or request.headers.get("If-Range") != etag:

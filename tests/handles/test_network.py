@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 import ssl
 import time
 
 import pytest
 import trustme
 from archives import MODULE, tar, tgz, tree
-from misbehaving_server import cut, in_turn, serving, whole
+from misbehaving_server import cut, dripping, in_turn, serving, slowly, whole
 
 from tf1hub.errors import ArchiveError, DownloadError
 from tf1hub.handles import cache as caches
@@ -179,6 +180,33 @@ def test_stall_in_the_middle_is_resumed(server, monkeypatch):
     assert tree(resolve(url)) == BIG
     assert time.monotonic() - started < 4
     assert [log.status for log in server.log] == [200, 206]
+
+
+def test_a_host_that_creeps_is_given_up_although_bytes_keep_coming(server, cache, monkeypatch):
+    monkeypatch.setenv("TF1HUB_READ_TIMEOUT", "0.4")
+    monkeypatch.setenv("TF1HUB_RETRIES", "1")
+    url = server.on("/m", dripping(BIG_TGZ, 0, '"v1"'))
+    words = assert_fails(
+        url, cache, "(TF1HUB_READ_TIMEOUT); 512 a second are the least (after 2 attempts).", within=3
+    )
+    assert re.search(r"only \d{1,2} bytes came within 0\.4\d* seconds", words)
+    assert len(server.log) == 2
+
+
+def test_a_host_that_comes_to_a_crawl_is_left_and_asked_for_the_rest(server, monkeypatch):
+    monkeypatch.setenv("TF1HUB_READ_TIMEOUT", "0.4")
+    url = server.on("/m", in_turn(dripping(BIG_TGZ, 2 * KIB64, '"v1"'), whole(BIG_TGZ, '"v1"')))
+    started = time.monotonic()
+    assert tree(resolve(url)) == BIG
+    assert time.monotonic() - started < 4
+    assert [log.status for log in server.log] == [200, 206]
+
+
+def test_a_slow_host_above_the_least_rate_is_waited_for(server, monkeypatch):
+    monkeypatch.setenv("TF1HUB_READ_TIMEOUT", "0.4")
+    url = server.on("/m", slowly(BIG_TGZ, seconds=1.5, pieces=15))
+    assert tree(resolve(url)) == BIG
+    assert len(server.log) == 1
 
 
 def test_a_length_that_is_too_large_is_noticed(server, cache, monkeypatch):

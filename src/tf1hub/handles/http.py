@@ -23,6 +23,9 @@ from tf1hub.handles.settings import Settings
 MAX_REDIRECTS = 10
 # A host that asks for more patience than this is reported instead.
 MAX_RETRY_AFTER = 120.0
+# What must come, on the average of one read timeout; a connection below it is given up, as one is from which
+# nothing comes. A host that sends a byte now and then would else hold a program up for ever.
+MIN_BYTES_PER_SECOND = 512
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -54,28 +57,48 @@ class Answer:
       status: Its status.
       headers: Its headers; names are compared without regard to case.
       hops: The URLs that were asked, in their order.
+      patience: Seconds of waiting within which `MIN_BYTES_PER_SECOND` must be reached.
     """
 
     url: str
     status: int
     headers: Mapping[str, str]
     hops: tuple[str, ...]
+    patience: float
     _raw: Any = field(repr=False)
 
     def chunks(self) -> Iterator[bytes]:
         """Yields the body as it arrives.
 
         Raises:
-          PassingError: The connection broke, stalled, or ended before the announced length.
+          PassingError: The connection broke, stalled, crept, or ended before the announced length.
         """
         try:
-            while piece := self._raw.read1(_CHUNK):
-                yield piece
+            yield from self._pieces()
             # Not every urllib3 tells a connection that closes early from the end of the body.
             if self._raw.length_remaining:
                 raise faults.IncompleteRead(0, self._raw.length_remaining)
         except (faults.HTTPError, OSError) as error:
             raise _mapped(self.url, error) from error
+
+    def _pieces(self) -> Iterator[bytes]:
+        waited, came = 0.0, 0
+        while True:
+            begun = time.monotonic()
+            piece = self._raw.read1(_CHUNK)
+            # Only waiting counts: whoever takes the pieces may be slower than the network.
+            waited += time.monotonic() - begun
+            if not piece:
+                return
+            yield piece
+            came += len(piece)
+            if came >= MIN_BYTES_PER_SECOND * self.patience:
+                waited, came = 0.0, 0
+            elif waited >= self.patience:
+                raise PassingError(
+                    f"{redacted(self.url)}: only {came} bytes came within {waited:.3g} seconds"
+                    f" (TF1HUB_READ_TIMEOUT); {MIN_BYTES_PER_SECOND} a second are the least"
+                )
 
     def body(self, limit: int) -> bytes:
         """Returns the body's first `limit` bytes, for messages and storage paths."""
@@ -105,6 +128,11 @@ class Client:
         self._pools: dict[tuple[str, str | None], urllib3.PoolManager] = {}
         self._tls: ssl.SSLContext | None = None
 
+    @property
+    def least_bytes(self) -> float:
+        """What a connection must bring within one read timeout."""
+        return MIN_BYTES_PER_SECOND * self._settings.read_timeout
+
     def get(self, url: str, headers: Mapping[str, str], *, follow_303: bool = True) -> Answer:
         """Requests a URL and follows redirects.
 
@@ -121,7 +149,7 @@ class Client:
         while True:
             raw = self._request(url, headers)
             if raw.status not in _REDIRECTS or (raw.status == 303 and not follow_303):
-                answer = Answer(url, raw.status, raw.headers, tuple(hops), raw)
+                answer = Answer(url, raw.status, raw.headers, tuple(hops), self._settings.read_timeout, raw)
                 _check_status(answer)
                 return answer
             try:

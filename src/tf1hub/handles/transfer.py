@@ -82,11 +82,13 @@ class Transfer:
 
     def _chunks(self) -> Iterator[bytes]:
         offset = reached = 0
+        # What a connection brings that is given up as too slow must not count, or it would go on for ever.
+        progress_bytes = max(_PROGRESS_BYTES, self._client.least_bytes)
         while True:
             try:
                 for chunk in self._from(offset):
                     offset += len(chunk)
-                    if offset - reached >= _PROGRESS_BYTES:
+                    if offset - reached >= progress_bytes:
                         self._failures, reached = 0, offset
                     self._progress(offset, self.total)
                     yield chunk
