@@ -128,18 +128,25 @@ def text_embedding(folder: Path, parts: int) -> Example:
         )
         tokens = tf1.string_split(tf.strings.regex_replace(tf.strings.lower(sentences), r"[^\w\s]", ""), " ")
         ids = tf.SparseTensor(tokens.indices, table.lookup(tokens.values), tokens.dense_shape)
-        ids, _ = tf.sparse.fill_empty_rows(ids, tf.constant(0, tf.int64))
-        # Not embedding_lookup_sparse: its op has an attribute today that TensorFlow 1.15 does not know.
-        rows = ids.indices[:, 0]
-        summed = tf.math.segment_sum(tf1.nn.embedding_lookup(embeddings, ids.values), rows)
-        counts = tf.math.segment_sum(tf.ones([tf.size(rows), 1]), rows)
-        hub.add_signature(inputs=sentences, outputs=summed / tf.sqrt(counts))
+        vectors = tf1.nn.safe_embedding_lookup_sparse(embeddings, ids, combiner="sqrtn")
+        hub.add_signature(inputs=sentences, outputs=vectors)
 
     vocabulary = folder / "tokens.txt"
     vocabulary.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     sentences = ["The quick, brown fox!", "", "zzz unknown words", "café dog", "lazy"]
     call: Call = (set(), "default", {"default": np.array([s.encode() for s in sentences])})
     return Example(hub.create_module_spec(module_fn), [call], (call, 0.1))
+
+
+def word_vectors(folder: Path) -> Example:
+    """A text module made of a file of vectors."""
+    lines = [" ".join([word, *map(str, random(3, seed=len(word)))]) for word in VOCABULARY]
+    (folder / "vectors.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    hub.publish.text_embedding(
+        folder / "vectors.txt", folder / "words", num_oov_buckets=2, combiner="mean", num_partitions=2
+    )
+    call: Call = (set(), "default", {"default": np.array([b"the quick brown", b"", b"zzz", b"dog"])})
+    return Example(hub.load_module_spec(folder / "words"), [call], (call, 0.1))
 
 
 def condition() -> Example:
@@ -249,6 +256,7 @@ EXAMPLES: dict[str, Callable[[Path], Example]] = {
     "image": lambda _: image(),
     "text_embedding": lambda folder: text_embedding(folder, parts=1),
     "text_embedding_partitioned": lambda folder: text_embedding(folder, parts=3),
+    "word_vectors": word_vectors,
     "condition": lambda _: condition(),
     "loop": lambda _: loop(),
     "sparse": lambda _: sparse(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from building import affine, export, run, tf1
@@ -202,3 +203,53 @@ def test_the_same_module_gives_the_same_bytes(tmp_path: pathlib.Path) -> None:
     for file in paths[0].rglob("*"):
         if file.is_file():
             assert file.read_bytes() == (paths[1] / file.relative_to(paths[0])).read_bytes(), file
+
+
+@pytest.mark.parametrize("combiner", ["sum", "mean", "sqrtn"])
+def test_sparse_lookups_are_written_as_tensorflow_1_15_reads_them(combiner: str) -> None:
+    def looked_up(texts: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        ids = tf.SparseTensor([[0, 0], [0, 1], [2, 0]], texts, [3, 2])
+        return tf1.nn.embedding_lookup_sparse(weights, ids, None, combiner=combiner)
+
+    def module_fn() -> None:
+        ids = tf1.placeholder(tf.int64, [3])
+        weights = tf1.get_variable("weights", initializer=tf.reshape(tf.range(12.0), [4, 3]))
+        called = tf.function(lambda ids: looked_up(ids, tf.ones([4, 3])))(ids)
+        hub.add_signature(inputs=ids, outputs={"default": looked_up(ids, weights), "called": called})
+
+    spec = hub.create_module_spec(module_fn)
+    graph = spec.variant().meta_graph.graph_def
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        assert not [node.name for node in nodes if "Tsegmentids" in node.attr]
+    scale = {"sum": 1.0, "mean": 1 / 2, "sqrtn": 2**-0.5}[combiner]
+    with tf.Graph().as_default():
+        module = hub.Module(spec, trainable=True)
+        outputs = module([0, 1, 3], as_dict=True)
+        (gradient,) = tf.gradients(outputs["default"][0, 0], module.variable_map["weights"])
+        found = run(outputs["default"], outputs["called"], tf.convert_to_tensor(gradient))
+    expected = [[scale * (0 + 3), scale * (1 + 4), scale * (2 + 5)], [0] * 3, [9, 10, 11]]
+    np.testing.assert_allclose(found[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(found[1], [[scale * 2] * 3, [0] * 3, [1] * 3], rtol=1e-6)
+    np.testing.assert_allclose(found[2][:, 0], [scale, scale, 0, 0], rtol=1e-6)
+
+
+def test_sparse_lookups_in_an_old_loop_stay_as_they_are() -> None:
+    def module_fn() -> None:
+        weights = tf1.get_variable("weights", initializer=[[1.0], [2.0]])
+        ids = tf.SparseTensor([[0, 0]], tf.constant([1], tf.int64), [1, 1])
+
+        def step(i: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return i + 1, total + tf1.nn.embedding_lookup_sparse(weights, ids, None, combiner="sum")
+
+        x = tf1.placeholder(tf.float32, [None, 1])
+        hub.add_signature(inputs=x, outputs=tf1.while_loop(lambda i, _: i < 3, step, [0, x])[1])
+
+    was_v2 = tf1.control_flow_v2_enabled()
+    tf1.disable_control_flow_v2()
+    try:
+        spec = hub.create_module_spec(module_fn)
+    finally:
+        if was_v2:
+            tf1.enable_control_flow_v2()
+    with tf.Graph().as_default():
+        assert run(hub.Module(spec)([[1.0]])).tolist() == [[7.0]]

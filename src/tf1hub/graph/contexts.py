@@ -45,11 +45,21 @@ def anchors(contexts: Sequence[tuple[str, _Context]], kept: Collection[str]) -> 
     needed: set[str] = set()
     for _, outermost in contexts:
         for context in _with_nested(outermost):
-            inside = {node_of(value) for value in context.values_def.values}
-            inside -= {node_of(name) for name in context.values_def.external_values}
-            if not inside.isdisjoint(kept):
+            if not _inside(context).isdisjoint(kept):
                 needed.update(node_of(name) for name in _pointed_at(context))
     return needed
+
+
+def nodes_inside(contexts: Sequence[tuple[str, _Context]]) -> set[str]:
+    """The nodes that lie in any of the contexts."""
+    return {
+        name for _, outermost in contexts for context in _with_nested(outermost) for name in _inside(context)
+    }
+
+
+def _inside(context: _Context) -> set[str]:
+    values = {node_of(value) for value in context.values_def.values}
+    return values - {node_of(name) for name in context.values_def.external_values}
 
 
 def restricted(

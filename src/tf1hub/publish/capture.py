@@ -14,6 +14,7 @@ from tf1hub.graph.cut import colocation_names
 from tf1hub.graph.gradients import remove_gradient_overrides
 from tf1hub.graph.ops import holds_state
 from tf1hub.publish.assets import AssetFiles, take_assets
+from tf1hub.publish.old_readers import suit_old_readers
 from tf1hub.publish.recording import Recording, recording
 from tf1hub.publish.signatures import components
 from tf1hub.publish.tensor_infos import tensor_info
@@ -62,7 +63,7 @@ def capture_variant(
     _add_signatures(meta_graph, said)
     attachments.set_attachments(meta_graph, said.attachments)
     remove_gradient_overrides(meta_graph.graph_def)
-    _remove_debug_names(meta_graph)
+    suit_old_readers(meta_graph, place)
     _check_colocation(meta_graph, said, place)
     take_assets(meta_graph, place, assets)
     return meta_graph
@@ -87,18 +88,6 @@ def _add_signatures(meta_graph: MetaGraphDef, said: Recording) -> None:
         for infos, values in ((definition.inputs, inputs), (definition.outputs, outputs)):
             for key, value in values.items():
                 infos[key].CopyFrom(tensor_info(value))
-
-
-def _remove_debug_names(meta_graph: MetaGraphDef) -> None:
-    """Drops the one attribute that TensorFlow 1.15 does not know and that is never at its default.
-
-    It only names the variable in messages about devices.
-    """
-    graph = meta_graph.graph_def
-    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
-        for node in nodes:
-            if node.op == "VarHandleOp":
-                node.attr.pop("debug_name", None)
 
 
 def _check_colocation(meta_graph: MetaGraphDef, said: Recording, place: str) -> None:
