@@ -19,10 +19,12 @@ def rows(bench: Bench) -> Iterator[Row]:
     source = bench.workdir / "vectors.txt"
     if not source.exists():
         bench.run("bench_text_embedding:write_vectors", repeats=1, path=source)
-    given = {"repeats": 3, "source": source, "workdir": bench.workdir}
-    # In turn, and so often only: the straightforward program takes half a minute.
-    ours = bench.run("bench_text_embedding:exporter", **given)
-    straightforward = bench.run("bench_text_embedding:straightforward", **given)
+    sides = {name: {"program": name} for name in _PROGRAMS}
+    # So often only: the straightforward program takes half a minute.
+    exported = bench.in_turn(
+        "bench_text_embedding:export", sides, repeats=3, source=source, workdir=bench.workdir
+    )
+    ours, straightforward = exported["exporter"], exported["straightforward"]
     alone = bench.run("bench_text_embedding:tensorflow_alone", repeats=3)["peak_bytes"]
     what = f"export {VECTORS:,} vectors of {DIMENSIONS} (text), against the straightforward program"
     yield faster(what, ours["export_s"], straightforward["export_s"], 8)
@@ -47,6 +49,10 @@ def write_vectors(path: str) -> dict[str, Any]:
                 for index, vector in enumerate(random.normal(0, 0.4, (1000, DIMENSIONS)), start)
             )
     return {}
+
+
+def export(program: str, source: str, workdir: str) -> dict[str, Any]:
+    return _PROGRAMS[program](source, workdir)
 
 
 def exporter(source: str, workdir: str) -> dict[str, Any]:
@@ -105,6 +111,9 @@ def straightforward(source: str, workdir: str) -> dict[str, Any]:
             session.run(assign, {value: embeddings})
             module.export(free_path(workdir), session)
     return {"export_s": time.perf_counter() - started}
+
+
+_PROGRAMS = {"exporter": exporter, "straightforward": straightforward}
 
 
 def tensorflow_alone() -> dict[str, Any]:

@@ -76,10 +76,16 @@ def first_and_steady(side: str, module: str, inputs: dict[str, Any], compiled: b
     started = time.perf_counter()
     if side == "ours":
         loaded = tf1hub.tf2.load.load(module)
-        call = lambda: loaded(inputs, as_dict=True)  # noqa: E731  # the two sides side by side
+
+        def call() -> Any:
+            return loaded(inputs, as_dict=True)
+
     else:
         signature = tf.saved_model.load(module, tags=[]).signatures["default"]
-        call = lambda: signature(**inputs)  # noqa: E731
+
+        def call() -> Any:
+            return signature(**inputs)
+
     call()["default"].numpy()
     figures = {"first_s": time.perf_counter() - started, "call_s": steady(call)}
     if compiled:

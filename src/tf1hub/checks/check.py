@@ -69,7 +69,7 @@ def check(
 
 def _run(spec: ModuleSpec, say: Callable[[str], None]) -> tuple[list[Run], list[Finding]]:
     # Raises the error that says what to install.
-    import tf1hub._tensorflow  # noqa: F401
+    import tf1hub._tensorflow  # noqa: F401 - only its error
     from tf1hub.checks.run import run_signatures
 
     return run_signatures(spec, say)

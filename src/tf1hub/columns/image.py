@@ -68,7 +68,7 @@ class _ImageEmbeddingColumn(ModuleColumn):
 
     def __post_init__(self) -> None:
         check_key(self.key)
-        self._signature  # noqa: B018
+        self._signature  # noqa: B018 - looked up now, so that a module without images is refused here
         if self.image_size is not None:
             # A config that went through JSON has a list, which could not be hashed.
             object.__setattr__(self, "image_size", tuple(self.image_size))

@@ -137,7 +137,8 @@ def _called(loaded: Any, texts: Any) -> Any:
 
 def _variables_of(loaded: Any) -> list[Any]:
     """The variables that calling a SavedModel uses; its object lists none where it was no Keras model."""
-    functions = getattr(getattr(loaded, "__call__", None), "concrete_functions", ())  # noqa: B004
+    call = getattr(loaded, "__call__", None)  # noqa: B004 - its attribute is wanted, not whether it can be called
+    functions = getattr(call, "concrete_functions", ())
     found = {variable.ref(): variable for function in functions for variable in function.variables}
     return list(found.values())
 

@@ -102,7 +102,7 @@ class _Import:
         self,
         name: str,
         globals: Mapping[str, Any] | None = None,  # noqa: A002  # the names that the language gives it
-        locals: Mapping[str, Any] | None = None,  # noqa: A002
+        locals: Mapping[str, Any] | None = None,  # noqa: A002  # as above
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
