@@ -15,7 +15,10 @@ VARIABLE_COLLECTIONS = ("variables", "trainable_variables", "model_variables")
 
 
 class Slice(NamedTuple):
-    """The part of a partitioned variable that one variable holds."""
+    """The part of a partitioned variable that one variable holds.
+
+    A box as `tf1hub.format.checkpoint.Slice` is, with the shape of the whole that VariableDef and the ops give.
+    """
 
     full_shape: tuple[int, ...]
     offset: tuple[int, ...]
@@ -30,6 +33,13 @@ class Slice(NamedTuple):
         """
         extents = ":".join(f"{start},{length}" for start, length in zip(self.offset, self.shape, strict=True))
         return " ".join(str(size) for size in self.full_shape) + " " + extents
+
+    @property
+    def cut(self) -> tuple[slice, ...]:
+        """NumPy's index of the part in the whole."""
+        return tuple(
+            slice(start, start + length) for start, length in zip(self.offset, self.shape, strict=True)
+        )
 
 
 class StoredVariable(NamedTuple):

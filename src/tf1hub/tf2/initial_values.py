@@ -70,5 +70,4 @@ def _keep(values: dict[str, npt.NDArray[Any]], stored: StoredVariable, value: np
         values[stored.name] = value
         return
     whole = values.setdefault(stored.name, np.zeros(stored.slice.full_shape, value.dtype))
-    extents = zip(stored.slice.offset, stored.slice.shape, strict=True)
-    whole[tuple(slice(start, start + length) for start, length in extents)] = value
+    whole[stored.slice.cut] = value

@@ -75,8 +75,7 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], place: str) -> Values:
         for variable, dtype in wanted:
             value = arrays[variable.name]
             if variable.slice is not None:
-                extents = zip(variable.slice.offset, variable.slice.shape, strict=True)
-                value = value[tuple(slice(start, start + length) for start, length in extents)]
+                value = value[variable.slice.cut]
             yield variable, dtype, value
 
     return read
