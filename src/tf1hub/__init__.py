@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
     from tf1hub.spec.weights import read_variables as read_variables
+    from tf1hub.tf2.convert import convert as convert
     from tf1hub.tf2.load import load as load
 
 __version__ = "0.1.0"
@@ -59,6 +60,7 @@ _HOMES = {
     "attach_message": "tf1hub.publish",
     "check": "tf1hub.checks.check",
     "compare": "tf1hub.comparing",
+    "convert": "tf1hub.tf2.convert",
     "create_module_spec": "tf1hub.publish",
     "create_module_spec_from_saved_model": "tf1hub.publish",
     "diff": "tf1hub.spec.difference",

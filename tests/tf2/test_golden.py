@@ -13,6 +13,7 @@ from golden import cases
 
 from tf1hub.format.module import read_module
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.tf2.convert import convert
 from tf1hub.tf2.load import load
 
 
@@ -112,8 +113,7 @@ def test_a_saved_copy_calls_and_trains_the_same_and_needs_no_original(
     restored = load(saved)
     check_calls(case, restored, restorer(restored))
     check_finetuning(case, restored)
-    if name != "sparse_io":  # TensorFlow has no SparseTensors in signatures
-        assert list(restored.signatures) == ["serving_default"]
+    assert list(restored.signatures) == ["serving_default"]
 
 
 @pytest.mark.parametrize("name", cases.NAMES)
@@ -124,6 +124,36 @@ def test_an_exported_copy_calls_and_trains_the_same(name: str, tmp_path: pathlib
     module = load(path)
     check_calls(case, module, restorer(module))
     check_finetuning(case, module)
+
+
+@pytest.mark.parametrize("name", cases.NAMES)
+def test_a_conversion_calls_serves_and_trains_the_same(name: str, tmp_path: pathlib.Path) -> None:
+    case = cases.load(name)
+    path = str(tmp_path / "converted")
+    conversion = convert(case.path, path)
+    assert conversion.all_compared
+    restored = tf.saved_model.load(path)
+    check_calls(case, restored, restorer(restored))
+    check_served(case, restored.signatures)
+    check_finetuning(case, load(path))
+
+
+def check_served(case: cases.Case, signatures: Any) -> None:
+    """Calls the signatures as serving tools do: with dense tensors under their names."""
+    for call in case.calls:
+        if not call["tags"]:
+            inputs = {
+                name if isinstance(value, tf.Tensor) else f"{name}_{part}": getattr(value, part, value)
+                for name, value in feeds(case, call["inputs"]).items()
+                for part in (["-"] if isinstance(value, tf.Tensor) else ["indices", "values", "dense_shape"])
+            }
+            outputs = signatures[call["signature"]](**inputs)
+            for output, expected in case.values(call["outputs"]).items():
+                if isinstance(expected, dict):
+                    for part, array in expected.items():
+                        cases.assert_matches(outputs[f"{output}_{part}"], array)
+                else:
+                    cases.assert_matches(outputs[output], expected)
 
 
 @pytest.mark.parametrize("name", cases.NAMES)

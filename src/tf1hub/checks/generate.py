@@ -40,12 +40,17 @@ class CannotGenerateError(Exception):
     """An input is of a kind that nothing is generated for; the message says which."""
 
 
-def examples(inputs: Mapping[str, ParsedTensorInfo], image_size: tuple[int, int] | None) -> Iterator[Example]:
+def examples(
+    inputs: Mapping[str, ParsedTensorInfo],
+    image_size: tuple[int, int] | None,
+    lengths: tuple[int, ...] = _LENGTHS,
+) -> Iterator[Example]:
     """Yields inputs of several batch sizes and, where dimensions are open, of several sizes.
 
     Args:
         inputs: the signature's.
         image_size: height and width that the module expects, where it tells; tried first.
+        lengths: what other open dimensions are.
 
     Raises:
         CannotGenerateError: an input is of a kind that nothing is generated for.
@@ -53,7 +58,7 @@ def examples(inputs: Mapping[str, ParsedTensorInfo], image_size: tuple[int, int]
     is_open = any(_has_batch(info) for info in inputs.values())
     sizes = [image_size, *IMAGE_SIZES] if image_size else list(IMAGE_SIZES)
     seen = set()
-    for size, length in zip(sizes, (*_LENGTHS, _LENGTHS[0]), strict=False):
+    for size, length in zip(sizes, (*lengths, lengths[0]), strict=False):
         for batch in _BATCHES if is_open else (None,):
             shapes = {name: _shape(info, batch or 1, size, length) for name, info in inputs.items()}
             if str(shapes) not in seen:

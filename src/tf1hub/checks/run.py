@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf1hub.checks.distance import distance
 from tf1hub.checks.findings import ERROR, WARNING, Finding, Run
 from tf1hub.checks.generate import CannotGenerateError, Example, examples, rows
 from tf1hub.errors import Error
@@ -53,7 +54,7 @@ def run_signatures(spec: ModuleSpec, say: Callable[[str], None]) -> tuple[list[R
                 Finding(
                     "does-not-load",
                     ERROR,
-                    f"TensorFlow {tf.__version__} cannot make the variant ready: {_reason(error)}",
+                    f"TensorFlow {tf.__version__} cannot make the variant ready: {reason(error)}",
                     "See the findings on ops and files.",
                     _place(variant),
                 )
@@ -79,7 +80,7 @@ class _SignatureCheck:
         done: list[str] = []
         not_run = ""
         try:
-            for example in examples(self._inputs, _image_size(self._variant)):
+            for example in examples(self._inputs, image_size(self._variant)):
                 if not self._run_one(example):
                     break
                 done.append(example.words)
@@ -98,7 +99,7 @@ class _SignatureCheck:
             self._found(
                 "does-not-run",
                 ERROR if self._promises else WARNING,
-                f"fails on {example.words}: {_reason(error)}",
+                f"fails on {example.words}: {reason(error)}",
                 "A common signature runs on all such inputs."
                 if self._promises
                 else "If the signature needs inputs of a certain kind, say so in the documentation.",
@@ -146,9 +147,9 @@ class _SignatureCheck:
             each = [row[name] for row in single]
             if len(outputs[name]) != example.batch or any(len(row) != 1 for row in each):
                 continue
-            apart = [_distance(outputs[name][i : i + 1], row) for i, row in enumerate(each)]
+            apart = [distance(outputs[name][i : i + 1], row).relative for i, row in enumerate(each)]
             if max(apart) > TOLERANCE:
-                chance = _distance(self._call(example.feeds)[name], outputs[name]) > TOLERANCE
+                chance = distance(self._call(example.feeds)[name], outputs[name]).relative > TOLERANCE
                 how = "from run to run" if chance else f"alone and in a batch of {example.batch}"
                 self._found(
                     "random-output" if chance else "depends-on-batch",
@@ -183,24 +184,8 @@ def _faults(info: ParsedTensorInfo, value: Any) -> Iterator[str]:
         yield f"has the shape {list(shape)}, not {info.shape_text()}"
 
 
-def _distance(a: Any, b: Any) -> float:
-    """The largest difference, relative to the largest value; 1 where strings or shapes differ."""
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape:
-        return 1.0
-    if a.dtype.kind not in "fiub":
-        return 0.0 if np.array_equal(a, b) else 1.0
-    differs = ~((a == b) | (np.isnan(a) & np.isnan(b)))
-    if not differs.any():
-        return 0.0
-    largest = max(float(np.abs(a).max()), 1e-6)
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(a[differs].astype(np.float64) - b[differs].astype(np.float64)).max() / largest
-    # Where only one is NaN or infinite, nothing can be apart further.
-    return float(apart) if np.isfinite(apart) else 1.0
-
-
-def _image_size(variant: Variant) -> tuple[int, int] | None:
+def image_size(variant: Variant) -> tuple[int, int] | None:
+    """The height and width that the publisher attached, where there are some."""
     data = variant.attachments.get(IMAGE_MODULE_INFO_KEY)
     if data is None:
         return None
@@ -215,7 +200,7 @@ def _place(variant: Variant) -> str:
     return format_tags(variant.tags)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The line that tells; TensorFlow wraps it in a trace of names."""
     lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines() if line.strip()]
     marks = [number for number, line in enumerate(lines) if line.startswith("[[")]

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 
-from tf1hub.errors import ExportError
+from tf1hub.errors import Error, ExportError
 from tf1hub.format import module_def, saved_model
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import VARIABLES_PREFIX
@@ -45,20 +45,39 @@ def write_module(
     Raises:
         ExportError: something is at `path`, or it cannot be written.
     """
+
+    def fill(directory: str) -> None:
+        _fill(directory, path, definition, asset_paths, write_variables)
+
+    write_directory(path, fill, module_def.FILE_NAME)
+
+
+def write_directory(path: str, fill: Callable[[str], None], last: str) -> None:
+    """Writes a directory: what `fill` writes appears at `path` whole, or not at all.
+
+    Args:
+        path: the new directory; missing parents are made. It may be an empty directory.
+        fill: writes everything into the local directory that it is given.
+        last: the file without which nobody takes the directory for whole; on a remote path, where
+            directories cannot be renamed as one, it is copied last.
+
+    Raises:
+        ExportError: something is at `path`, or it cannot be written.
+    """
     check_free(path)
     if is_remote(path):
-        _write_remote(path, definition, asset_paths, write_variables)
+        _write_remote(path, fill, last)
         return
     path = os.path.abspath(path.removeprefix("file://"))
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with _sibling(path) as directory:
-            _fill(directory, path, definition, asset_paths, write_variables)
+            fill(directory)
             _flush(directory)
             # Onto an empty directory this is atomic too; onto anything else it fails.
             os.rename(directory, path)
             _flush_directory(os.path.dirname(path))
-    except ExportError:
+    except Error:
         raise
     except OSError as error:
         raise ExportError(f"Cannot export to {path}: {error}.") from error
@@ -145,24 +164,17 @@ def _flush_directory(directory: str) -> None:
             os.close(handle)
 
 
-def _write_remote(
-    path: str,
-    definition: SavedModel,
-    asset_paths: Mapping[str, str],
-    write_variables: WriteVariables | None,
-) -> None:
+def _write_remote(path: str, fill: Callable[[str], None], last: str) -> None:
     from tf1hub._tensorflow import file_layer
 
     files = file_layer()
     with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
-        _fill(directory, path, definition, asset_paths, write_variables)
+        fill(directory)
         for folder, _, names in os.walk(directory):
             below = os.path.relpath(folder, directory).replace(os.sep, "/")
             target = path.rstrip("/") if below == "." else f"{path.rstrip('/')}/{below}"
             files.makedirs(target)
             for name in names:
-                if name != module_def.FILE_NAME:
+                if (below, name) != (".", last):
                     files.copy(os.path.join(folder, name), f"{target}/{name}")
-        files.copy(
-            os.path.join(directory, module_def.FILE_NAME), f"{path.rstrip('/')}/{module_def.FILE_NAME}"
-        )
+        files.copy(os.path.join(directory, last), f"{path.rstrip('/')}/{last}")

@@ -170,7 +170,7 @@ class Engine:
     def _serve(self, signature: str) -> Any:
         function = self.function(signature, False)
         infos = self.inference.variant.inputs(signature)
-        keywords = {_keyword(name): name for name in infos}
+        keywords = {keyword(name): name for name in infos}
 
         def serve(**inputs: Any) -> dict[str, Any]:
             return dict(function({keywords[keyword]: value for keyword, value in inputs.items()}))
@@ -200,8 +200,8 @@ class Engine:
             yield f"signature {name!r}: ({inputs}) -> ({outputs})"
 
 
-def _keyword(name: str) -> str:
-    """A name that a function can have as a parameter."""
+def keyword(name: str) -> str:
+    """The name of an input as a parameter of a function, which saved signatures take it for."""
     return name if name.isidentifier() else "".join(c if c.isalnum() else "_" for c in f"_{name}")
 
 

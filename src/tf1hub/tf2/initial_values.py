@@ -62,7 +62,9 @@ def _needs(variants: Sequence[Variant], stored: StoredVariable) -> set[str]:
 
 def _run(state: State, batch: Mapping[str, StoredVariable]) -> dict[str, Any]:
     emit = state.runner([stored.definition.initial_value_name for stored in batch.values()])
-    return dict(zip(batch, tf.function(emit, autograph=False)(), strict=True))
+    # Called as a tf.function, it would be taken for one that is traced over and over.
+    values = tf.function(emit, autograph=False).get_concrete_function()()
+    return dict(zip(batch, values, strict=True))
 
 
 def _keep(values: dict[str, npt.NDArray[Any]], stored: StoredVariable, value: npt.NDArray[Any]) -> None:

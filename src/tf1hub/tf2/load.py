@@ -61,7 +61,7 @@ def load(
     """
     if isinstance(handle, ModuleSpec):
         return load_spec(handle, tags, trainable)
-    path = _directory(os.fspath(handle))
+    path = local_directory(os.fspath(handle))
     if not is_module(path) and os.path.exists(os.path.join(path, "saved_model.pb")):
         return tf.saved_model.load(path, tags=None if tags is None else list(tags), options=options)
     return load_spec(ModuleSpec.from_stored(read_module(path)), tags, trainable)
@@ -86,7 +86,12 @@ def load_spec(spec: ModuleSpec, tags: Tags = None, trainable: Trainable = True) 
         return LoadedModule(spec, Engine(variants, Resources(variables, spec.asset_paths)))
 
 
-def _directory(handle: str) -> str:
+def local_directory(handle: str) -> str:
+    """The directory of a module or SavedModel.
+
+    Raises:
+        ResolveError: it could not be had.
+    """
     if os.path.isdir(handle):
         return handle
     from tf1hub.handles import resolve

@@ -77,6 +77,11 @@ class LoadedModule(tf.Module):
         return self._engine.call(inputs, bool(training), signature)
 
     @property
+    def engine(self) -> Engine:
+        """The working parts."""
+        return self._engine
+
+    @property
     def variables(self) -> Sequence[tf.Variable]:
         """All variables, in the module's order; the parts of a partitioned one each. Names are the module's."""
         return tuple(self._engine.resources.variables.values())

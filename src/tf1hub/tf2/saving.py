@@ -7,13 +7,15 @@ inference and for training, in each form in which it may be called.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
+from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.serving import serving_function
 from tf1hub.tf2.signature_functions import type_spec
 
 
@@ -49,9 +51,9 @@ class SavedParts:
             "trainable_variables": _tracked([variable for variable in variables if variable.trainable]),
             "regularization_losses": _tracked([_traced(loss) for loss in engine.losses()]),
         }
-        if self._is_servable("default"):
+        if "default" in engine.inference.variant.signature_names:
             # TensorFlow takes this one for `serving_default` where the caller names no signatures.
-            functions["_default_save_signature"] = engine.served("default")
+            functions["_default_save_signature"] = serving_function(engine, "default")
         return functions
 
     def _call(self) -> Any:
@@ -64,46 +66,49 @@ class SavedParts:
             return outputs if as_dict else engine.output(outputs, signature)
 
         function = tf.function(call, autograph=False)
-        for training, as_dict in itertools.product((False, True), (False, True)):
-            variant = engine.state(training).variant
-            for signature in variant.signature_names:
-                if as_dict or "default" in variant.outputs(signature):
-                    for inputs in self._forms(signature, training):
-                        function.get_concrete_function(
-                            inputs, training=training, signature=signature, as_dict=as_dict
-                        )
+        for form in sorted(self._forms(), key=Form.goes_last):
+            function.get_concrete_function(
+                form.inputs, training=form.training, signature=form.signature, as_dict=form.as_dict
+            )
         return function
 
-    def _forms(self, signature: str, training: bool) -> Iterator[Any]:
-        """The inputs of a signature as callers give them: nothing, a dict, a single value."""
-        infos = self._engine.state(training).variant.inputs(signature)
-        if not infos:
-            yield None
-            return
-        if not self._takes_single_composites:
-            yield {name: info.type_spec for name, info in infos.items()}
-        if len(infos) == 1:
-            (info,) = infos.values()
-            if info.kind == "dense" or self._takes_single_composites:
-                yield type_spec(info, "inputs")
+    def _forms(self) -> Iterator[Form]:
+        """All the ways of calling each signature."""
+        for training, as_dict in itertools.product((False, True), (False, True)):
+            variant = self._engine.state(training).variant
+            for signature in variant.signature_names:
+                if as_dict or "default" in variant.outputs(signature):
+                    for inputs in _inputs(variant.inputs(signature)):
+                        yield Form(inputs, training, signature, as_dict)
 
-    @cached_property
-    def _takes_single_composites(self) -> bool:
-        """Whether all signatures take a single SparseTensor or RaggedTensor.
 
-        A function that TensorFlow restored fails on a dict as soon as one of its forms takes a single
-        composite tensor, so the two do not go together.
+@dataclass(frozen=True)
+class Form:
+    """One way of calling a module."""
+
+    inputs: Any
+    training: bool
+    signature: str
+    as_dict: bool
+
+    def goes_last(self) -> bool:
+        """Whether the only input is a composite tensor, given as it is.
+
+        A function that TensorFlow restored tries its forms in turn, and fails as soon as it tries a
+        dict on such a form; so all forms that take dicts come before.
         """
-        variant = self._engine.inference.variant
-        infos = [list(variant.inputs(signature).values()) for signature in variant.signature_names]
-        return all(len(inputs) == 1 and inputs[0].kind != "dense" for inputs in infos)
+        return not isinstance(self.inputs, dict | tf.TensorSpec | None)
 
-    def _is_servable(self, signature: str) -> bool:
-        variant = self._engine.inference.variant
-        if signature not in variant.signature_names:
-            return False
-        infos = [*variant.inputs(signature).values(), *variant.outputs(signature).values()]
-        return all(info.kind == "dense" for info in infos)
+
+def _inputs(infos: Mapping[str, ParsedTensorInfo]) -> Iterator[Any]:
+    """The inputs of a signature as callers give them: nothing, a dict, a single value."""
+    if not infos:
+        yield None
+        return
+    yield {name: info.type_spec for name, info in infos.items()}
+    if len(infos) == 1:
+        (info,) = infos.values()
+        yield type_spec(info, "inputs")
 
 
 def _traced(function: Any) -> Any:

@@ -1,0 +1,237 @@
+"""`tf1hub.convert`: a TF1 module as a SavedModel of TensorFlow 2, checked against the original."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.checks.run import TOLERANCE
+from tf1hub.errors import InputError, NotAModuleError, UnknownNameError, WrongModeError
+from tf1hub.format.module import is_module, read_module
+from tf1hub.format.module_writer import check_free, write_directory
+from tf1hub.format.saved_model import FILE_NAME, parse_saved_model
+from tf1hub.format.storage import storage_at
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
+from tf1hub.tf2.conversion import Compared, Conversion
+from tf1hub.tf2.conversion_check import compare
+from tf1hub.tf2.load import load_spec, local_directory
+from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.tf2.original import Given
+from tf1hub.tf2.serving import serving_function
+from tf1hub.tf2.variables import Trainable
+
+SERVING_DEFAULT = "serving_default"
+"""The signature that serving tools call where their caller names none."""
+
+_FORMS = {"saved_model": "a SavedModel of TensorFlow 2"}
+
+
+def convert(
+    handle: ModuleSpec | LoadedModule | str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    to: str = "saved_model",
+    *,
+    tags: Tags = None,
+    trainable: Trainable = True,
+    serving_default: str | None = None,
+    examples: Given | None = None,
+    tolerance: float = TOLERANCE,
+    progress: Callable[[str], None] | None = None,
+) -> Conversion:
+    """Converts a TF1 module to a self-contained SavedModel of TensorFlow 2, and compares the two.
+
+    `tf.saved_model.load` and `tf1hub.load` give it back callable, with `training=`, and trainable; serving
+    tools find every signature by its name and one of them as `serving_default`, under the tag `serve`. What
+    was written is loaded again and run beside the original in a graph, on generated inputs of several
+    sizes; only then it appears at `path`.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None])
+        ...     a = tf.compat.v1.get_variable("a", initializer=0.5)
+        ...     hub.add_signature(inputs=x, outputs=a * x + 2.0)
+        >>> conversion = hub.convert(hub.create_module_spec(module_fn), "converted")
+        >>> [(row.signature, row.output, row.max_abs) for row in conversion.compared]
+        [('default', 'default', 0.0)]
+        >>> served = tf.saved_model.load("converted").signatures["serving_default"]
+        >>> served(default=tf.constant([1.0]))["default"].numpy().tolist()
+        [2.5]
+
+    Args:
+        handle: a URL, a path or a ModuleSpec of a TF1 module; or what `tf1hub.load` made of one, whose
+            variables then are written with the values that they have now.
+        path: the new directory; nothing may be there yet.
+        to: the form; `"saved_model"` is the one there is.
+        tags: the graph variant, as for `tf1hub.load`.
+        trainable: the variables that optimizers will see, as for `tf1hub.load`.
+        serving_default: the signature that serving tools call by default; None takes `"default"`, or the
+            only one.
+        examples: inputs to compare on, for signatures that generated ones do not suit: by signature a
+            list of dicts of arrays.
+        tolerance: how far an output may be from the original's, relative to its largest value.
+        progress: is told in words what is under way.
+
+    Returns:
+        What was written, and for each output the largest difference.
+
+    Raises:
+        UnknownNameError: there is no such form, variant, signature or variable.
+        NotAModuleError: `handle` is no TF1 module; the message says what to do with a SavedModel.
+        UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
+        CheckFailedError: the converted module gives other numbers; nothing was left at `path`.
+        ExportError: something is at `path`, or it cannot be written.
+    """
+    say = progress or (lambda _: None)
+    target = os.fspath(path)
+    _check_form(to)
+    check_free(target)
+    _check_mode()
+    with _opened(handle, tags, trainable, say) as (spec, module):
+        work = _Work(spec, module, serving_default, examples or {}, tolerance, say)
+        # Only the work holds the variables now, and lets go of them before they are loaded again.
+        del module
+        write_directory(target, work.fill, FILE_NAME)
+    return Conversion(spec.name, target, work.signatures, work.serving_default, tuple(work.compared))
+
+
+class _Work:
+    """One conversion."""
+
+    def __init__(
+        self,
+        spec: ModuleSpec,
+        module: LoadedModule,
+        serving_default: str | None,
+        examples: Given,
+        tolerance: float,
+        say: Callable[[str], None],
+    ) -> None:
+        self._spec = spec
+        self._module: LoadedModule | None = module
+        self._examples = examples
+        self._tolerance = tolerance
+        self._say = say
+        self._variants = [module.engine.inference.variant, module.engine.training.variant]
+        for signature in examples:
+            self._variants[0].check_signature(signature)
+        self.serving_default = _served_by_default(self._variants[0], serving_default)
+        self.signatures: dict[str, tuple[str, ...]] = {}
+        self.compared: list[Compared] = []
+
+    def fill(self, directory: str) -> None:
+        """Writes the SavedModel into a directory, and compares it with the original."""
+        self._say("writing")
+        self._save(directory)
+        self._module = None
+        self._say("loading what was written")
+        written = tf.saved_model.load(directory)
+        rows = compare(self._spec, self._variants, written, self._examples, self._tolerance, self._say)
+        self.compared.extend(rows)
+
+    def _save(self, directory: str) -> None:
+        assert self._module is not None
+        engine = self._module.engine
+        functions = {name: serving_function(engine, name) for name in self._variants[0].signature_names}
+        if self.serving_default is not None:
+            functions.setdefault(SERVING_DEFAULT, functions[self.serving_default])
+        self.signatures = {
+            name: tuple(function.structured_input_signature[1]) for name, function in functions.items()
+        }
+        with _silent_about(directory):
+            tf.saved_model.save(self._module, directory, signatures=functions)
+
+
+def _check_form(to: str) -> None:
+    if to not in _FORMS:
+        known = ", ".join(f"{name!r} ({words})" for name, words in _FORMS.items())
+        raise UnknownNameError(f"A module cannot be converted to {to!r}. There is: {known}.")
+
+
+def _check_mode() -> None:
+    if not tf.executing_eagerly():
+        raise WrongModeError(
+            "tf1hub.convert needs eager execution, which is off here (tf.compat.v1.disable_eager_execution, or "
+            "inside a tf.Graph or tf.function). Call it outside, or run in the shell: tf1hub convert HANDLE PATH"
+        )
+
+
+@contextlib.contextmanager
+def _opened(
+    handle: ModuleSpec | LoadedModule | str | os.PathLike[str],
+    tags: Tags,
+    trainable: Trainable,
+    say: Callable[[str], None],
+) -> Iterator[tuple[ModuleSpec, LoadedModule]]:
+    """The original, as a definition with its values, and loaded."""
+    if isinstance(handle, LoadedModule):
+        if tags is not None or trainable is not True:
+            raise InputError(
+                "tf1hub.convert takes tags= and trainable= for a handle. This module is loaded already: give them "
+                "to tf1hub.load instead."
+            )
+        with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
+            original = os.path.join(directory, "module")
+            handle.export(original)
+            yield ModuleSpec.from_stored(read_module(original)), handle
+        return
+    if isinstance(handle, ModuleSpec):
+        spec = handle
+    else:
+        say("fetching")
+        spec = _spec_at(local_directory(os.fspath(handle)))
+    say("reading")
+    module = load_spec(spec, tags, trainable)
+    if spec.checkpoint is not None or not module.variables:
+        yield spec, module
+        return
+    # Initializers may be random, so both sides get what they gave once.
+    with _opened(module, None, True, say) as (exported, _):
+        yield exported, module
+
+
+def _spec_at(path: str) -> ModuleSpec:
+    storage = storage_at(path)
+    if is_module(path) or not storage.exists(FILE_NAME):
+        return ModuleSpec.from_stored(read_module(path))
+    graphs = parse_saved_model(storage.read(FILE_NAME), storage.path(FILE_NAME)).meta_graphs
+    if any(graph.object_graph_def for graph in graphs):
+        raise NotAModuleError(
+            f"{path} is a SavedModel of TensorFlow 2 already: tf.saved_model.load and serving tools take it as it is."
+        )
+    raise NotAModuleError(
+        f"{path} is a SavedModel of TensorFlow 1, not a TF1 Hub module. Make a module of it, and convert that: "
+        "tf1hub.convert(tf1hub.create_module_spec_from_saved_model(saved_model), path)"
+    )
+
+
+def _served_by_default(variant: Variant, asked_for: str | None) -> str | None:
+    if asked_for is not None:
+        return variant.check_signature(asked_for)
+    names = variant.signature_names
+    for name in (SERVING_DEFAULT, DEFAULT_SIGNATURE):
+        if name in names:
+            return name
+    return names[0] if len(names) == 1 else None
+
+
+@contextlib.contextmanager
+def _silent_about(directory: str) -> Iterator[None]:
+    """Keeps TensorFlow from announcing a directory that nobody will find."""
+
+    def tells_something_else(record: Any) -> bool:
+        return directory not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(tells_something_else)
+    try:
+        yield
+    finally:
+        logger.removeFilter(tells_something_else)

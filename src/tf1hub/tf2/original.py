@@ -1,0 +1,130 @@
+"""What a module computes in a graph: the numbers that its conversion has to give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import tensorflow as tf
+
+from tf1hub.checks.generate import CannotGenerateError, Example, examples
+from tf1hub.checks.run import image_size, reason
+from tf1hub.errors import Error
+from tf1hub.format.graph_walk import ancestors, functions_used
+from tf1hub.format.saved_model import format_tags
+from tf1hub.graph import eval_function_for_module
+from tf1hub.spec.checkpoint_check import declared_type
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.variant import Variant
+
+Given: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Inputs that a caller gives, by signature."""
+
+FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
+"""What running a signature on unsuitable inputs raises."""
+
+_RANDOM = re.compile("Random|Multinomial|TruncatedNormal|Stateful(StandardNormal|Uniform)")
+_Arrays: TypeAlias = dict[str, list[Any]]
+_Evaluate: TypeAlias = Callable[[Example], _Arrays]
+_GUESSES = 8
+"""How many lengths are tried that only the sizes of variables suggest."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a signature of the original gives.
+
+    Attributes:
+        signature: its name.
+        runs: inputs, and the outputs of two runs on them; of each output its dense arrays.
+        failure: why there are no runs, or none on some of the inputs; else empty.
+    """
+
+    signature: str
+    runs: list[tuple[Example, _Arrays, _Arrays]]
+    failure: str
+
+
+def run_original(
+    spec: ModuleSpec, variant: Variant, given: Given, say: Callable[[str], None]
+) -> Iterator[Expected]:
+    """Runs all signatures of a variant, twice on each of their inputs.
+
+    Args:
+        spec: the module.
+        variant: which of its variants.
+        given: inputs to use instead of generated ones.
+        say: is told what is under way.
+    """
+    found = []
+    with eval_function_for_module(spec, tags=variant.tags) as function:
+        for name in variant.signature_names:
+            say(f"running {name!r} of {format_tags(variant.tags)}")
+
+            def evaluate(example: Example, signature: str = name) -> _Arrays:
+                outputs = function(dict(example.feeds), signature=signature, as_dict=True)
+                return {key: _arrays(value) for key, value in outputs.items()}
+
+            found.append(_run(variant, name, evaluate, given.get(name)))
+    # Not before: while the graph is in use, nothing of TensorFlow 2 runs.
+    yield from found
+
+
+def random_ops(variant: Variant, output: ParsedTensorInfo) -> list[str]:
+    """The op types that make an output depend on chance."""
+    library = variant.meta_graph.graph_def.library
+    nodes = [variant.nodes[name] for name in ancestors(variant.nodes, output.tensor_names)]
+    used = functions_used(nodes, library)
+    bodies = [function.node_def for function in library.function if function.signature.name in used]
+    types = {node.op for part in [nodes, *bodies] for node in part}
+    return sorted(op for op in types if _RANDOM.search(op) and not op.startswith("Stateless"))
+
+
+def _run(
+    variant: Variant, signature: str, evaluate: _Evaluate, given: Sequence[Mapping[str, Any]] | None
+) -> Expected:
+    if given is not None:
+        return _tried(
+            signature, evaluate, (Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))
+        )
+    inputs, size = variant.inputs(signature), image_size(variant)
+    expected = _tried(signature, evaluate, examples(inputs, size))
+    if expected.runs:
+        return expected
+    # An open dimension is often that of a weight in truth.
+    for length in _sizes_of_variables(variant)[:_GUESSES]:
+        guessed = _tried(signature, evaluate, examples(inputs, size, (length,)))
+        if guessed.runs:
+            return guessed
+    return expected
+
+
+def _tried(signature: str, evaluate: _Evaluate, inputs: Iterable[Example]) -> Expected:
+    runs: list[tuple[Example, _Arrays, _Arrays]] = []
+    failure = ""
+    try:
+        for example in inputs:
+            try:
+                runs.append((example, evaluate(example), evaluate(example)))
+            except FAILURES as error:
+                failure = f"the original itself fails on {example.words}: {reason(error)}"
+    except CannotGenerateError as error:
+        failure = str(error)
+    return Expected(signature, runs, failure)
+
+
+def _sizes_of_variables(variant: Variant) -> list[int]:
+    shapes = [declared_type(variant, variable)[1] or () for variable in variant.variables]
+    return list(dict.fromkeys(size for shape in shapes for size in shape if 1 < size < 10_000))
+
+
+def _arrays(value: Any) -> list[Any]:
+    """The arrays of an output of a session, in the order of its parts' names."""
+    if isinstance(value, tf.compat.v1.SparseTensorValue):
+        return list(value)
+    if isinstance(value, tf.compat.v1.ragged.RaggedTensorValue):
+        return [value.flat_values, *value.nested_row_splits]
+    return [value]

@@ -1,0 +1,44 @@
+"""`tf1hub convert`: exit codes, text and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from golden import cases
+
+from tf1hub.cli.main import main
+
+
+def test_the_table_says_what_is_served_and_what_was_compared(tmp_path, capsys):
+    assert main(["convert", cases.load("text_embedding").path, str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "signature        inputs\ndefault          default\nserving_default  default\n" in text
+    assert "variant  signature  output   runs  largest difference  of the largest value\n" in text
+    assert "{}       default    default     2                   0                     0\n" in text
+    assert sorted(os.listdir(tmp_path / "out")) == [
+        "assets",
+        "fingerprint.pb",
+        "saved_model.pb",
+        "variables",
+    ]
+
+
+def test_json_is_the_answer(tmp_path, capsys):
+    path = cases.load("half_plus_two").path
+    assert main(["convert", path, str(tmp_path / "out"), "--frozen", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["signatures"]["serving_default"] == ["default"]
+    assert document["all_compared"] is True
+    assert document["compared"][0]["max_abs"] < 1e-6
+
+
+def test_a_path_that_is_taken_is_one_and_an_unknown_name_two(tmp_path, capsys):
+    path = cases.load("half_plus_two").path
+    (tmp_path / "out").write_text("something")
+    assert main(["convert", path, str(tmp_path / "out")]) == 1
+    assert "something is there already" in capsys.readouterr().err
+    assert main(["convert", path, str(tmp_path / "new"), "--tags", "fruit", "--quiet"]) == 2
+    assert "No graph variant with tags {'fruit'}" in capsys.readouterr().err
+    assert main(["convert", path, str(tmp_path / "new"), "--to", "onnx"]) == 2
+    assert os.listdir(tmp_path) == ["out"]

@@ -1,0 +1,295 @@
+"""Conversions to SavedModels: what serving tools find, what is compared, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from golden import cases
+
+import tf1hub as hub
+from tf1hub.errors import (
+    CheckFailedError,
+    ExportError,
+    InputError,
+    NotAModuleError,
+    UnknownNameError,
+    UnknownSignatureError,
+    WrongModeError,
+)
+from tf1hub.tf2 import conversion_check
+
+tf1 = tf.compat.v1
+
+
+def doubled() -> None:
+    x = tf1.placeholder(tf.float32, [None])
+    hub.add_signature(inputs={"x": x}, outputs=x * tf1.get_variable("factor", initializer=2.0))
+
+
+def written(path: pathlib.Path, module_fn: Callable[[], None]) -> str:
+    hub.load(hub.create_module_spec(module_fn)).export(path)
+    return str(path)
+
+
+def test_serving_tools_find_every_signature_under_the_tag_serve(tmp_path: pathlib.Path) -> None:
+    conversion = hub.convert(cases.load("image").path, tmp_path / "out")
+    assert conversion.signatures == {
+        "default": ("default",),
+        "image_classification": ("images",),
+        "image_feature_vector": ("images",),
+        "serving_default": ("default",),
+    }
+    assert conversion.serving_default == "default"
+    with tf.Graph().as_default(), tf1.Session() as session:
+        meta_graph = tf1.saved_model.load(session, ["serve"], str(tmp_path / "out"))
+        served = meta_graph.signature_def["serving_default"]
+        images = np.zeros([1, 16, 16, 3], np.float32)
+        result = session.run(served.outputs["default"].name, {served.inputs["default"].name: images})
+        assert result.shape == (1, 16)
+
+
+def test_another_signature_may_be_served_by_default(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        hub.add_signature(inputs=x, outputs=x + 1.0)
+        hub.add_signature("doubled", inputs=x, outputs=x * 2.0)
+
+    spec = hub.create_module_spec(module_fn)
+    assert hub.convert(spec, tmp_path / "out", serving_default="doubled").serving_default == "doubled"
+    served = tf.saved_model.load(str(tmp_path / "out")).signatures["serving_default"]
+    assert served(default=tf.constant([5.0]))["default"].numpy().tolist() == [10.0]
+    with pytest.raises(UnknownSignatureError, match=r"No signature 'fruit' in .* It has: default, doubled"):
+        hub.convert(spec, tmp_path / "other", serving_default="fruit")
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_the_only_signature_is_served_by_default_whatever_its_name(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        hub.add_signature("rounded", inputs=x, outputs={"up": tf.math.ceil(x), "down": tf.floor(x)})
+
+    conversion = hub.convert(hub.create_module_spec(module_fn), tmp_path / "out")
+    assert conversion.serving_default == "rounded"
+    assert [row.output for row in conversion.compared] == ["down", "up"]
+
+
+def test_a_fine_tuned_module_is_converted_with_its_values(tmp_path: pathlib.Path) -> None:
+    module = hub.load(hub.create_module_spec(doubled))
+    module.variables[0].assign(5.0)
+    hub.convert(module, tmp_path / "out")
+    np.testing.assert_array_equal(hub.load(tmp_path / "out")([1.0]), [5.0])
+    np.testing.assert_array_equal(module([1.0]), [5.0])
+    with pytest.raises(InputError, match=r"This module is loaded already: give them to tf1hub\.load instead"):
+        hub.convert(module, tmp_path / "other", trainable=False)
+
+
+def test_random_initial_values_are_the_same_on_both_sides(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 4])
+        hub.add_signature(inputs=x, outputs=x @ tf1.get_variable("w", [4, 3]))
+
+    (row,) = hub.convert(hub.create_module_spec(module_fn), tmp_path / "out").compared
+    assert row.max_rel is not None
+    assert row.max_rel < 1e-6
+    assert len(row.inputs) == 2
+
+
+def test_what_optimizers_see_can_be_chosen(tmp_path: pathlib.Path) -> None:
+    path = cases.load("image").path
+    hub.convert(path, tmp_path / "out", trainable=["logits"])
+    names = [variable.name for variable in hub.load(tmp_path / "out").trainable_variables]
+    assert names == ["logits/dense/kernel:0", "logits/dense/bias:0"]
+
+
+def test_other_numbers_are_named_and_nothing_is_left(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "module", doubled)
+
+    class Wrong(conversion_check.Inference):
+        def __call__(self, *args: Any) -> Any:
+            return [{"default": outputs["default"] + 0.5} for outputs in super().__call__(*args)]
+
+    monkeypatch.setattr(conversion_check, "Inference", Wrong)
+    with pytest.raises(CheckFailedError) as caught:
+        hub.convert(path, tmp_path / "out")
+    first, *rest = str(caught.value).splitlines()
+    assert first == (
+        f"The conversion of {path} does not compute what the module computes, so it was not kept:"
+    )
+    assert len(rest) == 2
+    assert rest[0].startswith(
+        "  - the signature 'default' gives an output 'default' that differs by up to 0.5, "
+    )
+    assert rest[0].endswith(" of its largest value (allowed: 0.0001), on x float32 [3]")
+    assert os.listdir(tmp_path) == ["module"]
+
+
+def test_a_conversion_that_fails_where_the_original_does_not_is_refused(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise tf.errors.InternalError(None, None, "out of luck")
+
+    monkeypatch.setattr(conversion_check.Inference, "__call__", fails)
+    with pytest.raises(
+        CheckFailedError,
+        match=r"'default' fails on x float32 \[3\], on which the original does not: out of luck",
+    ):
+        hub.convert(hub.create_module_spec(doubled), tmp_path / "out")
+    assert os.listdir(tmp_path) == []
+
+
+def test_random_outputs_are_told_and_the_others_compared(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        hub.add_signature(inputs=x, outputs={"noisy": x + tf.random.uniform(tf.shape(x)), "plain": x * 2.0})
+
+    noisy, plain = hub.convert(hub.create_module_spec(module_fn), tmp_path / "out").compared
+    assert noisy.max_abs is None
+    assert noisy.not_compared == "it depends on chance: RandomUniform"
+    assert (plain.max_abs, plain.not_compared) == (0.0, "")
+
+
+def test_chance_that_happens_to_agree_is_no_fault(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        hub.add_signature(inputs=x, outputs=tf.round(tf.random.uniform([])) + 0.0 * x)
+
+    for i in range(3):  # each time, two runs are the same half of the time
+        (row,) = hub.convert(hub.create_module_spec(module_fn), tmp_path / f"out{i}").compared
+        assert row.not_compared in ("it depends on chance: RandomUniform", "")
+
+
+def test_training_is_compared_where_it_is_another_graph(tmp_path: pathlib.Path) -> None:
+    rows = hub.convert(cases.load("image").path, tmp_path / "out").compared
+    assert {row.variant for row in rows} == {"{}", "{'train'}"}
+    assert all(row.max_rel is not None and row.max_rel < 1e-5 for row in rows)
+
+
+def test_inputs_that_the_original_refuses_are_told_and_others_may_be_given(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        ids = tf1.placeholder(tf.int32, [None])
+        with tf.control_dependencies([tf1.assert_greater(ids, 10, message="ids start at 11")]):
+            hub.add_signature(inputs=ids, outputs=tf.identity(ids))
+
+    spec = hub.create_module_spec(module_fn)
+    (row,) = hub.convert(spec, tmp_path / "one").compared
+    assert row.max_abs is None
+    assert row.not_compared.startswith("the original itself fails on default int32 [")
+    assert "ids start at 11" in row.not_compared
+    conversion = hub.convert(spec, tmp_path / "two", examples={"default": [{"default": [11, 12]}]})
+    assert conversion.all_compared
+    assert conversion.compared[0].inputs == ("example 1",)
+
+
+def test_open_dimensions_that_are_a_weights_in_truth_are_found(tmp_path: pathlib.Path) -> None:
+    (row, _) = hub.convert(cases.load("sparse_io").path, tmp_path / "out").compared
+    assert row.inputs == ("default sparse float32 [3, 10]", "default sparse float32 [1, 10]")
+
+
+def test_ragged_inputs_and_outputs_are_served_part_by_part(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        words = tf1.ragged.placeholder(tf.float32, 1, [])
+        scale = tf1.placeholder(tf.float32, [], name="scale")
+        hub.add_signature(inputs={"words": words, "words_values": scale}, outputs=words * scale)
+
+    conversion = hub.convert(hub.create_module_spec(module_fn), tmp_path / "out")
+    names = ("words_row_splits_", "words_values", "words_values_")
+    assert conversion.signatures["serving_default"] == names
+    assert conversion.all_compared
+    served = tf.saved_model.load(str(tmp_path / "out")).signatures["serving_default"]
+    outputs = served(
+        words_values_=tf.constant([1.0, 2.0, 3.0]),
+        words_row_splits_=tf.constant([0, 1, 3], tf.int64),
+        words_values=tf.constant(10.0),
+    )
+    assert outputs["default_values"].numpy().tolist() == [10.0, 20.0, 30.0]
+    assert outputs["default_row_splits"].numpy().tolist() == [0, 1, 3]
+
+
+def test_a_reloaded_module_takes_composites_alone_and_in_dicts_beside_other_signatures(
+    tmp_path: pathlib.Path,
+) -> None:
+    def module_fn() -> None:
+        x = tf1.sparse_placeholder(tf.float32, [None, 3])
+        hub.add_signature(inputs={"x": x}, outputs=tf.sparse.reduce_sum(x, 1))
+        y = tf1.placeholder(tf.float32, [None])
+        for i in range(6):  # more than ten forms, so that their order is seen to hold
+            hub.add_signature(f"dense{i}", inputs={"y": y, "z": y + 0.0}, outputs=y * float(i))
+        hub.add_signature("both", inputs={"x": x, "y": y}, outputs=tf.sparse.reduce_sum(x) * y)
+
+    tf.saved_model.save(hub.load(hub.create_module_spec(module_fn)), str(tmp_path / "saved"))
+    restored = tf.saved_model.load(str(tmp_path / "saved"))
+    x = tf.sparse.from_dense([[1.0, 0.0, 2.0]])
+    assert restored(x).numpy().tolist() == [3.0]
+    assert restored({"x": x}).numpy().tolist() == [3.0]
+    assert restored({"x": x, "y": tf.constant([2.0])}, signature="both").numpy().tolist() == [6.0]
+    dense = {"y": np.float32([3.0]), "z": np.float32([0.0])}
+    assert restored(dense, signature="dense2").numpy().tolist() == [6.0]
+
+
+def test_an_existing_path_is_left_alone(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ExportError, match="something is there already"):
+        hub.convert(hub.create_module_spec(doubled), tmp_path / "out")
+    assert os.listdir(tmp_path / "out") == ["thesis.txt"]
+
+
+def test_what_is_no_tf1_module_is_told_apart(tmp_path: pathlib.Path) -> None:
+    new, old = str(tmp_path / "new"), str(tmp_path / "old")
+    hub.convert(hub.create_module_spec(doubled), new)
+    with pytest.raises(NotAModuleError) as caught:
+        hub.convert(new, tmp_path / "out")
+    assert str(caught.value) == (
+        f"{new} is a SavedModel of TensorFlow 2 already: tf.saved_model.load and serving tools take it as it is."
+    )
+    with tf.Graph().as_default(), tf1.Session() as session:
+        x = tf1.placeholder(tf.float32, [None])
+        tf1.saved_model.simple_save(session, old, {"x": x}, {"y": x * 2.0})
+    with pytest.raises(NotAModuleError) as caught:
+        hub.convert(old, tmp_path / "out")
+    assert str(caught.value) == (
+        f"{old} is a SavedModel of TensorFlow 1, not a TF1 Hub module. Make a module of it, and convert that: "
+        "tf1hub.convert(tf1hub.create_module_spec_from_saved_model(saved_model), path)"
+    )
+    spec = hub.create_module_spec_from_saved_model(old, inference_tags={"serve"})
+    assert hub.convert(spec, tmp_path / "out").serving_default == "serving_default"
+
+
+def test_an_unknown_form_lists_what_there_is(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        hub.convert(hub.create_module_spec(doubled), tmp_path / "out", to="onnx")
+    assert str(caught.value) == (
+        "A module cannot be converted to 'onnx'. There is: 'saved_model' (a SavedModel of TensorFlow 2)."
+    )
+
+
+def test_in_a_graph_it_says_what_to_do(tmp_path: pathlib.Path) -> None:
+    with (
+        tf.Graph().as_default(),
+        pytest.raises(WrongModeError, match=r"tf1hub\.convert needs eager execution"),
+    ):
+        hub.convert(cases.load("half_plus_two").path, tmp_path / "out")
+
+
+def test_the_answer_is_ready_for_json_and_reads_well(tmp_path: pathlib.Path) -> None:
+    conversion = hub.convert(hub.create_module_spec(doubled), tmp_path / "out")
+    document = json.loads(json.dumps(conversion.to_dict()))
+    assert document["all_compared"] is True
+    assert document["compared"][0]["signature"] == "default"
+    assert repr(conversion).splitlines()[1] == "  {} default: default: the same in 2 runs>"
+
+
+def test_a_conversion_may_go_to_remote_storage() -> None:
+    path = "ram://test_convert/out"
+    hub.convert(hub.create_module_spec(doubled), path)
+    np.testing.assert_array_equal(tf.saved_model.load(path)(tf.constant([4.0])), [8.0])
