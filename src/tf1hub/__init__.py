@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
     from tf1hub.spec.weights import read_variables as read_variables
     from tf1hub.tf2.convert import convert as convert
+    from tf1hub.tf2.initial_values import initial_values as initial_values
     from tf1hub.tf2.load import load as load
 
 __version__ = "0.1.0"
@@ -70,6 +71,7 @@ _HOMES = {
     "get_expected_image_size": "tf1hub.spec.image",
     "get_num_image_channels": "tf1hub.spec.image",
     "image_embedding_column": "tf1hub.columns",
+    "initial_values": "tf1hub.tf2.initial_values",
     "inspect": "tf1hub.spec.inspection",
     "install_as_tensorflow_hub": "tf1hub.compat",
     "load": "tf1hub.tf2.load",

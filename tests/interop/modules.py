@@ -6,7 +6,7 @@ They are the golden modules' kin, written with plain ops, which every TensorFlow
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,15 @@ VOCABULARY = ["the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "c
 
 @dataclass(frozen=True)
 class Example:
-    """A module to make, the calls to compare, and the fine-tuning step, where there is one."""
+    """A module to make, the calls to compare, and the fine-tuning step, where there is one.
+
+    It is exported from a session, unless `in_session` is false.
+    """
 
     spec: hub.ModuleSpec
     calls: Sequence[Call]
     finetune: tuple[Call, float] | None = None
+    in_session: bool = True
 
 
 def random(*shape: int, seed: int = 0) -> np.ndarray:
@@ -249,6 +253,14 @@ def no_variables() -> Example:
     return Example(hub.create_module_spec(module_fn), calls)
 
 
+def without_a_session(folder: Path) -> Example:
+    """What exports without a session writes is read again, and exported once more."""
+    made = text_embedding(folder, parts=3)
+    values = hub.initial_values(made.spec)
+    made.spec.export(folder / "given", values={name: 2.0 * value for name, value in values.items()})
+    return replace(made, spec=hub.load_module_spec(folder / "given"), in_session=False)
+
+
 EXAMPLES: dict[str, Callable[[Path], Example]] = {
     "half_plus_two": lambda _: half_plus_two(),
     "resource_variables": lambda _: dense_layers(use_resource=True),
@@ -262,6 +274,7 @@ EXAMPLES: dict[str, Callable[[Path], Example]] = {
     "sparse": lambda _: sparse(),
     "ragged": lambda _: ragged(),
     "nested": nested,
+    "without_a_session": without_a_session,
     "no_variables": lambda _: no_variables(),
 }
 

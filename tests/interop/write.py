@@ -50,7 +50,10 @@ def write_own(name: str, folder: Path, place: Path) -> None:
     place.mkdir(parents=True)
     example = modules.EXAMPLES[name](folder)
     path = place / "module"
-    modules.export(example.spec, path)
+    if example.in_session:
+        modules.export(example.spec, path)
+    else:
+        example.spec.export(path)
     # Nothing of the publisher's may be needed any more.
     shutil.rmtree(folder)
     folder.mkdir()

@@ -78,8 +78,9 @@ def test_without_a_checkpoint_the_initializers_stay_and_export_wants_one(
     with pytest.raises(ExportError) as caught:
         spec.export(tmp_path / "module")
     assert str(caught.value) == (
-        "Cannot export the GraphDef: it has 4 variables and came without values. Give a checkpoint of them: "
-        "spec.export(path, checkpoint_path=...); or export a tf1hub.Module from a session."
+        "Cannot export the GraphDef: it has 4 variables and came without values. Give them: "
+        "spec.export(path, checkpoint_path=...) or spec.export(path, values=...); "
+        "or take what its initializers give: tf1hub.load(spec).export(path)."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint import CheckpointReader
@@ -15,7 +15,10 @@ _SHOWN = 10
 
 
 def check_variables(
-    variant: Variant, reader: CheckpointReader, name_in_checkpoint: Callable[[str], str] = lambda name: name
+    variant: Variant,
+    reader: CheckpointReader,
+    name_in_checkpoint: Callable[[str], str] = lambda name: name,
+    besides: Collection[str] = (),
 ) -> None:
     """Checks names, dtypes and shapes of all variables at once.
 
@@ -23,11 +26,12 @@ def check_variables(
         variant: whose variables are asked for.
         reader: the checkpoint.
         name_in_checkpoint: maps a variable's name in the module to its name in the checkpoint.
+        besides: variables that the checkpoint need not have.
 
     Raises:
         CheckpointError: a variable is not there, or has another dtype or shape; all are named.
     """
-    faults = list(_faults(variant, reader, name_in_checkpoint))
+    faults = list(_faults(variant, reader, name_in_checkpoint, besides))
     if faults:
         rest = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         listed = "".join(f"\n  {fault}" for fault in faults[:_SHOWN])
@@ -35,9 +39,14 @@ def check_variables(
 
 
 def _faults(
-    variant: Variant, reader: CheckpointReader, name_in_checkpoint: Callable[[str], str]
+    variant: Variant,
+    reader: CheckpointReader,
+    name_in_checkpoint: Callable[[str], str],
+    besides: Collection[str],
 ) -> Iterator[str]:
     for variable in variant.variables:
+        if variable.name in besides:
+            continue
         key = name_in_checkpoint(variable.name)
         if key not in reader:
             yield f"{key}: not in the checkpoint"

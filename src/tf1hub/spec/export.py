@@ -12,8 +12,15 @@ from tf1hub.format.module_writer import WriteVariables, check_free, write_module
 from tf1hub.format.tensor_names import node_of
 from tf1hub.format.variable_defs import by_name
 from tf1hub.spec.checkpoint_check import check_variables
+from tf1hub.spec.given_values import GivenValues, Values
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
+
+_NO_VALUES = (
+    "Cannot export {module}: it has {count} variables and came without values. "
+    "Give them: spec.export(path, checkpoint_path=...) or spec.export(path, values=...); "
+    "or take what its initializers give: tf1hub.load(spec).export(path)."
+)
 
 
 def export_module(spec: ModuleSpec, path: str, write_variables: WriteVariables | None) -> None:
@@ -30,34 +37,42 @@ def export_module(spec: ModuleSpec, path: str, write_variables: WriteVariables |
     write_module(path, _without_restore_paths(spec), spec.asset_paths, write_variables)
 
 
-def export_from_checkpoint(
+def export_values(
     spec: ModuleSpec,
     path: str,
     checkpoint_path: str | None,
     name_transform_fn: Callable[[str], str] | None,
+    values: Values | None,
 ) -> None:
     """`ModuleSpec.export`; see there."""
     check_free(path)
+    given = GivenValues({} if values is None else values, spec.variants(), spec.name)
     names = sorted({variable.name for variant in spec.variants() for variable in variant.variables})
-    if not names:
-        export_module(spec, path, None)
-        return
     if not checkpoint_path:
-        raise ExportError(
-            f"Cannot export {spec.name}: it has {len(names)} variables and came without values. "
-            "Give a checkpoint of them: spec.export(path, checkpoint_path=...); or export a tf1hub.Module from a session."
-        )
+        if values is None and names:
+            raise ExportError(_NO_VALUES.format(module=spec.name, count=len(names)))
+        given.check()
+        export_module(spec, path, (lambda prefix: _write(prefix, names, given.write)) if names else None)
+        return
     transform = name_transform_fn or (lambda name: name)
     reader = CheckpointReader(checkpoint_path)
+    given.check(elsewhere=names)
     for variant in spec.variants():
-        check_variables(variant, reader, transform)
+        check_variables(variant, reader, transform, besides=given.names)
 
-    def write_variables(prefix: str) -> None:
-        with CheckpointWriter(prefix) as writer:
-            for name in names:
-                writer.copy_from(reader, transform(name), name)
+    def write_one(writer: CheckpointWriter, name: str) -> None:
+        if name in given.names:
+            given.write(writer, name)
+        else:
+            writer.copy_from(reader, transform(name), name)
 
-    export_module(spec, path, write_variables)
+    export_module(spec, path, (lambda prefix: _write(prefix, names, write_one)) if names else None)
+
+
+def _write(prefix: str, names: list[str], write_one: Callable[[CheckpointWriter, str], None]) -> None:
+    with CheckpointWriter(prefix) as writer:
+        for name in names:
+            write_one(writer, name)
 
 
 def owner_of_all_variables(spec: ModuleSpec, variant: Variant) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tf1hub.errors import ExportError, FormatError, UnknownAttachmentError, UnknownTagsError
 from tf1hub.format.messages_pb2 import SavedModel
@@ -197,8 +197,20 @@ class ModuleSpec:
         _sentinel: None = None,
         checkpoint_path: str | None = None,
         name_transform_fn: Callable[[str], str] | None = None,
+        values: Mapping[str, Any] | Iterable[Any] | None = None,
     ) -> None:
-        """Writes the module with the variables of a checkpoint.
+        """Writes the module with the values of a checkpoint, or with given ones; no session is needed.
+
+        The values of a new module's own initializers are those of `tf1hub.initial_values(spec)`.
+
+        Example:
+            >>> import tensorflow as tf, tf1hub as hub
+            >>> def module_fn():
+            ...     w = tf.compat.v1.get_variable("w", [2])
+            ...     hub.add_signature(outputs=tf.identity(w))
+            >>> hub.create_module_spec(module_fn).export("module", values={"w": [1.0, 2.0]})
+            >>> hub.load("module")().numpy().tolist()
+            [1.0, 2.0]
 
         Args:
             path: the new module's directory; nothing may be there yet.
@@ -207,9 +219,13 @@ class ModuleSpec:
                 read from, for instance).
             name_transform_fn: maps a variable's name in the module to its name in the checkpoint;
                 None for equal names.
+            values: of variables that shall not come from the checkpoint, or of all: arrays by the
+                variables' names in the module, or `tf.Variable`s that are called like them. A
+                partitioned variable is given whole.
 
         Raises:
-            ExportError: something is at `path` already, or it cannot be written.
+            ExportError: something is at `path` already, or it cannot be written; or values are missing,
+                not the module's, or of another shape or dtype, all of which are named.
             CheckpointError: the checkpoint is damaged, lacks a variable, or has it in another
                 shape or dtype.
         """
@@ -217,10 +233,14 @@ class ModuleSpec:
             raise ExportError(
                 "ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...)."
             )
-        from tf1hub.spec.export import export_from_checkpoint
+        from tf1hub.spec.export import export_values
 
         own = self._checkpoint if checkpoint_path is None else checkpoint_path
-        export_from_checkpoint(self, os.fspath(path), own, name_transform_fn)
+        export_values(self, os.fspath(path), own, name_transform_fn, values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What was derived from the message is derived again where it is needed.
+        return ModuleSpec, (self._saved_model, self._name, self._checkpoint, self._asset_paths)
 
     def __repr__(self) -> str:
         variants = ", ".join(format_tags(tags) for tags in self.get_tags())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,15 +10,55 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf1hub.errors import UnsupportedGraphError
+from tf1hub.errors import UnsupportedGraphError, WrongModeError
+from tf1hub.format.checkpoint import read_variables
 from tf1hub.format.graph_walk import ancestors
-from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.format.variable_defs import StoredVariable, by_name
+from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.variables import declared_variables
 
 
-def initial_values(
+def initial_values(handle: ModuleSpec | str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
+    """The values that a module's variables start from; no session is needed.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     table = tf.compat.v1.get_variable("table", [2, 2])
+        ...     scale = tf.compat.v1.get_variable("scale", initializer=0.5)
+        ...     hub.add_signature(outputs=table * scale)
+        >>> spec = hub.create_module_spec(module_fn)
+        >>> pretrained = {"table": [[1.0, 2.0], [3.0, 4.0]]}
+        >>> spec.export("module", values={**hub.initial_values(spec), **pretrained})
+        >>> hub.load("module")().numpy().tolist()
+        [[0.5, 1.0], [1.5, 2.0]]
+
+    Args:
+        handle: a ModuleSpec or a handle.
+
+    Returns:
+        The values by the variables' names; of a partitioned variable the whole. They are those of the
+        module's checkpoint where it has one, else what its initializers give, run anew at each call.
+
+    Raises:
+        UnsupportedGraphError: initializers use what cannot be traced again, or wait for each other.
+        WrongModeError: eager execution is off.
+    """
+    spec = as_module_spec(handle)
+    if spec.checkpoint is not None:
+        stored = read_variables(spec.checkpoint)
+        return {name: stored[name] for name in by_name(declared_variables(spec.variants()).values())}
+    if not tf.executing_eagerly():
+        raise WrongModeError(
+            "tf1hub.initial_values needs eager execution, which is off here (tf.compat.v1.disable_eager_execution, "
+            "or inside a tf.Graph or tf.function). Call it outside."
+        )
+    return run_initializers(spec.variants(), spec.asset_paths)
+
+
+def run_initializers(
     variants: Sequence[Variant], asset_paths: Mapping[str, str]
 ) -> dict[str, npt.NDArray[Any]]:
     """Runs the initializers of all variables, without a session.

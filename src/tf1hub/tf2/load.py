@@ -11,7 +11,7 @@ from tf1hub.errors import WrongModeError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.tf2.engine import Engine, chosen_variants
-from tf1hub.tf2.initial_values import initial_values
+from tf1hub.tf2.initial_values import run_initializers
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.screen import check_supported
 from tf1hub.tf2.state import Resources
@@ -79,7 +79,7 @@ def load_spec(spec: ModuleSpec, tags: Tags = None, trainable: Trainable = True) 
     check_supported(distinct)
     with tf.init_scope():
         if spec.checkpoint is None:
-            values = from_arrays(initial_values(distinct, spec.asset_paths), spec.name)
+            values = from_arrays(run_initializers(distinct, spec.asset_paths), spec.name)
         else:
             values = from_checkpoint(spec.checkpoint, spec.name)
         variables = create_variables(distinct, values, trainable, spec.name)
