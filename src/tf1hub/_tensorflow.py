@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from tf1hub.errors import MissingDependencyError
 
@@ -24,8 +24,8 @@ from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import struct_pb2
 from tensorflow.python.client import pywrap_tf_session as c_api
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
-from tensorflow.python.framework import c_api_util, op_def_registry, ops
-from tensorflow.python.ops import lookup_ops
+from tensorflow.python.framework import c_api_util, kernels, op_def_registry, ops
+from tensorflow.python.ops import control_flow_util, lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder
 from tensorflow.python.util import tf_stack
 
@@ -33,11 +33,14 @@ __all__ = [
     "DenseColumn",
     "DenseColumnV1",
     "adding_operations",
+    "as_written",
+    "compiled_kernels",
     "deserialize_feature_column",
     "edge",
     "file_layer",
     "from_proto",
     "in_current_graph",
+    "is_compiled",
     "is_plain_place",
     "lookup_ops",
     "op_def",
@@ -50,6 +53,8 @@ __all__ = [
     "type_spec_to_bytes",
     "unique_id",
 ]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # Both generations of columns are recognized by these bases alone, and neither has a public name.
 DenseColumn = feature_column_v2.DenseColumn
@@ -156,6 +161,26 @@ def in_current_graph(tensor: Any) -> Any:
     """The tensor as the `tf.function` being traced sees it: captured where it comes from outside."""
     graph = ops.get_default_graph()
     return tensor if getattr(tensor, "graph", None) is graph else graph.capture(tensor)
+
+
+def as_written(function: _Function) -> _Function:
+    """Keeps AutoGraph from rewriting a function, and all that it calls, inside a `tf.function`."""
+    kept: _Function = tf.autograph.experimental.do_not_convert(function)
+    return kept
+
+
+def is_compiled() -> bool:
+    """Whether the function being traced, or one around it, is compiled with XLA."""
+    return bool(control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph()))
+
+
+def compiled_kernels(op_type: str) -> list[dict[str, frozenset[int]]]:
+    """For each of XLA's kernels for an op type, the dtypes that its attributes may have."""
+    return [
+        {limit.name: frozenset(limit.allowed_values.list.type) for limit in kernel.constraint}
+        for kernel in kernels.get_registered_kernels_for_op(op_type).kernel
+        if kernel.device_type.endswith("_JIT")
+    ]
 
 
 def set_colocation(operation: Any, names: Iterable[str], device: str | None) -> None:

@@ -65,6 +65,9 @@ __all__ = [
 class Error(Exception):
     """The base of all errors that tf1hub raises on purpose."""
 
+    ag_pass_through = True
+    """Has AutoGraph hand an error on as it is; inside a `tf.function` its type would become another."""
+
 
 class FormatError(Error, ValueError):
     """Bytes on disk are not what the TF1 Hub format says."""

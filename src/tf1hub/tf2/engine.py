@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub._tensorflow import is_compiled
 from tf1hub.errors import UnknownNameError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
@@ -16,6 +17,7 @@ from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.regularization import regularization_losses
 from tf1hub.tf2.signature_functions import has_updates, signature_function, type_spec
 from tf1hub.tf2.state import Resources, State
+from tf1hub.tf2.xla import check_compilable
 
 _TRAIN = frozenset({"train"})
 
@@ -124,11 +126,16 @@ class Engine:
         Raises:
             UnknownSignatureError: the variant has no such signature.
             InputError: an input is missing, extra, or of another type or shape.
+            UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops.
         """
         name = signature or DEFAULT_SIGNATURE
         given = self._interface(name, training).convert(inputs)
         if tf.distribute.has_strategy() or not tf.executing_eagerly():
-            return dict(self.function(name, training)(given))
+            function = self.function(name, training)
+            if is_compiled():
+                state = self.state(training)
+                check_compilable(state, name, training and has_updates(state))
+            return dict(function(given))
         return dict(self._traced(name, training)(given))
 
     def _interface(self, signature: str, training: bool) -> Interface:

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub._tensorflow import as_written
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
@@ -33,6 +34,8 @@ class LoadedModule(tf.Module):
         self._weights = dict(engine.resources.variables)
         self._parts = SavedParts(engine)
 
+    # What is called inside a `tf.function` would be rewritten by AutoGraph, which takes long.
+    @as_written
     def __call__(
         self,
         inputs: Any = None,

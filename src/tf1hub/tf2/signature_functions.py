@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -30,9 +30,7 @@ def signature_function(state: State, signature: str, update: bool) -> tf.types.e
     def apply(given: Mapping[str, Any]) -> dict[str, Any]:
         tensors = dense_tensors(given, inputs)
         fed = {node_of(name): value for name, value in tensors.items()}
-        fetches = [tensor_name(name) for info in outputs.values() for name in info.tensor_names]
-        _check_fed(state, signature, fetches, fed)
-        targets = update_ops(state, signature, fed) if update else []
+        fetches, targets = needed(state, signature, fed, update)
         values = run(Trace(state), state.program(fetches, targets, fed), fed)
         by_name = dict(zip(fetches, values, strict=True))
         return {name: assemble(info, by_name) for name, info in outputs.items()}
@@ -41,13 +39,25 @@ def signature_function(state: State, signature: str, update: bool) -> tf.types.e
     return tf.function(apply, autograph=False, input_signature=[specs])
 
 
+def needed(state: State, signature: str, fed: Collection[str], update: bool) -> tuple[list[str], list[str]]:
+    """The tensors and the update ops that a signature has to compute, given its inputs.
+
+    Raises:
+        UnsupportedGraphError: an output needs a placeholder that none of the inputs feeds.
+    """
+    outputs = state.variant.outputs(signature).values()
+    fetches = [tensor_name(name) for info in outputs for name in info.tensor_names]
+    _check_fed(state, signature, fetches, fed)
+    return fetches, update_ops(state, signature, fed) if update else []
+
+
 def type_spec(info: ParsedTensorInfo, name: str) -> Any:
     """The type of an input as `tf.function` takes it, named where it can be."""
     spec = info.type_spec
     return tf.TensorSpec(spec.shape, spec.dtype, name=name) if isinstance(spec, tf.TensorSpec) else spec
 
 
-def _check_fed(state: State, signature: str, fetches: list[str], fed: Mapping[str, Any]) -> None:
+def _check_fed(state: State, signature: str, fetches: list[str], fed: Collection[str]) -> None:
     missing = state.placeholders(fetches, list(fed))
     if missing:
         raise UnsupportedGraphError(
@@ -56,7 +66,7 @@ def _check_fed(state: State, signature: str, fetches: list[str], fed: Mapping[st
         )
 
 
-def update_ops(state: State, signature: str, fed: Mapping[str, Any]) -> list[str]:
+def update_ops(state: State, signature: str, fed: Collection[str]) -> list[str]:
     """The update ops that a signature's inputs suffice for."""
     kept: list[str] = []
     for target in state.variant.collection("update_ops"):
