@@ -14,6 +14,7 @@ from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
+from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.regularization import regularization_losses
 from tf1hub.tf2.signature_functions import has_updates, signature_function, type_spec
 from tf1hub.tf2.state import Resources, State
@@ -129,6 +130,7 @@ class Engine:
             UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops.
         """
         name = signature or DEFAULT_SIGNATURE
+        check_threads()
         given = self._interface(name, training).convert(inputs)
         if tf.distribute.has_strategy() or not tf.executing_eagerly():
             function = self.function(name, training)
@@ -185,6 +187,11 @@ class Engine:
         specs = {keyword: type_spec(infos[name], keyword) for keyword, name in keywords.items()}
         with tf.init_scope():
             return tf.function(serve, autograph=False).get_concrete_function(**specs)
+
+    def table(self, node: str) -> Any:
+        """The table that a node of one of the variants makes."""
+        state = self.inference if node in self.inference.variant.nodes else self.training
+        return state.table(node)
 
     def losses(self) -> list[Any]:
         """The regularization losses as `tf.function`s without arguments."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -10,13 +11,15 @@ import tensorflow as tf
 from tf1hub.errors import WrongModeError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, chosen_variants
 from tf1hub.tf2.initial_values import run_initializers
-from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.tf2.loaded import LoadedModule, LoadedState
+from tf1hub.tf2.processes import use_tensorflow
 from tf1hub.tf2.screen import check_supported
 from tf1hub.tf2.state import Resources
-from tf1hub.tf2.values import from_arrays, from_checkpoint
-from tf1hub.tf2.variables import Trainable, create_variables
+from tf1hub.tf2.values import from_arrays, from_checkpoint, from_nodes
+from tf1hub.tf2.variables import Trainable, Values, create_variables
 
 
 def load(
@@ -35,7 +38,9 @@ def load(
         trainable: which variables of a TF1 module optimizers see: those that the publisher marked (True),
             none (False), of the marked ones those whose name a predicate takes, or a list of names of
             variables or of scopes.
-        options: of loading, passed on to TensorFlow for a TF2 SavedModel.
+        options: of loading. `experimental_io_device` reads the variables' values for TF1 modules too, and
+            `experimental_skip_checkpoint` leaves them to the module's own initializers; the others are
+            for TF2 SavedModels, to whose loader all are passed on.
 
     Returns:
         For a TF1 module a `LoadedModule`; for a SavedModel what TensorFlow gives.
@@ -46,6 +51,7 @@ def load(
         UnknownTagsError: no variant has these tags.
         UnknownNameError: `trainable` names what is not there.
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
+        WrongModeError: eager execution is off; or this process was forked from one that uses TensorFlow.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -60,30 +66,58 @@ def load(
         ['a:0']
     """
     if isinstance(handle, ModuleSpec):
-        return load_spec(handle, tags, trainable)
+        return load_spec(handle, tags, trainable, options)
     path = local_directory(os.fspath(handle))
     if not is_module(path) and os.path.exists(os.path.join(path, "saved_model.pb")):
         return tf.saved_model.load(path, tags=None if tags is None else list(tags), options=options)
-    return load_spec(ModuleSpec.from_stored(read_module(path)), tags, trainable)
+    return load_spec(ModuleSpec.from_stored(read_module(path)), tags, trainable, options)
 
 
-def load_spec(spec: ModuleSpec, tags: Tags = None, trainable: Trainable = True) -> LoadedModule:
+def load_spec(
+    spec: ModuleSpec,
+    tags: Tags = None,
+    trainable: Trainable = True,
+    options: tf.saved_model.LoadOptions | None = None,
+) -> LoadedModule:
     """Loads a TF1 module from its definition; see `load`."""
     if not tf.executing_eagerly() and not tf.inside_function():
         raise WrongModeError(
             "tf1hub.load needs eager execution, which is off here (tf.compat.v1.disable_eager_execution, or inside "
             "a tf.Graph). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
         )
+    use_tensorflow()
     variants = chosen_variants(spec, tags)
-    distinct = list(dict.fromkeys(variants))
-    check_supported(distinct)
+    check_supported(list(dict.fromkeys(variants)))
     with tf.init_scope():
-        if spec.checkpoint is None:
-            values = from_arrays(run_initializers(distinct, spec.asset_paths), spec.name)
-        else:
-            values = from_checkpoint(spec.checkpoint, spec.name)
-        variables = create_variables(distinct, values, trainable, spec.name)
-        return LoadedModule(spec, Engine(variants, Resources(variables, spec.asset_paths)))
+        return _built(spec, variants, trainable, _values(spec, variants, options))
+
+
+def _values(
+    spec: ModuleSpec, variants: Sequence[Variant], options: tf.saved_model.LoadOptions | None
+) -> Values:
+    if spec.checkpoint is None or (options is not None and options.experimental_skip_checkpoint):
+        return from_arrays(run_initializers(list(dict.fromkeys(variants)), spec.asset_paths), spec.name)
+    return from_checkpoint(
+        spec.checkpoint, spec.name, None if options is None else options.experimental_io_device
+    )
+
+
+def _built(
+    spec: ModuleSpec, variants: tuple[Variant, Variant], trainable: Trainable, values: Values
+) -> LoadedModule:
+    variables = create_variables(list(dict.fromkeys(variants)), values, trainable, spec.name)
+    return LoadedModule(spec, Engine(variants, Resources(variables, spec.asset_paths)))
+
+
+def restored(spec: ModuleSpec, state: LoadedState) -> LoadedModule:
+    """A module as it was when its state was taken, in this process or another one."""
+    use_tensorflow()
+    with tf.init_scope():
+        variants = chosen_variants(spec, state.tags)
+        module = _built(spec, variants, state.trainable, from_nodes(state.variables))
+        for node, contents in state.tables.items():
+            module.engine.table(node).replace(*contents)
+        return module
 
 
 def local_directory(handle: str) -> str:

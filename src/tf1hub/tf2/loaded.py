@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,24 @@ from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
 from tf1hub.tf2.saving import SavedParts
+from tf1hub.tf2.tables import MutableTable
+
+
+@dataclass(frozen=True)
+class LoadedState:
+    """What a loaded module has beyond its definition, ready to be pickled.
+
+    Attributes:
+        tags: of the variant for inference.
+        trainable: the nodes of the variables that optimizers see.
+        variables: their values by node.
+        tables: keys and values of the tables that programs fill, by node.
+    """
+
+    tags: frozenset[str]
+    trainable: list[str]
+    variables: dict[str, Any]
+    tables: dict[str, tuple[Any, Any]]
 
 
 class LoadedModule(tf.Module):
@@ -129,6 +148,23 @@ class LoadedModule(tf.Module):
         children: dict[str, Any] = super()._trackable_children(save_type, **kwargs)
         children.update(self._parts.children(save_type))
         return children
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies carry the values; the module's files have to be where they are."""
+        from tf1hub.tf2.load import restored  # which imports this
+
+        resources = self._engine.resources
+        state = LoadedState(
+            tags=self._engine.inference.variant.tags,
+            trainable=[node for node, variable in resources.variables.items() if variable.trainable],
+            variables={node: variable.numpy() for node, variable in resources.variables.items()},
+            tables={
+                node: table.contents()
+                for node, table in resources.tables.items()
+                if isinstance(table, MutableTable)
+            },
+        )
+        return restored, (self._spec, state)
 
     def __repr__(self) -> str:
         trained = len(self.trainable_variables)

@@ -62,6 +62,15 @@ class MutableTable(Table):
         self._key_dtype = python_value(node.attr["key_dtype"])
         self._value_dtype = python_value(node.attr["value_dtype"])
 
+    def contents(self) -> tuple[Any, Any]:
+        """All keys and their values, as arrays."""
+        tensors = self._serialize_to_tensors()
+        return tensors["keys"].numpy(), tensors["values"].numpy()
+
+    def replace(self, keys: Any, values: Any) -> None:
+        """Gives the table other contents."""
+        self._restore_from_tensors({"keys": tf.constant(keys), "values": tf.constant(values)})
+
     def _serialize_to_tensors(self) -> dict[str, Any]:
         keys, values = tf.raw_ops.LookupTableExportV2(
             table_handle=self.resource_handle, Tkeys=self._key_dtype, Tvalues=self._value_dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,12 +21,13 @@ _Declared = Iterable[tuple[StoredVariable, tf.DType]]
 _Valued = Iterator[tuple[StoredVariable, tf.DType, Any]]
 
 
-def from_checkpoint(prefix: str, place: str) -> Values:
+def from_checkpoint(prefix: str, place: str, io_device: str | None = None) -> Values:
     """Reads values with TensorFlow's own op, whose tensors become the variables without a copy.
 
     Args:
         prefix: of the checkpoint.
         place: the module in words, for messages.
+        io_device: the device that reads the files; None for the one that is current.
     """
 
     def read(declared: _Declared) -> _Valued:
@@ -39,24 +41,25 @@ def from_checkpoint(prefix: str, place: str) -> Values:
             shape = reader.shape(variable.name) if variable.slice is None else variable.slice.shape
             size += max(dtype.size, 1) * tf.TensorShape(shape).num_elements()
             if size >= _READ_BYTES:
-                yield from _restored(prefix, batch)
+                yield from _restored(prefix, batch, io_device)
                 batch, size = [], 0
         if batch:
-            yield from _restored(prefix, batch)
+            yield from _restored(prefix, batch, io_device)
 
     return read
 
 
-def _restored(prefix: str, batch: list[tuple[StoredVariable, tf.DType]]) -> _Valued:
+def _restored(prefix: str, batch: list[tuple[StoredVariable, tf.DType]], io_device: str | None) -> _Valued:
     try:
-        tensors = tf.raw_ops.RestoreV2(
-            prefix=prefix,
-            tensor_names=[variable.name for variable, _ in batch],
-            shape_and_slices=[
-                "" if variable.slice is None else variable.slice.spec() for variable, _ in batch
-            ],
-            dtypes=[dtype for _, dtype in batch],
-        )
+        with contextlib.nullcontext() if io_device is None else tf.device(io_device):
+            tensors = tf.raw_ops.RestoreV2(
+                prefix=prefix,
+                tensor_names=[variable.name for variable, _ in batch],
+                shape_and_slices=[
+                    "" if variable.slice is None else variable.slice.spec() for variable, _ in batch
+                ],
+                dtypes=[dtype for _, dtype in batch],
+            )
     except tf.errors.OpError as error:
         raise CheckpointError(f"The checkpoint {prefix} cannot be read: {error.message}") from error
     tensors = list(tensors)
@@ -77,6 +80,16 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], place: str) -> Values:
             if variable.slice is not None:
                 value = value[variable.slice.cut]
             yield variable, dtype, value
+
+    return read
+
+
+def from_nodes(arrays: Mapping[str, npt.NDArray[Any]]) -> Values:
+    """Takes values from arrays by the node that holds each variable; of a partitioned one each part."""
+
+    def read(declared: _Declared) -> _Valued:
+        for variable, dtype in declared:
+            yield variable, dtype, arrays[variable.node]
 
     return read
 

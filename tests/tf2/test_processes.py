@@ -1,0 +1,166 @@
+"""Other processes, pickles and copies: what of a loaded module gets there."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import os
+import pathlib
+import pickle
+import signal
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from golden import cases
+from tf2.old_graphs import OldGraph, Tensors
+
+import tf1hub as hub
+
+tf1 = tf.compat.v1
+needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
+
+
+def work(module: Any, batch: np.ndarray) -> np.ndarray:
+    result: np.ndarray = module(batch).numpy()
+    return result
+
+
+def load_and_work(path: str, batch: np.ndarray) -> np.ndarray:
+    return work(hub.load(path), batch)
+
+
+def test_spawned_processes_get_modules_by_hand_or_by_handle() -> None:
+    path = cases.load("half_plus_two").path
+    module = hub.load(path)
+    module.variables[0].assign(3.0)
+    batch = np.float32([[1.0], [2.0]])
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        np.testing.assert_array_equal(pool.apply(work, (module, batch)), [[5.0], [8.0]])
+        np.testing.assert_array_equal(pool.apply(load_and_work, (path, batch)), [[2.5], [3.0]])
+    np.testing.assert_array_equal(module(batch), [[5.0], [8.0]])
+
+
+def in_fork(do: Callable[[], str]) -> str:
+    """What `do` returns in a forked process, or the error that it raises; fails where it hangs."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of forks beside threads, which is the subject here
+        child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        try:
+            answer = do()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the parent judges it
+            answer = f"{type(error).__name__}: {error}"
+        os.write(writing, answer.encode())
+        os._exit(0)  # nothing of pytest may run here
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    assert status == 0, f"the forked process ended with {status}"
+    return answer
+
+
+@needs_forks
+def test_a_forked_process_prepares_data_while_the_parent_trains() -> None:
+    case = cases.load("half_plus_two")
+    module = hub.load(case.path)
+    module([[1.0]])
+    data = in_fork(lambda: " ".join(str(x) for x in np.linspace(0.0, 1.0, 3)))
+    batch = np.float32(data.split())[:, np.newaxis]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(module(batch))
+    gradients = tape.gradient(loss, module.trainable_variables)
+    assert [float(g) for g in gradients] == [0.5, 1.0]
+
+
+@needs_forks
+def test_a_forked_process_says_why_a_module_cannot_run_there() -> None:
+    path = cases.load("half_plus_two").path
+    module = hub.load(path)
+    expected = (
+        "WrongModeError: This process was forked from one that had loaded modules with tf1hub.load. TensorFlow's "
+        "threads did not come along, so it would wait here for ever. Start such processes by "
+        "multiprocessing.get_context('spawn'), to which loaded modules can be handed; or load modules after the "
+        "fork only. Forked processes may prepare data without TensorFlow."
+    )
+    assert in_fork(lambda: str(module([[1.0]]))) == expected
+    assert in_fork(lambda: str(hub.load(path))) == expected
+    np.testing.assert_array_equal(module([[1.0]]), [[2.5]])
+
+
+@pytest.mark.parametrize("name", ["image", "text_embedding_partitioned", "lstm"])
+def test_a_pickled_module_calls_and_trains_the_same(name: str) -> None:
+    case = cases.load(name)
+    module = hub.load(case.path)
+    for variable in module.variables:
+        variable.assign(variable * 1.5)
+    restored = pickle.loads(pickle.dumps(module))
+    assert [v.name for v in restored.variables] == [v.name for v in module.variables]
+    assert [v.name for v in restored.trainable_variables] == [v.name for v in module.trainable_variables]
+    for ours, theirs in zip(restored.variables, module.variables, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    call = case.calls[0]
+    inputs = {key: tf.constant(value) for key, value in case.values(call["inputs"]).items()}
+    for output, value in module(inputs, signature=call["signature"], as_dict=True).items():
+        np.testing.assert_array_equal(
+            restored(inputs, signature=call["signature"], as_dict=True)[output].numpy(), value.numpy()
+        )
+    assert len(restored.regularization_losses) == len(module.regularization_losses)
+
+
+def test_a_copy_has_variables_of_its_own_and_keeps_the_choice_of_tags_and_trainable() -> None:
+    module = hub.load(cases.load("image").path, tags={"train"}, trainable=["logits"])
+    other = copy.deepcopy(module)
+    assert other.engine.inference.variant.tags == {"train"}
+    names = ["logits/dense/kernel:0", "logits/dense/bias:0"]
+    assert [v.name for v in other.trainable_variables] == names
+    other.trainable_variables[1].assign_add(tf.ones_like(other.trainable_variables[1]))
+    assert (other.trainable_variables[1].numpy() - module.trainable_variables[1].numpy() == 1.0).all()
+
+
+def test_what_a_program_put_into_a_table_comes_along() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        keys = tf1.placeholder(tf.int64, [None], name="keys")
+        table = tf.lookup.experimental.MutableHashTable(tf.int64, tf.float32, -1.0)
+        known = table.lookup(keys)
+        with tf1.control_dependencies([known]):
+            insert = table.insert(keys, tf.cast(keys, tf.float32) * 0.5)
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, insert)
+        return {"keys": keys}, {"default": known}
+
+    module = OldGraph(build).load()
+    module([4], training=True)
+    assert module([4, 5]).numpy().tolist() == [2.0, -1.0]
+    assert copy.deepcopy(module)([4, 5]).numpy().tolist() == [2.0, -1.0]
+
+
+def test_a_loading_device_reads_the_values(tmp_path: pathlib.Path) -> None:
+    path = cases.load("half_plus_two").path
+    options = tf.saved_model.LoadOptions(experimental_io_device="/job:localhost")
+    module = hub.load(path, options=options)
+    assert module([[1.0]]).numpy().tolist() == [[2.5]]
+    assert module.variables[0].device.endswith("CPU:0")
+    elsewhere = tf.saved_model.LoadOptions(experimental_io_device="/job:nowhere")
+    with pytest.raises((ValueError, tf.errors.OpError), match="nowhere"):
+        hub.load(path, options=elsewhere)
+    hub.convert(path, tmp_path / "saved")
+    assert hub.load(tmp_path / "saved", options=options)([[1.0]]).numpy().tolist() == [[2.5]]
+
+
+def test_the_checkpoint_may_be_skipped(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        hub.add_signature(outputs=tf.identity(tf1.get_variable("w", initializer=2.0)))
+
+    spec = hub.create_module_spec(module_fn)
+    spec.export(tmp_path / "module", values={"w": 7.0})
+    skip = tf.saved_model.LoadOptions(experimental_skip_checkpoint=True)
+    assert hub.load(tmp_path / "module")().numpy() == 7.0
+    assert hub.load(tmp_path / "module", options=skip)().numpy() == 2.0
