@@ -72,8 +72,8 @@ fuzz:  ## damages modules at random for a minute and more (FUZZ_EXAMPLES=2000)
 interop:  ## the original library on Python 3.7 reads what this one writes
 	@$(PYTHON) scripts/interop.py $(ARGS)
 
-bench:  ## the figures that README.md quotes, against the original library
-	@$(SETUP) tf215 original
+bench:  ## the figures that README.md quotes, against the original library and TensorFlow's loader
+	@$(SETUP) tf215 original tf221
 	$(TF215) -m benchmarks $(ARGS)
 
 protos:  ## compiles src/tf1hub/format/messages.proto

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.harness import Bench, Row
+from benchmarks.harness import Bench, Row, python_of
 
 FILES = sorted(path.stem for path in Path(__file__).parent.glob("bench_*.py"))
 
@@ -60,18 +60,24 @@ def measure_all(files: list[str], repeats: int) -> list[Row]:
             Path(workdir), repeats, lambda now: status.update(now) if progress.is_terminal else print(now)
         )
         for file in files:
-            for row in importlib.import_module(f"benchmarks.{file}").rows(bench):
+            module = importlib.import_module(f"benchmarks.{file}")
+            environment = getattr(module, "ENVIRONMENT", None)
+            bench.python = python_of(environment)
+            for row in module.rows(bench):
+                row = dataclasses.replace(row, what=f"{row.what}, in {environment}") if environment else row
                 progress.print(f"{row.what}: {row.figure} (target {row.target})", highlight=False)
                 rows.append(row)
     return rows
 
 
 def table(rows: list[Row]) -> Table:
-    result = Table(title=f"tf1hub against the original library, medians\n{machine()}")
+    result = Table(
+        title=f"tf1hub against the original library, and TensorFlow's loader, medians\n{machine()}"
+    )
     for column, justify in (
         ("what", "left"),
         ("tf1hub", "right"),
-        ("original", "right"),
+        ("other", "right"),
         ("figure", "right"),
     ):
         result.add_column(column, justify=justify)  # type: ignore[arg-type]

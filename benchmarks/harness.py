@@ -1,6 +1,7 @@
 """What the benchmarks have in common: fresh processes, run in turn, and rows of the table.
 
-A file `bench_*.py` has a function `rows(bench)` that yields `Row`s. What it
+A file `bench_*.py` has a function `rows(bench)` that yields `Row`s, and where it
+is to run in another environment than the rest, that one's name as `ENVIRONMENT`. What it
 measures are its other functions: `bench.run("bench_graph:first_use", ...)` calls
 one in a fresh process and returns the figures that it returns, together with
 
@@ -38,11 +39,21 @@ class Row:
     reached: bool
 
 
+def python_of(environment: str | None) -> str:
+    """The interpreter of one of the environments of `make`; without a name, the one that runs this."""
+    return sys.executable if environment is None else str(ROOT / ".venv" / environment / "bin" / "python")
+
+
 class Bench:
-    """Runs measurements, each in a process of its own, and tells which one is under way."""
+    """Runs measurements, each in a process of its own, and tells which one is under way.
+
+    Attributes:
+        python: the interpreter that measures.
+    """
 
     def __init__(self, workdir: Path, repeats: int, say: Callable[[str], None]) -> None:
         self.workdir = workdir
+        self.python = sys.executable
         self._repeats = repeats
         self._say = say
         self._modules: dict[str, Path] = {}
@@ -52,7 +63,7 @@ class Bench:
         if kind not in self._modules:
             self._say(f"making the module '{kind}'")
             path = self.workdir / kind
-            command = [sys.executable, "-W", "ignore", "-m", "benchmarks.make_module", kind, str(path)]
+            command = [self.python, "-W", "ignore", "-m", "benchmarks.make_module", kind, str(path)]
             run_process([*command, "--library", LIBRARIES[side]], side)
             self._modules[kind] = path
         return self._modules[kind]
@@ -84,7 +95,7 @@ class Bench:
         for i in range(rounds):
             for side, extra in sides.items():
                 self._say(" ".join([measurement, *extra.values(), f"run {i + 1} of {rounds}"]))
-                runs[side].append(measure(measurement, side, {**given, **extra}))
+                runs[side].append(measure(self.python, measurement, side, {**given, **extra}))
         return {side: Figures(found) for side, found in runs.items()}
 
 
@@ -99,9 +110,9 @@ class Figures:
         return statistics.median(run[name] for run in self.runs)
 
 
-def measure(measurement: str, side: str, given: dict[str, Any]) -> dict[str, Any]:
+def measure(python: str, measurement: str, side: str, given: dict[str, Any]) -> dict[str, Any]:
     """One fresh process; its last line is the figures as JSON."""
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.measure", measurement]
+    command = [python, "-W", "ignore", "-m", "benchmarks.measure", measurement]
     started = time.perf_counter()
     printed = run_process([*command, json.dumps(given, default=str)], side)
     process_s = time.perf_counter() - started
@@ -111,7 +122,7 @@ def measure(measurement: str, side: str, given: dict[str, Any]) -> dict[str, Any
 
 def run_process(command: list[str], side: str = "ours") -> str:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    environment.pop("PYTHONPATH", None)
+    environment["PYTHONPATH"] = str(ROOT / "src")
     # As in an installed package, no run but the first compiles.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if side == "original":
