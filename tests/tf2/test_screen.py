@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import tensorflow as tf
 from tf2.old_graphs import OldGraph, Tensors
 from tf2.test_control_flow import FEEDS, inputs, weight
 
+import tf1hub as hub
 from tf1hub.errors import (
     InputError,
     UnknownNameError,
@@ -16,6 +18,8 @@ from tf1hub.errors import (
     UnsupportedGraphError,
     WrongModeError,
 )
+from tf1hub.format.messages_pb2 import SavedModel
+from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.load import load_spec
 
 tf1 = tf.compat.v1
@@ -43,6 +47,76 @@ def test_all_unsupported_constructs_are_listed_with_what_still_works() -> None:
         "Inference still works with TensorFlow's own loader: "
         "tf.saved_model.load('the old graph', tags=[]).signatures[...]; so does tf1hub.Module in a tf.Graph."
     )
+
+
+def test_the_constructs_of_all_variants_are_listed_before_anything_is_read() -> None:
+    def build(is_training: bool) -> tuple[Tensors, Tensors]:
+        x = inputs()
+        y = tf.matmul(x, weight())
+        if is_training:
+            y += tf1.data.make_one_shot_iterator(tf.data.Dataset.from_tensors(tf.zeros([3]))).get_next()
+        return {"x": x}, {"default": tf1.py_func(lambda a: a, [y], tf.float32)}
+
+    variants = [OldGraph(lambda i=i: build(i), drop=("iterators",)).definition for i in (False, True)]
+    variants[1].meta_info_def.tags.append("train")
+    # Were it read, another error would tell of the checkpoint.
+    nowhere = ModuleSpec(SavedModel(meta_graphs=variants), "the module", checkpoint="/nowhere/variables")
+    with pytest.raises(UnsupportedGraphError) as caught:
+        load_spec(nowhere)
+    python = (
+        "  - the op type PyFunc (1 node, 'PyFunc'): it runs Python code of the program that made the module"
+    )
+    first, one, second, *iterators, again, advice = str(caught.value).splitlines()
+    assert first == "The variant {} of the module cannot be loaded into TensorFlow 2. Its graph has:"
+    assert one == again == python
+    assert second == "The graph of its variant {'train'} has:"
+    assert [line.split()[4] for line in iterators] == ["IteratorGetNext", "OneShotIterator"]
+    assert all(line.endswith("it reads from an input pipeline") for line in iterators)
+    assert advice.startswith(
+        "Inference still works with TensorFlow's own loader: tf.saved_model.load('the module', "
+    )
+
+
+def test_what_is_refused_still_works_as_the_error_says(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        queue = tf1.FIFOQueue(3, [tf.float32], shapes=[[]], name="unused")
+        w = tf1.get_variable("w", initializer=2.0)
+        hub.add_signature(inputs=x, outputs=x * w)
+        hub.add_signature("queued", inputs=x, outputs=x * w + queue.dequeue())
+
+    spec = hub.create_module_spec(module_fn)
+    spec.export(tmp_path / "module", values={"w": 3.0})
+    with pytest.raises(UnsupportedGraphError) as caught:
+        hub.load(tmp_path / "module")
+    path = str(tmp_path / "module")
+    assert f"tf.saved_model.load({path!r}, tags=[]).signatures[...]; so does tf1hub.Module" in str(
+        caught.value
+    )
+    signatures = tf.saved_model.load(path, tags=[]).signatures
+    assert signatures["default"](default=tf.constant([2.0]))["default"].numpy().tolist() == [6.0]
+    with hub.eval_function_for_module(path) as module:
+        assert module([2.0]).tolist() == [6.0]
+
+
+def test_regularization_losses_that_need_inputs_are_left_out_and_named() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        collection = tf1.GraphKeys.REGULARIZATION_LOSSES
+        tf1.add_to_collection(collection, tf.identity(2.0 * tf.nn.l2_loss(w), name="of_weights"))
+        tf1.add_to_collection(collection, tf.identity(tf.nn.l2_loss(tf.matmul(x, w)), name="of_activity"))
+        return {"x": x}, {"default": tf.matmul(x, w)}
+
+    module = OldGraph(build).load()
+    with pytest.warns(
+        UserWarning,
+        match=r"The regularization loss 'of_activity:0' of variant \{\} of the old graph is left out: it depends on "
+        r"the input 'x', and regularization losses are called without inputs\.",
+    ):
+        losses = module.regularization_losses
+    assert len(losses) == 1
+    expected = float(tf.reduce_sum(tf.square(module.variables[0])))
+    assert float(losses[0]()) == pytest.approx(expected, rel=1e-6)
 
 
 def test_an_op_that_tensorflow_does_not_know_is_named() -> None:

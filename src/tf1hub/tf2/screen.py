@@ -53,15 +53,17 @@ def check_supported(variants: Iterable[Variant]) -> None:
     Raises:
         UnsupportedGraphError: a graph uses constructs that cannot be read; all are listed.
     """
-    for variant in variants:
-        problems = unsupported(variant)
-        if problems:
-            listed = "".join(f"\n  - {problem}" for problem in problems)
-            advice = _ADVICE.format(path=variant.module, tags=sorted(variant.tags))
-            raise UnsupportedGraphError(
-                f"The variant {format_tags(variant.tags)} of {variant.module} cannot be loaded into TensorFlow 2. "
-                f"Its graph has:{listed}\n{advice}"
-            )
+    found = {variant: problems for variant in variants if (problems := unsupported(variant))}
+    if not found:
+        return
+    first = next(iter(found))
+    text = f"The variant {format_tags(first.tags)} of {first.module} cannot be loaded into TensorFlow 2. Its graph has:"
+    for variant, problems in found.items():
+        if variant is not first:
+            text += f"\nThe graph of its variant {format_tags(variant.tags)} has:"
+        text += "".join(f"\n  - {problem}" for problem in problems)
+    advice = _ADVICE.format(path=first.module, tags=sorted(first.tags))
+    raise UnsupportedGraphError(f"{text}\n{advice}")
 
 
 def unsupported(variant: Variant) -> list[str]:
