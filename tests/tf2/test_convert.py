@@ -83,7 +83,7 @@ def test_the_only_signature_is_served_by_default_whatever_its_name(tmp_path: pat
 def test_a_fine_tuned_module_is_converted_with_its_values(tmp_path: pathlib.Path) -> None:
     module = hub.load(hub.create_module_spec(doubled))
     module.variables[0].assign(5.0)
-    hub.convert(module, tmp_path / "out")
+    assert hub.convert(module, tmp_path / "out").module == "doubled()"
     np.testing.assert_array_equal(hub.load(tmp_path / "out")([1.0]), [5.0])
     np.testing.assert_array_equal(module([1.0]), [5.0])
     with pytest.raises(InputError, match=r"This module is loaded already: give them to tf1hub\.load instead"):

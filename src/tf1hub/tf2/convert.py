@@ -180,7 +180,9 @@ def _opened(
         with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
             original = os.path.join(directory, "module")
             handle.export(original)
-            yield ModuleSpec.from_stored(read_module(original)), handle
+            stored = ModuleSpec.from_stored(read_module(original))
+            name = handle.engine.inference.variant.module
+            yield ModuleSpec(stored.saved_model, name, stored.checkpoint, stored.asset_paths), handle
         return
     if isinstance(handle, ModuleSpec):
         spec = handle
