@@ -18,16 +18,17 @@ LSTM = ROOT / "tests" / "golden" / "modules" / "lstm" / "module"
 
 def rows(bench: Bench) -> Iterator[Row]:
     residual = bench.module("residual", "ours")
-    for what, measurement, module in (
-        ("the golden LSTM", "bench_tf2:lstm", LSTM),
-        ("a residual network of 4,680 ops", "bench_tf2:residual", residual),
+    for what, network, module in (
+        ("the golden LSTM", "lstm", LSTM),
+        ("a residual network of 4,680 ops", "residual", residual),
     ):
-        found = bench.in_turn(measurement, SIDES, module=module)
-        ours, theirs = found["ours"], found["tensorflow"]
-        yield ratio(f"tf1hub.load of {what}, to the first result", ours["first_s"], theirs["first_s"], 0.6)
-        yield ratio(f"one call of {what}", ours["call_s"], theirs["call_s"], 1.05)
-        if "compiled_s" in ours.runs[0]:
-            yield ratio("the same with jit_compile=True", ours["compiled_s"], ours["call_s"], None)
+        first = bench.in_turn("bench_tf2:first_result", SIDES, network=network, module=module)
+        ours, theirs = first["ours"]["first_s"], first["tensorflow"]["first_s"]
+        yield ratio(f"tf1hub.load of {what}, to the first result", ours, theirs, 0.6)
+        calls = bench.run("bench_tf2:steady_calls", network=network, module=module)
+        yield ratio(f"one call of {what}", calls["ours_s"], calls["tensorflow_s"], 1.05)
+        if network == "residual":
+            yield ratio("the same with jit_compile=True", calls["compiled_s"], calls["ours_s"], None)
     tuning = bench.run("bench_tf2:fine_tuning", module=residual)
     yield ratio("a fine-tuning step, against a Session", tuning["ours_s"], tuning["session_s"], 1.1)
     big = bench.module("big", "ours")
@@ -50,60 +51,61 @@ def ratio(what: str, ours: float, theirs: float, limit: float | None) -> Row:
     return Row(what, seconds(ours), seconds(theirs), times(figure), target, limit is None or figure <= limit)
 
 
-def lstm(side: str, module: str) -> dict[str, Any]:
+def inputs_of(network: str) -> dict[str, Any]:
     import numpy as np
     import tensorflow as tf
 
-    rng = np.random.default_rng(0)
-    inputs = {
-        "tokens": tf.constant(rng.integers(0, 30, (3, 6)), tf.int32),
-        "sequence_len": tf.constant([6, 2, 4], tf.int32),
-    }
-    return first_and_steady(side, module, inputs, compiled=False)
+    if network == "residual":
+        return {"default": tf.zeros([2, 32, 32, 3])}
+    tokens = np.random.default_rng(0).integers(0, 30, (3, 6))
+    return {"tokens": tf.constant(tokens, tf.int32), "sequence_len": tf.constant([6, 2, 4], tf.int32)}
 
 
-def residual(side: str, module: str) -> dict[str, Any]:
-    import tensorflow as tf
-
-    return first_and_steady(side, module, {"default": tf.zeros([2, 32, 32, 3])}, compiled=side == "ours")
-
-
-def first_and_steady(side: str, module: str, inputs: dict[str, Any], compiled: bool) -> dict[str, Any]:
-    """Seconds from the call of the loader to the first result, and of one call afterwards."""
+def first_result(side: str, network: str, module: str) -> dict[str, Any]:
+    """Seconds from the call of the loader to the first result."""
     import tensorflow as tf
 
     import tf1hub.tf2.load  # before the clock starts, as TensorFlow was
 
+    inputs = inputs_of(network)
     tf.function(lambda x: x + 1.0)(tf.zeros([]))  # TensorFlow's own first use
     started = time.perf_counter()
     if side == "ours":
-        loaded = tf1hub.tf2.load.load(module)
-
-        def call() -> Any:
-            return loaded(inputs, as_dict=True)
-
+        tf1hub.tf2.load.load(module)(inputs, as_dict=True)["default"].numpy()
     else:
-        signature = tf.saved_model.load(module, tags=[]).signatures["default"]
-
-        def call() -> Any:
-            return signature(**inputs)
-
-    call()["default"].numpy()
-    figures = {"first_s": time.perf_counter() - started, "call_s": steady(call)}
-    if compiled:
-        figures["compiled_s"] = steady(tf.function(call, jit_compile=True))
-    return figures
+        tf.saved_model.load(module, tags=[]).signatures["default"](**inputs)["default"].numpy()
+    return {"first_s": time.perf_counter() - started}
 
 
-def steady(call: Callable[[], Any], calls: int = 100) -> float:
-    """The median seconds of a call, after the first ones."""
-    each = []
-    for i in range(calls + 10):
-        started = time.perf_counter()
-        call()["default"].numpy()
-        if i >= 10:
-            each.append(time.perf_counter() - started)
-    return statistics.median(each)
+def steady_calls(network: str, module: str) -> dict[str, Any]:
+    """Seconds of one call, in turn."""
+    import tensorflow as tf
+
+    import tf1hub as hub
+
+    inputs = inputs_of(network)
+    loaded = hub.load(module)
+    signature = tf.saved_model.load(module, tags=[]).signatures["default"]
+    calls: dict[str, Callable[[], Any]] = {
+        "ours_s": lambda: loaded(inputs, as_dict=True)["default"].numpy(),
+        "tensorflow_s": lambda: signature(**inputs)["default"].numpy(),
+    }
+    if network == "residual":
+        compiled = tf.function(lambda: loaded(inputs, as_dict=True)["default"], jit_compile=True)
+        calls["compiled_s"] = lambda: compiled().numpy()
+    return in_turn(calls, rounds=100, unmeasured=10)
+
+
+def in_turn(calls: dict[str, Callable[[], Any]], rounds: int, unmeasured: int) -> dict[str, Any]:
+    """The median seconds of each call, one after the other: a slow second hits all."""
+    each: dict[str, list[float]] = {name: [] for name in calls}
+    for i in range(unmeasured + rounds):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            if i >= unmeasured:
+                each[name].append(time.perf_counter() - started)
+    return {name: statistics.median(found) for name, found in each.items()}
 
 
 def fine_tuning(module: str) -> dict[str, Any]:
@@ -112,14 +114,7 @@ def fine_tuning(module: str) -> dict[str, Any]:
 
     images = np.random.default_rng(0).random((8, 32, 32, 3), dtype=np.float32)
     steps = {"ours_s": eager_step(module, images), "session_s": session_step(module, images)}
-    each: dict[str, list[float]] = {name: [] for name in steps}
-    for i in range(35):
-        for name, step in steps.items():
-            started = time.perf_counter()
-            step()
-            if i >= 5:
-                each[name].append(time.perf_counter() - started)
-    return {name: statistics.median(found) for name, found in each.items()}
+    return in_turn(steps, rounds=30, unmeasured=5)
 
 
 def eager_step(module: str, images: Any) -> Callable[[], Any]:
