@@ -86,7 +86,8 @@ class LoadedModule(tf.Module):
         return outputs if as_dict else self._engine.output(outputs, signature)
 
     def _outputs(self, inputs: Any, training: Any, signature: str | None) -> dict[str, Any]:
-        if isinstance(training, tf.Tensor | tf.Variable):
+        # Asking TensorFlow's classes takes as long as a small module runs.
+        if not isinstance(training, bool) and isinstance(training, tf.Tensor | tf.Variable):
             fixed = tf.get_static_value(training)
             if fixed is None:
                 results: dict[str, Any] = tf.cond(
