@@ -19,6 +19,7 @@ VERBS = (
     "check",
     "compare",
     "completion",
+    "convert",
     "diff",
     "download",
     "export-text-embedding",
