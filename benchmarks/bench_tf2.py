@@ -93,14 +93,16 @@ def steady_calls(network: str, module: str) -> dict[str, Any]:
     if network == "residual":
         compiled = tf.function(lambda: loaded(inputs, as_dict=True)["default"], jit_compile=True)
         calls["compiled_s"] = lambda: compiled().numpy()
-    return in_turn(calls, rounds=100, unmeasured=10)
+    return in_turn(calls, rounds=200, unmeasured=20)
 
 
 def in_turn(calls: dict[str, Callable[[], Any]], rounds: int, unmeasured: int) -> dict[str, Any]:
-    """The median seconds of each call, one after the other: a slow second hits all."""
+    """The median seconds of each call: a slow second hits all, and nobody is always the first of a round."""
     each: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls.items())
     for i in range(unmeasured + rounds):
-        for name, call in calls.items():
+        order.reverse()
+        for name, call in order:
             started = time.perf_counter()
             call()
             if i >= unmeasured:
