@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tf1hub import errors as errors
+    from tf1hub import keras as keras
     from tf1hub import publish as publish
     from tf1hub.checks.check import check as check
     from tf1hub.columns import image_embedding_column as image_embedding_column
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tf1hub.graph import eval_function_for_module as eval_function_for_module
     from tf1hub.handles import download as download
     from tf1hub.handles import resolve as resolve
+    from tf1hub.keras import KerasLayer as KerasLayer
     from tf1hub.publish import add_signature as add_signature
     from tf1hub.publish import attach_image_module_info as attach_image_module_info
     from tf1hub.publish import attach_message as attach_message
@@ -53,6 +55,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "ImageModuleInfo": "tf1hub.format.messages_pb2",
+    "KerasLayer": "tf1hub.keras",
     "LatestModuleExporter": "tf1hub.publish.latest_exporter",
     "Module": "tf1hub.graph",
     "ModuleSpec": "tf1hub.spec.module_spec",
@@ -86,6 +89,7 @@ _HOMES = {
 }
 _MODULES = (
     "errors",
+    "keras",
     "publish",
 )
 

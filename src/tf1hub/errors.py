@@ -19,6 +19,8 @@
     ├── InputError (TypeError)               a signature was called with the wrong inputs
     ├── CreationError (ValueError)           a module_fn made a graph that cannot become a module
     ├── ColumnError (ValueError)             a module or a setting does not suit a feature column
+    ├── LayerError (ValueError)              a module or a setting does not suit a Keras layer
+    │   └── LayerConfigError (NotImplementedError) such a layer cannot be saved, or restored from what was saved
     ├── ExportError (OSError)                a module could not be written
     │   └── ExporterError (ValueError)       nothing to export, or under an impossible name
     ├── UnsupportedGraphError (ValueError)   a graph uses what this TensorFlow, or TF2, cannot run
@@ -47,6 +49,8 @@ __all__ = [
     "FormatError",
     "HandleError",
     "InputError",
+    "LayerConfigError",
+    "LayerError",
     "MissingDependencyError",
     "NotAModuleError",
     "OfflineError",
@@ -142,6 +146,14 @@ class CreationError(Error, ValueError):
 
 class ColumnError(Error, ValueError):
     """A module, a feature or a setting does not suit a feature column."""
+
+
+class LayerError(Error, ValueError):
+    """A module or a setting does not suit a Keras layer."""
+
+
+class LayerConfigError(LayerError, NotImplementedError):
+    """A Keras layer has no config to be saved with, or cannot be restored from what was saved."""
 
 
 class ExportError(Error, OSError):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import as_written
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
 from tf1hub.tf2.saving import SavedParts
@@ -133,6 +134,14 @@ class LoadedModule(tf.Module):
     def assets(self) -> Mapping[str, str]:
         """The paths of the module's files (vocabularies and the like) by file name."""
         return dict(self._spec.asset_paths)
+
+    def variant(self, training: bool = False) -> Variant:
+        """The graph variant that runs: with its signatures and what they take.
+
+        Args:
+            training: the one of calls with `training=True`.
+        """
+        return self._engine.state(training).variant
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Writes the module in the TF1 Hub format, with the values that its variables have now.

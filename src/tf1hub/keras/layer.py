@@ -1,0 +1,223 @@
+"""The class `KerasLayer`, made for a given Keras."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import LayerError
+from tf1hub.keras.casting import as_tensors
+from tf1hub.keras.symbolic import (
+    keras_tensor_of_spec,
+    known_shape,
+    output_specs,
+    spec_of_keras_tensor,
+    specs_of_shapes,
+)
+from tf1hub.keras.weights import give_weights
+from tf1hub.keras.which import check_backend, is_keras_3
+from tf1hub.keras.wrapped import Wrapped
+
+_classes: dict[Any, Any] = {}
+_lock = threading.Lock()
+
+
+def layer_class(keras: Any) -> Any:
+    """The class `KerasLayer` for a Keras: a subclass of its `layers.Layer`.
+
+    `tf1hub.KerasLayer` is that for `tf.keras`. A program that imports tf_keras beside Keras 3 asks for
+    the other one.
+
+    Args:
+        keras: the module: `keras`, `tf.keras`, `tf_keras`.
+
+    Returns:
+        The class, the same for each call. It is registered as `"tf1hub>KerasLayer"`, so that this Keras
+        loads models that have one without `custom_objects`.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> issubclass(hub.keras.layer_class(tf.keras), tf.keras.layers.Layer)
+        True
+        >>> hub.keras.layer_class(tf.keras) is hub.KerasLayer
+        True
+    """
+    base = keras.layers.Layer
+    with _lock:
+        if base not in _classes:
+            created = _create(keras, base)
+            _classes[base] = keras.utils.register_keras_serializable("tf1hub", "KerasLayer")(created)
+        return _classes[base]
+
+
+def _create(keras: Any, base: Any) -> Any:
+    class KerasLayer(base):
+        """A module, or anything else that `tf1hub.load` loads, as a layer.
+
+        The module's variables are the layer's weights. Where the layer is trainable, the regularization
+        losses join the model's; and in training the module runs as in training: its `{"train"}` variant
+        where it has one, with the update ops of batch normalization. A frozen layer always runs as in
+        inference, as Keras's own `BatchNormalization` does.
+
+        The graph computes in its own precision: numbers are cast to the dtypes that the signature
+        takes, and outputs come in those that it has, under any policy.
+
+        Args:
+            handle: a URL, a path or a ModuleSpec of a TF1 module, or that of a SavedModel; or what is
+                loaded already, and what can be called like that: `tf1hub.load(handle)`, a `tf.Module`, a
+                function.
+            trainable: whether the variables are trained; for a part of them a predicate of their names,
+                or a list of names of variables or of scopes. The layer's `trainable` may be changed later.
+            arguments: a dict of further keyword arguments for each call; for a signature, of further
+                inputs. Where the layer's config is asked for, they have to be what JSON knows.
+            _sentinel: no argument; all that follow are given by keyword.
+            tags: the graph variant; None is the one for inference, with `{"train"}` for training.
+            signature: the signature to call. None is `"default"` of a TF1 module, and calls a SavedModel
+                itself. Signatures of SavedModels are for inference, so that such a layer cannot be trainable.
+            signature_outputs_as_dict: whether to return a dict of all outputs of the signature.
+            output_key: which output to return where there are several; None is `"default"` of a TF1 module.
+            output_shape: the shape of the output without the batch size (a nest of them for several
+                outputs), where the module itself leaves it open.
+            load_options: `tf.saved_model.LoadOptions`, for a SavedModel.
+            **kwargs: of a Keras layer: `name`, `dtype`, `input_shape`, ...; `dtype=tf.string` says that the
+                inputs are text, where that is not known from the module.
+
+        Raises:
+            HandleError: `handle` names no module.
+            ResolveError: the module could not be had.
+            UnknownNameError: there is no variant, signature, output or variable of this name.
+            LayerError: the choices do not go together.
+            WrongModeError: Keras runs on another backend than TensorFlow, or there is no eager execution.
+
+        Example:
+            >>> import tensorflow as tf, tf1hub as hub
+            >>> def module_fn():
+            ...     x = tf.compat.v1.placeholder(tf.float32, [None, 2])
+            ...     w = tf.compat.v1.get_variable("w", initializer=[[1.0], [2.0]])
+            ...     hub.add_signature(inputs=x, outputs=tf.matmul(x, w))
+            >>> layer = hub.KerasLayer(hub.create_module_spec(module_fn), trainable=True)
+            >>> layer([[1.0, 1.0], [2.0, 0.0]]).numpy().tolist()
+            [[3.0], [2.0]]
+            >>> tuple(layer.trainable_weights[0].shape)
+            (2, 1)
+        """
+
+        def __init__(
+            self,
+            handle: Any,
+            trainable: Any = False,
+            arguments: Mapping[str, Any] | None = None,
+            _sentinel: None = None,
+            tags: Iterable[str] | None = None,
+            signature: str | None = None,
+            signature_outputs_as_dict: bool | None = None,
+            output_key: str | None = None,
+            output_shape: Any = None,
+            load_options: tf.saved_model.LoadOptions | None = None,
+            **kwargs: Any,
+        ) -> None:
+            check_backend(keras)
+            if _sentinel is not None:
+                raise LayerError(
+                    "Give what follows arguments= by keyword: KerasLayer(handle, signature=..., output_key=...)."
+                )
+            wrapped = Wrapped(
+                handle,
+                trainable,
+                arguments,
+                tags,
+                signature,
+                signature_outputs_as_dict,
+                output_key,
+                output_shape,
+                load_options,
+            )
+            _initialize(keras, super().__init__, wrapped, trainable is not False, kwargs)
+            self._wrapped = wrapped
+            # TensorFlow saves the tables and files of what it finds in attributes.
+            self._loaded = wrapped.loaded
+            wrapped.weights = give_weights(keras, self, wrapped.callee)
+            if is_keras_3(keras):
+                # Nobody knows whether XLA compiles a graph of those times; Keras would simply try.
+                self.supports_jit = False
+                _tell_input_shape(self, kwargs.get("input_shape"), wrapped)
+            self.built = True
+
+        @property
+        def resolved_object(self) -> Any:
+            """What the handle resolved to: what `tf1hub.load` gave, or the object itself."""
+            return self._loaded
+
+        def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            return super().__call__(as_tensors(inputs), *args, **kwargs)
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return self._wrapped.apply(inputs, training if self.trainable else False, _float(self))
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            inputs = specs_of_shapes(input_shape, self._wrapped.callee.input_specs, _float(self))
+            outputs = output_specs(self.call, inputs)
+            shape = known_shape if is_keras_3(keras) else lambda spec: tf.TensorShape(spec.shape)
+            return tf.nest.map_structure(shape, outputs)
+
+        def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
+            del training  # the shapes are the same
+            specs = tf.nest.map_structure(lambda value: spec_of_keras_tensor(keras, value), inputs)
+            outputs = output_specs(self.call, specs)
+            return tf.nest.map_structure(lambda spec: keras_tensor_of_spec(keras, spec), outputs)
+
+        def save_own_variables(self, store: Any) -> None:
+            self._wrapped.save_weights(store)
+
+        def load_own_variables(self, store: Any) -> None:
+            self._wrapped.load_weights(store)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), **self._wrapped.config()}
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            config = dict(config)
+            chosen = config.pop("trainable_variables", None)
+            if chosen is None:
+                return super().from_config(config)
+            trainable = config.pop("trainable")
+            layer = super().from_config({**config, "trainable": chosen})
+            layer.trainable = trainable
+            return layer
+
+    KerasLayer.__module__ = "tf1hub.keras"
+    KerasLayer.__qualname__ = "KerasLayer"
+    return KerasLayer
+
+
+def _initialize(
+    keras: Any, initialize: Any, wrapped: Wrapped, trainable: bool, keywords: dict[str, Any]
+) -> None:
+    """Initializes the base class with what it is to know."""
+    known = {"autocast": False, **keywords}
+    spec = wrapped.only_dense_input
+    if known.get("dtype") is None and spec is not None and not spec.dtype.is_floating:
+        # Keras takes a layer's dtype for that of the inputs that it makes for it.
+        known["dtype"] = spec.dtype.name
+    if is_keras_3(keras):
+        # Keras 3 would make a float32 input of it, and say that it should not be given.
+        known.pop("input_shape", None)
+    initialize(trainable=trainable, **known)
+
+
+def _tell_input_shape(layer: Any, given: Iterable[int | None] | None, wrapped: Wrapped) -> None:
+    # From this attribute of its first layer, Keras 3 builds a Sequential model without being given data.
+    if given is not None:
+        layer.input_shape = (None, *given)
+    elif wrapped.only_dense_input is not None:
+        layer.input_shape = tuple(wrapped.only_dense_input.shape.as_list())
+
+
+def _float(layer: Any) -> tf.DType:
+    """The dtype of floating point numbers for what does not say which it takes."""
+    dtype = tf.as_dtype(layer.variable_dtype or "float32")
+    return dtype if dtype.is_floating else tf.float32

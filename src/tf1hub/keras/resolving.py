@@ -1,0 +1,103 @@
+"""From the handle of a layer to what it calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import HandleError, LayerError, UnknownNameError, UnknownSignatureError
+from tf1hub.keras.callee import Callee, FunctionCallee, ModuleCallee, SignatureCallee
+from tf1hub.keras.choice import Choice
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.tf2.load import load
+from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.tf2.variables import Trainable
+
+
+def resolved(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -> Any:
+    """The loaded object behind a handle; an object that is no handle is itself.
+
+    Raises:
+        HandleError: neither a handle nor an object that can be called or has signatures.
+    """
+    if isinstance(handle, str | os.PathLike | ModuleSpec):
+        # Which variables are trained now is the layer's affair, and may change; a choice of some is kept.
+        chosen = True if isinstance(trainable, bool) else trainable
+        return load(handle, tags, chosen, load_options)
+    if not callable(handle) and not hasattr(handle, "signatures"):
+        raise HandleError(
+            f"tf1hub.KerasLayer takes a handle (a path, a URL, ...), a ModuleSpec, or what can be called, such as "
+            f"tf1hub.load(handle) gives; not {handle!r}."
+        )
+    if tags is not None or load_options is not None:
+        raise LayerError(
+            "tags= and load_options= are for loading, and tf1hub.KerasLayer was given an object that is loaded. "
+            "Pass them to tf1hub.load."
+        )
+    return handle
+
+
+def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str) -> Callee:
+    """What a layer calls of a loaded object.
+
+    Args:
+        loaded: the object.
+        choice: what to call and to return.
+        trainable: which variables the layer is to train.
+        place: the object in words, for messages.
+
+    Raises:
+        UnknownSignatureError: there is no such signature, or one has to be chosen.
+        UnknownNameError: there is no such output or variable.
+        LayerError: the choices do not go together.
+    """
+    if isinstance(loaded, LoadedModule):
+        return ModuleCallee(loaded, choice)
+    if choice.signature is not None:
+        if trainable is not False:
+            raise LayerError(
+                f"trainable=True cannot be had with signature={choice.signature!r}: the signatures of a SavedModel are "
+                f"for inference. {_instead(loaded, place)}"
+            )
+        return SignatureCallee(loaded, choice, place)
+    if not callable(loaded):
+        signatures = ", ".join(sorted(loaded.signatures))
+        raise UnknownSignatureError(
+            f"{place} cannot be called; it has signatures only: {signatures}. Choose one with signature=..., and "
+            "output_key=... or signature_outputs_as_dict=True."
+        )
+    if choice.as_dict:
+        raise LayerError(
+            f"signature_outputs_as_dict=True is for a signature, and none is chosen of {place}, which returns what it "
+            "returns. Leave it out, or choose one with signature=..."
+        )
+    callee = FunctionCallee(loaded, choice, place)
+    if not isinstance(trainable, bool):
+        callee.trainable_variables = _picked(callee, trainable, place)
+    return callee
+
+
+def _instead(loaded: Any, place: str) -> str:
+    if callable(loaded):
+        return f"Leave signature= out: {place} can be called, and trained so."
+    return f"{place} has nothing else, so it can only be used frozen: trainable=False."
+
+
+def _picked(callee: Callee, trainable: Any, place: str) -> Sequence[tf.Variable]:
+    """The variables that a predicate takes, or that are named, or lie below a named scope."""
+    named = {variable.name.removesuffix(":0"): variable for variable in callee.trainable_variables}
+    if callable(trainable):
+        return [variable for name, variable in named.items() if trainable(name)]
+    names = [name.removesuffix(":0").rstrip("/") for name in trainable]
+    found = {asked: [name for name in named if f"{name}/".startswith(f"{asked}/")] for asked in names}
+    unknown = [repr(asked) for asked, variables in found.items() if not variables]
+    if unknown:
+        raise UnknownNameError(
+            f"trainable= names {', '.join(unknown)}, which {place} does not have. "
+            f"Its trainable variables are: {', '.join(sorted(named))}."
+        )
+    picked = {name for variables in found.values() for name in variables}
+    return [variable for name, variable in named.items() if name in picked]

@@ -1,0 +1,98 @@
+"""The variables and regularization losses of a module as those of a Keras layer.
+
+A weight is the module's own variable: what an optimizer or a weights file writes is what the module
+reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.keras.callee import Callee
+from tf1hub.keras.which import is_keras_3
+
+
+def give_weights(keras: Any, layer: Any, callee: Callee) -> list[Any]:
+    """Makes the variables weights of a layer, and the regularization losses its losses while it is trainable.
+
+    Returns:
+        The weights, in the order of the module's variables.
+    """
+    trained = {id(variable) for variable in callee.trainable_variables}
+    give = _give_keras_3 if is_keras_3(keras) else _give_keras_2
+    return give(keras, layer, callee, trained)
+
+
+def _give_keras_3(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> list[Any]:
+    weights = {
+        id(variable): _weight(keras, layer.name, variable, id(variable) in trained)
+        for variable in callee.variables
+        # A variable that takes values of any shape is nothing that Keras knows.
+        if variable.shape.is_fully_defined()
+    }
+    # What Keras 3 tracks, it finds in attributes.
+    layer.module_weights = list(weights.values())
+    carried: dict[int, list[Callable[[], Any]]] = {}
+    carriers = [id(variable) for variable in callee.trainable_variables if id(variable) in weights]
+    for loss in callee.regularization_losses if carriers else ():
+        read = {id(variable) for variable in _read_by(loss)}
+        carrier = next((variable for variable in carriers if variable in read), carriers[0])
+        carried.setdefault(carrier, []).append(loss)
+    for carrier, losses in carried.items():
+        # The regularizer of a weight counts once for all calls of the layer, and not where it is frozen.
+        weights[carrier].regularizer = _regularizer(keras, losses)
+    return list(weights.values())
+
+
+def _weight(keras: Any, layer_name: str, variable: Any, trainable: bool) -> Any:
+    if isinstance(variable, keras.Variable):
+        return variable
+    *scopes, name = variable.name.removesuffix(":0").split("/")
+    with contextlib.ExitStack() as stack:
+        for scope in (layer_name, *scopes):
+            stack.enter_context(keras.name_scope(scope))
+        # The graph reads the variable in its own precision, so nothing is cast on the way.
+        weight = keras.Variable(
+            variable, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name
+        )
+    if weight.value is not variable:
+        # Keras 3 before 3.6 makes a copy where it is given a variable.
+        weight._value = variable
+    return weight
+
+
+def _regularizer(keras: Any, losses: Sequence[Callable[[], Any]]) -> Any:
+    class ModuleRegularizer(keras.regularizers.Regularizer):
+        """The losses that a module has for one of its variables."""
+
+        def __call__(self, weight: Any) -> Any:
+            del weight  # the losses read it themselves
+            return tf.add_n([loss() for loss in losses])
+
+    return ModuleRegularizer()
+
+
+def _read_by(loss: Callable[[], Any]) -> Iterable[tf.Variable]:
+    function = loss if hasattr(loss, "get_concrete_function") else tf.function(loss, autograph=False)
+    variables: Iterable[tf.Variable] = function.get_concrete_function().variables
+    return variables
+
+
+def _give_keras_2(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> list[Any]:
+    del keras
+    variables = list(callee.variables)
+    # Keras 2 decides by the variable's own flag, and offers no other way to say which ones are trained.
+    layer._trainable_weights.extend(variable for variable in variables if id(variable) in trained)
+    layer._non_trainable_weights.extend(variable for variable in variables if id(variable) not in trained)
+    for loss in callee.regularization_losses:
+        layer.add_loss(_while_trainable(layer, loss))
+    return variables
+
+
+def _while_trainable(layer: Any, loss: Callable[[], Any]) -> Callable[[], Any]:
+    # Keras leaves out a loss that is None.
+    return lambda: loss() if layer.trainable else None

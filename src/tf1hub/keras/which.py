@@ -1,0 +1,66 @@
+"""Which Keras: the one that TensorFlow uses, and what is needed of any."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import MissingDependencyError, WrongModeError
+
+_NOT_IMPORTED = (
+    "tf1hub.KerasLayer is a layer of the Keras that TensorFlow uses, which cannot be imported: {error}\n"
+)
+_LEGACY = (
+    "TF_USE_LEGACY_KERAS=1 is set, so that this is tf_keras. Install it with: pip install tf-keras\n"
+    "Or unset TF_USE_LEGACY_KERAS before TensorFlow is imported, for Keras 3."
+)
+_BACKEND = (
+    "KERAS_BACKEND={backend} is set. Only the backend 'tensorflow' runs TensorFlow graphs; choose it before Keras "
+    'is imported: os.environ["KERAS_BACKEND"] = "tensorflow"'
+)
+_INSTALL = "Install it with: pip install keras\nWithout Keras there is m = tf1hub.load(handle); y = m(x)"
+_WRONG_BACKEND = (
+    "tf1hub.KerasLayer runs TensorFlow graphs, and this Keras runs on the backend {backend!r}. Choose the backend "
+    "'tensorflow' before Keras is imported:\n"
+    '    os.environ["KERAS_BACKEND"] = "tensorflow"      # or "backend": "tensorflow" in ~/.keras/keras.json\n'
+    "Without Keras there is m = tf1hub.load(handle); y = m(x)"
+)
+
+
+def keras_of_tensorflow() -> Any:
+    """The Keras behind `tf.keras`: Keras 3, or Keras 2 with TensorFlow 2.15 and where tf_keras is asked for.
+
+    Raises:
+        MissingDependencyError: it cannot be imported; the message says why and what would help.
+    """
+    try:
+        # TensorFlow imports Keras when something of it is first asked for.
+        tf.keras.layers.Layer  # noqa: B018
+    except (ImportError, AttributeError) as error:
+        raise MissingDependencyError(_NOT_IMPORTED.format(error=error) + _remedy()) from error
+    return tf.keras
+
+
+def _remedy() -> str:
+    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true"):
+        return _LEGACY
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    return _INSTALL if backend == "tensorflow" else _BACKEND.format(backend=backend)
+
+
+def check_backend(keras: Any) -> None:
+    """Checks that a Keras can run TensorFlow graphs.
+
+    Raises:
+        WrongModeError: its backend is another one.
+    """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise WrongModeError(_WRONG_BACKEND.format(backend=backend))
+
+
+def is_keras_3(keras: Any) -> bool:
+    """Whether this is Keras 3, as opposed to Keras 2 or tf_keras."""
+    return hasattr(keras, "KerasTensor")
