@@ -29,11 +29,13 @@ from tensorflow.python.feature_column import feature_column, feature_column_v2, 
 from tensorflow.python.framework import c_api_util, kernels, op_def_registry, ops
 from tensorflow.python.ops import control_flow_util, lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder
+from tensorflow.python.trackable import autotrackable
 from tensorflow.python.util import tf_stack
 
 __all__ = [
     "DenseColumn",
     "DenseColumnV1",
+    "Holder",
     "adding_operations",
     "as_written",
     "compiled_kernels",
@@ -65,6 +67,22 @@ serialize_feature_column = serialization.serialize_feature_column
 deserialize_feature_column = serialization.deserialize_feature_column
 # Models that hold a registered column are loaded without `custom_objects`.
 register_feature_column = serialization.register_feature_column
+
+
+class Holder(autotrackable.AutoTrackable):
+    """Shows TensorFlow's saving what an object has, and hides the object from Keras, which looks into each one.
+
+    Args:
+        held: the object. Its variables, tables and files are shown, and not the functions that it has in a
+            SavedModel: who calls it saves what is called.
+    """
+
+    def __init__(self, held: Any) -> None:
+        super().__init__()
+        self._children = getattr(held, "_trackable_children", None)
+
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        return {} if self._children is None else dict(self._children("checkpoint"))
 
 
 def trains_columns(state_manager: Any) -> bool:

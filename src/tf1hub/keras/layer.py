@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub._tensorflow import Holder
 from tf1hub.errors import LayerError
 from tf1hub.keras.casting import as_tensors
 from tf1hub.keras.symbolic import (
@@ -138,7 +139,7 @@ def _create(keras: Any, base: Any) -> Any:
             _initialize(keras, super().__init__, wrapped, trainable is not False, kwargs)
             self._wrapped = wrapped
             # TensorFlow saves the tables and files of what it finds in attributes.
-            self._loaded = wrapped.loaded
+            self._saved_with_it = Holder(wrapped.loaded)
             wrapped.weights = give_weights(keras, self, wrapped.callee)
             if is_keras_3(keras):
                 # Nobody knows whether XLA compiles a graph of those times; Keras would simply try.
@@ -149,7 +150,7 @@ def _create(keras: Any, base: Any) -> Any:
         @property
         def resolved_object(self) -> Any:
             """What the handle resolved to: what `tf1hub.load` gave, or the object itself."""
-            return self._loaded
+            return self._wrapped.loaded
 
         def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             return super().__call__(as_tensors(inputs), *args, **kwargs)

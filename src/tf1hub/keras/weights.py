@@ -36,6 +36,10 @@ def _give_keras_3(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> 
     }
     # What Keras 3 tracks, it finds in attributes.
     layer.module_weights = list(weights.values())
+    for variable in callee.trainable_variables:
+        if id(variable) in weights:
+            # A model asks each weight for it, not the layer.
+            weights[id(variable)].trainable = layer.trainable
     carried: dict[int, list[Callable[[], Any]]] = {}
     carriers = [id(variable) for variable in callee.trainable_variables if id(variable) in weights]
     for loss in callee.regularization_losses if carriers else ():

@@ -108,13 +108,23 @@ class State:
                 with tf.init_scope():
                     node = self.variant.nodes[name]
                     kind = Table if node.op in ("HashTable", "HashTableV2") else MutableTable
+                    fillers = self._fillers.get(name, [])
                     table = kind(
-                        node, self.runner(list(node.input)), self.runner([], self._fillers.get(name, []))
+                        node,
+                        self.runner(list(node.input)),
+                        self.runner([], fillers),
+                        self._assets_of(fillers),
                     )
                     # What fills the table asks for it again.
                     self._resources.tables[name] = table
                     table.fill()
             return self._resources.tables[name]
+
+    def _assets_of(self, targets: Sequence[str]) -> list[tf.saved_model.Asset]:
+        """The assets that some nodes need."""
+        found = ancestors(self.variant.nodes, targets)
+        files = {file for tensor, file in self.variant.asset_files.items() if node_of(tensor) in found}
+        return [self._resources.assets[file] for file in sorted(files)]
 
     @cached_property
     def _fillers(self) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -21,10 +21,14 @@ class Table(tf.saved_model.experimental.TrackableResource):
         node: the op that makes the table.
         arguments: emits the op's inputs, inside a `tf.function`; most tables have none.
         fill: emits what fills the table, inside a `tf.function`.
+        assets: the files that it is filled from. Whatever saves the table has to save them too.
     """
 
-    def __init__(self, node: NodeDef, arguments: _Emit, fill: _Emit) -> None:
+    def __init__(
+        self, node: NodeDef, arguments: _Emit, fill: _Emit, assets: Sequence[tf.saved_model.Asset] = ()
+    ) -> None:
         super().__init__()
+        self._assets = list(assets)
         self._node = node
         self._arguments = tf.function(arguments, autograph=False)
         self._fill = tf.function(fill, autograph=False)
@@ -50,6 +54,11 @@ class Table(tf.saved_model.experimental.TrackableResource):
     def _initialize(self) -> None:
         self.fill()
 
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        children: dict[str, Any] = super()._trackable_children(save_type, **kwargs)
+        children.update({f"asset/{index}": asset for index, asset in enumerate(self._assets)})
+        return children
+
     def _destroy_resource(self) -> None:
         tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
 
@@ -57,8 +66,10 @@ class Table(tf.saved_model.experimental.TrackableResource):
 class MutableTable(Table):
     """A table that the module itself may fill, so that its contents are state like variables'."""
 
-    def __init__(self, node: NodeDef, arguments: _Emit, fill: _Emit) -> None:
-        super().__init__(node, arguments, fill)
+    def __init__(
+        self, node: NodeDef, arguments: _Emit, fill: _Emit, assets: Sequence[tf.saved_model.Asset] = ()
+    ) -> None:
+        super().__init__(node, arguments, fill, assets)
         self._key_dtype = python_value(node.attr["key_dtype"])
         self._value_dtype = python_value(node.attr["value_dtype"])
 
