@@ -82,6 +82,7 @@ class Holder(autotrackable.AutoTrackable):
         self._children = getattr(held, "_trackable_children", None)
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        del save_type, kwargs
         return {} if self._children is None else dict(self._children("checkpoint"))
 
 

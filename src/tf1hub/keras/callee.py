@@ -169,8 +169,11 @@ class FunctionCallee(Callee):
         self._place = place
         # A Keras layer says in `call` what its `__call__` takes.
         self._takes_training = "training" in _parameters(getattr(function, "call", None) or function)
-        self.variables = list(getattr(function, "variables", ()))
-        self.trainable_variables = list(getattr(function, "trainable_variables", ()))
+        self.variables = _variables(function)
+        trainable = getattr(function, "trainable_variables", None)
+        self.trainable_variables = (
+            [v for v in self.variables if v.trainable] if trainable is None else list(trainable)
+        )
         self.regularization_losses = list(getattr(function, "regularization_losses", ()))
         self.input_specs = _first_inputs(function)
 
@@ -221,9 +224,25 @@ def _parameters(function: Any) -> Iterable[str]:
         return ()
 
 
+def _traces(function: Any) -> Sequence[Any]:
+    """The traces of a function that TensorFlow restored."""
+    traces: Sequence[Any] = getattr(getattr(function, "__call__", None), "concrete_functions", ())  # noqa: B004
+    return traces
+
+
+def _variables(function: Any) -> list[tf.Variable]:
+    """The variables that an object lists; of a SavedModel that lists none, those that it reads or writes."""
+    listed = getattr(function, "variables", None)
+    if listed is not None:
+        return list(listed)
+    return list(
+        {id(variable): variable for trace in _traces(function) for variable in trace.variables}.values()
+    )
+
+
 def _first_inputs(function: Any) -> Any:
     """The types of the first argument of a function that TensorFlow restored, where all traces agree."""
-    traces = getattr(getattr(function, "__call__", None), "concrete_functions", ())  # noqa: B004
+    traces = _traces(function)
     found = [trace.structured_input_signature[0] for trace in traces]
     if not found or not all(arguments and _same_types(arguments[0], found[0][0]) for arguments in found):
         return None

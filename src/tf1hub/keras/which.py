@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -36,15 +37,19 @@ def keras_of_tensorflow() -> Any:
         MissingDependencyError: it cannot be imported; the message says why and what would help.
     """
     try:
-        # TensorFlow imports Keras when something of it is first asked for.
-        tf.keras.layers.Layer  # noqa: B018
-    except (ImportError, AttributeError) as error:
+        # Where this fails, TensorFlow itself would ask itself for `tf.keras` until the stack is full.
+        importlib.import_module("tf_keras" if _is_legacy() else "keras")
+    except ImportError as error:
         raise MissingDependencyError(_NOT_IMPORTED.format(error=error) + _remedy()) from error
     return tf.keras
 
 
+def _is_legacy() -> bool:
+    return os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true")
+
+
 def _remedy() -> str:
-    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true"):
+    if _is_legacy():
         return _LEGACY
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     return _INSTALL if backend == "tensorflow" else _BACKEND.format(backend=backend)

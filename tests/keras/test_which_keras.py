@@ -1,0 +1,85 @@
+"""Which Keras the layer is made for, and what is said where none will do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+import tensorflow as tf
+from golden import cases
+
+import tf1hub as hub
+from tf1hub.errors import WrongModeError
+from tf1hub.keras.layer import layer_class
+
+
+def test_the_layer_is_one_of_the_keras_that_tensorflow_uses() -> None:
+    assert issubclass(hub.KerasLayer, tf.keras.layers.Layer)
+    assert layer_class(tf.keras) is hub.KerasLayer
+    assert hub.keras.KerasLayer is hub.KerasLayer
+    tf.keras.Sequential([hub.KerasLayer(cases.load("half_plus_two").path)])
+
+
+def test_another_keras_beside_it_has_a_layer_of_its_own() -> None:
+    class Layer:
+        pass
+
+    other = types.SimpleNamespace(
+        layers=types.SimpleNamespace(Layer=Layer),
+        utils=types.SimpleNamespace(register_keras_serializable=lambda *_: lambda created: created),
+        backend=types.SimpleNamespace(backend=lambda: "jax"),
+    )
+    assert issubclass(layer_class(other), Layer)
+    assert layer_class(other) is not hub.KerasLayer
+    with pytest.raises(WrongModeError) as caught:
+        layer_class(other)("module")
+    assert str(caught.value) == (
+        "tf1hub.KerasLayer runs TensorFlow graphs, and this Keras runs on the backend 'jax'. Choose the backend "
+        "'tensorflow' before Keras is imported:\n"
+        '    os.environ["KERAS_BACKEND"] = "tensorflow"      # or "backend": "tensorflow" in ~/.keras/keras.json\n'
+        "Without Keras there is m = tf1hub.load(handle); y = m(x)"
+    )
+
+
+def said(program: str, **environment: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+    )
+    return run.stderr
+
+
+_HIDE = "import sys; sys.modules.update({name: None for name in ('keras', 'tf_keras')})\n"
+
+
+def test_a_keras_that_is_missing_is_named_with_its_cure() -> None:
+    printed = said(
+        _HIDE + "import tf1hub as hub; hub.KerasLayer", TF_USE_LEGACY_KERAS="0", KERAS_BACKEND="jax"
+    )
+    assert "tf1hub.errors.MissingDependencyError: tf1hub.KerasLayer is a layer of the Keras that" in printed
+    assert "KERAS_BACKEND=jax is set. Only the backend 'tensorflow' runs TensorFlow graphs" in printed
+    assert "AttributeError" not in printed.rpartition("MissingDependencyError")[2]
+
+
+def test_nothing_of_keras_is_imported_before_the_layer_is_used() -> None:
+    program = "import sys, tf1hub; sys.exit(bool({'keras', 'tf_keras', 'tensorflow'} & set(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert run.returncode == 0
+
+
+def test_tf_keras_that_is_asked_for_and_not_there() -> None:
+    printed = said(_HIDE + "import tf1hub as hub; hub.KerasLayer", TF_USE_LEGACY_KERAS="1")
+    assert (
+        "TF_USE_LEGACY_KERAS=1 is set, so that this is tf_keras. Install it with: pip install tf-keras"
+        in printed
+    )
