@@ -48,6 +48,7 @@ def test_training_on_several_replicas_says_what_to_use_instead(strategy: Any) ->
         hub.Module(spec, trainable=True)
     assert str(caught.value) == (
         "A tf1hub.Module in a graph can be used on the 2 replicas of MirroredStrategy, but not trained there: each "
-        "replica would train variables of its own. In TensorFlow 2, tf1hub.load(handle) inside "
-        "strategy.scope() trains on all of them; in a graph, parameter servers do."
+        "replica would train variables of its own. In TensorFlow 2, tf1hub.load(handle) or "
+        "tf1hub.KerasLayer(handle, trainable=True) inside strategy.scope() trains on all of them; in a graph, "
+        "parameter servers do."
     )

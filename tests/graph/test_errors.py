@@ -168,7 +168,9 @@ def test_unknown_tags_and_signatures_list_the_known(module_path: pathlib.Path) -
     spec = hub.load_module_spec(module_path)
     with pytest.raises(errors.UnknownTagsError) as tags:
         spec.get_signature_names({"train"})
-    assert str(tags.value) == f"No graph variant with tags {{'train'}} in {module_path}. It has: {{}}."
+    assert str(tags.value) == (
+        f"No graph variant with tags {{'train'}} in {module_path}. It has: {{}}. Leave tags out."
+    )
     with tf.Graph().as_default(), pytest.raises(errors.UnknownSignatureError) as signature:
         hub.Module(spec)([1.0], signature="fruit")
     assert str(signature.value) == f"No signature 'fruit' in variant {{}} of {module_path}. It has: default."
@@ -246,8 +248,60 @@ def test_eager_mode_says_the_line_to_write_instead(module_path: pathlib.Path) ->
         "tf1hub.Module builds a graph, and this is eager mode. In TensorFlow 2 write\n"
         f"    m = tf1hub.load({str(module_path)!r})\n"
         "    y = m(x)                  # m(x, training=True) and m.trainable_variables to fine-tune\n"
+        "and in Keras\n"
+        f"    layer = tf1hub.KerasLayer({str(module_path)!r}, trainable=True)\n"
         "To keep the graph: with tf.Graph().as_default(): ..."
     )
+
+
+def test_an_eager_call_says_the_line_to_write_instead(module_path: pathlib.Path) -> None:
+    with tf.Graph().as_default():
+        module = hub.Module(str(module_path))
+    with pytest.raises(errors.WrongModeError) as caught:
+        module([1.0])
+    assert str(caught.value) == (
+        "The module 'module' lives in a graph, and it is called in eager mode. Call it inside the same "
+        "`with graph.as_default():` in which it was created; or, in TensorFlow 2, write\n"
+        "    m = tf1hub.load(handle)\n"
+        "    y = m(x)"
+    )
+
+
+def test_a_definition_that_is_called_says_the_line_to_write_instead(module_path: pathlib.Path) -> None:
+    with pytest.raises(TypeError) as caught:
+        hub.load_module_spec(module_path)([1.0])
+    assert isinstance(caught.value, errors.InputError)
+    assert str(caught.value) == (
+        f"A ModuleSpec is a definition, and cannot be called: {module_path}. In TensorFlow 2 write\n"
+        "    m = tf1hub.load(spec)\n"
+        "    y = m(x)\n"
+        "and in a graph\n"
+        "    m = tf1hub.Module(spec)\n"
+        "    y = m(x)"
+    )
+
+
+def test_tags_that_are_not_there_say_which_to_write() -> None:
+    def module_fn(is_training: bool) -> None:
+        hub.add_signature(outputs=tf.constant(is_training))
+
+    both = hub.create_module_spec(
+        module_fn, [(set(), {"is_training": False}), ({"train"}, {"is_training": True})]
+    )
+    train = hub.create_module_spec(module_fn, [({"train"}, {"is_training": True})])
+    place = both.name
+    for spec, tags, expected in (
+        (
+            both,
+            {"tpu"},
+            f"{{'tpu'}} in {place}. It has: {{}}, {{'train'}}. Leave tags out, or write tags={{'train'}}.",
+        ),
+        (train, None, f"{{}} in {place}. It has: {{'train'}}. Write tags={{'train'}}."),
+    ):
+        for use in (spec.variant, lambda tags, spec=spec: hub.load(spec, tags=tags)):
+            with pytest.raises(errors.UnknownTagsError) as caught:
+                use(tags)
+            assert str(caught.value) == f"No graph variant with tags {expected}"
 
 
 def test_a_call_in_another_graph_is_explained(module_path: pathlib.Path) -> None:

@@ -92,7 +92,8 @@ def test_unknown_names_list_those_that_there_are(path: str) -> None:
         f"No signature 'fruit' in variant {{}} of {path}. It has: default, named."
     )
     assert refusal(errors.UnknownTagsError, path, tags={"tpu"}) == (
-        f"No graph variant with tags {{'tpu'}} in {path}. It has: {{}}, {{'train'}}."
+        f"No graph variant with tags {{'tpu'}} in {path}. It has: {{}}, {{'train'}}. "
+        "Leave tags out, or write tags={'train'}."
     )
     assert refusal(errors.UnknownNameError, path, output_key="logits") == (
         f"No output 'logits' in the signature 'default' of variant {{}} of {path}. It has: default, hidden."

@@ -25,17 +25,25 @@ _EAGER = (
     "tf1hub.Module builds a graph, and this is eager mode. In TensorFlow 2 write\n"
     "    m = tf1hub.load({spec})\n"
     "    y = m(x)                  # m(x, training=True) and m.trainable_variables to fine-tune\n"
+    "and in Keras\n"
+    "    layer = tf1hub.KerasLayer({spec}, trainable=True)\n"
     "To keep the graph: with tf.Graph().as_default(): ..."
 )
 _OTHER_GRAPH = (
     "The module {name!r} lives in another graph than the one in which it is called. "
     "Create it inside the same `with graph.as_default():` as its calls."
 )
-
+_EAGER_CALL = (
+    "The module {name!r} lives in a graph, and it is called in eager mode. Call it inside the same "
+    "`with graph.as_default():` in which it was created; or, in TensorFlow 2, write\n"
+    "    m = tf1hub.load(handle)\n"
+    "    y = m(x)"
+)
 _REPLICAS = (
     "A tf1hub.Module in a graph can be used on the {count} replicas of {strategy}, but not trained there: each "
-    "replica would train variables of its own. In TensorFlow 2, tf1hub.load(handle) inside "
-    "strategy.scope() trains on all of them; in a graph, parameter servers do."
+    "replica would train variables of its own. In TensorFlow 2, tf1hub.load(handle) or "
+    "tf1hub.KerasLayer(handle, trainable=True) inside strategy.scope() trains on all of them; in a graph, "
+    "parameter servers do."
 )
 
 
@@ -260,7 +268,7 @@ def _scope_name(signature: str) -> str:
 
 def _check_graph(graph: Any, home: Any, name: str) -> None:
     if tf.executing_eagerly():
-        raise WrongModeError(_OTHER_GRAPH.format(name=name))
+        raise WrongModeError(_EAGER_CALL.format(name=name))
     while graph is not home:
         # The body of a loop, a branch or a function may use what lies around it.
         graph = getattr(graph, "outer_graph", None)

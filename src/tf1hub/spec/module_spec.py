@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from tf1hub.errors import ExportError, FormatError, UnknownAttachmentError, UnknownTagsError
+from tf1hub.errors import ExportError, FormatError, InputError, UnknownAttachmentError, UnknownTagsError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import StoredModule, read_module
 from tf1hub.format.saved_model import check_meta_graph, format_tags
@@ -18,6 +18,16 @@ _Message = TypeVar("_Message")
 
 Tags = Iterable[str] | None
 """Tags as callers give them: None and the empty set name the inference variant."""
+
+
+_NOT_CALLABLE = (
+    "A ModuleSpec is a definition, and cannot be called: {name}. In TensorFlow 2 write\n"
+    "    m = tf1hub.load(spec)\n"
+    "    y = m(x)\n"
+    "and in a graph\n"
+    "    m = tf1hub.Module(spec)\n"
+    "    y = m(x)"
+)
 
 
 class ModuleSpec:
@@ -93,7 +103,8 @@ class ModuleSpec:
         if wanted not in self._variants:
             known = ", ".join(format_tags(tags) for tags in self.get_tags())
             raise UnknownTagsError(
-                f"No graph variant with tags {format_tags(wanted)} in {self._name}. It has: {known}."
+                f"No graph variant with tags {format_tags(wanted)} in {self._name}. It has: {known}. "
+                f"{_instead(self.get_tags())}"
             )
         variant = self._variants[wanted]
         if wanted not in self._checked:
@@ -242,6 +253,15 @@ class ModuleSpec:
         # What was derived from the message is derived again where it is needed.
         return ModuleSpec, (self._saved_model, self._name, self._checkpoint, self._asset_paths)
 
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        """Says what to call instead.
+
+        Raises:
+            InputError: always.
+        """
+        del args, kwargs
+        raise InputError(_NOT_CALLABLE.format(name=self._name))
+
     def __repr__(self) -> str:
         variants = ", ".join(format_tags(tags) for tags in self.get_tags())
         return f"<ModuleSpec {self._name}: variants {variants}>"
@@ -274,6 +294,14 @@ def as_module_spec(spec: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:
     if isinstance(spec, str | os.PathLike):
         return load_module_spec(spec)
     raise TypeError(f"A module is named by a handle (a string) or a ModuleSpec, not by {spec!r}.")
+
+
+def _instead(known: list[frozenset[str]]) -> str:
+    """What to write for tags, where a module has these."""
+    tagged = [f"write tags={format_tags(tags)}" for tags in known if tags][:1]
+    choices = ["leave tags out"] * (frozenset() in known) + tagged
+    text = ", or ".join(choices)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _tag_set(tags: Tags) -> frozenset[str]:
