@@ -33,9 +33,9 @@ test-tf215:  ## the tests, on TensorFlow 2.15 and Keras 2
 	@$(SETUP) tf215
 	$(TF215) $(PYTEST) $(ARGS)
 
-test-legacy:  ## the specification's own example with tf.layers, on TensorFlow 2.21 with tf_keras
+test-legacy:  ## tf.layers, old programs, columns and KerasLayer on TensorFlow 2.21 with tf_keras
 	@$(SETUP) tf221 legacy
-	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(TF221) -m pytest tests/legacy_keras tests/columns tests/old_programs $(ARGS)
+	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(TF221) -m pytest tests/legacy_keras tests/columns tests/keras tests/old_programs $(ARGS)
 
 test-package:  ## the built wheel in an environment without TensorFlow
 	@$(SETUP) tf221 plain

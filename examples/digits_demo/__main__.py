@@ -7,13 +7,14 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import tf1hub as hub
 
-from . import consume, publish
+from . import consume, in_keras, publish
 from .data import consumers_digits, split_few
 from .report import Results, accuracy_table, draw
 
@@ -42,6 +43,9 @@ def main() -> Results:
     picture = args.out / "learning_curves.png"
     draw(results, title, picture)
     console.print(f"Picture: {picture}")
+
+    console.rule("The consumer, in Keras")
+    fine_tune_in_keras(published, results, args.out / "model.keras", console)
 
     console.rule("The fine-tuned module, published again")
     publish_again(published, fine_tuned, console)
@@ -82,6 +86,27 @@ def compare(module_path: Path, labels_per_class: list[int], seeds: int, console:
                     results.add(approach.name, per_class, curve)
                     progress.advance(task)
     return results
+
+
+def fine_tune_in_keras(module_path: Path, results: Results, new_path: Path, console: Console) -> None:
+    """The same fine-tuning as a Keras model, on the same labels and test images as in the graph."""
+    digits = consumers_digits()
+    counts = results.labels_per_class()
+    per_class = counts[len(counts) // 2]
+    in_graph = results.final(consume.FINE_TUNED.name, per_class)
+    reached = []
+    with console.status(f"Fine-tuning with {per_class} labels per class"):
+        for seed in range(len(in_graph)):
+            few, test = split_few(digits, per_class, seed)
+            model, right = in_keras.fine_tune(module_path, few, test, consume.STEPS, seed)
+            reached.append(right)
+        difference = in_keras.save_and_restore(model, new_path, test)
+    for name, values in (("in the graph", in_graph), ("in Keras", reached)):
+        console.print(
+            f"Fine-tuned {name:<12} with {per_class} labels per class: {100 * np.mean(values):.1f} % right "
+            f"(from {100 * np.min(values):.1f} to {100 * np.max(values):.1f})"
+        )
+    console.print(f"Saved as {new_path} and loaded again, what it says differs by at most {difference:.1e}.")
 
 
 def publish_again(module_path: Path, new_path: Path, console: Console) -> None:
