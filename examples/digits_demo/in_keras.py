@@ -45,7 +45,7 @@ def fit(model: Any, digits: Digits, rate: float, steps: int) -> None:
     model.compile(keras.optimizers.Adam(rate), loss)
     batches = tf.data.Dataset.from_tensor_slices((digits.images, digits.labels))
     batches = batches.shuffle(len(digits)).repeat().batch(min(BATCH_SIZE, len(digits)))
-    model.fit(batches, steps_per_epoch=steps, verbose=0)
+    model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0)  # the batches are shuffled already
 
 
 def save_and_restore(model: Any, path: Path, test: Digits) -> float:

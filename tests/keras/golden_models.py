@@ -53,8 +53,9 @@ def fit_one_step(case: cases.Case, trainable: Any = True) -> tuple[Any, Any, flo
     model = functional(layer, inputs)
     # The mean square of the output is the mean square error of what should be zero.
     model.compile(keras.optimizers.SGD(step["lr"]), "mse")
-    outputs = model.predict(inputs, verbose=0)
-    history = model.fit(inputs, np.zeros_like(outputs), batch_size=len(outputs), shuffle=False, verbose=0)
+    examples = int(tf.nest.flatten(inputs)[0].shape[0])
+    targets = np.zeros([examples, *model.output_shape[1:]], np.float32)
+    history = model.fit(inputs, targets, batch_size=examples, shuffle=False, verbose=0)
     return model, inputs, history.history["loss"][0]
 
 

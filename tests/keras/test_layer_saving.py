@@ -246,3 +246,23 @@ def test_arguments_that_json_does_not_know_have_no_config(tmp_path: pathlib.Path
 
 def test_a_path_object_is_a_handle(path: str) -> None:
     assert hub.KerasLayer(pathlib.Path(path)).get_config()["handle"] == path
+
+
+def test_a_model_that_would_download_a_program_is_not_loaded_unasked(
+    path: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    layer = hub.KerasLayer(path)
+    handle = "https://modules.invalid/features"
+    layer._wrapped._settings["handle"] = handle
+    keras.Sequential([keras.Input([3]), layer]).save(tmp_path / "model.keras")
+    with pytest.raises(LayerConfigError) as caught:
+        keras.models.load_model(tmp_path / "model.keras")
+    assert str(caught.value) == (
+        f"The saved model has a KerasLayer of {handle}, which is not on this machine: loading the model would "
+        f"download a program and run it. If you trust it, fetch it first with tf1hub.resolve({handle!r}), or load "
+        "the model with safe_mode=False."
+    )
+    monkeypatch.setenv("TF1HUB_OFFLINE", "1")
+    with pytest.raises(hub.errors.OfflineError):
+        keras.models.load_model(tmp_path / "model.keras", safe_mode=False)

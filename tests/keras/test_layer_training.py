@@ -180,18 +180,6 @@ def test_optimizers_with_state_train_the_modules_variables(path: str) -> None:
     assert 0.01 < np.abs(weights_by_name(layer)["dense/kernel"] - 1).max() < 0.05
 
 
-def test_gradients_through_modules_with_loops_are_right_under_keras() -> None:
-    case = cases.load("lstm")
-    assert case.finetune is not None
-    layer = hub.KerasLayer(case.path, trainable=True, signature="tokens")
-    inputs = {name: tf.constant(value) for name, value in case.values(case.finetune["inputs"]).items()}
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(layer(inputs, training=True)))
-    gradients = tape.gradient(loss, layer.resolved_object.trainable_variables)
-    assert sum(gradient is not None for gradient in gradients) == len(layer.trainable_weights)
-    cases.assert_matches(loss.numpy(), case.value(case.finetune["loss"]))
-
-
 _REPLICAS = """
 import sys
 import numpy as np, tensorflow as tf

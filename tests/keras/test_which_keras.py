@@ -12,8 +12,9 @@ import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.errors import WrongModeError
+from tf1hub.errors import MissingDependencyError, WrongModeError
 from tf1hub.keras.layer import layer_class
+from tf1hub.keras.which import keras_of_tensorflow
 
 
 def test_the_layer_is_one_of_the_keras_that_tensorflow_uses() -> None:
@@ -44,27 +45,42 @@ def test_another_keras_beside_it_has_a_layer_of_its_own() -> None:
     )
 
 
-def said(program: str, **environment: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+@pytest.mark.parametrize(
+    ("package", "environment", "cure"),
+    [
+        (
+            "keras",
+            {},
+            "Install it with: pip install keras\nWithout Keras there is m = tf1hub.load(handle); y = m(x)",
+        ),
+        (
+            "keras",
+            {"KERAS_BACKEND": "jax"},
+            "KERAS_BACKEND=jax is set. Only the backend 'tensorflow' runs TensorFlow graphs; choose it before Keras "
+            'is imported: os.environ["KERAS_BACKEND"] = "tensorflow"',
+        ),
+        (
+            "tf_keras",
+            {"TF_USE_LEGACY_KERAS": "1"},
+            "TF_USE_LEGACY_KERAS=1 is set, so that this is tf_keras. Install it with: pip install tf-keras\n"
+            "Or unset TF_USE_LEGACY_KERAS before TensorFlow is imported, for Keras 3.",
+        ),
+    ],
+)
+def test_a_keras_that_is_missing_is_named_with_its_cure(
+    package: str, environment: dict[str, str], cure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError) as caught:
+        keras_of_tensorflow()
+    assert str(caught.value) == (
+        "tf1hub.KerasLayer is a layer of the Keras that TensorFlow uses, which cannot be imported: "
+        f"import of {package} halted; None in sys.modules\n{cure}"
     )
-    return run.stderr
-
-
-_HIDE = "import sys; sys.modules.update({name: None for name in ('keras', 'tf_keras')})\n"
-
-
-def test_a_keras_that_is_missing_is_named_with_its_cure() -> None:
-    printed = said(
-        _HIDE + "import tf1hub as hub; hub.KerasLayer", TF_USE_LEGACY_KERAS="0", KERAS_BACKEND="jax"
-    )
-    assert "tf1hub.errors.MissingDependencyError: tf1hub.KerasLayer is a layer of the Keras that" in printed
-    assert "KERAS_BACKEND=jax is set. Only the backend 'tensorflow' runs TensorFlow graphs" in printed
-    assert "AttributeError" not in printed.rpartition("MissingDependencyError")[2]
 
 
 def test_nothing_of_keras_is_imported_before_the_layer_is_used() -> None:
@@ -75,11 +91,3 @@ def test_nothing_of_keras_is_imported_before_the_layer_is_used() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert run.returncode == 0
-
-
-def test_tf_keras_that_is_asked_for_and_not_there() -> None:
-    printed = said(_HIDE + "import tf1hub as hub; hub.KerasLayer", TF_USE_LEGACY_KERAS="1")
-    assert (
-        "TF_USE_LEGACY_KERAS=1 is set, so that this is tf_keras. Install it with: pip install tf-keras"
-        in printed
-    )

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import Holder
 from tf1hub.errors import LayerError
 from tf1hub.keras.casting import as_tensors
+from tf1hub.keras.resolving import check_trusted
 from tf1hub.keras.symbolic import (
     keras_tensor_of_spec,
     known_shape,
@@ -19,7 +20,7 @@ from tf1hub.keras.symbolic import (
     specs_of_shapes,
 )
 from tf1hub.keras.weights import give_weights
-from tf1hub.keras.which import check_backend, is_keras_3
+from tf1hub.keras.which import check_backend, in_safe_mode, is_keras_3
 from tf1hub.keras.wrapped import Wrapped
 
 _classes: dict[Any, Any] = {}
@@ -181,12 +182,14 @@ def _create(keras: Any, base: Any) -> Any:
 
         @classmethod
         def from_config(cls, config: dict[str, Any]) -> Any:
+            if in_safe_mode(keras):
+                check_trusted(config["handle"])
             config = dict(config)
             chosen = config.pop("trainable_variables", None)
             if chosen is None:
-                return super().from_config(config)
+                return cls(**config)
             trainable = config.pop("trainable")
-            layer = super().from_config({**config, "trainable": chosen})
+            layer = cls(**config, trainable=chosen)
             layer.trainable = trainable
             return layer
 

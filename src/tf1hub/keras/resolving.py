@@ -8,7 +8,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.errors import HandleError, LayerError, UnknownNameError, UnknownSignatureError
+from tf1hub.errors import (
+    HandleError,
+    LayerConfigError,
+    LayerError,
+    OfflineError,
+    UnknownNameError,
+    UnknownSignatureError,
+)
+from tf1hub.handles import resolve
 from tf1hub.keras.callee import Callee, FunctionCallee, ModuleCallee, SignatureCallee
 from tf1hub.keras.choice import Choice
 from tf1hub.spec.module_spec import ModuleSpec, Tags
@@ -38,6 +46,24 @@ def resolved(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -
             "Pass them to tf1hub.load."
         )
     return handle
+
+
+def check_trusted(handle: str) -> None:
+    """Checks that a handle out of a saved model stands for what this machine has already.
+
+    A module is a program, and a file that someone sent may name any.
+
+    Raises:
+        LayerConfigError: it would have to be downloaded.
+    """
+    try:
+        resolve(handle, offline=True)
+    except OfflineError as error:
+        raise LayerConfigError(
+            f"The saved model has a KerasLayer of {handle}, which is not on this machine: loading the model would "
+            f"download a program and run it. If you trust it, fetch it first with tf1hub.resolve({handle!r}), or load "
+            "the model with safe_mode=False."
+        ) from error
 
 
 def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str) -> Callee:

@@ -64,7 +64,7 @@ def _weight(keras: Any, layer_name: str, variable: Any, trainable: bool) -> Any:
             variable, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name
         )
     if weight.value is not variable:
-        # Keras 3 before 3.6 makes a copy where it is given a variable.
+        # Keras 3.5 and older make a copy where they are given a variable.
         weight._value = variable
     return weight
 

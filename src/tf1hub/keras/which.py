@@ -69,3 +69,10 @@ def check_backend(keras: Any) -> None:
 def is_keras_3(keras: Any) -> bool:
     """Whether this is Keras 3, as opposed to Keras 2 or tf_keras."""
     return hasattr(keras, "KerasTensor")
+
+
+def in_safe_mode(keras: Any) -> bool:
+    """Whether Keras is loading a model that it was not told to trust; it tells nobody in public."""
+    package = keras.layers.Layer.__module__.partition(".")[0]
+    serialization = importlib.import_module(f"{package}.src.saving.serialization_lib")
+    return bool(serialization.in_safe_mode())
