@@ -121,7 +121,7 @@ def test_an_export_is_served_without_this_library(text_path: str, tmp_path: path
         tf.saved_model.save(model, str(tmp_path / "exported"))
     served = (
         "import sys, tensorflow as tf\n"
-        "model = tf.saved_model.load(sys.argv[1])\n"
+        "model = tf.saved_model.load(sys.argv[1], tags=['serve'])\n"
         "words = tf.constant(sys.argv[2:])\n"
         "(output,) = model.signatures['serving_default'](words).values()\n"
         "print(output.numpy().ravel().tolist())\n"

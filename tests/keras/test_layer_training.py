@@ -180,6 +180,20 @@ def test_optimizers_with_state_train_the_modules_variables(path: str) -> None:
     assert 0.01 < np.abs(weights_by_name(layer)["dense/kernel"] - 1).max() < 0.05
 
 
+def test_a_model_is_compiled_with_xla_where_the_user_says_that_the_module_can_be(path: str) -> None:
+    layer = hub.KerasLayer(path, trainable=True)
+    model = functional(layer)
+    if IS_KERAS_3:
+        # On GPUs, Keras 3 would otherwise compile what it does not know.
+        assert not layer.supports_jit
+        layer.supports_jit = True
+    model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=True)
+    assert model.jit_compile
+    loss = model.fit(X, Y, batch_size=4, shuffle=False, verbose=0).history["loss"]
+    hidden = X.sum(1) - X.sum(1).mean()
+    np.testing.assert_allclose(loss, [np.mean(hidden**2) + 3], rtol=1e-5)
+
+
 _REPLICAS = """
 import sys
 import numpy as np, tensorflow as tf
