@@ -124,10 +124,11 @@ def test_training_argument_is_told_apart_from_being_trainable(path: str) -> None
 
 
 def test_i_want_to_train_only_some_layers(path: str) -> None:
-    for chosen in (["norm"], ["norm/shift"], lambda name: name.startswith("norm/")):
-        layer = hub.KerasLayer(path, trainable=chosen)
-        assert [tuple(weight.shape) for weight in layer.trainable_weights] == [(2,)]
-        assert len(layer.weights) == 3
+    for handle in (hub.load(path), path):
+        for chosen in (["norm"], ["norm/shift"], lambda name: name.startswith("norm/")):
+            layer = hub.KerasLayer(handle, trainable=chosen)
+            assert [tuple(weight.shape) for weight in layer.trainable_weights] == [(2,)]
+            assert len(layer.weights) == 3
     trained(sequential(layer))
     after = weights_by_name(layer)
     np.testing.assert_array_equal(after["dense/kernel"], np.ones((3, 2)))
@@ -137,6 +138,16 @@ def test_i_want_to_train_only_some_layers(path: str) -> None:
         f"trainable= names 'blocks', which {path} does not have. "
         "Its variables are: dense/kernel, norm/moving_mean, norm/shift."
     )
+
+
+def test_a_choice_that_leaves_nothing_to_train_is_refused(path: str) -> None:
+    for handle, place in ((path, path), (hub.load(path), "an object of the class LoadedModule")):
+        with pytest.raises(hub.errors.LayerError) as caught:
+            hub.KerasLayer(handle, trainable=lambda name: name.startswith("logits"))
+        assert str(caught.value) == (
+            f"trainable= chooses no variable of {place} that the outputs of this layer depend on. Choose others, or give "
+            "trainable=False."
+        )
 
 
 def test_variables_that_the_outputs_do_not_need_are_not_trained() -> None:

@@ -66,7 +66,7 @@ def check_trusted(handle: str) -> None:
         ) from error
 
 
-def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str) -> Callee:
+def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was_given: bool) -> Callee:
     """What a layer calls of a loaded object.
 
     Args:
@@ -74,6 +74,7 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str) -> 
         choice: what to call and to return.
         trainable: which variables the layer is to train.
         place: the object in words, for messages.
+        was_given: whether the layer's user loaded it, without regard to `trainable`.
 
     Raises:
         UnknownSignatureError: there is no such signature, or one has to be chosen.
@@ -81,7 +82,10 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str) -> 
         LayerError: the choices do not go together.
     """
     if isinstance(loaded, LoadedModule):
-        return ModuleCallee(loaded, choice)
+        module = ModuleCallee(loaded, choice)
+        if was_given and not isinstance(trainable, bool):
+            module.trainable_variables = _picked(module, trainable, place)
+        return module
     if choice.signature is not None:
         if trainable is not False:
             raise LayerError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.errors import LayerConfigError
+from tf1hub.errors import LayerConfigError, LayerError
 from tf1hub.keras.choice import Choice
 from tf1hub.keras.resolving import callee_of, resolved
 from tf1hub.keras.shapes import set_shapes, with_batch
@@ -49,9 +49,14 @@ class Wrapped:
         self.handle = handle
         self.loaded = resolved(handle, tags, trainable, load_options)
         self.place = _described(handle, self.loaded)
-        self.callee = callee_of(self.loaded, choice, trainable, self.place)
+        self.callee = callee_of(self.loaded, choice, trainable, self.place, self.loaded is handle)
         self.weights: list[Any] = []
         self._chosen = None if isinstance(trainable, bool) else _names(self.callee.trainable_variables)
+        if self._chosen == []:
+            raise LayerError(
+                f"trainable= chooses no variable of {self.place} that the outputs of this layer depend on. Choose others, "
+                "or give trainable=False."
+            )
         self._shapes = None if output_shape is None else with_batch(output_shape)
         self._settings = {
             "handle": handle,
