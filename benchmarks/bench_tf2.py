@@ -78,7 +78,7 @@ def first_result(side: str, network: str, module: str) -> dict[str, Any]:
 
 
 def steady_calls(network: str, module: str) -> dict[str, Any]:
-    """Seconds of one call, in turn."""
+    """Seconds of one call."""
     import tensorflow as tf
 
     import tf1hub as hub
@@ -93,20 +93,25 @@ def steady_calls(network: str, module: str) -> dict[str, Any]:
     if network == "residual":
         compiled = tf.function(lambda: loaded(inputs, as_dict=True)["default"], jit_compile=True)
         calls["compiled_s"] = lambda: compiled().numpy()
-    return in_turn(calls, rounds=200, unmeasured=20)
+    return in_turn(calls, rounds=10, calls_each=20)
 
 
-def in_turn(calls: dict[str, Callable[[], Any]], rounds: int, unmeasured: int) -> dict[str, Any]:
-    """The median seconds of each call: a slow second hits all, and nobody is always the first of a round."""
+def in_turn(calls: dict[str, Callable[[], Any]], rounds: int, calls_each: int) -> dict[str, Any]:
+    """The median seconds of each call once it is under way.
+
+    In each round every call has some in a row: a slow minute of the machine hits all. The first ones of a
+    row pay for what the others left in the processor's caches, and do not count.
+    """
     each: dict[str, list[float]] = {name: [] for name in calls}
     order = list(calls.items())
-    for i in range(unmeasured + rounds):
+    for _ in range(rounds):
         order.reverse()
         for name, call in order:
-            started = time.perf_counter()
-            call()
-            if i >= unmeasured:
-                each[name].append(time.perf_counter() - started)
+            for i in range(-5, calls_each):
+                started = time.perf_counter()
+                call()
+                if i >= 0:
+                    each[name].append(time.perf_counter() - started)
     return {name: statistics.median(found) for name, found in each.items()}
 
 
@@ -116,7 +121,7 @@ def fine_tuning(module: str) -> dict[str, Any]:
 
     images = np.random.default_rng(0).random((8, 32, 32, 3), dtype=np.float32)
     steps = {"ours_s": eager_step(module, images), "session_s": session_step(module, images)}
-    return in_turn(steps, rounds=30, unmeasured=5)
+    return in_turn(steps, rounds=4, calls_each=10)
 
 
 def eager_step(module: str, images: Any) -> Callable[[], Any]:
