@@ -23,7 +23,7 @@ def fine_tune(module_path: Path, few: Digits, test: Digits, steps: int, seed: in
     Returns:
         The model, and its accuracy on `test`.
     """
-    keras.utils.set_random_seed(seed)
+    tf.random.set_seed(seed)
     features = hub.KerasLayer(str(module_path), signature="image_feature_vector")
     height, width = hub.get_expected_image_size(hub.load_module_spec(module_path))
     model = keras.Sequential(
@@ -31,7 +31,7 @@ def fine_tune(module_path: Path, few: Digits, test: Digits, steps: int, seed: in
             keras.Input([*few.images.shape[1:]]),
             keras.layers.Resizing(height, width),
             features,
-            keras.layers.Dense(CLASSES),
+            keras.layers.Dense(CLASSES, kernel_initializer=keras.initializers.GlorotUniform(seed)),
         ]
     )
     fit(model, few, FINE_TUNED.rates.of_others, steps)
