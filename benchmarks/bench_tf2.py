@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.harness import ROOT, WEIGHTS, Bench, Row, at_most, megabytes, seconds, times
+from benchmarks.harness import ROOT, WEIGHTS, Bench, Figures, Row, at_most, megabytes, seconds, times
 
 ENVIRONMENT = "tf221"
 """Where TensorFlow 2 is used today; the original library, to which all else is compared, runs up to 2.15."""
@@ -26,11 +26,11 @@ def rows(bench: Bench) -> Iterator[Row]:
         ours, theirs = first["ours"]["first_s"], first["tensorflow"]["first_s"]
         yield ratio(f"tf1hub.load of {what}, to the first result", ours, theirs, 0.6)
         calls = bench.run("bench_tf2:steady_calls", network=network, module=module)
-        yield ratio(f"one call of {what}", calls["ours_s"], calls["tensorflow_s"], 1.05)
+        yield in_rows(f"one call of {what}", calls, "ours", "tensorflow", 1.05)
         if network == "residual":
-            yield ratio("the same with jit_compile=True", calls["compiled_s"], calls["ours_s"], None)
+            yield in_rows("the same with jit_compile=True", calls, "compiled", "tensorflow", None)
     tuning = bench.run("bench_tf2:fine_tuning", module=residual)
-    yield ratio("a fine-tuning step, against a Session", tuning["ours_s"], tuning["session_s"], 1.1)
+    yield in_rows("a fine-tuning step, against a Session", tuning, "ours", "session", 1.1)
     big = bench.module("big", "ours")
     memory = bench.in_turn("bench_tf2:big_module", SIDES, repeats=3, module=big)
     alone = bench.run("bench_tf2:tensorflow_alone", repeats=3)["peak_bytes"]
@@ -44,9 +44,17 @@ def rows(bench: Bench) -> Iterator[Row]:
     )
 
 
-def ratio(what: str, ours: float, theirs: float, limit: float | None) -> Row:
-    """A row for two times, ours over theirs; without a limit it is only told."""
-    figure = ours / theirs
+def ratio(what: str, ours: float, theirs: float, limit: float) -> Row:
+    """A row for two times, ours over theirs."""
+    return _row(what, ours, theirs, ours / theirs, limit)
+
+
+def in_rows(what: str, figures: Figures, ours: str, theirs: str, limit: float | None) -> Row:
+    """A row for two sides of `in_turn`; without a limit it is only told."""
+    return _row(what, figures[f"{ours}_s"], figures[f"{theirs}_s"], figures[f"{ours}_x"], limit)
+
+
+def _row(what: str, ours: float, theirs: float, figure: float, limit: float | None) -> Row:
     target = "" if limit is None else f"<= {limit:g} x"
     return Row(what, seconds(ours), seconds(theirs), times(figure), target, limit is None or figure <= limit)
 
@@ -86,33 +94,38 @@ def steady_calls(network: str, module: str) -> dict[str, Any]:
     inputs = inputs_of(network)
     loaded = hub.load(module)
     signature = tf.saved_model.load(module, tags=[]).signatures["default"]
-    calls: dict[str, Callable[[], Any]] = {
-        "ours_s": lambda: loaded(inputs, as_dict=True)["default"].numpy(),
-        "tensorflow_s": lambda: signature(**inputs)["default"].numpy(),
-    }
+    calls: dict[str, Callable[[], Any]] = {}
     if network == "residual":
         compiled = tf.function(lambda: loaded(inputs, as_dict=True)["default"], jit_compile=True)
-        calls["compiled_s"] = lambda: compiled().numpy()
-    return in_turn(calls, rounds=10, calls_each=20)
+        calls["compiled"] = lambda: compiled().numpy()
+    calls["ours"] = lambda: loaded(inputs, as_dict=True)["default"].numpy()
+    calls["tensorflow"] = lambda: signature(**inputs)["default"].numpy()
+    return in_turn(calls, rounds=40, calls_each=12)
 
 
 def in_turn(calls: dict[str, Callable[[], Any]], rounds: int, calls_each: int) -> dict[str, Any]:
-    """The median seconds of each call once it is under way.
+    """For each call the median seconds once it is under way, and the ratio "..._x" to that of the last one.
 
-    In each round every call has some in a row: a slow minute of the machine hits all. The first ones of a
-    row pay for what the others left in the processor's caches, and do not count.
+    In each round every call has some in a row, and the ratio is taken of neighbours: one call to the next
+    differs by far more than the two sides do. The first ones of a row pay for what the others left in the
+    processor's caches, and do not count.
     """
     each: dict[str, list[float]] = {name: [] for name in calls}
-    order = list(calls.items())
-    for _ in range(rounds):
-        order.reverse()
-        for name, call in order:
-            for i in range(-5, calls_each):
+    for i in range(rounds):
+        order = list(calls.items())
+        for name, call in order if i % 2 else reversed(order):
+            row = []
+            for _ in range(3 + calls_each):
                 started = time.perf_counter()
                 call()
-                if i >= 0:
-                    each[name].append(time.perf_counter() - started)
-    return {name: statistics.median(found) for name, found in each.items()}
+                row.append(time.perf_counter() - started)
+            each[name].append(statistics.median(row[3:]))
+    *_, base = each.values()
+    ratios = {
+        f"{name}_x": statistics.median(one / other for one, other in zip(found, base, strict=True))
+        for name, found in each.items()
+    }
+    return {f"{name}_s": statistics.median(found) for name, found in each.items()} | ratios
 
 
 def fine_tuning(module: str) -> dict[str, Any]:
@@ -120,8 +133,8 @@ def fine_tuning(module: str) -> dict[str, Any]:
     import numpy as np
 
     images = np.random.default_rng(0).random((8, 32, 32, 3), dtype=np.float32)
-    steps = {"ours_s": eager_step(module, images), "session_s": session_step(module, images)}
-    return in_turn(steps, rounds=4, calls_each=10)
+    steps = {"ours": eager_step(module, images), "session": session_step(module, images)}
+    return in_turn(steps, rounds=10, calls_each=4)
 
 
 def eager_step(module: str, images: Any) -> Callable[[], Any]:
