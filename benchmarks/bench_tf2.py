@@ -100,7 +100,7 @@ def steady_calls(network: str, module: str) -> dict[str, Any]:
         calls["compiled"] = lambda: compiled().numpy()
     calls["ours"] = lambda: loaded(inputs, as_dict=True)["default"].numpy()
     calls["tensorflow"] = lambda: signature(**inputs)["default"].numpy()
-    return in_turn(calls, rounds=40, calls_each=12)
+    return in_turn(calls, rounds=60, calls_each=12)
 
 
 def in_turn(calls: dict[str, Callable[[], Any]], rounds: int, calls_each: int) -> dict[str, Any]:

@@ -115,10 +115,7 @@ def test_an_export_is_served_without_this_library(text_path: str, tmp_path: path
     model.compile(keras.optimizers.SGD(0.1), "mse")
     model.fit(tf.constant(WORDS), np.ones((3, 1)), verbose=0)
     expected = model.predict(tf.constant(WORDS), verbose=0)
-    if IS_KERAS_3:
-        model.export(str(tmp_path / "exported"), verbose=False)
-    else:  # Keras 2 takes no tables along but those of its own layers
-        tf.saved_model.save(model, str(tmp_path / "exported"))
+    model.export(str(tmp_path / "exported"), **({"verbose": False} if IS_KERAS_3 else {}))
     served = (
         "import sys, tensorflow as tf\n"
         "model = tf.saved_model.load(sys.argv[1], tags=['serve'])\n"
@@ -141,6 +138,26 @@ def test_an_export_is_served_without_this_library(text_path: str, tmp_path: path
         os.rename(text_path + "_away", text_path)
     assert run.returncode == 0, run.stderr[-3000:]
     np.testing.assert_allclose(json.loads(run.stdout), expected.ravel(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("signature", [None, "serving_default"])
+def test_an_export_takes_along_the_tables_of_a_saved_model(
+    signature: str | None, text_path: str, tmp_path: pathlib.Path
+) -> None:
+    saved_model = str(tmp_path / "saved_model")
+    hub.convert(text_path, saved_model)
+    inputs = keras.Input([], dtype="string")
+    layer = hub.KerasLayer(
+        saved_model, signature=signature, output_key=signature and "default", output_shape=[2]
+    )
+    model = keras.Model(inputs, layer(inputs))
+    model.export(str(tmp_path / "exported"), **({"verbose": False} if IS_KERAS_3 else {}))
+    (output,) = (
+        tf.saved_model.load(str(tmp_path / "exported"))
+        .signatures["serving_default"](tf.constant(["dog"]))
+        .values()
+    )
+    np.testing.assert_array_equal(output, [[2.0, 3.0]])
 
 
 def test_a_tensorflow_checkpoint_restores(path: str, tmp_path: pathlib.Path) -> None:

@@ -129,6 +129,9 @@ def test_tables_made_in_the_graph(version: int, tmp_path: pathlib.Path) -> None:
     tf.saved_model.save(module, str(tmp_path / "saved"))
     restored = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_array_equal(restored(tf.constant(["b", "?"]), as_dict=True)["ids"], [20, -1])
+    # Many programs keep a signature and nothing else.
+    served = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    np.testing.assert_array_equal(served(x=tf.constant(["b", "?"]))["ids"], [20, -1])
 
 
 def test_two_loads_do_not_share_tables(tmp_path: pathlib.Path) -> None:

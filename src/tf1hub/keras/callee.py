@@ -16,6 +16,7 @@ from tf1hub.keras.choice import Choice
 from tf1hub.keras.shapes import set_shapes
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.tf2.op_types import TABLES
 
 
 class Callee:
@@ -26,12 +27,14 @@ class Callee:
         trainable_variables: those that are trained where the layer is trainable.
         regularization_losses: functions without arguments, each for one scalar loss.
         input_specs: the type of the only input, or a dict of those of all, where they are known.
+        has_tables: whether there are tables among the state.
     """
 
     variables: Sequence[tf.Variable] = ()
     trainable_variables: Sequence[tf.Variable] = ()
     regularization_losses: Sequence[Callable[[], Any]] = ()
     input_specs: Any = None
+    has_tables: bool = False
 
     def __call__(self, inputs: Any, training: bool, dtype: tf.DType) -> Any:
         """The outputs.
@@ -75,6 +78,7 @@ class ModuleCallee(Callee):
             )
         self._asked = {name: info for name, info in self._inputs.items() if name not in choice.arguments}
         self.variables = list(module.variables)
+        self.has_tables = any(node.op in TABLES for node in variant.nodes.values())
         used = _reached(module.variant(training=True), self._signature, returned)
         # Keras warns at each `fit` of variables that get no gradient.
         self.trainable_variables = [
@@ -133,6 +137,7 @@ class SignatureCallee(Callee):
             )
         self._asked = [name for name in self._inputs if name not in choice.arguments]
         self.variables = list(getattr(saved_model, "variables", None) or self._function.variables)
+        self.has_tables = _holds_tables(saved_model)
         self.input_specs = _only({name: self._inputs[name] for name in self._asked})
 
     def __call__(self, inputs: Any, training: bool, dtype: tf.DType) -> Any:
@@ -175,6 +180,7 @@ class FunctionCallee(Callee):
             [v for v in self.variables if v.trainable] if trainable is None else list(trainable)
         )
         self.regularization_losses = list(getattr(function, "regularization_losses", ()))
+        self.has_tables = _holds_tables(function)
         self.input_specs = _first_inputs(function)
 
     def __call__(self, inputs: Any, training: bool, dtype: tf.DType) -> Any:
@@ -213,6 +219,13 @@ class FunctionCallee(Callee):
 
 def _only(specs: dict[str, Any]) -> Any:
     return next(iter(specs.values())) if len(specs) == 1 else specs
+
+
+def _holds_tables(loaded: Any) -> bool:
+    if not isinstance(loaded, tf.__internal__.tracking.Trackable):
+        return False  # a plain function, say
+    held = tf.train.TrackableView(loaded).descendants()
+    return any(isinstance(each, tf.saved_model.experimental.TrackableResource) for each in held)
 
 
 def _parameters(function: Any) -> Iterable[str]:

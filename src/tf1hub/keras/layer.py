@@ -146,6 +146,8 @@ def _create(keras: Any, base: Any) -> Any:
                 # Nobody knows whether XLA compiles a graph of those times; Keras would simply try.
                 self.supports_jit = False
                 _tell_input_shape(self, kwargs.get("input_shape"), wrapped)
+            elif wrapped.callee.has_tables:
+                self._exported_with_it = _exported_by_keras_2(keras, self._saved_with_it)
             self.built = True
 
         @property
@@ -219,6 +221,13 @@ def _tell_input_shape(layer: Any, given: Iterable[int | None] | None, wrapped: W
         layer.input_shape = (None, *given)
     elif wrapped.only_dense_input is not None:
         layer.input_shape = tuple(wrapped.only_dense_input.shape.as_list())
+
+
+def _exported_by_keras_2(keras: Any, held: Holder) -> Any:
+    """What makes `model.export` of Keras 2 take tables along: it does so for its own lookups, and all that they hold."""
+    lookup = keras.layers.StringLookup(vocabulary=["held"])
+    lookup.held = held
+    return lookup
 
 
 def _float(layer: Any) -> tf.DType:

@@ -57,10 +57,17 @@ class Table(tf.saved_model.experimental.TrackableResource):
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         children: dict[str, Any] = super()._trackable_children(save_type, **kwargs)
         children.update({f"asset/{index}": asset for index, asset in enumerate(self._assets)})
+        if save_type == "savedmodel":
+            # Programs keep a signature of a SavedModel and drop the rest: its tables have to stay, as
+            # TensorFlow's own do.
+            children["_destroy_resource"] = _nothing
         return children
 
     def _destroy_resource(self) -> None:
         tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
+
+
+_nothing = tf.function(lambda: tf.constant(1), input_signature=[], autograph=False)
 
 
 class MutableTable(Table):
