@@ -252,6 +252,13 @@ def test_install_a_tar_under_its_handle(capsys, tmp_path):
     assert f"tf1hub install {archive} --handle HANDLE" in err
 
 
+@pytest.mark.parametrize("more", [[], ["--handle", "https://tfhub.dev/google/elmo/3"]])
+def test_install_what_is_not_there(capsys, tmp_path, more):
+    code, _, err = run(capsys, "install", tmp_path / "m.tar", *more)
+    assert code == 6
+    assert err == f"tf1hub install: There is nothing at {tmp_path / 'm.tar'}.\n"
+
+
 def test_download_on_a_terminal_less_stream_prints_lines_when_asked(capsys, url, monkeypatch):
     monkeypatch.setenv("TFHUB_DOWNLOAD_PROGRESS", "1")
     code, _, err = run(capsys, "download", url)

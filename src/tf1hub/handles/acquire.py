@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from tf1hub.errors import ArchiveError, CacheError, DownloadError, NotAModuleError, OfflineError, PinError
+from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError, OfflineError, PinError
 from tf1hub.handles import files, locking, manifest, plan, progress, publishing, redirects, sources
 from tf1hub.handles.cache import Entry, State
 from tf1hub.handles.extract import extract
@@ -15,8 +15,6 @@ from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.plan import Action, Plan
 from tf1hub.handles.settings import OFFLINE_VARIABLE, Settings
 from tf1hub.handles.sources import Source
-
-_CHUNK = 1 << 20
 
 
 def acquire(decided: Plan, settings: Settings) -> str:
@@ -202,7 +200,7 @@ def _publish(
 
 def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
     if place.kind is Kind.ARCHIVE:
-        chunks, total = _file_chunks(place.location), None
+        chunks, total = files.chunks(place.location), None
     else:
         from tf1hub.handles.storage import storage_of
 
@@ -213,17 +211,6 @@ def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
         done += len(chunk)
         report(done, total)
         yield chunk
-
-
-def _file_chunks(path: str) -> Iterator[bytes]:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-    except FileNotFoundError as error:
-        raise NotAModuleError(f"There is nothing at {path}.") from error
-    except OSError as error:
-        raise CacheError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _from_remote_directory(source: Source, decided: Plan, entry: Entry, settings: Settings) -> None:

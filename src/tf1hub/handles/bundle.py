@@ -29,7 +29,6 @@ from tf1hub.handles.tarstream import Member, TarStream
 VERSION = 1
 INDEX = "bundle.json"
 _MAX_INDEX_BYTES = 64 << 20
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -139,12 +138,12 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 def _install_module(path: str, handle: Handle, settings: Settings, force: bool) -> Installed:
     entry = Entry(settings.cache_dir, cache.keys_of(handle)[0])
     with publishing.workspace(entry) as directory:
-        records = unpack(_file_chunks(path), directory, settings)
+        records = unpack(files.chunks(path), directory, settings)
         return _publish(entry, handle, directory, records, path, force)
 
 
 def _install_bundle(path: str, settings: Settings, force: bool) -> list[Installed]:
-    tar = TarStream(tar_chunks(_file_chunks(path), settings.limits))
+    tar = TarStream(tar_chunks(files.chunks(path), settings.limits))
     members = tar.members()
     first = next(members, None)
     if first is None or first.name != INDEX or first.size > _MAX_INDEX_BYTES:
@@ -222,12 +221,3 @@ def _publish(
     publishing.check_first_seen(entry, handle, made.digest)
     publishing.publish(entry, directory, made, handle, replace=health.state is not State.ABSENT)
     return Installed(handle.shown, entry.path, made.digest, is_new=True)
-
-
-def _file_chunks(path: str) -> Iterator[bytes]:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
-    except OSError as error:
-        raise CacheError(f"{path} cannot be read: {error.strerror}.") from error

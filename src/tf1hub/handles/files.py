@@ -1,4 +1,4 @@
-"""Writing small files whole or not at all, and removing trees that others may use."""
+"""Files of this machine: read piece by piece, written whole or not at all, removed while others may use them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,28 @@ import os
 import secrets
 import shutil
 import socket
+from collections.abc import Iterator
 
-from tf1hub.errors import CacheError
+from tf1hub.errors import CacheError, NotAModuleError
+
+_CHUNK = 1 << 20
+
+
+def chunks(path: str) -> Iterator[bytes]:
+    """Yields a file's content.
+
+    Raises:
+      NotAModuleError: There is no such file.
+      CacheError: It cannot be read.
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except FileNotFoundError as error:
+        raise NotAModuleError(f"There is nothing at {path}.") from error
+    except OSError as error:
+        raise CacheError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def make_directories(path: str) -> None:

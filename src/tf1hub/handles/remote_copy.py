@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 
 from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError
-from tf1hub.handles import cache, names
+from tf1hub.handles import cache, files, names
 from tf1hub.handles.handle import redacted
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.progress import Report
 from tf1hub.handles.settings import Settings
 from tf1hub.handles.storage import Storage, storage_of
-
-_CHUNK = 1 << 20
 
 
 def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tuple[FileRecord, ...]:
@@ -70,13 +67,7 @@ def copy_out(directory: str, records: tuple[FileRecord, ...], url: str) -> None:
     """
     store = storage_of(url)
     for record in sorted(records, key=lambda one: one.name.startswith("saved_model.")):
-        store.write(f"{url}/{record.name}", _file_chunks(f"{directory}/{record.name}"))
-
-
-def _file_chunks(path: str) -> Iterator[bytes]:
-    with open(path, "rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk
+        store.write(f"{url}/{record.name}", files.chunks(f"{directory}/{record.name}"))
 
 
 def _copy_file(store: Storage, url: str, directory: str, name: str) -> FileRecord:
