@@ -125,7 +125,7 @@ def test_training_argument_is_told_apart_from_being_trainable(path: str) -> None
 
 def test_i_want_to_train_only_some_layers(path: str) -> None:
     for handle in (hub.load(path), path):
-        for chosen in (["norm"], ["norm/shift"], lambda name: name.startswith("norm/")):
+        for chosen in (["norm"], "norm", ["norm/shift"], lambda name: name.startswith("norm/")):
             layer = hub.KerasLayer(handle, trainable=chosen)
             assert [tuple(weight.shape) for weight in layer.trainable_weights] == [(2,)]
             assert len(layer.weights) == 3
@@ -137,6 +137,12 @@ def test_i_want_to_train_only_some_layers(path: str) -> None:
     assert str(caught.value) == (
         f"trainable= names 'blocks', which {path} does not have. "
         "Its variables are: dense/kernel, norm/moving_mean, norm/shift."
+    )
+    with pytest.raises(hub.errors.UnknownNameError) as caught:
+        hub.KerasLayer(hub.load(path), trainable=["blocks", "norm"])
+    assert str(caught.value) == (
+        "trainable= names 'blocks', which an object of the class LoadedModule does not have. "
+        "Its trainable variables are: dense/kernel, norm/shift."
     )
 
 

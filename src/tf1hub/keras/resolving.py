@@ -13,7 +13,6 @@ from tf1hub.errors import (
     LayerConfigError,
     LayerError,
     OfflineError,
-    UnknownNameError,
     UnknownSignatureError,
 )
 from tf1hub.handles import resolve
@@ -22,7 +21,7 @@ from tf1hub.keras.choice import Choice
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.tf2.load import load
 from tf1hub.tf2.loaded import LoadedModule
-from tf1hub.tf2.variables import Trainable
+from tf1hub.tf2.variables import Trainable, picked
 
 
 def resolved(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -> Any:
@@ -116,18 +115,8 @@ def _instead(loaded: Any, place: str) -> str:
     return f"{place} has nothing else, so it can only be used frozen: trainable=False."
 
 
-def _picked(callee: Callee, trainable: Any, place: str) -> Sequence[tf.Variable]:
+def _picked(callee: Callee, trainable: Trainable, place: str) -> Sequence[tf.Variable]:
     """The variables that a predicate takes, or that are named, or lie below a named scope."""
     named = {variable.name.removesuffix(":0"): variable for variable in callee.trainable_variables}
-    if callable(trainable):
-        return [variable for name, variable in named.items() if trainable(name)]
-    names = [name.removesuffix(":0").rstrip("/") for name in trainable]
-    found = {asked: [name for name in named if f"{name}/".startswith(f"{asked}/")] for asked in names}
-    unknown = [repr(asked) for asked, variables in found.items() if not variables]
-    if unknown:
-        raise UnknownNameError(
-            f"trainable= names {', '.join(unknown)}, which {place} does not have. "
-            f"Its trainable variables are: {', '.join(sorted(named))}."
-        )
-    picked = {name for variables in found.values() for name in variables}
-    return [variable for name, variable in named.items() if name in picked]
+    chosen = picked(trainable, named, {name: {name} for name in named}, place, "trainable variables")
+    return [variable for name, variable in named.items() if name in chosen]

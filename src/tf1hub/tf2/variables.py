@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -74,25 +74,50 @@ def _picked(
     declared: Mapping[str, StoredVariable], variants: Sequence[Variant], trainable: Trainable, place: str
 ) -> set[str]:
     marked = {node for variant in variants for node in variant.trainable_nodes}
+    by_name = {
+        name: {node for node, v in declared.items() if name in (node, v.name)} for name in _names(declared)
+    }
+    return picked(trainable, marked, by_name, place, "variables")
+
+
+def _names(declared: Mapping[str, StoredVariable]) -> set[str]:
+    return {*declared, *(variable.name for variable in declared.values())}
+
+
+def picked(
+    trainable: Trainable, marked: Collection[str], known: Mapping[str, set[str]], place: str, kind: str
+) -> set[str]:
+    """The variables that `trainable=` chooses.
+
+    Args:
+        trainable: the choice.
+        marked: the variables that are trained where nothing is chosen.
+        known: what each name stands for.
+        place: what has the variables, in words.
+        kind: what the known ones are, in words.
+
+    Raises:
+        UnknownNameError: `trainable` names what is not there.
+    """
     if isinstance(trainable, bool):
-        return marked if trainable else set()
+        return set(marked) if trainable else set()
     if callable(trainable):
-        return {node for node in marked if trainable(node)}
-    picked: set[str] = set()
-    unknown: list[str] = []
-    for name in [trainable] if isinstance(trainable, str) else trainable:
-        name = name.removesuffix(":0").rstrip("/")
-        exact = {node for node, variable in declared.items() if name in (node, variable.name)}
-        found = exact or {node for node in marked if node.startswith(name + "/")}
-        picked |= found
-        if not found:
-            unknown.append(repr(name))
+        return {name for name in marked if trainable(name)}
+    names = [trainable] if isinstance(trainable, str) else list(trainable)
+    found = {asked: _named(asked.removesuffix(":0").rstrip("/"), marked, known) for asked in names}
+    unknown = [
+        repr(asked.removesuffix(":0").rstrip("/")) for asked, variables in found.items() if not variables
+    ]
     if unknown:
         raise UnknownNameError(
             f"trainable= names {', '.join(unknown)}, which {place} does not have. "
-            f"Its variables are: {', '.join(sorted(declared))}."
+            f"Its {kind} are: {', '.join(sorted(set().union(*known.values())))}."
         )
-    return picked
+    return set().union(*found.values())
+
+
+def _named(name: str, marked: Collection[str], known: Mapping[str, set[str]]) -> set[str]:
+    return known.get(name) or {variable for variable in marked if variable.startswith(name + "/")}
 
 
 def _updated_nodes(variants: Sequence[Variant]) -> set[str]:
