@@ -153,7 +153,10 @@ class LayerError(Error, ValueError):
 
 
 class LayerConfigError(LayerError, NotImplementedError):
-    """A Keras layer has no config to be saved with, or cannot be restored from what was saved."""
+    """A Keras layer has no config to be saved with, or cannot be restored from what was saved.
+
+    Keras asks for NotImplementedError where a layer has no config.
+    """
 
 
 class ExportError(Error, OSError):

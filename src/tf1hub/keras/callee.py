@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.op_types import TABLES
 
 
-class Callee:
+class Callee(abc.ABC):
     """What a layer calls, with its state.
 
     Attributes:
@@ -36,6 +37,7 @@ class Callee:
     input_specs: Any = None
     has_tables: bool = False
 
+    @abc.abstractmethod
     def __call__(self, inputs: Any, training: bool, dtype: tf.DType) -> Any:
         """The outputs.
 
@@ -45,7 +47,6 @@ class Callee:
             dtype: of the layer's variables; floating point numbers are given in it to what does not say
                 which it takes.
         """
-        raise NotImplementedError
 
 
 class ModuleCallee(Callee):
@@ -229,8 +230,7 @@ def _holds_tables(loaded: Any) -> bool:
 
 
 def _parameters(function: Any) -> Iterable[str]:
-    # An object that TensorFlow restored keeps the parameters where its class has them.
-    target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+    target = function if inspect.isroutine(function) else _call_of(function)
     try:
         return inspect.signature(target).parameters
     except (TypeError, ValueError):
@@ -239,8 +239,13 @@ def _parameters(function: Any) -> Iterable[str]:
 
 def _traces(function: Any) -> Sequence[Any]:
     """The traces of a function that TensorFlow restored."""
-    traces: Sequence[Any] = getattr(getattr(function, "__call__", None), "concrete_functions", ())  # noqa: B004
+    traces: Sequence[Any] = getattr(_call_of(function), "concrete_functions", ())
     return traces
+
+
+def _call_of(function: Any) -> Any:
+    """What is called, in which TensorFlow keeps the traces and the parameters of an object that it restored."""
+    return getattr(function, "__call__", function)  # noqa: B004 - itself is wanted, not whether there is one
 
 
 def _variables(function: Any) -> list[tf.Variable]:
