@@ -38,6 +38,7 @@ __all__ = [
     "Holder",
     "adding_operations",
     "as_written",
+    "call_checked",
     "compiled_kernels",
     "deserialize_feature_column",
     "edge",
@@ -203,6 +204,14 @@ def as_written(function: _Function) -> _Function:
 def is_compiled() -> bool:
     """Whether the function being traced, or one around it, is compiled with XLA."""
     return bool(control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph()))
+
+
+def call_checked(function: Any, tensors: list[Any]) -> Any:
+    """Calls a ConcreteFunction with tensors that fit its inputs, in the order of `tf.nest.flatten`.
+
+    The public call binds and casts its arguments first, which takes as long as a small module runs.
+    """
+    return function._call_flat(tensors, function.captured_inputs)
 
 
 def compiled_kernels(op_type: str) -> list[dict[str, frozenset[int]]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import is_compiled
+from tf1hub._tensorflow import call_checked, is_compiled
 from tf1hub.errors import UnknownNameError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
@@ -54,6 +54,8 @@ class Interface:
         self._infos = variant.inputs(signature)
         self._dense = {name: info.type_spec for name, info in self._infos.items() if info.kind == "dense"}
         self._only = next(iter(self._infos)) if len(self._infos) == 1 else None
+        # The order in which a function takes the values of a dict.
+        self._in_order = sorted(self._infos)
 
     def convert(self, inputs: Any) -> dict[str, Any]:
         """What a caller gives as a dict of tensors.
@@ -70,6 +72,15 @@ class Interface:
         ):
             return given
         return convert_inputs(inputs, self._infos, self._signature, self._place)
+
+    def apply(self, function: Any, given: dict[str, Any]) -> Mapping[str, Any]:
+        """Calls a ConcreteFunction of the signature with what `convert` returned."""
+        if self._dense.keys() == self._infos.keys():
+            result = call_checked(function, [given[name] for name in self._in_order])
+        else:
+            result = function(given)
+        outputs: Mapping[str, Any] = result
+        return outputs
 
 
 def _fits(value: Any, spec: tf.TensorSpec) -> bool:
@@ -131,14 +142,15 @@ class Engine:
         """
         name = signature or DEFAULT_SIGNATURE
         check_threads()
-        given = self._interface(name, training).convert(inputs)
+        interface = self._interface(name, training)
+        given = interface.convert(inputs)
         if tf.distribute.has_strategy() or not tf.executing_eagerly():
             function = self.function(name, training)
             if is_compiled():
                 state = self.state(training)
                 check_compilable(state, name, training and has_updates(state))
             return dict(function(given))
-        return dict(self._traced(name, training)(given))
+        return dict(interface.apply(self._traced(name, training), given))
 
     def _interface(self, signature: str, training: bool) -> Interface:
         interface = self._interfaces.get((signature, training))
