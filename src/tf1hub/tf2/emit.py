@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -140,7 +141,7 @@ def _least(bounds: Sequence[Any]) -> Any:
         bound if bound.dtype == tf.int32 else tf.cast(tf.minimum(bound, tf.int32.max), tf.int32)
         for bound in bounds
     ]
-    return narrow[0] if len(narrow) == 1 else tf.reduce_min(tf.stack(narrow))
+    return functools.reduce(tf.minimum, narrow)
 
 
 def _carried(scope: Scope, value: Any) -> Any:
@@ -167,19 +168,12 @@ def _emit_identity(scope: Scope, op: Op) -> None:
     value = scope.known(op.inputs[0])
     if isinstance(value, VariableReference) and value.by_value and op.node.op == "Identity":
         scope.set((op.node.name, 0), value.value(scope))
-    elif isinstance(value, Reference) or _is_list(value):
-        scope.set((op.node.name, 0), value)
     else:
-        scope.run_later(op.node, op.inputs)
-
-
-def _is_list(value: Any) -> bool:
-    """The flow of a TensorArray has become a list, so `Identity` would have the wrong type."""
-    return value is not None and value.dtype == tf.variant
+        scope.alias((op.node.name, 0), op.inputs[0])
 
 
 def _emit_default(scope: Scope, op: Op) -> None:
-    scope.set((op.node.name, 0), scope.get(op.inputs[0]))
+    scope.alias((op.node.name, 0), op.inputs[0])
 
 
 def _emit_constant(scope: Scope, op: Op) -> None:

@@ -91,15 +91,10 @@ FUNCTIONAL = CALLS | {"If", "StatelessIf", "Case", "StatelessCase", "While", "St
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
 
 _EARLY = (
-    VARIABLES
-    | DENSE_READS
-    | TABLES
-    | {name for name, does in TENSOR_ARRAYS.items() if does in ("New", "Read", "Scatter", "Split")}
+    VARIABLES | DENSE_READS | TABLES | {name for name, does in TENSOR_ARRAYS.items() if does == "Scatter"}
 )
 _LATE = WRITES
-_LATER_THAN_PLAIN = FUNCTIONAL | {
-    name for name, does in TENSOR_ARRAYS.items() if does in ("Write", "Gather", "Concat", "Size", "Close")
-}
+_LATER_THAN_PLAIN = FUNCTIONAL
 
 
 def rank(op: str) -> int:

@@ -58,6 +58,7 @@ class Scope:
         self.depth = depth
         self._parent = parent
         self._values: dict[Tensor, Any] = {}
+        self._aliases: dict[Tensor, Tensor] = {}
         self._code = StraightLine(trace.state.library, trace.state.versions)
 
     @property
@@ -75,6 +76,7 @@ class Scope:
 
     def get(self, tensor: Tensor) -> Any:
         """A value: a tensor, or a Reference."""
+        tensor = self._behind(tensor)
         scope: Scope | None = self
         while scope is not None:
             if tensor in scope._values:
@@ -95,6 +97,7 @@ class Scope:
 
     def known(self, tensor: Tensor) -> Any:
         """A value that needs no waiting ops to run, or None."""
+        tensor = self._behind(tensor)
         scope: Scope | None = self
         while scope is not None:
             if tensor in scope._values:
@@ -113,9 +116,27 @@ class Scope:
         for index, value in enumerate(values):
             self._values[(name, index)] = value
 
+    def alias(self, tensor: Tensor, other: Tensor) -> None:
+        """Makes a tensor of the program another name for one that comes before it."""
+        self._aliases[tensor] = self._behind(other)
+
+    def _behind(self, tensor: Tensor) -> Tensor:
+        scope: Scope | None = self
+        while scope is not None:
+            if tensor in scope._aliases:
+                return scope._aliases[tensor]
+            scope = scope._parent
+        return tensor
+
+    def free_name(self, name: str) -> str:
+        """A name for a node that the program does not have: this one, or one like it."""
+        while name in self.ops:
+            name += "_"
+        return name
+
     def run_later(self, node: Node, inputs: Sequence[Tensor]) -> None:
         """Lets an ordinary op run together with others."""
-        self._code.add(node, inputs)
+        self._code.add(node, [self._behind(tensor) for tensor in inputs])
 
     def flush(self) -> None:
         """Runs the ops that wait."""

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf1hub.errors import UnsupportedGraphError
-from tf1hub.format.messages_pb2 import AttrValue, TensorShapeProto
+from tf1hub.format.messages_pb2 import AttrValue, NodeDef, TensorProto, TensorShapeProto
 from tf1hub.tf2 import op_types
-from tf1hub.tf2.graph import Tensor
+from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.loop_bounds import scalar
 from tf1hub.tf2.program import Op, Program
 from tf1hub.tf2.scope import Reference, Scope
@@ -31,14 +32,14 @@ class TensorArrayReference(Reference):
         dtype: of its elements.
         element_shape: their shape as list ops take it: -1 for what is unknown.
         grows: whether it may grow.
-        size: the number of elements at first, a tensor.
+        size: gives the number of elements at first, a tensor.
     """
 
     name: str
     dtype: tf.DType
-    element_shape: Any
+    element_shape: npt.NDArray[np.int32]
     grows: bool
-    size: Any
+    size: Callable[[], Any]
 
     def tensor(self, scope: Scope) -> Any:
         """No ordinary op takes the handle."""
@@ -55,31 +56,32 @@ def emit_tensor_array(scope: Scope, op: Op) -> None:
         return
     array = scope.get(op.inputs[0])
     assert isinstance(array, TensorArrayReference), op.node.name
-    scope.set_outputs(op.node.name, _EMITTERS[does](scope, op, array, *map(scope.tensor, op.inputs[1:])))
+    _EMITTERS[does](scope, op, array, *op.inputs[1:])
 
 
 def _new(scope: Scope, op: Op) -> None:
     attributes = op.node.definition.attr
     shape = attributes["element_shape"].shape if "element_shape" in attributes else None
     grows = "dynamic_size" in attributes and attributes["dynamic_size"].b
-    size = scope.tensor(op.inputs[0])
-    array = TensorArrayReference(
-        op.node.name, tf.dtypes.as_dtype(attributes["dtype"].type), _list_shape(shape), grows, size
+    dtype = tf.dtypes.as_dtype(attributes["dtype"].type)
+    (size,) = op.inputs
+    array = TensorArrayReference(op.node.name, dtype, _list_shape(shape), grows, lambda: scope.tensor(size))
+    scope.set((op.node.name, 0), array)
+    flow = scope.free_name(f"{op.node.name}/list")
+    shape_input = _constant_input(scope, op, "element_shape", array.element_shape)
+    _run_later(
+        scope, flow, "TensorListReserve", [shape_input, size], element_dtype=_type(dtype), shape_type=_INT32
     )
-    flow = tf.raw_ops.TensorListReserve(
-        element_shape=array.element_shape, num_elements=size, element_dtype=array.dtype
-    )
-    scope.set_outputs(op.node.name, [array, flow])
+    scope.alias((op.node.name, 1), (flow, 0))
 
 
-def _list_shape(shape: TensorShapeProto | None) -> Any:
-    # No tensors: a loop would capture them, and no longer see what they say.
+def _list_shape(shape: TensorShapeProto | None) -> npt.NDArray[np.int32]:
     if shape is None or shape.unknown_rank:
-        return np.int32(-1)
+        return np.array(-1, np.int32)
     return np.array([dimension.size for dimension in shape.dim], np.int32)
 
 
-def _element_shape(op: Op, attribute: str, array: TensorArrayReference) -> Any:
+def _element_shape(op: Op, attribute: str, array: TensorArrayReference) -> npt.NDArray[np.int32]:
     """The shape that an op demands, else that of the array."""
     attributes = op.node.definition.attr
     if attribute in attributes and not attributes[attribute].shape.unknown_rank:
@@ -87,40 +89,75 @@ def _element_shape(op: Op, attribute: str, array: TensorArrayReference) -> Any:
     return array.element_shape
 
 
-def _read(_: Scope, __: Op, array: TensorArrayReference, index: Any, flow: Any) -> Sequence[Any]:
-    value = tf.raw_ops.TensorListGetItem(
-        input_handle=flow, index=index, element_shape=array.element_shape, element_dtype=array.dtype
+def _run_later(scope: Scope, name: str, kind: str, inputs: Sequence[Tensor], **attributes: AttrValue) -> None:
+    """Adds an op to the straight-line code."""
+    definition = NodeDef(name=name, op=kind, attr=attributes)
+    scope.run_later(Node(name, kind, (), (), definition), inputs)
+
+
+def _constant_input(scope: Scope, op: Op, what: str, value: npt.NDArray[Any]) -> Tensor:
+    """A constant beside an op, not outside of the loop: list ops have to see what it says."""
+    name = scope.free_name(f"{op.node.name}/{what}")
+    dtype = tf.dtypes.as_dtype(value.dtype).as_datatype_enum
+    content = TensorProto(dtype=dtype, tensor_content=value.tobytes())
+    content.tensor_shape.SetInParent()
+    for size in value.shape:
+        content.tensor_shape.dim.add(size=size)
+    _run_later(scope, name, "Const", [], dtype=AttrValue(type=dtype), value=AttrValue(tensor=content))
+    return name, 0
+
+
+def _type(dtype: tf.DType) -> AttrValue:
+    return AttrValue(type=dtype.as_datatype_enum)
+
+
+_INT32 = _type(tf.int32)
+
+
+def _read(scope: Scope, op: Op, array: TensorArrayReference, index: Tensor, flow: Tensor) -> None:
+    shape = _constant_input(scope, op, "element_shape", array.element_shape)
+    _run_later(
+        scope, op.node.name, "TensorListGetItem", [flow, index, shape], element_dtype=_type(array.dtype)
     )
-    return [value]
 
 
-def _write(_: Scope, __: Op, array: TensorArrayReference, index: Any, value: Any, flow: Any) -> Sequence[Any]:
-    flow = tf.raw_ops.TensorListSetItem(
-        input_handle=flow, index=index, item=value, resize_if_index_out_of_bounds=array.grows
+def _write(
+    scope: Scope, op: Op, array: TensorArrayReference, index: Tensor, value: Tensor, flow: Tensor
+) -> None:
+    _run_later(
+        scope,
+        op.node.name,
+        "TensorListSetItem",
+        [flow, index, value],
+        element_dtype=_type(array.dtype),
+        resize_if_index_out_of_bounds=AttrValue(b=array.grows),
     )
-    return [flow]
 
 
-def _gather(scope: Scope, op: Op, array: TensorArrayReference, indices: Any, flow: Any) -> Sequence[Any]:
-    shape = _element_shape(op, "element_shape", array)
+def _gather(scope: Scope, op: Op, array: TensorArrayReference, indices: Tensor, flow: Tensor) -> None:
+    shape = _constant_input(scope, op, "element_shape", _element_shape(op, "element_shape", array))
     limit = _range_limit(scope.program, op.inputs[1])
     if limit is not None and _is_size(scope.program, limit):
-        value = tf.raw_ops.TensorListStack(input_handle=flow, element_shape=shape, element_dtype=array.dtype)
+        kind, inputs = "TensorListStack", [flow, shape]
     else:
-        value = tf.raw_ops.TensorListGather(
-            input_handle=flow, indices=indices, element_shape=shape, element_dtype=array.dtype
-        )
-    return [value]
+        kind, inputs = "TensorListGather", [flow, indices, shape]
+    _run_later(scope, op.node.name, kind, inputs, element_dtype=_type(array.dtype))
 
 
 def _scatter(
-    scope: Scope, op: Op, array: TensorArrayReference, indices: Any, value: Any, flow: Any
-) -> Sequence[Any]:
-    size, rows = tf.get_static_value(array.size), value.shape[0]
-    fills = size is None or rows is None or int(size) == rows
+    scope: Scope, op: Op, array: TensorArrayReference, indices: Tensor, value: Tensor, flow: Tensor
+) -> None:
+    """Emitted now, because it depends on what TensorFlow finds out about the value's shape."""
+    rows = scope.tensor(value)
+    size = tf.get_static_value(array.size())
+    fills = size is None or rows.shape[0] is None or int(size) == rows.shape[0]
     if fills and _range_limit(scope.program, op.inputs[1]) is not None:
-        return [tf.raw_ops.TensorListFromTensor(tensor=value, element_shape=_of_rows(array, value))]
-    return [tf.raw_ops.TensorListScatterIntoExistingList(input_handle=flow, tensor=value, indices=indices)]
+        filled = tf.raw_ops.TensorListFromTensor(tensor=rows, element_shape=_of_rows(array, rows))
+    else:
+        filled = tf.raw_ops.TensorListScatterIntoExistingList(
+            input_handle=scope.tensor(flow), tensor=rows, indices=scope.tensor(indices)
+        )
+    scope.set((op.node.name, 0), filled)
 
 
 def _of_rows(array: TensorArrayReference, value: Any) -> Any:
@@ -129,37 +166,49 @@ def _of_rows(array: TensorArrayReference, value: Any) -> Any:
     return np.array(rows.as_list(), np.int32) if rows.is_fully_defined() else array.element_shape
 
 
-def _concat(_: Scope, op: Op, array: TensorArrayReference, flow: Any) -> Sequence[Any]:
+def _concat(scope: Scope, op: Op, array: TensorArrayReference, flow: Tensor) -> None:
     attributes = op.node.definition.attr
     shape = np.array(-1, np.int32)
     if "element_shape_except0" in attributes and not attributes["element_shape_except0"].shape.unknown_rank:
         rest = [dimension.size for dimension in attributes["element_shape_except0"].shape.dim]
         shape = np.array([-1, *rest], np.int32)
-    return list(
-        tf.raw_ops.TensorListConcatV2(
-            input_handle=flow,
-            element_shape=shape,
-            leading_dims=tf.constant([], tf.int64),
-            element_dtype=array.dtype,
-        )
+    _run_later(
+        scope,
+        op.node.name,
+        "TensorListConcatV2",
+        [
+            flow,
+            _constant_input(scope, op, "element_shape", shape),
+            _constant_input(scope, op, "leading_dims", np.array([], np.int64)),
+        ],
+        element_dtype=_type(array.dtype),
+        shape_type=_INT32,
     )
 
 
 def _split(
-    _: Scope, __: Op, array: TensorArrayReference, value: Any, lengths: Any, ___: Any
-) -> Sequence[Any]:
-    return [tf.raw_ops.TensorListSplit(tensor=value, element_shape=np.int32(-1), lengths=lengths)]
+    scope: Scope, op: Op, array: TensorArrayReference, value: Tensor, lengths: Tensor, _: Tensor
+) -> None:
+    shape = _constant_input(scope, op, "element_shape", np.array(-1, np.int32))
+    _run_later(
+        scope,
+        op.node.name,
+        "TensorListSplit",
+        [value, shape, lengths],
+        element_dtype=_type(array.dtype),
+        shape_type=_INT32,
+    )
 
 
-def _size(_: Scope, __: Op, ___: TensorArrayReference, flow: Any) -> Sequence[Any]:
-    return [tf.raw_ops.TensorListLength(input_handle=flow)]
+def _size(scope: Scope, op: Op, _: TensorArrayReference, flow: Tensor) -> None:
+    _run_later(scope, op.node.name, "TensorListLength", [flow])
 
 
-def _close(*_: Any) -> Sequence[Any]:
-    return []
+def _close(*_: Any) -> None:
+    """A list needs no closing."""
 
 
-_EMITTERS: dict[str, Callable[..., Sequence[Any]]] = {
+_EMITTERS: dict[str, Callable[..., None]] = {
     "Read": _read,
     "Write": _write,
     "Gather": _gather,
