@@ -147,9 +147,7 @@ def test_an_export_takes_along_the_tables_of_a_saved_model(
     saved_model = str(tmp_path / "saved_model")
     hub.convert(text_path, saved_model)
     inputs = keras.Input([], dtype="string")
-    layer = hub.KerasLayer(
-        saved_model, signature=signature, output_key=signature and "default", output_shape=[2]
-    )
+    layer = hub.KerasLayer(saved_model, signature=signature, output_key=signature and "default")
     model = keras.Model(inputs, layer(inputs))
     model.export(str(tmp_path / "exported"), **({"verbose": False} if IS_KERAS_3 else {}))
     (output,) = (

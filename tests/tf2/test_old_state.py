@@ -134,6 +134,26 @@ def test_tables_made_in_the_graph(version: int, tmp_path: pathlib.Path) -> None:
     np.testing.assert_array_equal(served(x=tf.constant(["b", "?"]))["ids"], [20, -1])
 
 
+def test_outputs_have_the_shapes_that_the_module_declares(tmp_path: pathlib.Path) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x = tf1.placeholder(tf.string, [None], name="x")
+        table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(tf.constant(["a", "b"]), tf.constant([1, 2], tf.int64)), 0
+        )
+        ids = table.lookup(x)  # of a shape that TensorFlow forgets when it reads the graph again
+        return {"x": x}, {"default": tf.gather(tf.ones([3, 4]), ids), "ids": ids}
+
+    module = OldGraph(build).load()
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    for loaded in (module, tf.saved_model.load(str(tmp_path / "saved"))):
+        call = tf.function(lambda x, loaded=loaded: loaded(x, as_dict=True))
+        outputs = call.get_concrete_function(tf.TensorSpec([None], tf.string)).structured_outputs
+        assert {key: value.shape.as_list() for key, value in outputs.items()} == {
+            "default": [None, 4],
+            "ids": [None],
+        }
+
+
 def test_two_loads_do_not_share_tables(tmp_path: pathlib.Path) -> None:
     def build() -> tuple[Tensors, Tensors]:
         x = tf1.placeholder(tf.string, [None], name="x")

@@ -33,10 +33,25 @@ def signature_function(state: State, signature: str, update: bool) -> tf.types.e
         fetches, targets = needed(state, signature, fed, update)
         values = run(Trace(state), state.program(fetches, targets, fed), fed)
         by_name = dict(zip(fetches, values, strict=True))
-        return {name: assemble(info, by_name) for name, info in outputs.items()}
+        return {name: _as_declared(assemble(info, by_name), info) for name, info in outputs.items()}
 
     specs = {name: type_spec(info, name) for name, info in inputs.items()}
     return tf.function(apply, autograph=False, input_signature=[specs])
+
+
+def _as_declared(value: Any, info: ParsedTensorInfo) -> Any:
+    """An output with the shape that its signature declares, some of which TensorFlow does not find again.
+
+    It knows nothing of what comes out of a table, for one.
+    """
+    if info.kind != "dense" or not info.shape or not value.shape.is_compatible_with(info.get_shape()):
+        return value
+    shape = value.shape.merge_with(info.get_shape())
+    if value.shape.rank is not None and shape.as_list() == value.shape.as_list():
+        return value
+    value = tf.identity(value)  # the tensor itself may be an input
+    value.set_shape(shape)
+    return value
 
 
 def needed(state: State, signature: str, fed: Collection[str], update: bool) -> tuple[list[str], list[str]]:
