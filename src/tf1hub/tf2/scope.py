@@ -77,18 +77,10 @@ class Scope:
     def get(self, tensor: Tensor) -> Any:
         """A value: a tensor, or a Reference."""
         tensor = self._behind(tensor)
-        scope: Scope | None = self
-        while scope is not None:
-            if tensor in scope._values:
-                return scope._values[tensor]
-            if tensor in scope._code:
-                scope.flush()
-            value = scope._code.output(tensor)
-            if value is not None:
-                scope._values[tensor] = value
-                return value
-            scope = scope._parent
-        raise KeyError(f"{tensor[0]}:{tensor[1]}")
+        scope = self._home(tensor)
+        if scope._code.waits(tensor):
+            scope.flush()
+        return scope._value(tensor)
 
     def tensor(self, tensor: Tensor) -> Any:
         """A value as an ordinary op takes it."""
@@ -98,14 +90,20 @@ class Scope:
     def known(self, tensor: Tensor) -> Any:
         """A value that needs no waiting ops to run, or None."""
         tensor = self._behind(tensor)
+        scope = self._home(tensor)
+        return None if scope._code.waits(tensor) else scope._value(tensor)
+
+    def _home(self, tensor: Tensor) -> Scope:
+        """The nearest scope that has a value, or waits for it."""
         scope: Scope | None = self
         while scope is not None:
-            if tensor in scope._values:
-                return scope._values[tensor]
-            if tensor in scope._code:
-                return None
+            if tensor in scope._values or tensor in scope._code:
+                return scope
             scope = scope._parent
-        return None
+        raise KeyError(f"{tensor[0]}:{tensor[1]}")
+
+    def _value(self, tensor: Tensor) -> Any:
+        return self._values[tensor] if tensor in self._values else self._code.output(tensor)
 
     def set(self, tensor: Tensor, value: Any) -> None:
         """Gives a tensor of the program its value."""

@@ -38,12 +38,15 @@ class StraightLine:
         self._waiting[node.name] = (node, inputs)
 
     def __contains__(self, tensor: Tensor) -> bool:
+        return tensor[0] in self._waiting or tensor[0] in self._imported
+
+    def waits(self, tensor: Tensor) -> bool:
+        """Whether the op behind a tensor has yet to be imported."""
         return tensor[0] in self._waiting
 
     def output(self, tensor: Tensor) -> Any:
-        """The output of an op that was imported, or None for any other op."""
-        operation = self._imported.get(tensor[0])
-        return None if operation is None else operation.outputs[tensor[1]]
+        """The output of an op that was imported."""
+        return self._imported[tensor[0]].outputs[tensor[1]]
 
     def flush(self, value_of: Callable[[Tensor], Any]) -> None:
         """Imports what waits.
