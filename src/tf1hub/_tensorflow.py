@@ -50,6 +50,7 @@ __all__ = [
     "lookup_ops",
     "op_def",
     "register_feature_column",
+    "registered_gradient",
     "registered_ops",
     "serialize_feature_column",
     "set_colocation",
@@ -204,6 +205,14 @@ def as_written(function: _Function) -> _Function:
 def is_compiled() -> bool:
     """Whether the function being traced, or one around it, is compiled with XLA."""
     return bool(control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph()))
+
+
+def registered_gradient(name: str) -> Any:
+    """The function that is registered as the gradient of an op type or of a name, or None."""
+    try:
+        return ops.gradient_registry.lookup(name)
+    except LookupError:
+        return None
 
 
 def call_checked(function: Any, tensors: list[Any]) -> Any:

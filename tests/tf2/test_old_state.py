@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import tensorflow as tf
 from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.test_control_flow import FEEDS, GRAPHS, inputs, weight
+
+import tf1hub as hub
 
 tf1 = tf.compat.v1
 X = FEEDS["first"]
@@ -68,6 +71,47 @@ def test_a_read_that_depends_on_a_write_sees_it(resource: bool) -> None:
         with tf.control_dependencies([write]):
             after = count.read_value()
         return {"x": x}, {"default": tf.matmul(x, w) * after, "before": before}
+
+    assert_same(OldGraph(build), {"x": X})
+
+
+def handle_out_of_a_cond(v: tf.Variable, x: tf.Tensor) -> Any:
+    handle = tf.cond(x[0, 0] > 0.0, lambda: tf.identity(v.handle), lambda: tf.identity(v.handle))
+    return tf.raw_ops.AssignAddVariableOp(resource=handle, value=1.0)
+
+
+def handle_carried_by_a_loop(v: tf.Variable, x: tf.Tensor) -> Any:
+    def body(i: tf.Tensor, handle: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        with tf.control_dependencies([tf.raw_ops.AssignAddVariableOp(resource=handle, value=x[0, 0])]):
+            return i + 1, handle
+
+    return tf.while_loop(lambda i, _: i < 3, body, (tf.constant(0), v.handle))[0].op
+
+
+def handle_out_of_a_function(v: tf.Variable, _: tf.Tensor) -> Any:
+    same = tf.function(lambda handle: tf.identity(handle), autograph=False)
+    return tf.raw_ops.AssignAddVariableOp(resource=same(v.handle), value=1.0)
+
+
+def ref_out_of_a_cond(v: tf.Variable, x: tf.Tensor) -> Any:
+    off, on = tf.raw_ops.RefSwitch(data=v._variable, pred=x[0, 0] > 0.0)
+    return tf.raw_ops.AssignAdd(ref=tf.raw_ops.RefMerge(inputs=[off, on])[0], value=1.0).op
+
+
+@pytest.mark.parametrize(
+    "write", [handle_out_of_a_cond, handle_carried_by_a_loop, handle_out_of_a_function, ref_out_of_a_cond]
+)
+def test_a_write_is_seen_wherever_its_handle_comes_from(write: Callable[..., Any]) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x = tf1.placeholder(tf.float32, [2, 3], name="x")
+        resource = write is not ref_out_of_a_cond
+        v = tf1.get_variable("v", initializer=1.0, use_resource=resource, trainable=False)
+        before = v.read_value() + 0.0
+        with tf.control_dependencies([before]):
+            written = write(v, x)
+        with tf.control_dependencies([written]):
+            after = v.read_value() + 0.0
+        return {"x": x}, {"before": before, "default": after}
 
     assert_same(OldGraph(build), {"x": X})
 
@@ -152,6 +196,21 @@ def test_outputs_have_the_shapes_that_the_module_declares(tmp_path: pathlib.Path
             "default": [None, 4],
             "ids": [None],
         }
+
+
+def test_a_constant_of_a_function_is_not_the_asset_of_the_same_name(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "words.txt").write_text("a\nb\n")
+
+    def module_fn() -> None:
+        file = tf.constant(str(tmp_path / "words.txt"))
+        tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, file)
+        x = tf1.placeholder(tf.string, [None])
+        exclaim = tf.function(lambda x: tf.strings.join([x, tf.constant("!")]), autograph=False)
+        hub.add_signature(inputs=x, outputs={"default": exclaim(x), "file": tf.io.read_file(file)})
+
+    outputs = hub.load(hub.create_module_spec(module_fn))(["q"], as_dict=True)
+    np.testing.assert_array_equal(outputs["default"], [b"q!"])
+    np.testing.assert_array_equal(outputs["file"], b"a\nb\n")
 
 
 def test_two_loads_do_not_share_tables(tmp_path: pathlib.Path) -> None:

@@ -55,7 +55,8 @@ def attrs_with_functions(nodes: Iterable[NodeDef]) -> Iterator[AttrValue]:
 
 
 def functions_used(nodes: Iterable[NodeDef], library: FunctionDefLibrary) -> set[str]:
-    """The functions of `library` that `nodes` call, directly or through others."""
+    """The functions of `library` that `nodes` call, directly, through others, or for gradients."""
+    gradients = {given.function_name: given.gradient_func for given in library.gradient}
     bodies = {function.signature.name: function.node_def for function in library.function}
     found: set[str] = set()
     waiting = list(_named_functions(nodes, bodies))
@@ -64,6 +65,8 @@ def functions_used(nodes: Iterable[NodeDef], library: FunctionDefLibrary) -> set
         if name in bodies and name not in found:
             found.add(name)
             waiting.extend(_named_functions(bodies[name], bodies))
+            if name in gradients:
+                waiting.append(gradients[name])
     return found
 
 

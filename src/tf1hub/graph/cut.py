@@ -121,4 +121,9 @@ def _add_functions(part: GraphDef, graph: GraphDef, suffix: str) -> None:
             copy.CopyFrom(function)
             copy.signature.name = rename(copy.signature.name)
             rename_functions(copy.node_def, rename)
+    for given in graph.library.gradient:
+        if given.function_name in used:
+            part.library.gradient.add(
+                function_name=rename(given.function_name), gradient_func=rename(given.gradient_func)
+            )
     rename_functions(part.node, rename)

@@ -13,6 +13,7 @@ from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.storage import is_remote
 from tf1hub.graph.application import ApplicationCut, cut_application
 from tf1hub.graph.contexts import contexts_of
+from tf1hub.graph.custom_gradients import mark_lost_gradients
 from tf1hub.graph.gradients import add_gradient_overrides
 from tf1hub.graph.importing import Importable
 from tf1hub.graph.ops import check_ops
@@ -54,6 +55,7 @@ class Definition:
                 made = cut_application(
                     self.variant, signature, self.state_nodes, self.contexts, trainable, self.function_suffix
                 )
+                mark_lost_gradients(made.cut.graph)
                 add_gradient_overrides(made.cut.graph)
                 self._applications[key] = (made, Importable.of(made.cut))
             return self._applications[key]

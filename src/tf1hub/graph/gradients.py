@@ -14,23 +14,23 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.format.messages_pb2 import GraphDef
+from tf1hub.spec.gradient_names import ATTRIBUTE
 
 _PREFIX = "TF1Hub"
-_ATTR = "_gradient_op_type"
 
 
 def add_gradient_overrides(graph: GraphDef) -> None:
     """Marks, in place, the ops whose gradients are those of this file."""
     for node in graph.node:
-        if node.op in _GRADIENTS and _ATTR not in node.attr:
-            node.attr[_ATTR].s = (_PREFIX + node.op).encode()
+        if node.op in _GRADIENTS and ATTRIBUTE not in node.attr:
+            node.attr[ATTRIBUTE].s = (_PREFIX + node.op).encode()
 
 
 def remove_gradient_overrides(graph: GraphDef) -> None:
     """Takes the marks off, in place: other readers of a module do not know these gradients."""
     for node in graph.node:
-        if _ATTR in node.attr and node.attr[_ATTR].s.startswith(_PREFIX.encode()):
-            del node.attr[_ATTR]
+        if ATTRIBUTE in node.attr and node.attr[ATTRIBUTE].s in _MARKS:
+            del node.attr[ATTRIBUTE]
 
 
 def _accumulator(handle: Any, flow: Any, gradient: Any) -> tuple[Any, Any]:
@@ -95,5 +95,6 @@ _GRADIENTS = {
     "TensorArrayWriteV3": _of_writing(_read),
     "TensorArrayScatterV3": _of_writing(_gather),
 }
+_MARKS = {(_PREFIX + op).encode() for op in _GRADIENTS}
 for _op, _gradient in _GRADIENTS.items():
     tf.RegisterGradient(_PREFIX + _op)(_gradient)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tf1hub.errors import CreationError
 from tf1hub.format import attachments
 from tf1hub.format.messages_pb2 import MetaGraphDef
+from tf1hub.graph.custom_gradients import keep_gradients, unmark_lost_gradients
 from tf1hub.graph.cut import colocation_names
 from tf1hub.graph.gradients import remove_gradient_overrides
 from tf1hub.graph.ops import holds_state
@@ -63,6 +64,8 @@ def capture_variant(
     _add_signatures(meta_graph, said)
     attachments.set_attachments(meta_graph, said.attachments)
     remove_gradient_overrides(meta_graph.graph_def)
+    keep_gradients(meta_graph.graph_def)
+    unmark_lost_gradients(meta_graph.graph_def)
     suit_old_readers(meta_graph, place)
     _check_colocation(meta_graph, said, place)
     take_assets(meta_graph, place, assets)

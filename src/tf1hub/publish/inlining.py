@@ -48,6 +48,7 @@ def inline_calls(graph: GraphDef, keep: Collection[str] = ()) -> None:
     used = functions_used(graph.node, graph.library)
     left = [function for function in graph.library.function if function.signature.name in used]
     _replace(graph.library.function, left)
+    _replace(graph.library.gradient, [g for g in graph.library.gradient if g.function_name in used])
 
 
 def _replace(field: Any, values: Iterable[Any]) -> None:

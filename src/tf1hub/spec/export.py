@@ -13,6 +13,7 @@ from tf1hub.format.tensor_names import node_of
 from tf1hub.format.variable_defs import by_name
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.given_values import GivenValues, Values
+from tf1hub.spec.gradient_names import as_stored, rename_gradients
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
@@ -34,7 +35,7 @@ def export_module(spec: ModuleSpec, path: str, write_variables: WriteVariables |
     Raises:
         ExportError: something is at `path`, or it cannot be written.
     """
-    write_module(path, _without_restore_paths(spec), spec.asset_paths, write_variables)
+    write_module(path, _definition_to_store(spec), spec.asset_paths, write_variables)
 
 
 def export_values(
@@ -93,15 +94,17 @@ def owner_of_all_variables(spec: ModuleSpec, variant: Variant) -> None:
             )
 
 
-def _without_restore_paths(spec: ModuleSpec) -> SavedModel:
-    """The definition without the paths from which a nested module's variables started.
+def _definition_to_store(spec: ModuleSpec) -> SavedModel:
+    """The definition without what is of this machine and process.
 
-    They are paths of the publisher's machine, and what is written starts from its own checkpoint.
+    Those are the paths from which a nested module's variables started (what is written starts from its own
+    checkpoint), and the marks of gradients that are registered here.
     """
     definition = SavedModel()
     definition.CopyFrom(spec.saved_model)
     for graph in definition.meta_graphs:
         graph.graph_def.debug_info = b""
+        rename_gradients(graph.graph_def, as_stored)
         variant = Variant(graph, spec.name)
         starts = [
             variable.definition.initial_value_name or variable.definition.initializer_name

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.format.messages_pb2 import NodeDef
+from tf1hub.spec import gradient_names
 from tf1hub.tf2 import op_types
 from tf1hub.tf2.control import choose, repeat
 from tf1hub.tf2.functions import emit_call, emit_case, emit_if, emit_while
@@ -166,7 +167,9 @@ def emit_op(scope: Scope, op: Op) -> None:
 
 def _emit_identity(scope: Scope, op: Op) -> None:
     value = scope.known(op.inputs[0])
-    if isinstance(value, VariableReference) and value.by_value and op.node.op == "Identity":
+    if gradient_names.ATTRIBUTE in op.node.definition.attr:
+        scope.run_later(op.node, op.inputs)
+    elif isinstance(value, VariableReference) and value.by_value and op.node.op == "Identity":
         scope.set((op.node.name, 0), value.value(scope))
     else:
         scope.alias((op.node.name, 0), op.inputs[0])
@@ -177,7 +180,7 @@ def _emit_default(scope: Scope, op: Op) -> None:
 
 
 def _emit_constant(scope: Scope, op: Op) -> None:
-    path = scope.trace.state.asset_path((op.node.name, 0))
+    path = None if scope.in_function else scope.trace.state.asset_path((op.node.name, 0))
     if path is None:
         scope.run_later(op.node, op.inputs)
     else:

@@ -49,6 +49,7 @@ class Functions:
     def __init__(self, library: FunctionDefLibrary) -> None:
         self._library = library
         self._definitions = {function.signature.name: function for function in library.function}
+        self._gradients = {given.function_name: given.gradient_func for given in library.gradient}
         self._bodies: dict[str, Body] = {}
         self._lock = threading.Lock()
 
@@ -70,6 +71,13 @@ class Functions:
                     )
                 self._bodies[name] = self._read(self._definitions[name])
             return self._bodies[name]
+
+    def gradient(self, name: str) -> str | None:
+        """The function that a function has for its gradient, where its maker gave it one.
+
+        It takes the arguments and the gradients of the results, and gives those of the arguments.
+        """
+        return self._gradients.get(name)
 
     def nodes_used(self, nodes: Iterable[NodeDef]) -> Iterable[NodeDef]:
         """The nodes of all functions that `nodes` call, directly or through others."""
@@ -168,13 +176,42 @@ def _function_name(op: Op, attribute: str) -> str:
 
 def _call(scope: Scope, name: str, arguments: Sequence[Any], run_body: _RunBody) -> list[Any]:
     body = scope.trace.state.functions.body(name)
-    return run_body(Scope(scope.trace, body.program, scope.depth), body.arguments, arguments)
+    return run_body(
+        Scope(scope.trace, body.program, scope.depth, in_function=True), body.arguments, arguments
+    )
 
 
 def emit_call(scope: Scope, op: Op, run_body: _RunBody) -> None:
     """A call becomes the function's body."""
     name = _function_name(op, "f") if op.node.op in op_types.CALLS else op.node.op
-    scope.set_outputs(op.node.name, _call(scope, name, [scope.get(tensor) for tensor in op.inputs], run_body))
+    arguments = [scope.get(tensor) for tensor in op.inputs]
+    gradient = scope.trace.state.functions.gradient(name)
+    if gradient is None:
+        results = _call(scope, name, arguments, run_body)
+    else:
+        results = _call_with_gradient(scope, name, gradient, arguments, run_body)
+    scope.set_outputs(op.node.name, results)
+
+
+def _call_with_gradient(
+    scope: Scope, name: str, gradient: str, arguments: Sequence[Any], run_body: _RunBody
+) -> list[Any]:
+    moving = [index for index, value in enumerate(arguments) if not isinstance(value, Reference)]
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no stubs
+    def call(*tensors: Any) -> Any:
+        values = list(arguments)
+        for index, tensor in zip(moving, tensors, strict=True):
+            values[index] = tensor
+
+        def differentiate(*gradients: Any, variables: Sequence[Any] = ()) -> Any:
+            found = _call(scope, gradient, [*values, *gradients], run_body)
+            of_tensors = [found[index] for index in moving]
+            return (of_tensors, [None] * len(variables)) if variables else of_tensors
+
+        return _call(scope, name, values, run_body), differentiate
+
+    return list(call(*(arguments[index] for index in moving)))
 
 
 def emit_if(scope: Scope, op: Op, run_body: _RunBody) -> None:

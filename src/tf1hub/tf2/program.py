@@ -127,15 +127,34 @@ class Program:
             tensor = op.inputs[0]
         return tensor
 
+    @cached_property
+    def joins(self) -> dict[Tensor, tuple[Tensor, ...]]:
+        """For each result of a cond, variable and result of a loop, the tensors that it may be."""
+        found: dict[Tensor, tuple[Tensor, ...]] = {}
+        for region, _ in self._regions():
+            for item in region.items:
+                if isinstance(item, Cond):
+                    found.update({(merged.name, 0): merged.values for merged in item.results})
+                elif isinstance(item, Loop):
+                    for variable in item.variables:
+                        found[(variable.name, 0)] = (variable.initial, variable.next)
+                        found.update(dict.fromkeys(variable.exits, ((variable.name, 0),)))
+        return found
+
     def ops(self) -> Iterator[tuple[Op, int]]:
         """All ops, each with the number of regions around its own."""
-        waiting: list[tuple[Region, int]] = [(self.region, 0)]
-        while waiting:
-            region, depth = waiting.pop()
+        for region, depth in self._regions():
             for item in region.items:
                 if isinstance(item, Op):
                     yield item, depth
-                elif isinstance(item, Cond):
+
+    def _regions(self) -> Iterator[tuple[Region, int]]:
+        waiting: list[tuple[Region, int]] = [(self.region, 0)]
+        while waiting:
+            region, depth = waiting.pop()
+            yield region, depth
+            for item in region.items:
+                if isinstance(item, Cond):
                     waiting.extend((branch, depth + 1) for branch in item.branches)
-                else:
+                elif isinstance(item, Loop):
                     waiting.extend((part, depth + 1) for part in (item.condition_region, item.body))

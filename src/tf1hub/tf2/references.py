@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub.tf2 import op_types
+from tf1hub.tf2.graph import Tensor
 from tf1hub.tf2.program import Op, Program
 from tf1hub.tf2.scope import Reference, Scope
 
@@ -55,7 +56,7 @@ class VariableReference(Reference):
         return tf.gather_nd(self.value(scope) if self.constant and scope.depth else self.variable, indices)
 
 
-def written(program: Program, variables: Collection[str], writes: Callable[[Op], bool]) -> set[str]:
+def written(program: Program, variables: Set[str], writes: Callable[[Op], bool]) -> set[str]:
     """The nodes of the variables that a program may write.
 
     Args:
@@ -66,25 +67,36 @@ def written(program: Program, variables: Collection[str], writes: Callable[[Op],
     found: set[str] = set()
     for op, _ in program.ops():
         kind = op.node.op
-        if kind in _KEEP_UNWRITTEN:
-            continue
-        handles = op.inputs[:1] if kind in op_types.WRITES else op.inputs
-        for tensor in handles:
-            name = _variable_behind(program, tensor)
-            if name in variables and (
-                kind in op_types.WRITES
-                or (program.by_name[name].node.op in op_types.RESOURCE_VARIABLES and writes(op))
-            ):
-                found.add(name)
+        if kind in op_types.WRITES:
+            behind = _behind(program, op.inputs[0])
+            # A reference out of a function, say, may be to any variable.
+            found |= behind if behind.issubset(variables) else variables
+        elif kind not in _KEEP_UNWRITTEN:
+            given = {name for tensor in op.inputs for name in _behind(program, tensor) if name in variables}
+            handles = {name for name in given if program.by_name[name].node.op in op_types.RESOURCE_VARIABLES}
+            if handles and writes(op):
+                found |= handles
     return found
 
 
-def _variable_behind(program: Program, tensor: tuple[str, int]) -> str:
-    """The node of the variable that a reference comes from; writes of ref variables hand it on."""
-    name, _ = program.origin(tensor)
-    while (op := program.by_name.get(name)) is not None and op.node.op in op_types.REF_WRITES:
-        name, _ = program.origin(op.inputs[0])
-    return name
+def _behind(program: Program, reference: Tensor) -> set[str]:
+    """The nodes that a reference may come from, through conds and loops; writes of ref variables hand it on."""
+    found: set[str] = set()
+    seen: set[Tensor] = set()
+    waiting = [reference]
+    while waiting:
+        tensor = program.origin(waiting.pop())
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        op = program.by_name.get(tensor[0])
+        if tensor in program.joins:
+            waiting.extend(program.joins[tensor])
+        elif op is not None and op.node.op in op_types.REF_WRITES:
+            waiting.append(op.inputs[0])
+        else:
+            found.add(tensor[0])
+    return found
 
 
 def hoist(program: Program, scope: Scope) -> None:

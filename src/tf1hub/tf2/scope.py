@@ -50,12 +50,21 @@ class Scope:
         trace: the tracing that this belongs to.
         ops: the ops of the program, by name.
         depth: the number of functions (branches, loop parts) around.
+        in_function: whether the program is the body of a function, whose names are its own.
     """
 
-    def __init__(self, trace: Trace, program: Program, depth: int, parent: Scope | None = None) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        program: Program,
+        depth: int,
+        parent: Scope | None = None,
+        in_function: bool = False,
+    ) -> None:
         self.trace = trace
         self.program = program
         self.depth = depth
+        self.in_function = in_function
         self._parent = parent
         self._values: dict[Tensor, Any] = {}
         self._aliases: dict[Tensor, Tensor] = {}
@@ -68,11 +77,11 @@ class Scope:
 
     def inner(self) -> Scope:
         """A scope for a region that becomes a function of its own."""
-        return Scope(self.trace, self.program, self.depth + 1, self)
+        return Scope(self.trace, self.program, self.depth + 1, self, self.in_function)
 
     def beside(self) -> Scope:
         """A scope for a region that is emitted into this one's own graph."""
-        return Scope(self.trace, self.program, self.depth, self)
+        return Scope(self.trace, self.program, self.depth, self, self.in_function)
 
     def get(self, tensor: Tensor) -> Any:
         """A value: a tensor, or a Reference."""

@@ -88,7 +88,7 @@ class State:
 
     def written(self, program: Program) -> set[str]:
         """The nodes of the variables that a program may write."""
-        return written(program, self.variables, self.functions.may_write)
+        return written(program, self.variables.keys(), self.functions.may_write)
 
     def placeholders(self, targets: Sequence[str], fed: Collection[str] = ()) -> list[str]:
         """The placeholders that some nodes or tensors need although nothing feeds them."""

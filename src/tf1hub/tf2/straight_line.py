@@ -13,6 +13,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import in_current_graph, op_def
 from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, GraphDef, VersionDef
+from tf1hub.graph.custom_gradients import mark_lost_gradients
 from tf1hub.tf2.graph import Node, Tensor
 
 _DROPPED_ATTRIBUTES = ("_class", "_output_shapes")
@@ -71,6 +72,7 @@ class StraightLine:
                 key = f"{name}:{index}"
                 if name not in waiting and key not in given:
                     given[key] = in_current_graph(value_of((name, index)))
+        mark_lost_gradients(definition)
         self._add_functions(definition)
         message = tf.compat.v1.GraphDef.FromString(definition.SerializeToString())
         operations = tf.graph_util.import_graph_def(message, given, list(waiting), name="module")

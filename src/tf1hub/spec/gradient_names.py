@@ -1,0 +1,54 @@
+"""Names under which ops have gradients of their own, and which of them mean anything elsewhere.
+
+`tf.custom_gradient` registers Python code under a number that it counts up in each process, and gives
+the op that name. In another process the number is nobody's, or somebody else's; so a definition that
+lives in the process that made it says which one that is, and a stored one says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+from tf1hub.format.messages_pb2 import GraphDef
+
+ATTRIBUTE = "_gradient_op_type"
+"""The attribute of a node by which TensorFlow finds its gradient, where that is not its op type's."""
+
+_NUMBERED = re.compile(r"(?P<stored>(CustomGradient|PartitionedCall)-\d+)(@\w+)?")
+_THIS_PROCESS = uuid.uuid4().hex
+
+
+def is_numbered(name: str) -> bool:
+    """Whether a name was counted up by a process.
+
+    Example:
+        >>> is_numbered("CustomGradient-8"), is_numbered("MyGradient")
+        (True, False)
+    """
+    return _NUMBERED.fullmatch(name) is not None
+
+
+def of_this_process(name: str) -> str:
+    """A numbered name, as no other process has it; any other name as it is."""
+    return f"{as_stored(name)}@{_THIS_PROCESS}" if is_numbered(name) else name
+
+
+def as_stored(name: str) -> str:
+    """A name as TensorFlow made it.
+
+    Example:
+        >>> as_stored("CustomGradient-8@d41d8cd9")
+        'CustomGradient-8'
+    """
+    numbered = _NUMBERED.fullmatch(name)
+    return name if numbered is None else numbered["stored"]
+
+
+def rename_gradients(graph: GraphDef, rename: Callable[[str], str]) -> None:
+    """Renames, in place, the gradients of all ops that have one of their own, those of functions included."""
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        for node in nodes:
+            if ATTRIBUTE in node.attr:
+                node.attr[ATTRIBUTE].s = rename(node.attr[ATTRIBUTE].s.decode()).encode()
