@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -143,6 +145,77 @@ def test_a_merge_of_unrelated_branches_is_named() -> None:
         UnsupportedGraphError, match=r"The node 'odd' \(Merge\) joins 'Switch' and 'Switch_1'"
     ):
         old.load()
+
+
+def chosen_variables() -> tuple[Tensors, Tensors]:
+    x, v, w = inputs(), weight("v"), weight("w")
+    handle = tf.cond(x[0, 0] > 0.0, lambda: tf.identity(v.handle), lambda: tf.identity(w.handle))
+    return {"x": x}, {"default": tf.matmul(x, tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32))}
+
+
+def unreadable_function() -> tuple[Tensors, Tensors]:
+    @tf.function(autograph=False)
+    def odd(x: Any) -> Any:
+        _, on = tf.raw_ops.Switch(data=x, pred=x[0, 0] > 0.0)
+        _, other = tf.raw_ops.Switch(data=x, pred=x[0, 1] > 0.0)
+        return tf.raw_ops.Merge(inputs=[on, other], name="odd")[0]
+
+    x = inputs()
+    return {"x": x}, {"default": odd(x)}
+
+
+def state_of_a_function() -> tuple[Tensors, Tensors]:
+    @tf.function(autograph=False)
+    def count(x: Any) -> Any:
+        handle = tf.raw_ops.VarHandleOp(shape=[], dtype=tf.float32, shared_name="mine", name="mine")
+        return x * tf.cast(tf.raw_ops.VarIsInitializedOp(resource=handle), tf.float32)
+
+    x = inputs()
+    return {"x": x}, {"default": count(x)}
+
+
+def counted_in_the_condition() -> tuple[Tensors, Tensors]:
+    x, counter = inputs(), tf1.get_variable("counter", initializer=0.0, use_resource=True, trainable=False)
+    counts: list[Any] = []
+
+    def condition(_: Any, __: Any) -> Any:
+        with tf.control_dependencies([counter.assign_add(1.0)]):
+            counts.append(counter.read_value())
+        return counts[0] < 4.0
+
+    i, y = tf.while_loop(condition, lambda i, y: (i + 1, y + counts[0]), (0, x), parallel_iterations=1)
+    return {"x": x}, {"default": y, "i": i}
+
+
+@pytest.mark.parametrize(
+    ("build", "problem"),
+    [
+        (
+            chosen_variables,
+            "The node 'cond/Merge' (Merge) chooses between different variables, tables or TensorArrays: 'v', 'w'.",
+        ),
+        (
+            unreadable_function,
+            r"the function '\w+': The node 'odd' (Merge) joins 'Switch' and 'Switch_1', which are not the two branches "
+            "of one cond.",
+        ),
+        (
+            state_of_a_function,
+            "the op type VarHandleOp (1 node, 'mine'): it lies in a function, where it makes state of its own",
+        ),
+        (
+            counted_in_the_condition,
+            "The node 'while/AssignAddVariableOp' (AssignAddVariableOp) is needed by the condition and by the body of "
+            "the loop 'while/while_context'; it would run twice in each iteration.",
+        ),
+    ],
+)
+def test_what_would_fail_or_compute_something_else_is_found_when_it_is_loaded(
+    build: Callable[[], tuple[Tensors, Tensors]], problem: str
+) -> None:
+    text = re.escape(problem).replace(re.escape(r"\w+"), r"\w+")
+    with pytest.raises(UnsupportedGraphError, match=rf"(?m)^  - {text}$"):
+        OldGraph(build).load()
 
 
 def test_a_signature_whose_placeholder_nobody_feeds_says_which() -> None:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.tf2 import graph, op_types
+from tf1hub.tf2.effects import runs_once
 from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.loop_bounds import bounds_of, scalar
 from tf1hub.tf2.program import Cond, Item, Loop, LoopVariable, Merged, Op, Program, Region
@@ -216,6 +217,7 @@ class _Builder:
         variables = [self._variable(node, members) for node in members if node.op in graph.MERGES]
         inner: Path = (*path, (frame, 0))
         for_condition, for_body = self._loop_parts(inner, condition, variables)
+        self._check_runs_once(frame.key, for_condition.keys() & for_body.keys())
         enter = next(node for node in members if node.op in graph.ENTERS)
         parallel = (
             enter.definition.attr["parallel_iterations"].i
@@ -249,6 +251,15 @@ class _Builder:
         return LoopVariable(
             merge.name, self._seen_through(enters[0].inputs[0]), self._seen_through(nexts[0].inputs[0]), exits
         )
+
+    def _check_runs_once(self, frame: str, shared: Iterable[_Leaf]) -> None:
+        names = [leaf for leaf in shared if isinstance(leaf, str)]
+        twice = sorted(name for name in names if runs_once(self._nodes[name].definition))
+        if twice:
+            raise UnsupportedGraphError(
+                f"The node {twice[0]!r} ({self._nodes[twice[0]].op}) is needed by the condition and by the body of "
+                f"the loop {frame!r}; it would run twice in each iteration."
+            )
 
     def _loop_parts(
         self, inner: Path, condition: Tensor, variables: Iterable[LoopVariable]

@@ -19,6 +19,7 @@ from tf1hub.format.messages_pb2 import FunctionDef, FunctionDefLibrary, NodeDef
 from tf1hub.tf2 import op_types
 from tf1hub.tf2.control import choose, repeat
 from tf1hub.tf2.decompile import decompile
+from tf1hub.tf2.effects import has_effects, leaves_variables_alone
 from tf1hub.tf2.graph import Tensor
 from tf1hub.tf2.program import Op, Program
 from tf1hub.tf2.scope import Reference, Scope
@@ -79,9 +80,13 @@ class Functions:
         """
         return self._gradients.get(name)
 
+    def used(self, nodes: Iterable[NodeDef]) -> list[str]:
+        """The functions that `nodes` call, directly or through others."""
+        return sorted(functions_used(nodes, self._library))
+
     def nodes_used(self, nodes: Iterable[NodeDef]) -> Iterable[NodeDef]:
         """The nodes of all functions that `nodes` call, directly or through others."""
-        for name in functions_used(nodes, self._library):
+        for name in self.used(nodes):
             yield from self._definitions[name].node_def
 
     def may_write(self, op: Op) -> bool:
@@ -89,7 +94,7 @@ class Functions:
         if not (op.node.op in op_types.FUNCTIONAL or op.node.op in self):
             return True
         used = self.nodes_used([op.node.definition])
-        return any(node.op in op_types.WRITES or not _leaves_variables_alone(node) for node in used)
+        return any(node.op in op_types.WRITES or not leaves_variables_alone(node) for node in used)
 
     def _read(self, function: FunctionDef) -> Body:
         arguments = [argument.name for argument in function.signature.input_arg]
@@ -97,7 +102,7 @@ class Functions:
         definitions = {node.name: _flattened(node, firsts) for node in function.node_def}
         results = [_flat(function.ret[result.name], firsts) for result in function.signature.output_arg]
         targets = list(function.control_ret.values()) or [
-            node.name for node in function.node_def if _has_effects(node)
+            node.name for node in function.node_def if has_effects(node)
         ]
         return Body(arguments, decompile(definitions, results, targets, arguments))
 
@@ -148,26 +153,6 @@ def _flattened(node: NodeDef, firsts: Mapping[str, Mapping[str, int]]) -> NodeDe
     edges = [edge if edge.startswith("^") else "{}:{}".format(*_flat(edge, firsts)) for edge in node.input]
     copy.input[:] = edges
     return copy
-
-
-def _has_effects(node: NodeDef) -> bool:
-    """Whether a node runs for what it does; old functions do not list these."""
-    known = _tensorflow.op_def(node.op)
-    return known is not None and known.is_stateful and not _leaves_variables_alone(node)
-
-
-def _leaves_variables_alone(node: NodeDef) -> bool:
-    reads = (
-        op_types.DENSE_READS
-        | op_types.GATHERS
-        | op_types.QUESTIONS
-        | op_types.VARIABLES
-        | op_types.FUNCTIONAL
-    )
-    if node.op in reads:
-        return True
-    known = _tensorflow.op_def(node.op)
-    return known is None or not known.is_stateful
 
 
 def _function_name(op: Op, attribute: str) -> str:

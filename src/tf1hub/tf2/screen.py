@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -15,7 +15,10 @@ from tf1hub.format.saved_model import format_tags
 from tf1hub.format.tensor_names import node_of
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2 import graph, op_types
+from tf1hub.tf2.decompile import decompile
+from tf1hub.tf2.effects import runs_once
 from tf1hub.tf2.functions import Functions
+from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.hints import hints_of
 from tf1hub.tf2.regions import find_regions
 
@@ -72,14 +75,92 @@ def unsupported(variant: Variant) -> list[str]:
     used = ancestors(variant.nodes, fetches, fed)
     nodes = [variant.nodes[name] for name in used if name not in fed]
     functions = Functions(variant.meta_graph.graph_def.library)
-    problems = list(_unsupported_ops([*nodes, *functions.nodes_used(nodes)], functions))
+    in_functions = list(functions.nodes_used(nodes))
+    problems = list(_unsupported_ops([*nodes, *in_functions], functions))
+    problems += _state_of_functions(in_functions)
+    if not problems:
+        problems += _unreadable_functions(functions, nodes)
     if any(node.op in graph.CONTROL_FLOW for node in nodes):
-        try:
-            ordered = graph.execution_order(variant.nodes, map(node_of, fetches), fed)
-            find_regions(ordered, hints_of(variant).predicates, problems)
-        except UnsupportedGraphError as error:
-            problems.append(str(error))
+        problems += _unreadable_control_flow(variant, [*map(node_of, fetches)], fed)
     return problems
+
+
+def _unreadable_control_flow(variant: Variant, targets: list[str], fed: Collection[str]) -> list[str]:
+    problems: list[str] = []
+    hints = hints_of(variant)
+    try:
+        ordered = graph.execution_order(variant.nodes, targets, fed)
+        regions = find_regions(ordered, hints.predicates, problems)
+        problems += _choices_between_references(ordered)
+        in_loops = {name for name, path in regions.paths.items() if any(step[0].is_loop for step in path)}
+        if not problems and any(runs_once(ordered[name].definition) for name in in_loops):
+            # Reading it whole takes a while, and finds only what such ops can do wrong.
+            decompile(variant.nodes, [], targets, fed, hints)
+    except UnsupportedGraphError as error:
+        problems.append(str(error))
+    return problems
+
+
+def _choices_between_references(nodes: Mapping[str, Node]) -> Iterator[str]:
+    """Merges of different variables, tables or TensorArrays, which here are Python objects."""
+    for node in nodes.values():
+        if node.op in graph.MERGES and _is_of_references(node):
+            behind = sorted(_makers(nodes, (node.name, 0)))
+            if len(behind) > 1:
+                yield (
+                    f"The node {node.name!r} ({node.op}) chooses between different variables, tables or "
+                    f"TensorArrays: {', '.join(map(repr, behind))}."
+                )
+
+
+def _is_of_references(node: Node) -> bool:
+    return node.op.startswith("Ref") or node.definition.attr["T"].type == tf.resource.as_datatype_enum
+
+
+def _makers(nodes: Mapping[str, Node], reference: Tensor) -> set[str]:
+    """The nodes that a reference may come from, through control flow and identities."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = [reference[0]]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        node = nodes.get(name)
+        if node is not None and node.op in graph.MERGES:
+            waiting.extend(source for source, _ in node.inputs)
+        elif node is not None and node.op in _HAND_ON:
+            waiting.append(node.inputs[0][0])
+        else:
+            found.add(name)
+    return found
+
+
+_HAND_ON = (
+    graph.SWITCHES
+    | graph.ENTERS
+    | graph.EXITS
+    | graph.NEXT_ITERATIONS
+    | op_types.REF_WRITES
+    | {"Identity", "RefIdentity"}
+)
+
+
+def _unreadable_functions(functions: Functions, nodes: Iterable[NodeDef]) -> Iterator[str]:
+    for name in functions.used(nodes):
+        try:
+            functions.body(name)
+        except UnsupportedGraphError as error:
+            yield f"the function {name!r}: {error}"
+
+
+def _state_of_functions(nodes: Iterable[NodeDef]) -> Iterator[str]:
+    by_type: dict[str, list[str]] = {}
+    for node in nodes:
+        if node.op in op_types.VARIABLES | op_types.TABLES:
+            by_type.setdefault(node.op, []).append(node.name)
+    yield from _listed(by_type, lambda _: "lies in a function, where it makes state of its own")
 
 
 def _asked_for(variant: Variant) -> tuple[list[str], set[str]]:
@@ -99,8 +180,12 @@ def _unsupported_ops(nodes: Sequence[NodeDef], functions: Functions) -> Iterator
     by_type: dict[str, list[str]] = {}
     for node in nodes:
         by_type.setdefault(node.op, []).append(node.name)
+    yield from _listed(by_type, lambda op: None if op in functions else _reason(op))
+
+
+def _listed(by_type: Mapping[str, list[str]], reason_of: Callable[[str], str | None]) -> Iterator[str]:
     for op, names in sorted(by_type.items()):
-        reason = None if op in functions else _reason(op)
+        reason = reason_of(op)
         if reason is not None:
             count = "1 node," if len(names) == 1 else f"{len(names)} nodes, such as"
             yield f"the op type {op} ({count} {min(names)!r}): it {reason}"
