@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
+import tensorflow as tf
 from golden import cases
 
+import tf1hub as hub
 from tf1hub.cli.main import main
 
 
@@ -31,6 +34,20 @@ def test_json_is_the_answer(tmp_path, capsys):
     assert document["signatures"]["serving_default"] == ["default"]
     assert document["all_compared"] is True
     assert document["compared"][0]["max_abs"] < 1e-6
+
+
+def test_quiet_still_says_that_not_all_was_compared(tmp_path, capsys):
+    def module_fn():
+        x = tf.compat.v1.placeholder(tf.float32, [None])
+        hub.add_signature(inputs=x, outputs={"default": x, "noisy": x + tf.random.uniform([])})
+
+    hub.create_module_spec(module_fn).export(tmp_path / "module")
+    assert main(["convert", str(tmp_path / "module"), str(tmp_path / "out"), "--quiet"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(
+        r"1 of 2 outputs were compared on all inputs; without --quiet the table says why\.\n", printed.err
+    )
 
 
 def test_a_path_that_is_taken_is_one_and_an_unknown_name_two(tmp_path, capsys):

@@ -258,8 +258,10 @@ def test_what_is_no_tf1_module_is_told_apart(tmp_path: pathlib.Path) -> None:
     with pytest.raises(NotAModuleError) as caught:
         hub.convert(old, tmp_path / "out")
     assert str(caught.value) == (
-        f"{old} is a SavedModel of TensorFlow 1, not a TF1 Hub module. Make a module of it, and convert that: "
-        "tf1hub.convert(tf1hub.create_module_spec_from_saved_model(saved_model), path)"
+        f"{old} is a SavedModel of TensorFlow 1, not a TF1 Hub module. Make a module of it, and convert that, in "
+        "Python:\n"
+        f"    spec = tf1hub.create_module_spec_from_saved_model({old!r}, inference_tags={{'serve'}})\n"
+        "    tf1hub.convert(spec, ...)"
     )
     spec = hub.create_module_spec_from_saved_model(old, inference_tags={"serve"})
     assert hub.convert(spec, tmp_path / "out").serving_default == "serving_default"
@@ -270,6 +272,39 @@ def test_an_unknown_form_lists_what_there_is(tmp_path: pathlib.Path) -> None:
         hub.convert(hub.create_module_spec(doubled), tmp_path / "out", to="onnx")
     assert str(caught.value) == (
         "A module cannot be converted to 'onnx'. There is: 'saved_model' (a SavedModel of TensorFlow 2)."
+    )
+
+
+def test_examples_that_a_signature_does_not_take_are_the_callers_fault(tmp_path: pathlib.Path) -> None:
+    path, tokens = cases.load("lstm").path, np.ones((1, 2), np.int32)
+    with pytest.raises(InputError, match=r"lacks 'sequence_len'"):
+        hub.convert(path, tmp_path / "out", examples={"tokens": [{"tokens": tokens}]})
+    with pytest.raises(InputError) as caught:
+        hub.convert(path, tmp_path / "out", examples={"tokens": {"tokens": tokens, "sequence_len": [2]}})  # type: ignore[dict-item]
+    assert str(caught.value) == (
+        "examples= takes for each signature a list of dicts of inputs; for 'tokens' it was given dict. "
+        "Write examples={'tokens': [{'sequence_len': ..., 'tokens': ...}]}."
+    )
+    assert not os.path.exists(tmp_path / "out")
+
+
+@pytest.mark.parametrize("tolerance", [-1.0, float("nan"), float("inf"), "1e-3"])
+def test_a_tolerance_is_a_number(tolerance: Any, tmp_path: pathlib.Path) -> None:
+    with pytest.raises(InputError) as caught:
+        hub.convert(cases.load("half_plus_two").path, tmp_path / "out", tolerance=tolerance)
+    assert str(caught.value) == (
+        "tolerance= is the largest difference relative to the largest value of an output: a number of 0 or more, "
+        f"such as 0.0001. It was given {tolerance!r}."
+    )
+
+
+def test_what_cannot_be_converted_is_told_what_can(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(InputError) as caught:
+        hub.convert(object(), tmp_path / "out")  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        "tf1hub.convert takes a handle, a ModuleSpec, or what tf1hub.load gives; it was given object. Of a "
+        "KerasLayer give layer.resolved_object; of a tf1hub.Module its handle, or what module.export(path, session) "
+        "wrote."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,12 @@ def run(args: argparse.Namespace) -> int:
         print_json(conversion.to_dict())
     elif not args.quiet:
         print("\n\n".join(sections(conversion)))
+    elif not conversion.all_compared:
+        whole = sum(not row.not_compared for row in conversion.compared)
+        print(
+            f"{whole} of {len(conversion.compared)} outputs were compared on all inputs; without --quiet the table says why.",
+            file=sys.stderr,
+        )
     return _exit.OK
 
 

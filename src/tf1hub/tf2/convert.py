@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import numbers
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from tf1hub.checks.run import TOLERANCE
 from tf1hub.errors import InputError, NotAModuleError, UnknownNameError, WrongModeError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.format.module_writer import check_free, write_directory
-from tf1hub.format.saved_model import FILE_NAME, parse_saved_model
+from tf1hub.format.saved_model import FILE_NAME, format_tags, parse_saved_model
 from tf1hub.format.storage import storage_at
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
@@ -23,7 +25,7 @@ from tf1hub.tf2.conversion import Compared, Conversion
 from tf1hub.tf2.conversion_check import compare
 from tf1hub.tf2.load import load_spec, local_directory
 from tf1hub.tf2.loaded import LoadedModule
-from tf1hub.tf2.original import Given
+from tf1hub.tf2.original import Given, check_given
 from tf1hub.tf2.serving import serving_function
 from tf1hub.tf2.variables import Trainable
 
@@ -84,6 +86,8 @@ def convert(
 
     Raises:
         UnknownNameError: there is no such form, variant, signature or variable.
+        InputError: `examples` are not what the signatures take, or `tolerance` is no number of 0 or more; or
+            `handle` is nothing that can be converted.
         NotAModuleError: `handle` is no TF1 module; the message says what to do with a SavedModel.
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
         CheckFailedError: the converted module gives other numbers; nothing was left at `path`.
@@ -92,6 +96,7 @@ def convert(
     say = progress or (lambda _: None)
     target = os.fspath(path)
     _check_form(to)
+    _check_tolerance(tolerance)
     check_free(target)
     _check_mode()
     with _opened(handle, tags, trainable, say) as (spec, module):
@@ -120,8 +125,7 @@ class _Work:
         self._tolerance = tolerance
         self._say = say
         self._variants = [module.engine.inference.variant, module.engine.training.variant]
-        for signature in examples:
-            self._variants[0].check_signature(signature)
+        check_given(examples, self._variants[0])
         self.serving_default = _served_by_default(self._variants[0], serving_default)
         self.signatures: dict[str, tuple[str, ...]] = {}
         self.compared: list[Compared] = []
@@ -155,6 +159,14 @@ def _check_form(to: str) -> None:
         raise UnknownNameError(f"A module cannot be converted to {to!r}. There is: {known}.")
 
 
+def _check_tolerance(tolerance: Any) -> None:
+    if not isinstance(tolerance, numbers.Real) or not 0.0 <= float(tolerance) < math.inf:
+        raise InputError(
+            f"tolerance= is the largest difference relative to the largest value of an output: a number of 0 or more, "
+            f"such as {TOLERANCE:g}. It was given {tolerance!r}."
+        )
+
+
 def _check_mode() -> None:
     if not tf.executing_eagerly():
         raise WrongModeError(
@@ -186,6 +198,12 @@ def _opened(
         return
     if isinstance(handle, ModuleSpec):
         spec = handle
+    elif not isinstance(handle, str | os.PathLike):
+        raise InputError(
+            f"tf1hub.convert takes a handle, a ModuleSpec, or what tf1hub.load gives; it was given "
+            f"{type(handle).__name__}. Of a KerasLayer give layer.resolved_object; of a tf1hub.Module its handle, or "
+            "what module.export(path, session) wrote."
+        )
     else:
         say("fetching")
         spec = _spec_at(local_directory(os.fspath(handle)))
@@ -208,9 +226,11 @@ def _spec_at(path: str) -> ModuleSpec:
         raise NotAModuleError(
             f"{path} is a SavedModel of TensorFlow 2 already: tf.saved_model.load and serving tools take it as it is."
         )
+    tags = format_tags(frozenset(graphs[0].meta_info_def.tags)) if graphs else "{}"
     raise NotAModuleError(
-        f"{path} is a SavedModel of TensorFlow 1, not a TF1 Hub module. Make a module of it, and convert that: "
-        "tf1hub.convert(tf1hub.create_module_spec_from_saved_model(saved_model), path)"
+        f"{path} is a SavedModel of TensorFlow 1, not a TF1 Hub module. Make a module of it, and convert that, in Python:\n"
+        f"    spec = tf1hub.create_module_spec_from_saved_model({path!r}, inference_tags={tags})\n"
+        "    tf1hub.convert(spec, ...)"
     )
 
 

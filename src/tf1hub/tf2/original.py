@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from tf1hub.checks.generate import CannotGenerateError, Example, examples
 from tf1hub.checks.run import image_size, reason
-from tf1hub.errors import Error
+from tf1hub.errors import Error, InputError
 from tf1hub.format.graph_walk import ancestors, functions_used
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph import eval_function_for_module
+from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -71,6 +72,24 @@ def run_original(
             found.append(_run(variant, name, evaluate, given.get(name)))
     # Not before: while the graph is in use, nothing of TensorFlow 2 runs.
     yield from found
+
+
+def check_given(given: Given, variant: Variant) -> None:
+    """Refuses inputs that a variant's signatures do not take.
+
+    Raises:
+        UnknownSignatureError: there is no such signature.
+        InputError: they are no lists of dicts, or an input is missing, extra, or of another type or shape.
+    """
+    for name, feeds in given.items():
+        infos = variant.inputs(variant.check_signature(name))
+        if isinstance(feeds, Mapping | str) or not all(isinstance(feed, Mapping) for feed in feeds):
+            raise InputError(
+                f"examples= takes for each signature a list of dicts of inputs; for {name!r} it was given "
+                f"{type(feeds).__name__}. Write examples={{{name!r}: [{{{', '.join(f'{key!r}: ...' for key in infos)}}}]}}."
+            )
+        for feed in feeds:
+            convert_inputs(dict(feed), infos, name, variant.place)
 
 
 def random_ops(variant: Variant, output: ParsedTensorInfo) -> list[str]:

@@ -26,7 +26,10 @@ def regularization_losses(state: State) -> list[Any]:
                 stacklevel=3,
             )
         else:
-            losses.append(tf.function(_loss(state, name), autograph=False, input_signature=[]))
+            loss = tf.function(_loss(state, name), autograph=False, input_signature=[])
+            # Traced by a call, the losses of a few loaded modules look like one that is traced again and again.
+            loss.get_concrete_function()
+            losses.append(loss)
     return losses
 
 

@@ -11,7 +11,8 @@ from tf1hub import _tensorflow
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import NodeDef
-from tf1hub.format.saved_model import format_tags
+from tf1hub.format.saved_model import FILE_NAME, format_tags
+from tf1hub.format.storage import storage_at
 from tf1hub.format.tensor_names import node_of
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2 import graph, op_types
@@ -22,8 +23,9 @@ from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.hints import hints_of
 from tf1hub.tf2.regions import find_regions
 
+_RUNS_PYTHON = r"PyFunc|PyFuncStateless|EagerPyFunc"
 _REASONS = {
-    r"PyFunc|PyFuncStateless|EagerPyFunc": "runs Python code of the program that made the module",
+    _RUNS_PYTHON: "runs Python code of the program that made the module",
     r".*Queue.*|Barrier.*|.*ConditionalAccumulator|.*Reader(V2)?|Reader.*|Stage|Unstage|MapStage|MapUnstage": (
         "keeps data in a queue or reader, which has no counterpart inside tf.function"
     ),
@@ -35,10 +37,12 @@ _REASONS = {
     r"TemporaryVariable|DestroyTemporaryVariable|CountUpTo": "changes a variable in a way that tf.Variable cannot",
     r"SymbolicGradient|RemoteCall|_Send|_Recv|_HostSend|_HostRecv": "cannot be written as TF2 code",
 }
-_ADVICE = (
+_LOADER = (
     "Inference still works with TensorFlow's own loader: "
     "tf.saved_model.load({path!r}, tags={tags!r}).signatures[...]; so does tf1hub.Module in a tf.Graph."
 )
+_NO_LOADER = "It still works in a tf.Graph, with tf1hub.Module."
+_PYTHON = "No module holds Python code: this one works in the process that made it only, in a tf.Graph with tf1hub.Module."
 _READ_HERE = (
     op_types.VARIABLES
     | op_types.WRITES
@@ -65,8 +69,22 @@ def check_supported(variants: Iterable[Variant]) -> None:
         if variant is not first:
             text += f"\nThe graph of its variant {format_tags(variant.tags)} has:"
         text += "".join(f"\n  - {problem}" for problem in problems)
-    advice = _ADVICE.format(path=first.module, tags=sorted(first.tags))
-    raise UnsupportedGraphError(f"{text}\n{advice}")
+    raise UnsupportedGraphError(f"{text}\n{_advice(found)}")
+
+
+def _advice(found: Mapping[Variant, list[str]]) -> str:
+    """What still works."""
+    if any(
+        re.match(f"the op type ({_RUNS_PYTHON}) ", problem)
+        for problems in found.values()
+        for problem in problems
+    ):
+        return _PYTHON
+    first = next(iter(found))
+    # A definition that lies nowhere is called by what made it.
+    if not storage_at(first.module).exists(FILE_NAME):
+        return _NO_LOADER
+    return _LOADER.format(path=first.module, tags=sorted(first.tags))
 
 
 def unsupported(variant: Variant) -> list[str]:

@@ -43,13 +43,16 @@ class Table(tf.saved_model.experimental.TrackableResource):
             if not name.startswith("_") and name not in ("container", "shared_name", "use_node_name_sharing")
         }
         names = ("empty_key", "deleted_key")
-        inputs = dict(zip(names, self._arguments(), strict=False)) if self._node.input else {}
+        given = self._arguments.get_concrete_function()() if self._node.input else ()
+        inputs = dict(zip(names, given, strict=False))
         return getattr(tf.raw_ops, kind)(**inputs, shared_name=self._shared_name, **attributes)
 
     def fill(self) -> None:
         """Gives the table the contents that it has in the module, once it is there."""
         if self.resource_handle is not None:
-            self._fill()
+            # Called by itself, TensorFlow would take the tables of several modules for one function that is
+            # traced again and again, and warn of it.
+            self._fill.get_concrete_function()()
 
     def _initialize(self) -> None:
         self.fill()
