@@ -198,7 +198,15 @@ class Engine:
 
         specs = {keyword: type_spec(infos[name], keyword) for keyword, name in keywords.items()}
         with tf.init_scope():
-            return tf.function(serve, autograph=False).get_concrete_function(**specs)
+            return self.kept(tf.function(serve, autograph=False).get_concrete_function(**specs))
+
+    def kept(self, concrete: Any) -> Any:
+        """A ConcreteFunction that may outlive the module, and lets what it needs live as long.
+
+        It holds what it captures by handles alone, and a table takes what is behind its handle with it.
+        """
+        concrete.tf1hub_resources = self.resources
+        return concrete
 
     def table(self, node: str) -> Any:
         """The table that a node of one of the variants makes."""

@@ -39,7 +39,7 @@ def serving_function(engine: Engine, signature: str) -> Any:
 
     specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in _flat_specs(inputs)}
     with tf.init_scope():
-        return tf.function(serve, autograph=False).get_concrete_function(**specs)
+        return engine.kept(tf.function(serve, autograph=False).get_concrete_function(**specs))
 
 
 def flatten(values: Mapping[str, Any], infos: _Infos) -> dict[str, Any]:
