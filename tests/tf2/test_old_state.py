@@ -11,6 +11,8 @@ import tensorflow as tf
 from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.test_control_flow import FEEDS, GRAPHS, inputs, weight
 
+from tf1hub.errors import UnsupportedGraphError
+
 tf1 = tf.compat.v1
 X = FEEDS["first"]
 
@@ -228,3 +230,49 @@ def test_initial_values_come_from_the_initializers_without_a_session() -> None:
     values = {v.name: v.numpy() for v in OldGraph(build).load().variables}
     np.testing.assert_array_equal(values["second:0"], [0.0, 2.0, 4.0])
     assert values["parts/part_1:0"].shape == (2, 3)
+
+
+def test_inputs_may_be_any_outputs_of_their_nodes() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        whole, w = tf1.placeholder(tf.float32, [None, 6], name="whole"), weight()
+        left, right = tf.split(whole, 2, axis=1)
+        first = tf.identity(left)
+        return (
+            {"right": right, "left": left},
+            {"default": tf.matmul(right, w) - first, "first": first, "right": right},
+        )
+
+    assert_same(OldGraph(build), {"right": X, "left": 3.0 * X})
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_a_node_of_which_one_output_is_fed_computes_the_others(called: bool) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        whole, w = tf1.placeholder(tf.float32, [None, 6], name="whole"), weight()
+        split = tf.function(lambda x: tf.split(x, 2, axis=1), autograph=False)
+        left, right = split(whole) if called else tf.split(whole, 2, axis=1)
+        return (
+            {"whole": whole, "right": right},
+            {"default": tf.matmul(right, w), "sum": right + left, "left": left, "right": right},
+        )
+
+    assert_same(OldGraph(build), {"whole": np.concatenate([X, -X], axis=1), "right": 3.0 * X})
+
+
+def test_a_control_edge_to_a_fed_node_waits_for_what_is_fed() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        left, right = tf.split(tf1.placeholder(tf.float32, [None, 6]), 2, axis=1)
+        with tf.control_dependencies([left]):
+            return {"right": right}, {"default": right * 2.0}
+
+    np.testing.assert_array_equal(OldGraph(build).load()({"right": X}), 2.0 * X)
+
+
+def test_the_placeholder_behind_an_unfed_output_is_missed() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        whole = tf1.placeholder(tf.float32, [None, 6], name="whole")
+        left, right = tf.split(whole, 2, axis=1)
+        return {"right": right}, {"default": left + right}
+
+    with pytest.raises(UnsupportedGraphError, match="needs 'whole', placeholders that none of its inputs"):
+        OldGraph(build).load()({"right": X})

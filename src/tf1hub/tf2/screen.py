@@ -12,7 +12,7 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.saved_model import format_tags
-from tf1hub.format.tensor_names import node_of
+from tf1hub.format.tensor_names import split_tensor_name, tensor_name
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2 import graph, op_types
 from tf1hub.tf2.functions import Functions
@@ -70,12 +70,13 @@ def unsupported(variant: Variant) -> list[str]:
     """What of a variant cannot be traced again, a sentence for each; empty where all is well."""
     fetches, fed = _asked_for(variant)
     used = ancestors(variant.nodes, fetches, fed)
-    nodes = [variant.nodes[name] for name in used if name not in fed]
+    nodes = [variant.nodes[name] for name in used]
     functions = Functions(variant.meta_graph.graph_def.library)
     problems = list(_unsupported_ops([*nodes, *functions.nodes_used(nodes)], functions))
     if any(node.op in graph.CONTROL_FLOW for node in nodes):
         try:
-            ordered = graph.execution_order(variant.nodes, map(node_of, fetches), fed)
+            fed_tensors = {split_tensor_name(name) for name in fed}
+            ordered = graph.execution_order(variant.nodes, map(split_tensor_name, fetches), (), fed_tensors)
             find_regions(ordered, hints_of(variant).predicates, problems)
         except UnsupportedGraphError as error:
             problems.append(str(error))
@@ -91,7 +92,7 @@ def _asked_for(variant: Variant) -> tuple[list[str], set[str]]:
     fed: set[str] = set()
     for signature in variant.signature_names:
         fetches += [name for info in variant.outputs(signature).values() for name in info.tensor_names]
-        fed |= {node_of(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
+        fed |= {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
     return fetches, fed
 
 
