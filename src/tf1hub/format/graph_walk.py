@@ -8,9 +8,7 @@ from tf1hub.format.messages_pb2 import AttrValue, FunctionDefLibrary, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 
 
-def ancestors(
-    nodes: Mapping[str, NodeDef], targets: Iterable[str], given: Collection[str] = ()
-) -> set[str]:
+def ancestors(nodes: Mapping[str, NodeDef], targets: Iterable[str], given: Collection[str] = ()) -> set[str]:
     """The nodes that `targets` need, themselves included, over data and control edges.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,12 +12,12 @@ from tf1hub.format.module import is_module, read_module
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, chosen_variants
-from tf1hub.tf2.initial_values import run_initializers
+from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
 from tf1hub.tf2.screen import check_supported
 from tf1hub.tf2.state import Resources
-from tf1hub.tf2.values import from_arrays, from_checkpoint, from_nodes
+from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, create_variables
 
 
@@ -88,18 +87,15 @@ def load_spec(
     use_tensorflow()
     variants = chosen_variants(spec, tags)
     check_supported(list(dict.fromkeys(variants)))
+    options = options or tf.saved_model.LoadOptions()
     with tf.init_scope():
-        return _built(spec, variants, trainable, _values(spec, variants, options))
-
-
-def _values(
-    spec: ModuleSpec, variants: Sequence[Variant], options: tf.saved_model.LoadOptions | None
-) -> Values:
-    if spec.checkpoint is None or (options is not None and options.experimental_skip_checkpoint):
-        return from_arrays(run_initializers(list(dict.fromkeys(variants)), spec.asset_paths), spec.name)
-    return from_checkpoint(
-        spec.checkpoint, spec.name, None if options is None else options.experimental_io_device
-    )
+        values = values_of(
+            spec,
+            list(dict.fromkeys(variants)),
+            options.experimental_io_device,
+            options.experimental_skip_checkpoint,
+        )
+        return _built(spec, variants, trainable, values)
 
 
 def _built(

@@ -92,7 +92,9 @@ def _asked_for(variant: Variant) -> tuple[list[str], set[str]]:
     fed: set[str] = set()
     for signature in variant.signature_names:
         fetches += [name for info in variant.outputs(signature).values() for name in info.tensor_names]
-        fed |= {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
+        fed |= {
+            tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names
+        }
     return fetches, fed
 
 

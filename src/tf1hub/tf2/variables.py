@@ -51,7 +51,7 @@ def create_variables(
     picked = _picked(declared, variants, trainable, place)
     updated = _updated_nodes(variants)
     created: dict[str, tf.Variable] = {}
-    for variable, dtype, value in values(_with_dtypes(declared, variants)):
+    for variable, dtype, value in values(with_dtypes(declared, variants)):
         created[variable.node] = tf.Variable(
             value,
             name=variable.node,
@@ -62,9 +62,10 @@ def create_variables(
     return created
 
 
-def _with_dtypes(
+def with_dtypes(
     declared: Mapping[str, StoredVariable], variants: Sequence[Variant]
 ) -> Iterator[tuple[StoredVariable, tf.DType]]:
+    """Variables by node, each with the dtype that the graph gives it."""
     for node, variable in declared.items():
         holder = next(variant.nodes[node] for variant in variants if node in variant.nodes)
         yield variable, tf.dtypes.as_dtype(holder.attr["dtype"].type)
