@@ -26,7 +26,7 @@ from tf1hub.tf2.export import export_values
 from tf1hub.tf2.load import load_spec, local_directory
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.original import Given
-from tf1hub.tf2.serving import serving_function
+from tf1hub.tf2.serving import input_names, serving_function
 from tf1hub.tf2.variables import Trainable
 
 SERVING_DEFAULT = "serving_default"
@@ -141,12 +141,12 @@ class _Work:
     def _save(self, directory: str) -> None:
         assert self._module is not None
         engine = self._module.engine
-        functions = {name: serving_function(engine, name) for name in self._variants[0].signature_names}
+        variant = self._variants[0]
+        functions = {name: serving_function(engine, name) for name in variant.signature_names}
+        self.signatures = {name: input_names(variant, name) for name in variant.signature_names}
         if self.serving_default is not None:
             functions.setdefault(SERVING_DEFAULT, functions[self.serving_default])
-        self.signatures = {
-            name: tuple(function.structured_input_signature[1]) for name, function in functions.items()
-        }
+            self.signatures.setdefault(SERVING_DEFAULT, self.signatures[self.serving_default])
         with _silent_about(directory):
             tf.saved_model.save(self._module, directory, signatures=functions)
 

@@ -14,9 +14,10 @@ from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
+from tf1hub.tf2.keywords import by_keyword
 from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.regularization import regularization_losses
-from tf1hub.tf2.signature_functions import has_updates, signature_function, type_spec
+from tf1hub.tf2.signature_functions import has_updates, signature_function
 from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.xla import check_compilable
 
@@ -189,16 +190,9 @@ class Engine:
             return self._served[signature]
 
     def _serve(self, signature: str) -> Any:
-        function = self.function(signature, False)
         infos = self.inference.variant.inputs(signature)
-        keywords = {keyword(name): name for name in infos}
-
-        def serve(**inputs: Any) -> dict[str, Any]:
-            return dict(function({keywords[keyword]: value for keyword, value in inputs.items()}))
-
-        specs = {keyword: type_spec(infos[name], keyword) for keyword, name in keywords.items()}
-        with tf.init_scope():
-            return self.kept(tf.function(serve, autograph=False).get_concrete_function(**specs))
+        specs = {name: info.type_spec for name, info in infos.items()}
+        return self.kept(by_keyword(self.function(signature, False), specs))
 
     def kept(self, concrete: Any) -> Any:
         """A ConcreteFunction that may outlive the module, and lets what it needs live as long.
@@ -232,11 +226,6 @@ class Engine:
                 f"{key}: {info.describe()}" for key, info in self.inference.variant.outputs(name).items()
             )
             yield f"signature {name!r}: ({inputs}) -> ({outputs})"
-
-
-def keyword(name: str) -> str:
-    """The name of an input as a parameter of a function, which saved signatures take it for."""
-    return name if name.isidentifier() else "".join(c if c.isalnum() else "_" for c in f"_{name}")
 
 
 class Signatures(Mapping[str, Any]):
