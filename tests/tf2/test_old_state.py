@@ -12,6 +12,7 @@ from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.test_control_flow import FEEDS, GRAPHS, inputs, weight
 
 from tf1hub.errors import UnsupportedGraphError
+from tf1hub.tf2.load import load
 
 tf1 = tf.compat.v1
 X = FEEDS["first"]
@@ -276,3 +277,32 @@ def test_the_placeholder_behind_an_unfed_output_is_missed() -> None:
 
     with pytest.raises(UnsupportedGraphError, match="needs 'whole', placeholders that none of its inputs"):
         OldGraph(build).load()({"right": X})
+
+
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("shape", [tf.TensorShape([None, 3]), tf.TensorShape(None)])
+def test_variables_take_values_of_all_shapes_that_the_graph_allows(
+    resource: bool, shape: tf.TensorShape, tmp_path: pathlib.Path
+) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        if shape.rank is None:
+            initial = tf1.placeholder_with_default(tf.zeros([1, 3]), None)
+            last = tf1.Variable(
+                initial, validate_shape=False, use_resource=resource, trainable=False, name="last"
+            )
+        else:
+            last = tf1.Variable(np.zeros([1, 3], np.float32), shape=shape, trainable=False, name="last")
+        update = tf1.assign(last, x, validate_shape=False)
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, update.op)
+        return {"x": x}, {"default": tf.matmul(x, w) + tf.reduce_sum(last.read_value(), 0)}
+
+    module = assert_same(OldGraph(build), {"x": X}, update=True)
+    assert module.variables[1].shape.is_compatible_with(shape)
+    module(X, training=True)
+    module.export(tmp_path / "exported")
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    for copy in (load(tmp_path / "exported"), tf.saved_model.load(str(tmp_path / "saved"))):
+        np.testing.assert_allclose(copy(X), module(X))
+        copy(X[:1], training=True)
+        np.testing.assert_array_equal(copy.variables[1], X[:1])

@@ -8,10 +8,12 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from tf1hub.errors import UnknownNameError
+from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
 from tf1hub.format.variable_defs import StoredVariable
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2 import op_types
+from tf1hub.tf2.attributes import python_value
 
 Trainable: TypeAlias = bool | Callable[[str], bool] | Iterable[str]
 """What to train: all that the publisher marked (True), nothing (False), of the marked ones those whose
@@ -50,6 +52,7 @@ def create_variables(
     declared = declared_variables(variants)
     picked = _picked(declared, variants, trainable, place)
     updated = _updated_nodes(variants)
+    holders = _holders(declared, variants)
     created: dict[str, tf.Variable] = {}
     for variable, dtype, value in values(with_dtypes(declared, variants)):
         created[variable.node] = tf.Variable(
@@ -57,6 +60,7 @@ def create_variables(
             name=variable.node,
             trainable=variable.node in picked,
             dtype=dtype,
+            shape=_open_shape(holders[variable.node]),
             **_distribution(variable, variable.node in updated and variable.node not in picked),
         )
     return created
@@ -66,9 +70,20 @@ def with_dtypes(
     declared: Mapping[str, StoredVariable], variants: Sequence[Variant]
 ) -> Iterator[tuple[StoredVariable, tf.DType]]:
     """Variables by node, each with the dtype that the graph gives it."""
-    for node, variable in declared.items():
-        holder = next(variant.nodes[node] for variant in variants if node in variant.nodes)
-        yield variable, tf.dtypes.as_dtype(holder.attr["dtype"].type)
+    for node, holder in _holders(declared, variants).items():
+        yield declared[node], tf.dtypes.as_dtype(holder.attr["dtype"].type)
+
+
+def _holders(nodes: Iterable[str], variants: Sequence[Variant]) -> dict[str, NodeDef]:
+    return {
+        node: next(variant.nodes[node] for variant in variants if node in variant.nodes) for node in nodes
+    }
+
+
+def _open_shape(holder: NodeDef) -> tf.TensorShape | None:
+    """The shape of a variable that may take values of several; None for any other."""
+    shape = tf.TensorShape(python_value(holder.attr["shape"]))
+    return None if shape.is_fully_defined() else shape
 
 
 def _picked(
