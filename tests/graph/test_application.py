@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from building import affine, export, initialize, run, tf1
-from tensorflow.python.framework import function
 
 import tf1hub as hub
 
@@ -119,22 +118,6 @@ def test_further_applications_are_built_like_the_first() -> None:
         graph.finalize()
         with pytest.raises(RuntimeError, match="Graph is finalized and cannot be modified"):
             module(x)
-
-
-def test_functions_whose_names_are_ops_are_applied_again_and_again() -> None:
-    def module_fn() -> None:
-        @function.Defun(tf.float32, func_name="tripled")
-        def tripled(x: tf.Tensor) -> tf.Tensor:
-            return x * 3.0
-
-        x = tf1.placeholder(tf.float32, [None])
-        y = tripled(x)
-        y.set_shape([None])
-        hub.add_signature(inputs=x, outputs=y + 1.0)
-
-    with tf.Graph().as_default():
-        module = hub.Module(hub.create_module_spec(module_fn))
-        assert run(module([1.0]), module([2.0]), module([3.0])) == [[4.0], [7.0], [10.0]]
 
 
 def test_only_the_called_signature_is_built() -> None:

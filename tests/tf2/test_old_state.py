@@ -12,6 +12,7 @@ from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.test_control_flow import FEEDS, GRAPHS, inputs, weight
 
 from tf1hub.errors import UnsupportedGraphError
+from tf1hub.graph import Module
 from tf1hub.tf2.load import load
 
 tf1 = tf.compat.v1
@@ -210,8 +211,14 @@ def test_functions_called_by_name_and_by_op() -> None:
         return {"x": x}, {"default": new_style(old_style(x, w))}
 
     old = OldGraph(build)
-    module = old.load()
-    np.testing.assert_allclose(module(X), old.run({"x": X})[0]["default"], rtol=2e-4)
+    expected = old.run({"x": X})[0]["default"]
+    np.testing.assert_allclose(old.load()(X), expected, rtol=2e-4)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = Module(old.spec)
+        outputs = [module(X), module(X)]
+        session.run(tf1.global_variables_initializer())
+        for output in session.run(outputs):
+            np.testing.assert_allclose(output, expected, rtol=2e-4)
 
 
 def test_initial_values_come_from_the_initializers_without_a_session() -> None:
