@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import call_checked, is_compiled
-from tf1hub.errors import UnknownNameError
+from tf1hub.errors import UnknownNameError, WrongModeError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
@@ -22,6 +22,10 @@ from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.xla import check_compilable
 
 _TRAIN = frozenset({"train"})
+_IN_A_GRAPH = (
+    "What tf1hub.load gives runs eagerly and inside tf.function, and this is a plain graph (a tf.Graph, or "
+    "tf.compat.v1.disable_eager_execution). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
+)
 
 
 def chosen_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
@@ -140,12 +144,15 @@ class Engine:
             UnknownSignatureError: the variant has no such signature.
             InputError: an input is missing, extra, or of another type or shape.
             UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops.
+        WrongModeError: eager execution is off.
         """
         name = signature or DEFAULT_SIGNATURE
         check_threads()
         interface = self._interface(name, training)
         given = interface.convert(inputs)
         if tf.distribute.has_strategy() or not tf.executing_eagerly():
+            if not tf.executing_eagerly() and not tf.inside_function():
+                raise WrongModeError(_IN_A_GRAPH)
             function = self.function(name, training)
             if is_compiled():
                 state = self.state(training)
