@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
-from tf1hub.errors import UnknownNameError
+from tf1hub.errors import InputError, UnknownNameError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
 from tf1hub.format.variable_defs import StoredVariable
@@ -19,10 +20,29 @@ Trainable: TypeAlias = bool | Callable[[str], bool] | Iterable[str]
 """What to train: all that the publisher marked (True), nothing (False), of the marked ones those whose
 name a predicate takes, or what is named: variables, or scopes for all marked variables below."""
 
+_NO_CHOICE = (
+    "trainable= was given {given!r}. Give True for the variables that the publisher marked, False for none, a predicate "
+    "of their names, or a list of names of variables or scopes."
+)
+
 Values: TypeAlias = Callable[
     [Iterable[tuple[StoredVariable, tf.DType]]], Iterator[tuple[StoredVariable, tf.DType, Any]]
 ]
 """Adds the values to variables and their dtypes; one after the other, so that few are held at a time."""
+
+
+def checked_choice(trainable: Any) -> Trainable:
+    """What a caller gives for `trainable`.
+
+    Raises:
+        InputError: it is nothing that chooses variables.
+    """
+    if isinstance(trainable, np.bool_):
+        return bool(trainable)
+    if isinstance(trainable, bool | Iterable) or callable(trainable):
+        choice: Trainable = trainable
+        return choice
+    raise InputError(_NO_CHOICE.format(given=trainable))
 
 
 def declared_variables(variants: Sequence[Variant]) -> dict[str, StoredVariable]:
