@@ -59,3 +59,13 @@ def test_a_path_that_is_taken_is_one_and_an_unknown_name_two(tmp_path, capsys):
     assert "No graph variant with tags {'fruit'}" in capsys.readouterr().err
     assert main(["convert", path, str(tmp_path / "new"), "--to", "onnx"]) == 2
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_the_table_says_what_an_input_is_called_whose_name_no_function_takes(tmp_path, capsys):
+    def module_fn():
+        x = tf.compat.v1.placeholder(tf.float32, [None])
+        hub.add_signature(inputs={"a-b": x, "self": x * 1.0}, outputs=x * 2.0)
+
+    hub.load(hub.create_module_spec(module_fn)).export(tmp_path / "module")
+    assert main(["convert", str(tmp_path / "module"), str(tmp_path / "out")]) == 0
+    assert "default          a_b, self_\n" in capsys.readouterr().out

@@ -13,6 +13,9 @@ from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.test_control_flow import FEEDS, GRAPHS, inputs, weight
 
 import tf1hub as hub
+from tf1hub.errors import UnsupportedGraphError
+from tf1hub.graph import Module
+from tf1hub.tf2.load import load
 
 tf1 = tf.compat.v1
 X = FEEDS["first"]
@@ -266,8 +269,14 @@ def test_functions_called_by_name_and_by_op() -> None:
         return {"x": x}, {"default": new_style(old_style(x, w))}
 
     old = OldGraph(build)
-    module = old.load()
-    np.testing.assert_allclose(module(X), old.run({"x": X})[0]["default"], rtol=2e-4)
+    expected = old.run({"x": X})[0]["default"]
+    np.testing.assert_allclose(old.load()(X), expected, rtol=2e-4)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = Module(old.spec)
+        outputs = [module(X), module(X)]
+        session.run(tf1.global_variables_initializer())
+        for output in session.run(outputs):
+            np.testing.assert_allclose(output, expected, rtol=2e-4)
 
 
 def test_initial_values_come_from_the_initializers_without_a_session() -> None:
@@ -287,3 +296,78 @@ def test_initial_values_come_from_the_initializers_without_a_session() -> None:
     values = {v.name: v.numpy() for v in OldGraph(build).load().variables}
     np.testing.assert_array_equal(values["second:0"], [0.0, 2.0, 4.0])
     assert values["parts/part_1:0"].shape == (2, 3)
+
+
+def test_inputs_may_be_any_outputs_of_their_nodes() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        whole, w = tf1.placeholder(tf.float32, [None, 6], name="whole"), weight()
+        left, right = tf.split(whole, 2, axis=1)
+        first = tf.identity(left)
+        return (
+            {"right": right, "left": left},
+            {"default": tf.matmul(right, w) - first, "first": first, "right": right},
+        )
+
+    assert_same(OldGraph(build), {"right": X, "left": 3.0 * X})
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_a_node_of_which_one_output_is_fed_computes_the_others(called: bool) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        whole, w = tf1.placeholder(tf.float32, [None, 6], name="whole"), weight()
+        split = tf.function(lambda x: tf.split(x, 2, axis=1), autograph=False)
+        left, right = split(whole) if called else tf.split(whole, 2, axis=1)
+        return (
+            {"whole": whole, "right": right},
+            {"default": tf.matmul(right, w), "sum": right + left, "left": left, "right": right},
+        )
+
+    assert_same(OldGraph(build), {"whole": np.concatenate([X, -X], axis=1), "right": 3.0 * X})
+
+
+def test_a_control_edge_to_a_fed_node_waits_for_what_is_fed() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        left, right = tf.split(tf1.placeholder(tf.float32, [None, 6]), 2, axis=1)
+        with tf.control_dependencies([left]):
+            return {"right": right}, {"default": right * 2.0}
+
+    np.testing.assert_array_equal(OldGraph(build).load()({"right": X}), 2.0 * X)
+
+
+def test_the_placeholder_behind_an_unfed_output_is_missed() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        whole = tf1.placeholder(tf.float32, [None, 6], name="whole")
+        left, right = tf.split(whole, 2, axis=1)
+        return {"right": right}, {"default": left + right}
+
+    with pytest.raises(UnsupportedGraphError, match="needs 'whole', placeholders that none of its inputs"):
+        OldGraph(build).load()({"right": X})
+
+
+@pytest.mark.parametrize("resource", [True, False])
+@pytest.mark.parametrize("shape", [tf.TensorShape([None, 3]), tf.TensorShape(None)])
+def test_variables_take_values_of_all_shapes_that_the_graph_allows(
+    resource: bool, shape: tf.TensorShape, tmp_path: pathlib.Path
+) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        if shape.rank is None:
+            initial = tf1.placeholder_with_default(tf.zeros([1, 3]), None)
+            last = tf1.Variable(
+                initial, validate_shape=False, use_resource=resource, trainable=False, name="last"
+            )
+        else:
+            last = tf1.Variable(np.zeros([1, 3], np.float32), shape=shape, trainable=False, name="last")
+        update = tf1.assign(last, x, validate_shape=False)
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, update.op)
+        return {"x": x}, {"default": tf.matmul(x, w) + tf.reduce_sum(last.read_value(), 0)}
+
+    module = assert_same(OldGraph(build), {"x": X}, update=True)
+    assert module.variables[1].shape.is_compatible_with(shape)
+    module(X, training=True)
+    module.export(tmp_path / "exported")
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    for copy in (load(tmp_path / "exported"), tf.saved_model.load(str(tmp_path / "saved"))):
+        np.testing.assert_allclose(copy(X), module(X))
+        copy(X[:1], training=True)
+        np.testing.assert_array_equal(copy.variables[1], X[:1])

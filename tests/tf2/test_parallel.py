@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import weakref
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tf2.old_graphs import TOLERANCE, OldGraph
 from tf2.test_control_flow import FEEDS, GRAPHS
 
 from tf1hub.tf2.load import load
+from tf1hub.tf2.serving import serving_function
 
 X = FEEDS["first"]
 
@@ -73,16 +75,31 @@ def test_memory_stays_flat_over_fifty_loads_and_drops() -> None:
     assert _resident() - before < 8 << 20
 
 
-def test_a_dropped_module_is_freed() -> None:
-    import weakref
-
+@pytest.mark.parametrize("served", [False, True])
+def test_a_dropped_module_is_freed(served: bool) -> None:
     module = load(cases.load("image").path)
-    module(tf.zeros([1, 16, 16, 3]))
+    if served:
+        module.signatures["default"](default=tf.zeros([1, 16, 16, 3]))
+    else:
+        module(tf.zeros([1, 16, 16, 3]))
     variable, engine = weakref.ref(module.variables[0]), weakref.ref(module._engine)
     del module
     gc.collect()
     assert variable() is None
     assert engine() is None
+
+
+def test_a_kept_signature_keeps_its_tables_and_variables() -> None:
+    case = cases.load("text_embedding")
+    inputs = tf.constant(case.value(case.calls[0]["inputs"]["default"]))
+    module = load(case.path)
+    signature, served = module.signatures["default"], serving_function(module.engine, "default")
+    engine = weakref.ref(module.engine)
+    del module
+    gc.collect()
+    assert engine() is None
+    for function in (signature, served):
+        cases.assert_matches(function(inputs)["default"], case.value(case.calls[0]["outputs"]["default"]))
 
 
 @pytest.mark.parametrize(

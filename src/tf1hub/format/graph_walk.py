@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from tf1hub.format.messages_pb2 import AttrValue, FunctionDefLibrary, NodeDef
-from tf1hub.format.tensor_names import node_of
+from tf1hub.format.tensor_names import node_of, tensor_name
 
 
-def ancestors(
-    nodes: Mapping[str, NodeDef], targets: Iterable[str], stop_at: Collection[str] = ()
-) -> set[str]:
+def ancestors(nodes: Mapping[str, NodeDef], targets: Iterable[str], given: Collection[str] = ()) -> set[str]:
     """The nodes that `targets` need, themselves included, over data and control edges.
 
     Args:
         nodes: the graph, by node name.
         targets: node or tensor names to start from.
-        stop_at: nodes that are found but not looked behind, such as fed inputs.
+        given: tensors that are not computed, such as fed inputs, as `tensor_name` writes them. A control
+            edge to a node behind one waits for what is given, and needs nothing.
     """
+    behind = {node_of(tensor) for tensor in given}
     found: set[str] = set()
-    waiting = [node_of(target) for target in targets]
+    waiting = list(targets)
     while waiting:
-        name = waiting.pop()
-        if name in found:
+        edge = waiting.pop()
+        name = node_of(edge)
+        if name in found or (name in behind and (edge.startswith("^") or tensor_name(edge) in given)):
             continue
         found.add(name)
-        if name not in stop_at:
-            waiting.extend(node_of(edge) for edge in nodes[name].input)
+        waiting.extend(nodes[name].input)
     return found
 
 

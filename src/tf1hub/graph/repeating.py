@@ -51,7 +51,8 @@ class Step:
 def repetition_of(cut: Cut, feeds: Collection[str]) -> list[Step] | None:
     """Plans the repetition of an application: the ops to create, each after those that it needs.
 
-    None where the graph has cycles (loops).
+    None where the graph has cycles (loops), or calls a function by using its name as the op, which only
+    an importer knows how to do.
 
     Args:
         cut: the application.
@@ -61,7 +62,9 @@ def repetition_of(cut: Cut, feeds: Collection[str]) -> list[Step] | None:
         return None
     dynamic = _dynamic(cut, feeds)
     order = _sorted([node for node in cut.graph.node if node.name in dynamic])
-    return None if order is None else [_step(node, cut) for node in order]
+    if order is None or any(op_def(node.op) is None for node in order):
+        return None
+    return [_step(node, cut) for node in order]
 
 
 class Repeater:

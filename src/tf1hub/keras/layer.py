@@ -22,6 +22,7 @@ from tf1hub.keras.symbolic import (
 from tf1hub.keras.weights import give_weights
 from tf1hub.keras.which import check_backend, in_safe_mode, is_keras_3
 from tf1hub.keras.wrapped import Wrapped
+from tf1hub.tf2.variables import checked_choice
 
 _classes: dict[Any, Any] = {}
 _lock = threading.Lock()
@@ -126,6 +127,7 @@ def _create(keras: Any, base: Any) -> Any:
                 raise LayerError(
                     "Give what follows arguments= by keyword: KerasLayer(handle, signature=..., output_key=...)."
                 )
+            trainable = checked_choice(trainable)
             wrapped = Wrapped(
                 handle,
                 trainable,

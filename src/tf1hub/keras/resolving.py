@@ -19,7 +19,7 @@ from tf1hub.handles import resolve
 from tf1hub.keras.callee import Callee, FunctionCallee, ModuleCallee, SignatureCallee
 from tf1hub.keras.choice import Choice
 from tf1hub.spec.module_spec import ModuleSpec, Tags
-from tf1hub.tf2.load import load
+from tf1hub.tf2.load import is_saved_model, load, load_saved_model, local_directory
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.variables import Trainable, picked
 
@@ -33,7 +33,15 @@ def resolved(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -
     if isinstance(handle, str | os.PathLike | ModuleSpec):
         # Which variables are trained now is the layer's affair, and may change; a choice of some is kept.
         chosen = True if isinstance(trainable, bool) else trainable
-        return load(handle, tags, chosen, load_options)
+        if isinstance(handle, ModuleSpec):
+            return load(handle, tags, chosen, load_options)
+        path = local_directory(os.fspath(handle))
+        # The layer itself chooses among the variables of a SavedModel.
+        return (
+            load_saved_model(path, tags, load_options)
+            if is_saved_model(path)
+            else load(path, tags, chosen, load_options)
+        )
     if not callable(handle) and not hasattr(handle, "signatures"):
         raise HandleError(
             f"tf1hub.KerasLayer takes a handle (a path, a URL, ...), a ModuleSpec, or what can be called, such as "

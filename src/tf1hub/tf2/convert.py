@@ -15,18 +15,20 @@ import tensorflow as tf
 
 from tf1hub.checks.run import TOLERANCE
 from tf1hub.errors import InputError, NotAModuleError, UnknownNameError, WrongModeError
+from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import is_module, read_module
 from tf1hub.format.module_writer import check_free, write_directory
-from tf1hub.format.saved_model import FILE_NAME, format_tags, parse_saved_model
+from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.format.storage import storage_at
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.conversion import Compared, Conversion
 from tf1hub.tf2.conversion_check import compare
+from tf1hub.tf2.export import export_values
 from tf1hub.tf2.load import load_spec, local_directory
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.original import Given, check_given
-from tf1hub.tf2.serving import serving_function
+from tf1hub.tf2.serving import input_names, serving_function
 from tf1hub.tf2.variables import Trainable
 
 SERVING_DEFAULT = "serving_default"
@@ -143,12 +145,12 @@ class _Work:
     def _save(self, directory: str) -> None:
         assert self._module is not None
         engine = self._module.engine
-        functions = {name: serving_function(engine, name) for name in self._variants[0].signature_names}
+        variant = self._variants[0]
+        functions = {name: serving_function(engine, name) for name in variant.signature_names}
+        self.signatures = {name: input_names(variant, name) for name in variant.signature_names}
         if self.serving_default is not None:
             functions.setdefault(SERVING_DEFAULT, functions[self.serving_default])
-        self.signatures = {
-            name: tuple(function.structured_input_signature[1]) for name, function in functions.items()
-        }
+            self.signatures.setdefault(SERVING_DEFAULT, self.signatures[self.serving_default])
         with _silent_about(directory):
             tf.saved_model.save(self._module, directory, signatures=functions)
 
@@ -190,11 +192,7 @@ def _opened(
                 "to tf1hub.load instead."
             )
         with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
-            original = os.path.join(directory, "module")
-            handle.export(original)
-            stored = ModuleSpec.from_stored(read_module(original))
-            name = handle.engine.inference.variant.module
-            yield ModuleSpec(stored.saved_model, name, stored.checkpoint, stored.asset_paths), handle
+            yield _written(handle, os.path.join(directory, "module")), handle
         return
     if isinstance(handle, ModuleSpec):
         spec = handle
@@ -215,6 +213,19 @@ def _opened(
     # Initializers may be random, so both sides get what they gave once.
     with _opened(module, None, True, say) as (exported, _):
         yield exported, module
+
+
+def _written(module: LoadedModule, directory: str) -> ModuleSpec:
+    """A module's definition with the values that it has now, cut down to the variants that run."""
+    engine = module.engine
+    variants = dict.fromkeys((engine.inference.variant, engine.training.variant))
+    name = engine.inference.variant.module
+    graphs = SavedModel(
+        saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[variant.meta_graph for variant in variants]
+    )
+    export_values(ModuleSpec(graphs, name, None, module.assets), directory, engine.resources.variables)
+    stored = ModuleSpec.from_stored(read_module(directory))
+    return ModuleSpec(stored.saved_model, name, stored.checkpoint, stored.asset_paths)
 
 
 def _spec_at(path: str) -> ModuleSpec:

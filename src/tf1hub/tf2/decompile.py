@@ -37,7 +37,7 @@ def decompile(
     definitions: Mapping[str, NodeDef],
     fetches: Sequence[Tensor],
     targets: Sequence[str] = (),
-    fed: Collection[str] = (),
+    fed: Collection[Tensor] = (),
     hints: Hints | None = None,
 ) -> Program:
     """The program that computes `fetches` and runs `targets` after them.
@@ -46,7 +46,7 @@ def decompile(
         definitions: the graph, by node name.
         fetches: the tensors whose values are wanted.
         targets: nodes to run, such as update ops.
-        fed: nodes whose outputs are given.
+        fed: tensors that are given.
         hints: what is known beyond the nodes.
 
     Raises:
@@ -54,7 +54,7 @@ def decompile(
         UnsupportedGraphError: the control flow does not nest as conds and loops do.
     """
     hints = hints or Hints()
-    nodes = graph.execution_order(definitions, [*(name for name, _ in fetches), *targets], fed)
+    nodes = graph.execution_order(definitions, fetches, targets, fed)
     regions = find_regions(nodes, hints.predicates)
     return _Builder(nodes, regions, hints).program(fetches)
 

@@ -28,14 +28,17 @@ from tf1hub.tf2.references import (
 from tf1hub.tf2.scope import Reference, Scope, Trace
 from tf1hub.tf2.tensor_arrays import emit_tensor_array
 
+_GIVEN = "_given"
+"""What gives all that is fed. No node of a graph is called like that: none starts with `_`."""
 
-def run(trace: Trace, program: Program, feeds: Mapping[str, Any]) -> list[Any]:
+
+def run(trace: Trace, program: Program, feeds: Mapping[Tensor, Any]) -> list[Any]:
     """Emits a program into the current graph.
 
     Args:
         trace: this tracing.
         program: what to run.
-        feeds: values for the first outputs of the nodes that are fed.
+        feeds: the values of the tensors that are fed.
 
     Returns:
         The values of the program's fetches.
@@ -49,10 +52,12 @@ def _plain(scope: Scope, value: Any) -> Any:
     return value.tensor(scope) if isinstance(value, Reference) else value
 
 
-def run_body(scope: Scope, names: Sequence[str], values: Sequence[Any]) -> list[Any]:
-    """Emits a scope's whole program, given values for its fed nodes; returns its fetches."""
-    for name, value in zip(names, values, strict=True):
-        scope.set((name, 0), value)
+def run_body(scope: Scope, fed: Sequence[Tensor], values: Sequence[Any]) -> list[Any]:
+    """Emits a scope's whole program, given values for its fed tensors; returns its fetches."""
+    for index, (tensor, value) in enumerate(zip(fed, values, strict=True)):
+        # The node behind the tensor may run too, for another of its outputs.
+        scope.set((_GIVEN, index), value)
+        scope.alias(tensor, (_GIVEN, index))
     emit_region(scope, scope.program.region)
     return [scope.get(tensor) for tensor in scope.program.fetches]
 

@@ -9,18 +9,23 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import call_checked, is_compiled
-from tf1hub.errors import UnknownNameError
+from tf1hub.errors import UnknownNameError, WrongModeError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
+from tf1hub.tf2.keywords import by_keyword
 from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.regularization import regularization_losses
-from tf1hub.tf2.signature_functions import has_updates, signature_function, type_spec
+from tf1hub.tf2.signature_functions import has_updates, signature_function
 from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.xla import check_compilable
 
 _TRAIN = frozenset({"train"})
+_IN_A_GRAPH = (
+    "What tf1hub.load gives runs eagerly and inside tf.function, and this is a plain graph (a tf.Graph, or "
+    "tf.compat.v1.disable_eager_execution). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
+)
 
 
 def chosen_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
@@ -139,12 +144,15 @@ class Engine:
             UnknownSignatureError: the variant has no such signature.
             InputError: an input is missing, extra, or of another type or shape.
             UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops.
+        WrongModeError: eager execution is off.
         """
         name = signature or DEFAULT_SIGNATURE
         check_threads()
         interface = self._interface(name, training)
         given = interface.convert(inputs)
         if tf.distribute.has_strategy() or not tf.executing_eagerly():
+            if not tf.executing_eagerly() and not tf.inside_function():
+                raise WrongModeError(_IN_A_GRAPH)
             function = self.function(name, training)
             if is_compiled():
                 state = self.state(training)
@@ -189,16 +197,17 @@ class Engine:
             return self._served[signature]
 
     def _serve(self, signature: str) -> Any:
-        function = self.function(signature, False)
         infos = self.inference.variant.inputs(signature)
-        keywords = {keyword(name): name for name in infos}
+        specs = {name: info.type_spec for name, info in infos.items()}
+        return self.kept(by_keyword(self.function(signature, False), specs))
 
-        def serve(**inputs: Any) -> dict[str, Any]:
-            return dict(function({keywords[keyword]: value for keyword, value in inputs.items()}))
+    def kept(self, concrete: Any) -> Any:
+        """A ConcreteFunction that may outlive the module, and lets what it needs live as long.
 
-        specs = {keyword: type_spec(infos[name], keyword) for keyword, name in keywords.items()}
-        with tf.init_scope():
-            return tf.function(serve, autograph=False).get_concrete_function(**specs)
+        It holds what it captures by handles alone, and a table takes what is behind its handle with it.
+        """
+        concrete.tf1hub_resources = self.resources
+        return concrete
 
     def table(self, node: str) -> Any:
         """The table that a node of one of the variants makes."""
@@ -224,11 +233,6 @@ class Engine:
                 f"{key}: {info.describe()}" for key, info in self.inference.variant.outputs(name).items()
             )
             yield f"signature {name!r}: ({inputs}) -> ({outputs})"
-
-
-def keyword(name: str) -> str:
-    """The name of an input as a parameter of a function, which saved signatures take it for."""
-    return name if name.isidentifier() else "".join(c if c.isalnum() else "_" for c in f"_{name}")
 
 
 class Signatures(Mapping[str, Any]):

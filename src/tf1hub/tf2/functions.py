@@ -24,7 +24,7 @@ from tf1hub.tf2.graph import Tensor
 from tf1hub.tf2.program import Op, Program
 from tf1hub.tf2.scope import Reference, Scope
 
-_RunBody = Callable[[Scope, Sequence[str], Sequence[Any]], list[Any]]
+_RunBody = Callable[[Scope, Sequence[Tensor], Sequence[Any]], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Body:
     """A function as a program.
 
     Attributes:
-        arguments: the names under which the program takes its arguments.
+        arguments: the tensors that the program takes as its arguments.
         program: what it does; its fetches are the results.
     """
 
-    arguments: list[str]
+    arguments: list[Tensor]
     program: Program
 
 
@@ -97,7 +97,7 @@ class Functions:
         return any(node.op in op_types.WRITES or not leaves_variables_alone(node) for node in used)
 
     def _read(self, function: FunctionDef) -> Body:
-        arguments = [argument.name for argument in function.signature.input_arg]
+        arguments = [(argument.name, 0) for argument in function.signature.input_arg]
         firsts = {node.name: self._first_outputs(node) for node in function.node_def}
         definitions = {node.name: _flattened(node, firsts) for node in function.node_def}
         results = [_flat(function.ret[result.name], firsts) for result in function.signature.output_arg]

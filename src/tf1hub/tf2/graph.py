@@ -42,17 +42,22 @@ class Node:
 
 
 def execution_order(
-    definitions: Mapping[str, NodeDef], targets: Iterable[str], fed: Collection[str]
+    definitions: Mapping[str, NodeDef],
+    fetches: Iterable[Tensor],
+    targets: Iterable[str],
+    fed: Collection[Tensor],
 ) -> dict[str, Node]:
-    """The nodes that `targets` need, each after what it needs itself.
+    """The nodes that `fetches` and `targets` need, each after what it needs itself.
 
     Back edges, from a NextIteration to its Merge, do not count for the order. What earlier targets
     need comes before what only later ones need.
 
     Args:
         definitions: the graph, by node name.
+        fetches: tensors.
         targets: names of nodes.
-        fed: nodes whose outputs are given; they are left out, with what only they need.
+        fed: tensors that are given; a node whose other outputs nobody needs is left out, with what only it
+            needs. A control edge to such a node waits for what is given.
 
     Raises:
         FormatError: an input names a node that the graph does not have.
@@ -60,7 +65,9 @@ def execution_order(
     """
     order: dict[str, Node] = {}
     open_nodes: set[str] = set()
-    roots = list(targets)
+    given = {name for name, _ in fed}
+    roots = [name for name, index in fetches if (name, index) not in fed]
+    roots += [name for name in targets if name not in given]
     for root in roots:  # grows while it is walked: what a loop's back edges need comes after the rest
         stack: list[tuple[str, Node | None]] = [(root, None)]
         while stack:
@@ -69,7 +76,7 @@ def execution_order(
                 open_nodes.discard(name)
                 order[name] = leaving
                 continue
-            if name in order or name in fed:
+            if name in order:
                 continue
             if name in open_nodes:
                 raise UnsupportedGraphError(
@@ -80,7 +87,8 @@ def execution_order(
             node = Node.parse(definitions[name])
             open_nodes.add(name)
             stack.append((name, node))
-            for source in reversed([source for source, _ in node.inputs] + list(node.controls)):
+            sources = [source for source, index in node.inputs if (source, index) not in fed]
+            for source in reversed([*sources, *(name for name in node.controls if name not in given)]):
                 if node.op in MERGES and source in definitions and definitions[source].op in NEXT_ITERATIONS:
                     roots.append(source)
                 elif source not in order:

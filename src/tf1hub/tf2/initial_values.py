@@ -17,7 +17,8 @@ from tf1hub.format.variable_defs import StoredVariable, by_name
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.state import Resources, State
-from tf1hub.tf2.variables import declared_variables
+from tf1hub.tf2.values import from_arrays, from_checkpoint
+from tf1hub.tf2.variables import Values, declared_variables
 
 
 def initial_values(handle: ModuleSpec | str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
@@ -56,6 +57,28 @@ def initial_values(handle: ModuleSpec | str | os.PathLike[str]) -> dict[str, npt
             "or inside a tf.Graph or tf.function). Call it outside."
         )
     return run_initializers(spec.variants(), spec.asset_paths)
+
+
+def values_of(
+    spec: ModuleSpec,
+    variants: Sequence[Variant],
+    io_device: str | None = None,
+    skip_checkpoint: bool = False,
+) -> Values:
+    """Where the values of a definition's variables come from.
+
+    Args:
+        spec: the definition.
+        variants: whose initializers run where there is no checkpoint.
+        io_device: the device that reads the checkpoint; None for the one that is current.
+        skip_checkpoint: whether to run the initializers although there is one.
+
+    Raises:
+        UnsupportedGraphError: initializers wait for each other.
+    """
+    if spec.checkpoint is None or skip_checkpoint:
+        return from_arrays(run_initializers(variants, spec.asset_paths), spec.name)
+    return from_checkpoint(spec.checkpoint, spec.name, io_device)
 
 
 def run_initializers(

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.errors import WrongModeError
+from tf1hub._tensorflow import as_written
+from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, chosen_variants
-from tf1hub.tf2.initial_values import run_initializers
+from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
 from tf1hub.tf2.screen import check_supported
 from tf1hub.tf2.state import Resources
-from tf1hub.tf2.values import from_arrays, from_checkpoint, from_nodes
-from tf1hub.tf2.variables import Trainable, Values, create_variables
+from tf1hub.tf2.values import from_nodes
+from tf1hub.tf2.variables import Trainable, Values, checked_choice, create_variables
+
+_CHOSEN = (
+    "trainable= of tf1hub.load is for TF1 modules, and {path} is a SavedModel of TensorFlow 2, whose variables are what "
+    "they were when it was saved. Leave it out, and give the optimizer those of the loaded object's "
+    "trainable_variables that you choose; or use tf1hub.KerasLayer(handle, trainable=...), which takes names too."
+)
 
 
+# Called inside a `tf.function` it would be rewritten by AutoGraph, which takes long and warns.
+@as_written
 def load(
     handle: ModuleSpec | str | os.PathLike[str],
     tags: Tags = None,
@@ -37,7 +45,7 @@ def load(
             `training=True` where the module has it.
         trainable: which variables of a TF1 module optimizers see: those that the publisher marked (True),
             none (False), of the marked ones those whose name a predicate takes, or a list of names of
-            variables or of scopes.
+            variables or of scopes. SavedModels have theirs as they were saved.
         options: of loading. `experimental_io_device` reads the variables' values for TF1 modules too, and
             `experimental_skip_checkpoint` leaves them to the module's own initializers; the others are
             for TF2 SavedModels, to whose loader all are passed on.
@@ -50,6 +58,7 @@ def load(
         FormatError: it is damaged.
         UnknownTagsError: no variant has these tags.
         UnknownNameError: `trainable` names what is not there.
+        InputError: `trainable` chooses nothing, or among the variables of a SavedModel.
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
         WrongModeError: eager execution is off; or this process was forked from one that uses TensorFlow.
 
@@ -65,12 +74,25 @@ def load(
         >>> [variable.name for variable in module.trainable_variables]
         ['a:0']
     """
+    trainable = checked_choice(trainable)
     if isinstance(handle, ModuleSpec):
         return load_spec(handle, tags, trainable, options)
     path = local_directory(os.fspath(handle))
-    if not is_module(path) and os.path.exists(os.path.join(path, "saved_model.pb")):
-        return tf.saved_model.load(path, tags=None if tags is None else list(tags), options=options)
+    if is_saved_model(path):
+        if trainable is not True:
+            raise InputError(_CHOSEN.format(path=path))
+        return load_saved_model(path, tags, options)
     return load_spec(ModuleSpec.from_stored(read_module(path)), tags, trainable, options)
+
+
+def is_saved_model(path: str) -> bool:
+    """Whether a directory, perhaps of remote storage, holds a SavedModel that is no TF1 module."""
+    return not is_module(path) and tf.saved_model.contains_saved_model(path)
+
+
+def load_saved_model(path: str, tags: Tags = None, options: tf.saved_model.LoadOptions | None = None) -> Any:
+    """What TensorFlow gives for a SavedModel."""
+    return tf.saved_model.load(path, tags=None if tags is None else list(tags), options=options)
 
 
 def load_spec(
@@ -88,18 +110,15 @@ def load_spec(
     use_tensorflow()
     variants = chosen_variants(spec, tags)
     check_supported(list(dict.fromkeys(variants)))
+    options = options or tf.saved_model.LoadOptions()
     with tf.init_scope():
-        return _built(spec, variants, trainable, _values(spec, variants, options))
-
-
-def _values(
-    spec: ModuleSpec, variants: Sequence[Variant], options: tf.saved_model.LoadOptions | None
-) -> Values:
-    if spec.checkpoint is None or (options is not None and options.experimental_skip_checkpoint):
-        return from_arrays(run_initializers(list(dict.fromkeys(variants)), spec.asset_paths), spec.name)
-    return from_checkpoint(
-        spec.checkpoint, spec.name, None if options is None else options.experimental_io_device
-    )
+        values = values_of(
+            spec,
+            list(dict.fromkeys(variants)),
+            options.experimental_io_device,
+            options.experimental_skip_checkpoint,
+        )
+        return _built(spec, variants, trainable, values)
 
 
 def _built(

@@ -82,6 +82,7 @@ class LoadedModule(tf.Module):
             UnknownSignatureError: there is no such signature; the message lists those that there are.
             InputError: an input is missing, extra, or of another type or shape.
             UnknownNameError: the signature has no output `"default"`, and `as_dict` is false.
+            WrongModeError: in a `tf.Graph`, which `tf1hub.Module` is for.
         """
         outputs = self._outputs(inputs, training, signature)
         return outputs if as_dict else self._engine.output(outputs, signature)

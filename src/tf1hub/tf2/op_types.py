@@ -64,14 +64,6 @@ TABLES = frozenset(
         "MutableDenseHashTableV2",
     }
 )
-TABLE_INITIALIZERS = frozenset(
-    {
-        "InitializeTable",
-        "InitializeTableV2",
-        "InitializeTableFromTextFile",
-        "InitializeTableFromTextFileV2",
-    }
-)
 OLD_TABLE_OPS = frozenset(
     {
         "LookupTableFind",

@@ -13,7 +13,7 @@ from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.saved_model import FILE_NAME, format_tags
 from tf1hub.format.storage import storage_at
-from tf1hub.format.tensor_names import node_of
+from tf1hub.format.tensor_names import split_tensor_name, tensor_name
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2 import graph, op_types
 from tf1hub.tf2.decompile import decompile
@@ -91,7 +91,7 @@ def unsupported(variant: Variant) -> list[str]:
     """What of a variant cannot be traced again, a sentence for each; empty where all is well."""
     fetches, fed = _asked_for(variant)
     used = ancestors(variant.nodes, fetches, fed)
-    nodes = [variant.nodes[name] for name in used if name not in fed]
+    nodes = [variant.nodes[name] for name in used]
     functions = Functions(variant.meta_graph.graph_def.library)
     in_functions = list(functions.nodes_used(nodes))
     problems = list(_unsupported_ops([*nodes, *in_functions], functions))
@@ -99,21 +99,22 @@ def unsupported(variant: Variant) -> list[str]:
     if not problems:
         problems += _unreadable_functions(functions, nodes)
     if any(node.op in graph.CONTROL_FLOW for node in nodes):
-        problems += _unreadable_control_flow(variant, [*map(node_of, fetches)], fed)
+        problems += _unreadable_control_flow(variant, fetches, fed)
     return problems
 
 
-def _unreadable_control_flow(variant: Variant, targets: list[str], fed: Collection[str]) -> list[str]:
+def _unreadable_control_flow(variant: Variant, fetches: list[str], fed: Collection[str]) -> list[str]:
     problems: list[str] = []
     hints = hints_of(variant)
+    wanted, given = [split_tensor_name(name) for name in fetches], {split_tensor_name(name) for name in fed}
     try:
-        ordered = graph.execution_order(variant.nodes, targets, fed)
+        ordered = graph.execution_order(variant.nodes, wanted, (), given)
         regions = find_regions(ordered, hints.predicates, problems)
         problems += _choices_between_references(ordered)
         in_loops = {name for name, path in regions.paths.items() if any(step[0].is_loop for step in path)}
         if not problems and any(runs_once(ordered[name].definition) for name in in_loops):
             # Reading it whole takes a while, and finds only what such ops can do wrong.
-            decompile(variant.nodes, [], targets, fed, hints)
+            decompile(variant.nodes, [], [name for name, _ in wanted], given, hints)
     except UnsupportedGraphError as error:
         problems.append(str(error))
     return problems
@@ -190,7 +191,9 @@ def _asked_for(variant: Variant) -> tuple[list[str], set[str]]:
     fed: set[str] = set()
     for signature in variant.signature_names:
         fetches += [name for info in variant.outputs(signature).values() for name in info.tensor_names]
-        fed |= {node_of(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
+        fed |= {
+            tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names
+        }
     return fetches, fed
 
 

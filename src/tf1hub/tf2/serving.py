@@ -12,7 +12,9 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.spec.tensor_info import ParsedTensorInfo
-from tf1hub.tf2.engine import Engine, keyword
+from tf1hub.spec.variant import Variant
+from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.keywords import by_keyword, keywords
 
 _Infos = Mapping[str, ParsedTensorInfo]
 
@@ -20,7 +22,7 @@ _Infos = Mapping[str, ParsedTensorInfo]
 def serving_function(engine: Engine, signature: str) -> Any:
     """A ConcreteFunction from dense tensors by keyword to a dict of dense tensors.
 
-    A dense input or output keeps its name. A SparseTensor `x` becomes `x_indices`, `x_values` and
+    A dense input or output keeps its name, where a parameter may be called so. A SparseTensor `x` becomes `x_indices`, `x_values` and
     `x_dense_shape`; a RaggedTensor `x` becomes `x_values` and `x_row_splits`, or where several
     dimensions are ragged `x_row_splits_0` and so on, the outermost first.
 
@@ -34,12 +36,15 @@ def serving_function(engine: Engine, signature: str) -> Any:
         return engine.served(signature)
     function = engine.function(signature, False)
 
-    def serve(**given: Any) -> dict[str, Any]:
+    def serve(given: Mapping[str, Any]) -> dict[str, Any]:
         return flatten(function(_unflatten(given, inputs)), outputs)
 
-    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in _flat_specs(inputs)}
-    with tf.init_scope():
-        return tf.function(serve, autograph=False).get_concrete_function(**specs)
+    return engine.kept(by_keyword(serve, _flat_specs(inputs)))
+
+
+def input_names(variant: Variant, signature: str) -> tuple[str, ...]:
+    """The names that the inputs of a signature have where it is saved."""
+    return tuple(sorted(as_keywords(_flat_specs(variant.inputs(signature)))))
 
 
 def flatten(values: Mapping[str, Any], infos: _Infos) -> dict[str, Any]:
@@ -60,17 +65,18 @@ def flatten(values: Mapping[str, Any], infos: _Infos) -> dict[str, Any]:
 
 def as_keywords(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same values under the names that the inputs of a saved signature have."""
-    return {keyword(name): value for name, value in values.items()}
+    parameters = keywords(values)
+    return {parameters[name]: value for name, value in values.items()}
 
 
-def _flat_specs(infos: _Infos) -> list[tuple[str, Any]]:
-    return list(as_keywords(flatten({key: info.type_spec for key, info in infos.items()}, infos)).items())
+def _flat_specs(infos: _Infos) -> dict[str, Any]:
+    return flatten({key: info.type_spec for key, info in infos.items()}, infos)
 
 
 def _unflatten(given: Mapping[str, Any], infos: _Infos) -> dict[str, Any]:
     return {
         key: tf.nest.pack_sequence_as(
-            info.type_spec, [given[keyword(name)] for name in part_names(key, infos)], expand_composites=True
+            info.type_spec, [given[name] for name in part_names(key, infos)], expand_composites=True
         )
         for key, info in infos.items()
     }

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.errors import UnsupportedGraphError
-from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graph.inputs import assemble, dense_tensors
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.tf2.emit import run
@@ -28,10 +28,10 @@ def signature_function(state: State, signature: str, update: bool) -> tf.types.e
     inputs, outputs = state.variant.inputs(signature), state.variant.outputs(signature)
 
     def apply(given: Mapping[str, Any]) -> dict[str, Any]:
-        tensors = dense_tensors(given, inputs)
-        fed = {node_of(name): value for name, value in tensors.items()}
+        fed = dense_tensors(given, inputs)
         fetches, targets = needed(state, signature, fed, update)
-        values = run(Trace(state), state.program(fetches, targets, fed), fed)
+        feeds = {split_tensor_name(name): value for name, value in fed.items()}
+        values = run(Trace(state), state.program(fetches, targets, fed), feeds)
         by_name = dict(zip(fetches, values, strict=True))
         return {name: _as_declared(assemble(info, by_name), info) for name, info in outputs.items()}
 
@@ -55,7 +55,13 @@ def _as_declared(value: Any, info: ParsedTensorInfo) -> Any:
 
 
 def needed(state: State, signature: str, fed: Collection[str], update: bool) -> tuple[list[str], list[str]]:
-    """The tensors and the update ops that a signature has to compute, given its inputs.
+    """The tensors and the update ops that a signature has to compute.
+
+    Args:
+        state: of the variant.
+        signature: its name.
+        fed: names of the tensors behind its inputs.
+        update: whether the variant's update ops run too.
 
     Raises:
         UnsupportedGraphError: an output needs a placeholder that none of the inputs feeds.
@@ -73,7 +79,7 @@ def type_spec(info: ParsedTensorInfo, name: str) -> Any:
 
 
 def _check_fed(state: State, signature: str, fetches: list[str], fed: Collection[str]) -> None:
-    missing = state.placeholders(fetches, list(fed))
+    missing = state.placeholders(fetches, fed)
     if missing:
         raise UnsupportedGraphError(
             f"The signature {signature!r} of {state.variant.place} needs {', '.join(map(repr, missing))}, "
@@ -85,7 +91,7 @@ def update_ops(state: State, signature: str, fed: Collection[str]) -> list[str]:
     """The update ops that a signature's inputs suffice for."""
     kept: list[str] = []
     for target in state.variant.collection("update_ops"):
-        missing = state.placeholders([target], list(fed))
+        missing = state.placeholders([target], fed)
         if missing:
             warnings.warn(
                 f"The update op {node_of(target)!r} of {state.variant.place} is left out: it needs "

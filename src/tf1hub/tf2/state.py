@@ -80,10 +80,14 @@ class State:
         Args:
             fetches: names of tensors.
             targets: names of nodes.
-            fed: nodes whose outputs are given.
+            fed: names of tensors that are given.
         """
         return decompile(
-            self.variant.nodes, [split_tensor_name(name) for name in fetches], targets, fed, self._hints
+            self.variant.nodes,
+            [split_tensor_name(name) for name in fetches],
+            targets,
+            {split_tensor_name(name) for name in fed},
+            self._hints,
         )
 
     def written(self, program: Program) -> set[str]:
@@ -91,10 +95,15 @@ class State:
         return written(program, self.variables.keys(), self.functions.may_write)
 
     def placeholders(self, targets: Sequence[str], fed: Collection[str] = ()) -> list[str]:
-        """The placeholders that some nodes or tensors need although nothing feeds them."""
+        """The placeholders that some nodes or tensors need although nothing feeds them.
+
+        Args:
+            targets: names of nodes and tensors.
+            fed: names of tensors that are given.
+        """
         nodes = self.variant.nodes
         found = ancestors(nodes, targets, fed)
-        return sorted(name for name in found if name not in fed and nodes[name].op in op_types.PLACEHOLDERS)
+        return sorted(name for name in found if nodes[name].op in op_types.PLACEHOLDERS)
 
     def asset_path(self, tensor: Tensor) -> Any:
         """The path of the asset that a tensor names, as a tensor; None for any other tensor."""

@@ -5,22 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 
-from tf1hub.errors import UnknownNameError
+from tf1hub.errors import InputError, UnknownNameError
+from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
 from tf1hub.format.variable_defs import StoredVariable
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2 import op_types
+from tf1hub.tf2.attributes import python_value
 
 Trainable: TypeAlias = bool | Callable[[str], bool] | Iterable[str]
 """What to train: all that the publisher marked (True), nothing (False), of the marked ones those whose
 name a predicate takes, or what is named: variables, or scopes for all marked variables below."""
 
+_NO_CHOICE = (
+    "trainable= was given {given!r}. Give True for the variables that the publisher marked, False for none, a predicate "
+    "of their names, or a list of names of variables or scopes."
+)
+
 Values: TypeAlias = Callable[
     [Iterable[tuple[StoredVariable, tf.DType]]], Iterator[tuple[StoredVariable, tf.DType, Any]]
 ]
 """Adds the values to variables and their dtypes; one after the other, so that few are held at a time."""
+
+
+def checked_choice(trainable: Any) -> Trainable:
+    """What a caller gives for `trainable`.
+
+    Raises:
+        InputError: it is nothing that chooses variables.
+    """
+    if isinstance(trainable, np.bool_):
+        return bool(trainable)
+    if isinstance(trainable, bool | Iterable) or callable(trainable):
+        choice: Trainable = trainable
+        return choice
+    raise InputError(_NO_CHOICE.format(given=trainable))
 
 
 def declared_variables(variants: Sequence[Variant]) -> dict[str, StoredVariable]:
@@ -50,24 +72,38 @@ def create_variables(
     declared = declared_variables(variants)
     picked = _picked(declared, variants, trainable, place)
     updated = _updated_nodes(variants)
+    holders = _holders(declared, variants)
     created: dict[str, tf.Variable] = {}
-    for variable, dtype, value in values(_with_dtypes(declared, variants)):
+    for variable, dtype, value in values(with_dtypes(declared, variants)):
         created[variable.node] = tf.Variable(
             value,
             name=variable.node,
             trainable=variable.node in picked,
             dtype=dtype,
+            shape=_open_shape(holders[variable.node]),
             **_distribution(variable, variable.node in updated and variable.node not in picked),
         )
     return created
 
 
-def _with_dtypes(
+def with_dtypes(
     declared: Mapping[str, StoredVariable], variants: Sequence[Variant]
 ) -> Iterator[tuple[StoredVariable, tf.DType]]:
-    for node, variable in declared.items():
-        holder = next(variant.nodes[node] for variant in variants if node in variant.nodes)
-        yield variable, tf.dtypes.as_dtype(holder.attr["dtype"].type)
+    """Variables by node, each with the dtype that the graph gives it."""
+    for node, holder in _holders(declared, variants).items():
+        yield declared[node], tf.dtypes.as_dtype(holder.attr["dtype"].type)
+
+
+def _holders(nodes: Iterable[str], variants: Sequence[Variant]) -> dict[str, NodeDef]:
+    return {
+        node: next(variant.nodes[node] for variant in variants if node in variant.nodes) for node in nodes
+    }
+
+
+def _open_shape(holder: NodeDef) -> tf.TensorShape | None:
+    """The shape of a variable that may take values of several; None for any other."""
+    shape = tf.TensorShape(python_value(holder.attr["shape"]))
+    return None if shape.is_fully_defined() else shape
 
 
 def _picked(

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf1hub import _tensorflow
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
-from tf1hub.format.tensor_names import node_of
+from tf1hub.format.tensor_names import tensor_name
 from tf1hub.tf2 import graph, op_types
 from tf1hub.tf2.signature_functions import needed
 from tf1hub.tf2.state import State
@@ -57,7 +57,7 @@ def check_compilable(state: State, signature: str, update: bool) -> None:
 
 def _not_compilable(state: State, signature: str, update: bool) -> Iterator[str]:
     inputs = state.variant.inputs(signature).values()
-    fed = [node_of(name) for info in inputs for name in info.tensor_names]
+    fed = {tensor_name(name) for info in inputs for name in info.tensor_names}
     fetches, targets = needed(state, signature, fed, update)
     nodes = [op.node.definition for op, _ in state.program(fetches, targets, fed).ops()]
     found: dict[str, list[str]] = {}

@@ -1,0 +1,107 @@
+"""What `hub.load` takes, and what it says of what it does not take."""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow.core.protobuf import saved_model_pb2
+
+import tf1hub as hub
+from tf1hub.errors import InputError, WrongModeError
+
+tf1 = tf.compat.v1
+
+
+def module_fn() -> None:
+    x = tf1.placeholder(tf.float32, [None])
+    hub.add_signature(inputs=x, outputs=x * tf1.get_variable("w", initializer=2.0))
+
+
+def saved_model(path: str) -> str:
+    root = tf.Module()
+    root.w = tf.Variable(3.0)
+    root.call = tf.function(lambda x: x * root.w, input_signature=[tf.TensorSpec([None])])
+    tf.saved_model.save(root, path)
+    return path
+
+
+def test_saved_models_may_lie_in_remote_storage() -> None:
+    assert hub.load(saved_model("ram://test_load/saved")).call([2.0]).numpy().tolist() == [6.0]
+
+
+def test_saved_models_may_be_text(tmp_path: pathlib.Path) -> None:
+    path = saved_model(str(tmp_path / "saved"))
+    binary = tmp_path / "saved" / "saved_model.pb"
+    message = saved_model_pb2.SavedModel.FromString(binary.read_bytes())
+    binary.with_suffix(".pbtxt").write_text(text_format.MessageToString(message))
+    binary.unlink()
+    assert hub.load(path).call([2.0]).numpy().tolist() == [6.0]
+
+
+def test_a_choice_of_variables_of_a_saved_model_is_refused(tmp_path: pathlib.Path) -> None:
+    path = saved_model(str(tmp_path / "saved"))
+    text = (
+        f"trainable= of tf1hub.load is for TF1 modules, and {path} is a SavedModel of TensorFlow 2, whose variables are "
+        "what they were when it was saved. Leave it out, and give the optimizer those of the loaded object's "
+        "trainable_variables that you choose; or use tf1hub.KerasLayer(handle, trainable=...), which takes names too."
+    )
+    for choice in (False, ["w"], np.False_, callable):
+        with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+            hub.load(path, trainable=choice)
+    for choice in (True, np.True_):
+        assert hub.load(path, trainable=choice).w.numpy() == 3.0
+
+
+def test_numpys_bools_choose_as_pythons_do() -> None:
+    spec = hub.create_module_spec(module_fn)
+    assert len(hub.load(spec, trainable=np.True_).trainable_variables) == 1
+    assert not hub.load(spec, trainable=np.False_).trainable_variables
+
+
+@pytest.mark.parametrize("choice", [None, 3])
+def test_what_chooses_nothing_is_refused(choice: Any) -> None:
+    text = (
+        f"trainable= was given {choice}. Give True for the variables that the publisher marked, False for none, a "
+        "predicate of their names, or a list of names of variables or scopes."
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        hub.load(hub.create_module_spec(module_fn), trainable=choice)
+
+
+def test_calling_a_loaded_module_in_a_graph_says_what_to_write_instead() -> None:
+    module = hub.load(hub.create_module_spec(module_fn))
+    text = (
+        "What tf1hub.load gives runs eagerly and inside tf.function, and this is a plain graph (a tf.Graph, or "
+        "tf.compat.v1.disable_eager_execution). In a graph, use: module = tf1hub.Module(handle); "
+        "outputs = module(inputs)"
+    )
+    with tf.Graph().as_default(), pytest.raises(WrongModeError, match=f"^{re.escape(text)}$"):
+        module(tf.constant([1.0]))
+
+
+def test_loading_inside_a_function_is_not_rewritten(
+    caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
+) -> None:
+    hub.load(hub.create_module_spec(module_fn)).export(tmp_path / "module")
+    kept = []
+
+    @tf.function
+    def call(x: Any) -> Any:
+        if not kept:
+            kept.append(hub.load(tmp_path / "module"))
+        return kept[0](x)
+
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(caplog.handler)
+    try:
+        assert call(tf.constant([1.0])).numpy().tolist() == [2.0]
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "AutoGraph" not in caplog.text
