@@ -18,9 +18,9 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import AttrValue, NodeDef, TensorProto, TensorShapeProto
 from tf1hub.tf2 import op_types
 from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.loop_bounds import scalar
 from tf1hub.tf2.program import Op, Program
 from tf1hub.tf2.scope import Reference, Scope
+from tf1hub.tf2.tensor_facts import distinct, made_by, range_limit
 
 
 @dataclass(eq=False)
@@ -136,12 +136,46 @@ def _write(
 
 def _gather(scope: Scope, op: Op, array: TensorArrayReference, indices: Tensor, flow: Tensor) -> None:
     shape = _constant_input(scope, op, "element_shape", _element_shape(op, "element_shape", array))
-    limit = _range_limit(scope.program, op.inputs[1])
-    if limit is not None and _is_size(scope.program, limit):
-        kind, inputs = "TensorListStack", [flow, shape]
+    if _are_all(scope.program, op, array):
+        _run_later(scope, op.node.name, "TensorListStack", [flow, shape], element_dtype=_type(array.dtype))
+    elif distinct(scope.program, indices):
+        _run_later(
+            scope, op.node.name, "TensorListGather", [flow, indices, shape], element_dtype=_type(array.dtype)
+        )
     else:
-        kind, inputs = "TensorListGather", [flow, indices, shape]
-    _run_later(scope, op.node.name, kind, inputs, element_dtype=_type(array.dtype))
+        _gather_distinct(scope, op, array, indices, flow, shape)
+
+
+def _are_all(program: Program, gather: Op, array: TensorArrayReference) -> bool:
+    """Whether the indices are known to be those of all elements, in order."""
+    handle, indices, flow = gather.inputs
+    limit = range_limit(program, indices)
+    size = None if limit is None else made_by(program, limit)
+    if size is None or op_types.TENSOR_ARRAYS.get(size.node.op) != "Size":
+        return False
+    its_handle, its_flow = size.inputs
+    return program.origin(its_handle) == program.origin(handle) and (
+        not array.grows or program.origin(its_flow) == program.origin(flow)
+    )
+
+
+def _gather_distinct(
+    scope: Scope, op: Op, array: TensorArrayReference, indices: Tensor, flow: Tensor, shape: Tensor
+) -> None:
+    """Gathers each element once: of indices that repeat, `TensorListGather`'s gradient keeps the last only."""
+    unique, rows = (scope.free_name(f"{op.node.name}/{what}") for what in ("unique", "rows"))
+    _run_later(scope, unique, "Unique", [indices], T=_INT32, out_idx=_INT32)
+    _run_later(scope, rows, "TensorListGather", [flow, (unique, 0), shape], element_dtype=_type(array.dtype))
+    axis_input = _constant_input(scope, op, "axis", np.array(0, np.int32))
+    _run_later(
+        scope,
+        op.node.name,
+        "GatherV2",
+        [(rows, 0), (unique, 1), axis_input],
+        Tparams=_type(array.dtype),
+        Tindices=_INT32,
+        Taxis=_INT32,
+    )
 
 
 def _scatter(
@@ -151,7 +185,7 @@ def _scatter(
     rows = scope.tensor(value)
     size = tf.get_static_value(array.size())
     fills = size is None or rows.shape[0] is None or int(size) == rows.shape[0]
-    if fills and _range_limit(scope.program, op.inputs[1]) is not None:
+    if fills and range_limit(scope.program, indices) is not None:
         filled = tf.raw_ops.TensorListFromTensor(tensor=rows, element_shape=_of_rows(array, rows))
     else:
         filled = tf.raw_ops.TensorListScatterIntoExistingList(
@@ -218,25 +252,3 @@ _EMITTERS: dict[str, Callable[..., None]] = {
     "Size": _size,
     "Close": _close,
 }
-
-
-def _range_limit(program: Program, indices: Tensor) -> Tensor | None:
-    """The `n` of indices that are `range(0, n)`, or None."""
-    op = program.by_name.get(program.origin(indices)[0])
-    if op is None or op.node.op != "Range":
-        return None
-    start, limit, step = op.inputs
-    return limit if _constant(program, start) == 0 and _constant(program, step) == 1 else None
-
-
-def _constant(program: Program, tensor: Tensor) -> int | None:
-    op = program.by_name.get(program.origin(tensor)[0])
-    if op is None or op.node.op != "Const":
-        return None
-    value: AttrValue = op.node.definition.attr["value"]
-    return scalar(value.tensor)
-
-
-def _is_size(program: Program, tensor: Tensor) -> bool:
-    op = program.by_name.get(program.origin(tensor)[0])
-    return op is not None and op_types.TENSOR_ARRAYS.get(op.node.op) == "Size"
