@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tf2.old_graphs import OldGraph, Tensors, assert_same
@@ -85,6 +86,96 @@ def gather_up_to_the_size_of_another_array(x: Any, w: Any) -> Any:
     return {"default": rows.gather(tf.range(0, other.size())), "other": other.stack()}
 
 
+# --------------------------------------------------------------------- scatters
+
+
+@graph
+def scatter_in_front_of_what_is_written(x: Any, w: Any) -> Any:
+    n = tf.shape(x)[0]
+    return array(0, dynamic=True).write(n, w[0]).scatter(tf.range(0, n), tf.matmul(x, w)).stack()
+
+
+@graph
+def scatter_in_front_of_what_is_written_to_an_array_of_fixed_size(x: Any, w: Any) -> Any:
+    n = tf.shape(x)[0]
+    return array(n + 1).write(n, w[0]).scatter(tf.range(0, n), tf.matmul(x, w)).stack()
+
+
+@graph
+def write_behind_a_scatter(x: Any, w: Any) -> Any:
+    n = tf.shape(x)[0]
+    grown, fixed = array(0, dynamic=True), array(n + 1)
+    return {
+        name: rows.unstack(tf.matmul(x, w)).write(n, w[0]).stack()
+        for name, rows in {"default": grown, "fixed": fixed}.items()
+    }
+
+
+@graph
+def scatter_that_leaves_elements_out(x: Any, w: Any) -> Any:
+    rows = array(tf.shape(x)[0] + 2).unstack(tf.matmul(x, w))
+    grown = array(4, dynamic=True).unstack(tf.matmul(x, w))
+    return {"default": rows.stack(), "size": rows.size(), "grown": grown.stack(), "grown_size": grown.size()}
+
+
+@graph
+def scatter_of_more_than_an_array_has_yet(x: Any, w: Any) -> Any:
+    return array(tf.shape(x)[0] - 1, dynamic=True).unstack(tf.matmul(x, w)).stack()
+
+
+@graph
+def scatter_of_rows_of_another_tensors_number(x: Any, w: Any) -> Any:
+    rows = array(tf.shape(x)[0]).unstack(tf.nn.relu(tf.matmul(x, w)))
+    _, y = tf.while_loop(
+        lambda i, _: i < rows.size(), lambda i, y: (i + 1, y * 0.5 + rows.read(i)), (0, w[0])
+    )
+    return y
+
+
+@graph
+def scatters_one_after_the_other(x: Any, w: Any) -> Any:
+    rows = array(0, dynamic=True).scatter(tf.range(2), tf.matmul(x, w))
+    return rows.scatter(tf.range(4, 1, -1), w).stack()
+
+
+@graph
+def scatter_in_a_loop(x: Any, w: Any) -> Any:
+    def body(i: Any, rows: Any) -> Any:
+        return i + 1, rows.scatter(tf.range(2) + 2 * i, tf.matmul(x, w) * (1.0 + tf.cast(i, tf.float32)))
+
+    return tf.while_loop(lambda i, _: i < 3, body, (0, array(6)))[1].stack()
+
+
+@graph
+def read_before_an_array_grows(x: Any, w: Any) -> Any:
+    rows = array(0, dynamic=True).write(0, w[0])
+    first = rows.read(0)
+    return rows.write(1, first * x[0]).stack() + first
+
+
 @pytest.mark.parametrize("name", sorted(GRAPHS))
 def test_arrays_give_graph_modes_numbers_and_gradients(name: str) -> None:
     assert_same(old_graph(GRAPHS[name]), {"x": X}, {"x": -0.5 * X})
+
+
+def ops_of(old: OldGraph) -> set[str]:
+    definition = old.load().signatures["default"].graph.as_graph_def()
+    return {node.op for function in definition.library.function for node in function.node_def}
+
+
+@pytest.mark.parametrize(
+    "size", [lambda x: tf.shape(x)[0], lambda x: tf1.shape(tf.identity(x))[0]], ids=["same", "alike"]
+)
+def test_a_list_that_is_known_to_be_full_is_made_from_its_rows_alone(size: Callable[[Any], Any]) -> None:
+    old = old_graph(lambda x, w: array(size(x)).unstack(x).stack() + w[0])
+    ops = ops_of(old)
+    assert "TensorListFromTensor" in ops
+    assert not ops & {"Pad", "PadV2", "TensorListScatterIntoExistingList"}
+
+
+def test_a_list_that_may_have_more_elements_than_rows_compiles() -> None:
+    old = old_graph(lambda x, w: array(tf.shape(x)[0] + 2).unstack(tf.matmul(x, w)).stack())
+    module = old.load()
+    compiled = tf.function(lambda x: module(x), jit_compile=True)
+    np.testing.assert_allclose(compiled(tf.constant(X)), module(X), rtol=1e-6)
+    assert module(X).shape[0] == len(X) + 2
