@@ -11,15 +11,26 @@ import tensorflow as tf
 from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.test_control_flow import FEEDS, inputs, weight
 
+from tf1hub.errors import UnsupportedGraphError
+
 tf1 = tf.compat.v1
 X = FEEDS["first"]
 Build = Callable[[Any, Any], Any]
 GRAPHS: dict[str, Build] = {}
+REFUSED: dict[str, tuple[Build, str]] = {}
 
 
 def graph(build: Build) -> Build:
     GRAPHS[build.__name__] = build
     return build
+
+
+def refused(message: str) -> Callable[[Build], Build]:
+    def register(build: Build) -> Build:
+        REFUSED[build.__name__] = build, message
+        return build
+
+    return register
 
 
 def old_graph(build: Build) -> OldGraph:
@@ -35,6 +46,11 @@ def old_graph(build: Build) -> OldGraph:
 
 def array(size: Any, dynamic: bool = False, shape: Any = (3,)) -> Any:
     return tf.TensorArray(tf.float32, size, dynamic_size=dynamic, element_shape=shape, clear_after_read=False)
+
+
+def with_flow(rows: Any, flow: Any) -> Any:
+    """The same array behind another flow."""
+    return tf.TensorArray(tf.float32, handle=rows.handle, flow=flow)
 
 
 # ---------------------------------------------------------------------- gathers
@@ -153,9 +169,136 @@ def read_before_an_array_grows(x: Any, w: Any) -> Any:
     return rows.write(1, first * x[0]).stack() + first
 
 
+# ------------------------------------------------------------- the order of writes
+
+
+@graph
+def reads_and_writes_that_take_turns_in_a_loop(x: Any, w: Any) -> Any:
+    def body(i: Any, rows: Any) -> Any:
+        return i + 1, rows.write(i, tf.tanh(tf.tensordot(rows.read(i - 1), w, 1)) + rows.read(0))
+
+    return tf.while_loop(lambda i, _: i < 4, body, (1, array(4).write(0, x[0])))[1].stack()
+
+
+@graph
+def arrays_of_one_iteration_each(x: Any, w: Any) -> Any:
+    def body(i: Any, y: Any) -> Any:
+        rows = array(tf.shape(y)[0] + 1).unstack(y)
+        size = rows.size()
+        return i + 1, tf.tanh(tf.matmul(rows.write(size - 1, w[0]).stack()[1:], w))
+
+    return tf.while_loop(lambda i, _: i < 3, body, (0, x))[1]
+
+
+@graph
+def size_of_an_array_of_fixed_size_behind_a_write(x: Any, w: Any) -> Any:
+    rows = array(2)
+    written = rows.write(0, w[0]).write(1, x[0])
+    with tf1.control_dependencies([written.flow]):
+        return written.stack() * tf.cast(rows.size(), tf.float32)
+
+
+@graph
+def write_in_a_branch(x: Any, w: Any) -> Any:
+    rows = array(2).write(0, w[0])
+    flow = tf.cond(x[0, 0] > 0.0, lambda: rows.write(1, x[0]).flow, lambda: rows.write(1, w[1]).flow)
+    return with_flow(rows, flow).stack()
+
+
+@graph
+def loop_in_a_loop_over_one_array(x: Any, w: Any) -> Any:
+    def outer(i: Any, rows: Any) -> Any:
+        def inner(j: Any, rows: Any) -> Any:
+            return j + 1, rows.write(2 * i + j, tf.tanh(rows.read(2 * i + j - 1) + w[j]))
+
+        _, rows = tf.while_loop(lambda j, _: j < 2, inner, (0, rows))
+        return i + 1, rows
+
+    return tf.while_loop(lambda i, _: i < 3, outer, (1, array(8).write(1, x[0])))[1].gather(tf.range(1, 8))
+
+
+@refused("The node 'TensorArrayStack/TensorArrayGatherV3' .* 'TensorArrayWrite/TensorArrayWriteV3' .* wrote")
+def two_writes_to_one_flow(x: Any, w: Any) -> Any:
+    rows = array(2)
+    first, second = rows.write(0, w[0]), rows.write(1, x[0])
+    with tf1.control_dependencies([first.flow]):
+        return second.stack()
+
+
+@refused("The node 'TensorArrayReadV3' .* 'TensorArrayWrite_1/TensorArrayWriteV3' .* wrote")
+def read_on_an_old_flow_behind_a_write(x: Any, w: Any) -> Any:
+    rows = array(2).write(0, w[0])
+    with tf1.control_dependencies([rows.write(1, x[0]).flow]):
+        return rows.read(1)
+
+
+@refused("The node 'TensorArraySizeV3' .* 'TensorArrayWrite/TensorArrayWriteV3' .* wrote")
+def size_of_a_growing_array_on_an_old_flow(x: Any, w: Any) -> Any:
+    rows = array(0, dynamic=True)
+    with tf1.control_dependencies([rows.write(1, x[0]).flow]):
+        return w * tf.cast(rows.size(), tf.float32)
+
+
+@refused(
+    "The node 'TensorArrayStack/TensorArrayGatherV3' .* 'cond/TensorArrayWrite/TensorArrayWriteV3' .* wrote"
+)
+def write_in_a_branch_that_keeps_the_flow(x: Any, w: Any) -> Any:
+    rows = array(2).write(0, w[0])
+
+    def write() -> Any:
+        with tf1.control_dependencies([rows.write(1, x[0]).flow]):
+            return tf.constant(1.0)
+
+    done = tf.cond(x[0, 0] > 0.0, write, lambda: 2.0)
+    with tf1.control_dependencies([done]):
+        return rows.stack()
+
+
+@refused(
+    "The node 'while/TensorArrayWrite/TensorArrayWriteV3' .* 'while/TensorArrayWrite/TensorArrayWriteV3'"
+)
+def writes_of_a_loop_that_does_not_carry_the_flow(x: Any, w: Any) -> Any:
+    rows = array(2)
+
+    def body(i: Any) -> Any:
+        with tf1.control_dependencies([rows.write(i, w[i] * x[0]).flow]):
+            return (i + 1,)
+
+    with tf1.control_dependencies(tf.while_loop(lambda i: i < 2, body, (0,))):
+        return rows.stack()
+
+
+@refused(
+    "The node 'while/TensorArrayWrite/TensorArrayWriteV3' .* 'while/TensorArrayWrite/TensorArrayWriteV3'"
+)
+def writes_of_a_loop_that_carries_the_last_flow_only(x: Any, w: Any) -> Any:
+    rows = array(2)
+    _, flow = tf.while_loop(
+        lambda i, _: i < 2, lambda i, _: (i + 1, rows.write(i, w[i] * x[0]).flow), (0, rows.flow)
+    )
+    return with_flow(rows, flow).stack()
+
+
+@refused("The node 'while/TensorArrayReadV3' .* 'while/TensorArrayWrite/TensorArrayWriteV3' .* wrote")
+def read_on_an_old_flow_within_an_iteration(x: Any, w: Any) -> Any:
+    def body(i: Any, y: Any, rows: Any) -> Any:
+        written = rows.write(i, w[i] * x[0])
+        with tf1.control_dependencies([written.flow]):
+            return i + 1, y + rows.read(i), written
+
+    return tf.while_loop(lambda i, *_: i < 2, body, (0, x[0], array(2)))[1]
+
+
 @pytest.mark.parametrize("name", sorted(GRAPHS))
 def test_arrays_give_graph_modes_numbers_and_gradients(name: str) -> None:
     assert_same(old_graph(GRAPHS[name]), {"x": X}, {"x": -0.5 * X})
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_writes_that_the_flow_does_not_tell_of_are_refused_before_anything_is_read(name: str) -> None:
+    build, message = REFUSED[name]
+    with pytest.raises(UnsupportedGraphError, match=f"(?s)cannot be loaded into TensorFlow 2.*  - {message}"):
+        old_graph(build).load()
 
 
 def ops_of(old: OldGraph) -> set[str]:

@@ -15,6 +15,7 @@ from tf1hub.format.saved_model import format_tags
 from tf1hub.format.tensor_names import node_of
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2 import graph, op_types
+from tf1hub.tf2.array_order import check_order
 from tf1hub.tf2.functions import Functions
 from tf1hub.tf2.hints import hints_of
 from tf1hub.tf2.regions import find_regions
@@ -73,10 +74,14 @@ def unsupported(variant: Variant) -> list[str]:
     nodes = [variant.nodes[name] for name in used if name not in fed]
     functions = Functions(variant.meta_graph.graph_def.library)
     problems = list(_unsupported_ops([*nodes, *functions.nodes_used(nodes)], functions))
-    if any(node.op in graph.CONTROL_FLOW for node in nodes):
+    if any(node.op in graph.CONTROL_FLOW or node.op in op_types.TENSOR_ARRAYS for node in nodes):
         try:
             ordered = graph.execution_order(variant.nodes, map(node_of, fetches), fed)
-            find_regions(ordered, hints_of(variant).predicates, problems)
+            nesting: list[str] = []
+            regions = find_regions(ordered, hints_of(variant).predicates, nesting)
+            problems += nesting
+            if not nesting:
+                check_order(ordered, regions, problems)
         except UnsupportedGraphError as error:
             problems.append(str(error))
     return problems
