@@ -50,10 +50,11 @@ class Until:
 
 @dataclass(frozen=True)
 class Rows:
-    """A loop over rows through TensorArrays."""
+    """A loop over rows through TensorArrays, and what is done with the one that it fills."""
 
     body: Block
     dynamic: bool
+    ending: str = "stack"
 
 
 _STEPS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
@@ -64,6 +65,16 @@ _STEPS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "constant": lambda y, x, w, v: y - tf.constant([0.1, 0.2, 0.3]),
     "shape": lambda y, x, w, v: y * tf.cast(tf.shape(x)[0], tf.float32) * 0.3,
     "reverse": lambda y, x, w, v: tf.reverse(y, [0]),
+}
+
+
+_ENDINGS: dict[str, Callable[[Any, Callable[[int], Any]], Any]] = {
+    "stack": lambda rows, new: rows.stack(),
+    "repeats": lambda rows, new: rows.gather([1, 0, 0])[:2] * rows.gather([1, 1]),
+    "in front": lambda rows, new: (
+        new(3).write(2, rows.read(0)).scatter(tf.range(2), rows.stack()).gather([2, 1])
+    ),
+    "partly": lambda rows, new: new(4).unstack(rows.stack()).write(2, rows.read(1)).stack()[1:3],
 }
 
 
@@ -82,7 +93,7 @@ def blocks(depth: int) -> st.SearchStrategy[Block]:
         st.builds(Choice, above, steps, inner),
         st.builds(Counted, st.integers(0, 3), inner, st.booleans()),
         st.builds(Until, st.sampled_from([0.2, 1.0]), inner),
-        st.builds(Rows, inner, st.booleans()),
+        st.builds(Rows, inner, st.booleans(), st.sampled_from(sorted(_ENDINGS))),
     )
     return st.builds(
         lambda before, between, after: (*before, *between, *after[:1]),
@@ -135,14 +146,20 @@ def _build(statement: Any, y: Any, inside: Callable[[Block, Any], Any], values: 
 
 
 def _rows(statement: Rows, y: Any, inside: Callable[[Block, Any], Any]) -> Any:
+    def new(size: int) -> Any:
+        return tf.TensorArray(
+            tf.float32,
+            size=0 if statement.dynamic else size,
+            dynamic_size=statement.dynamic,
+            element_shape=[3],
+            clear_after_read=False,
+        )
+
     source = tf.TensorArray(tf.float32, size=2, element_shape=[3]).unstack(y)
-    target = tf.TensorArray(
-        tf.float32, size=0 if statement.dynamic else 2, dynamic_size=statement.dynamic, element_shape=[3]
-    )
 
     def body(i: Any, target: Any) -> Any:
         row = tf.tile(source.read(i)[tf.newaxis], [2, 1])
         return i + 1, target.write(i, tf.reduce_mean(inside(statement.body, tf.ensure_shape(row, [2, 3])), 0))
 
-    _, target = tf.while_loop(lambda i, _: i < 2, body, (0, target))
-    return tf.ensure_shape(target.stack(), [2, 3])
+    _, target = tf.while_loop(lambda i, _: i < 2, body, (0, new(2)))
+    return tf.ensure_shape(_ENDINGS[statement.ending](target, new), [2, 3])

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.tf2 import graph, op_types
+from tf1hub.tf2.array_order import check_order
 from tf1hub.tf2.effects import runs_once
 from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.loop_bounds import bounds_of, scalar
@@ -51,11 +52,13 @@ def decompile(
 
     Raises:
         FormatError: an input names a node that the graph does not have.
-        UnsupportedGraphError: the control flow does not nest as conds and loops do.
+        UnsupportedGraphError: the control flow does not nest as conds and loops do, or the flows of
+            TensorArrays do not order what is done with them.
     """
     hints = hints or Hints()
     nodes = graph.execution_order(definitions, fetches, targets, fed)
     regions = find_regions(nodes, hints.predicates)
+    check_order(nodes, regions)
     return _Builder(nodes, regions, hints).program(fetches)
 
 

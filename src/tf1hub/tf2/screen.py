@@ -16,6 +16,7 @@ from tf1hub.format.storage import storage_at
 from tf1hub.format.tensor_names import split_tensor_name, tensor_name
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2 import graph, op_types
+from tf1hub.tf2.array_order import check_order
 from tf1hub.tf2.decompile import decompile
 from tf1hub.tf2.effects import runs_once
 from tf1hub.tf2.functions import Functions
@@ -98,7 +99,7 @@ def unsupported(variant: Variant) -> list[str]:
     problems += _state_of_functions(in_functions)
     if not problems:
         problems += _unreadable_functions(functions, nodes)
-    if any(node.op in graph.CONTROL_FLOW for node in nodes):
+    if any(node.op in graph.CONTROL_FLOW or node.op in op_types.TENSOR_ARRAYS for node in nodes):
         problems += _unreadable_control_flow(variant, fetches, fed)
     return problems
 
@@ -110,7 +111,10 @@ def _unreadable_control_flow(variant: Variant, fetches: list[str], fed: Collecti
     try:
         ordered = graph.execution_order(variant.nodes, wanted, (), given)
         regions = find_regions(ordered, hints.predicates, problems)
+        if problems:
+            return problems
         problems += _choices_between_references(ordered)
+        check_order(ordered, regions, problems)
         in_loops = {name for name, path in regions.paths.items() if any(step[0].is_loop for step in path)}
         if not problems and any(runs_once(ordered[name].definition) for name in in_loops):
             # Reading it whole takes a while, and finds only what such ops can do wrong.

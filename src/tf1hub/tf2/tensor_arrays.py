@@ -18,9 +18,9 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import AttrValue, NodeDef, TensorProto, TensorShapeProto
 from tf1hub.tf2 import op_types
 from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.loop_bounds import scalar
 from tf1hub.tf2.program import Op, Program
 from tf1hub.tf2.scope import Reference, Scope
+from tf1hub.tf2.tensor_facts import distinct, made_by, range_limit, same
 
 
 @dataclass(eq=False)
@@ -32,14 +32,12 @@ class TensorArrayReference(Reference):
         dtype: of its elements.
         element_shape: their shape as list ops take it: -1 for what is unknown.
         grows: whether it may grow.
-        size: gives the number of elements at first, a tensor.
     """
 
     name: str
     dtype: tf.DType
     element_shape: npt.NDArray[np.int32]
     grows: bool
-    size: Callable[[], Any]
 
     def tensor(self, scope: Scope) -> Any:
         """No ordinary op takes the handle."""
@@ -65,7 +63,7 @@ def _new(scope: Scope, op: Op) -> None:
     grows = "dynamic_size" in attributes and attributes["dynamic_size"].b
     dtype = tf.dtypes.as_dtype(attributes["dtype"].type)
     (size,) = op.inputs
-    array = TensorArrayReference(op.node.name, dtype, _list_shape(shape), grows, lambda: scope.tensor(size))
+    array = TensorArrayReference(op.node.name, dtype, _list_shape(shape), grows)
     scope.set((op.node.name, 0), array)
     flow = scope.free_name(f"{op.node.name}/list")
     shape_input = _constant_input(scope, op, "element_shape", array.element_shape)
@@ -136,12 +134,46 @@ def _write(
 
 def _gather(scope: Scope, op: Op, array: TensorArrayReference, indices: Tensor, flow: Tensor) -> None:
     shape = _constant_input(scope, op, "element_shape", _element_shape(op, "element_shape", array))
-    limit = _range_limit(scope.program, op.inputs[1])
-    if limit is not None and _is_size(scope.program, limit):
-        kind, inputs = "TensorListStack", [flow, shape]
+    if _are_all(scope.program, op, array):
+        _run_later(scope, op.node.name, "TensorListStack", [flow, shape], element_dtype=_type(array.dtype))
+    elif distinct(scope.program, indices):
+        _run_later(
+            scope, op.node.name, "TensorListGather", [flow, indices, shape], element_dtype=_type(array.dtype)
+        )
     else:
-        kind, inputs = "TensorListGather", [flow, indices, shape]
-    _run_later(scope, op.node.name, kind, inputs, element_dtype=_type(array.dtype))
+        _gather_distinct(scope, op, array, indices, flow, shape)
+
+
+def _are_all(program: Program, gather: Op, array: TensorArrayReference) -> bool:
+    """Whether the indices are known to be those of all elements, in order."""
+    handle, indices, flow = gather.inputs
+    limit = range_limit(program, indices)
+    size = None if limit is None else made_by(program, limit)
+    if size is None or op_types.TENSOR_ARRAYS.get(size.node.op) != "Size":
+        return False
+    its_handle, its_flow = size.inputs
+    return program.origin(its_handle) == program.origin(handle) and (
+        not array.grows or program.origin(its_flow) == program.origin(flow)
+    )
+
+
+def _gather_distinct(
+    scope: Scope, op: Op, array: TensorArrayReference, indices: Tensor, flow: Tensor, shape: Tensor
+) -> None:
+    """Gathers each element once: of indices that repeat, `TensorListGather`'s gradient keeps the last only."""
+    unique, rows = (scope.free_name(f"{op.node.name}/{what}") for what in ("unique", "rows"))
+    _run_later(scope, unique, "Unique", [indices], T=_INT32, out_idx=_INT32)
+    _run_later(scope, rows, "TensorListGather", [flow, (unique, 0), shape], element_dtype=_type(array.dtype))
+    axis_input = _constant_input(scope, op, "axis", np.array(0, np.int32))
+    _run_later(
+        scope,
+        op.node.name,
+        "GatherV2",
+        [(rows, 0), (unique, 1), axis_input],
+        Tparams=_type(array.dtype),
+        Tindices=_INT32,
+        Taxis=_INT32,
+    )
 
 
 def _scatter(
@@ -149,15 +181,39 @@ def _scatter(
 ) -> None:
     """Emitted now, because it depends on what TensorFlow finds out about the value's shape."""
     rows = scope.tensor(value)
-    size = tf.get_static_value(array.size())
-    fills = size is None or rows.shape[0] is None or int(size) == rows.shape[0]
-    if fills and _range_limit(scope.program, op.inputs[1]) is not None:
-        filled = tf.raw_ops.TensorListFromTensor(tensor=rows, element_shape=_of_rows(array, rows))
+    limit = range_limit(scope.program, indices)
+    if limit is not None and scope.program.origin(flow) == (array.name, 1):
+        # Nothing is in the list yet, so that it may be made from the rows, for which XLA has a kernel.
+        (size,) = scope.ops[array.name].inputs
+        every = rows if same(scope.program, size, limit) else _with_missing(scope, array, size, rows)
+        filled = tf.raw_ops.TensorListFromTensor(tensor=every, element_shape=_of_rows(array, rows))
     else:
+        places = scope.tensor(indices)
         filled = tf.raw_ops.TensorListScatterIntoExistingList(
-            input_handle=scope.tensor(flow), tensor=rows, indices=scope.tensor(indices)
+            input_handle=_with_room(array, scope.tensor(flow), places), tensor=rows, indices=places
         )
     scope.set((op.node.name, 0), filled)
+
+
+def _with_room(array: TensorArrayReference, elements: Any, indices: Any) -> Any:
+    """A list that has all of some indices; a scatter that grows a list does not shrink its gradient."""
+    if not array.grows:
+        return elements
+    length = tf.raw_ops.TensorListLength(input_handle=elements)
+    return tf.raw_ops.TensorListResize(
+        input_handle=elements, size=tf.maximum(length, tf.reduce_max(indices) + 1)
+    )
+
+
+def _with_missing(scope: Scope, array: TensorArrayReference, size: Tensor, rows: Any) -> Any:
+    """Rows for all elements of an array: zeros, as an element that nobody writes is, behind those there are."""
+    count = scope.tensor(size)
+    known = tf.get_static_value(count)
+    if known is not None and int(known) <= ((rows.shape.rank and rows.shape[0]) or 0):
+        return rows
+    missing = count - tf.shape(rows)[0]
+    behind = [[0, tf.maximum(missing, 0) if array.grows else missing]]
+    return tf.pad(rows, tf.pad(behind, [[0, tf.rank(rows) - 1], [0, 0]]))
 
 
 def _of_rows(array: TensorArrayReference, value: Any) -> Any:
@@ -218,25 +274,3 @@ _EMITTERS: dict[str, Callable[..., None]] = {
     "Size": _size,
     "Close": _close,
 }
-
-
-def _range_limit(program: Program, indices: Tensor) -> Tensor | None:
-    """The `n` of indices that are `range(0, n)`, or None."""
-    op = program.by_name.get(program.origin(indices)[0])
-    if op is None or op.node.op != "Range":
-        return None
-    start, limit, step = op.inputs
-    return limit if _constant(program, start) == 0 and _constant(program, step) == 1 else None
-
-
-def _constant(program: Program, tensor: Tensor) -> int | None:
-    op = program.by_name.get(program.origin(tensor)[0])
-    if op is None or op.node.op != "Const":
-        return None
-    value: AttrValue = op.node.definition.attr["value"]
-    return scalar(value.tensor)
-
-
-def _is_size(program: Program, tensor: Tensor) -> bool:
-    op = program.by_name.get(program.origin(tensor)[0])
-    return op is not None and op_types.TENSOR_ARRAYS.get(op.node.op) == "Size"
