@@ -76,7 +76,7 @@ class Holder(autotrackable.AutoTrackable):
 
     Args:
         held: the object. Its variables, tables and files are shown, and not the functions that it has in a
-            SavedModel: who calls it saves what is called.
+            SavedModel: who calls it saves what is called. Attributes set on the holder are shown beside them.
     """
 
     def __init__(self, held: Any) -> None:
@@ -85,7 +85,8 @@ class Holder(autotrackable.AutoTrackable):
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         del save_type, kwargs
-        return {} if self._children is None else dict(self._children("checkpoint"))
+        held = {} if self._children is None else self._children("checkpoint")
+        return {**super()._trackable_children("checkpoint"), **held}
 
 
 def trains_columns(state_manager: Any) -> bool:

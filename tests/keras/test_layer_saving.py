@@ -13,7 +13,7 @@ import keras_modules
 import numpy as np
 import pytest
 import tensorflow as tf
-from golden_models import IS_KERAS_3, keras, weights_by_name
+from golden_models import export_quietly, keras, weights_by_name
 
 import tf1hub as hub
 from tf1hub.errors import LayerConfigError
@@ -115,7 +115,7 @@ def test_an_export_is_served_without_this_library(text_path: str, tmp_path: path
     model.compile(keras.optimizers.SGD(0.1), "mse")
     model.fit(tf.constant(WORDS), np.ones((3, 1)), verbose=0)
     expected = model.predict(tf.constant(WORDS), verbose=0)
-    model.export(str(tmp_path / "exported"), **({"verbose": False} if IS_KERAS_3 else {}))
+    export_quietly(model, tmp_path / "exported")
     served = (
         "import sys, tensorflow as tf\n"
         "model = tf.saved_model.load(sys.argv[1], tags=['serve'])\n"
@@ -149,7 +149,7 @@ def test_an_export_takes_along_the_tables_of_a_saved_model(
     inputs = keras.Input([], dtype="string")
     layer = hub.KerasLayer(saved_model, signature=signature, output_key=signature and "default")
     model = keras.Model(inputs, layer(inputs))
-    model.export(str(tmp_path / "exported"), **({"verbose": False} if IS_KERAS_3 else {}))
+    export_quietly(model, tmp_path / "exported")
     (output,) = (
         tf.saved_model.load(str(tmp_path / "exported"))
         .signatures["serving_default"](tf.constant(["dog"]))
@@ -245,7 +245,7 @@ def test_a_layer_without_a_handle_has_no_config(tmp_path: pathlib.Path) -> None:
     model = keras.Sequential([keras.Input([3]), layer])
     with pytest.raises(LayerConfigError):
         model.save(tmp_path / "model.keras")
-    model.export(str(tmp_path / "exported"), **({"verbose": False} if IS_KERAS_3 else {}))
+    export_quietly(model, tmp_path / "exported")
     served = tf.saved_model.load(str(tmp_path / "exported"))
     np.testing.assert_array_equal(served.serve(X), layer(X))
 

@@ -20,7 +20,7 @@ from tf1hub.keras.symbolic import (
     specs_of_shapes,
 )
 from tf1hub.keras.weights import give_weights
-from tf1hub.keras.which import check_backend, in_safe_mode, is_keras_3
+from tf1hub.keras.which import check_backend, exports_all_tables, in_safe_mode, is_keras_3
 from tf1hub.keras.wrapped import Wrapped
 from tf1hub.tf2.variables import checked_choice
 
@@ -143,13 +143,13 @@ def _create(keras: Any, base: Any) -> Any:
             self._wrapped = wrapped
             # TensorFlow saves the tables and files of what it finds in attributes.
             self._saved_with_it = Holder(wrapped.loaded)
+            if wrapped.callee.has_tables and not exports_all_tables(keras):
+                self._saved_with_it._exported_with_it = _exported_lookup(keras, self._saved_with_it)
             wrapped.weights = give_weights(keras, self, wrapped.callee)
             if is_keras_3(keras):
                 # Nobody knows whether XLA compiles a graph of those times; Keras would simply try.
                 self.supports_jit = False
                 _tell_input_shape(self, kwargs.get("input_shape"), wrapped)
-            elif wrapped.callee.has_tables:
-                self._exported_with_it = _exported_by_keras_2(keras, self._saved_with_it)
             self.built = True
 
         @property
@@ -225,8 +225,8 @@ def _tell_input_shape(layer: Any, given: Iterable[int | None] | None, wrapped: W
         layer.input_shape = tuple(wrapped.only_dense_input.shape.as_list())
 
 
-def _exported_by_keras_2(keras: Any, held: Holder) -> Any:
-    """What makes `model.export` of Keras 2 take tables along: it does so for its own lookups, and all that they hold."""
+def _exported_lookup(keras: Any, held: Holder) -> Any:
+    """What makes `model.export` take tables along that does so for Keras's own lookups only, and all that they hold."""
     lookup = keras.layers.StringLookup(vocabulary=["held"])
     lookup.held = held
     return lookup

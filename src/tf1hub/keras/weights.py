@@ -59,10 +59,7 @@ def _weight(keras: Any, layer_name: str, variable: Any, trainable: bool) -> Any:
     with contextlib.ExitStack() as stack:
         for scope in (layer_name, *scopes):
             stack.enter_context(keras.name_scope(scope))
-        # The graph reads the variable in its own precision, so nothing is cast on the way.
-        weight = keras.Variable(
-            variable, dtype=variable.dtype.name, trainable=trainable, autocast=False, name=name
-        )
+        weight = keras.Variable(variable, dtype=variable.dtype.name, trainable=trainable, name=name)
     if weight.value is not variable:
         # Keras 3.5 and older make a copy where they are given a variable.
         weight._value = variable

@@ -71,6 +71,11 @@ def is_keras_3(keras: Any) -> bool:
     return hasattr(keras, "KerasTensor")
 
 
+def exports_all_tables(keras: Any) -> bool:
+    """Whether `model.export` takes along every table that it finds, as Keras 3.9 and later do."""
+    return is_keras_3(keras) and tuple(map(int, keras.version().split(".")[:2])) >= (3, 9)
+
+
 def in_safe_mode(keras: Any) -> bool:
     """Whether Keras is loading a model that it was not told to trust; it tells nobody in public."""
     package = keras.layers.Layer.__module__.partition(".")[0]
