@@ -104,6 +104,29 @@ def test_custom_gradients_work_in_the_process_that_made_the_module(gradient: Cal
     np.testing.assert_allclose(gradient(hub.create_module_spec(module_fn)), expected, rtol=1e-5)
 
 
+def defined() -> None:
+    @function.Defun(tf.float32, tf.float32, func_name="seven_times")
+    def seven_times(x: Any, dy: Any) -> Any:  # noqa: ARG001 (a Defun names its inputs by its parameters)
+        return dy * 7.0
+
+    @function.Defun(tf.float32, grad_func=seven_times, func_name="doubled")
+    def doubled(x: Any) -> Any:
+        return x * 2.0
+
+    x = tf1.placeholder(tf.float32, [None, 3])
+    y = doubled(x @ tf1.get_variable("w", initializer=tf.ones([3, 1])))
+    y.set_shape([None, 1])
+    hub.add_signature(inputs=x, outputs=y)
+
+
+@pytest.mark.parametrize("gradient", MODES)
+def test_the_gradient_of_a_defined_function_is_stored(
+    gradient: Callable[..., Any], tmp_path: pathlib.Path
+) -> None:
+    path = building.export(hub.create_module_spec(defined), tmp_path / "module")
+    np.testing.assert_allclose(gradient(path), 7.0 * X.sum(0)[:, None], rtol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> str:
     return building.export(hub.create_module_spec(module_fn), tmp_path_factory.mktemp("custom") / "module")
