@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from typing import Any
 
@@ -117,11 +118,22 @@ def test_settings_that_do_not_go_together(path: str, reusable: str, signatures_o
     )
     assert refusal(ValueError, signatures_only, trainable=True, signature="serving_default") == (
         "trainable=True cannot be had with signature='serving_default': the signatures of a SavedModel are for "
-        f"inference. {signatures_only} has nothing else, so it can only be used frozen: trainable=False."
+        f"inference. {signatures_only} has nothing else. Make a module of it: tf1hub.KerasLayer("
+        f"tf1hub.create_module_spec_from_saved_model({signatures_only!r}), tags={{'serve'}}, "
+        "signature='serving_default', trainable=True); or use it frozen: trainable=False."
     )
     assert refusal(ValueError, reusable, trainable=True, signature="serving_default") == (
         "trainable=True cannot be had with signature='serving_default': the signatures of a SavedModel are for "
         f"inference. Leave signature= out: {reusable} can be called, and trained so."
+    )
+    assert refusal(ValueError, path, load_options={"a": 1}) == (
+        "load_options= is a tf.saved_model.LoadOptions, or None; it was given {'a': 1}."
+    )
+    with tf.Graph().as_default():
+        module = hub.Module(path)
+    assert refusal(errors.HandleError, module) == (
+        "tf1hub.KerasLayer was given a tf1hub.Module, which is a part of its tf.Graph. Give the handle that the "
+        "Module was made from; or what module.export(path, session) wrote, with the values of the session."
     )
     assert refusal(ValueError, reusable, signature_outputs_as_dict=True) == (
         f"signature_outputs_as_dict=True is for a signature, and none is chosen of {reusable}, which returns what it "
@@ -211,6 +223,38 @@ def test_symbolic_outputs_have_the_signatures_shapes(path: str) -> None:
     image = hub.KerasLayer(cases.load("image").path, signature="image_feature_vector")
     assert tuple(image(keras.Input([16, 16, 3])).shape) == (None, 16)
     assert tuple(image.compute_output_shape((None, 16, 16, 3))) == (None, 16)
+
+
+def test_a_converted_module_is_trained_by_any_signature_as_the_error_says(
+    path: str, tmp_path: pathlib.Path
+) -> None:
+    converted = str(tmp_path / "converted")
+    hub.convert(path, converted)
+    assert refusal(ValueError, converted, trainable=True, signature="default") == (
+        "trainable=True cannot be had with signature='default': the signatures of a SavedModel are for inference. "
+        "It was made of a TF1 module, and takes the signature when it is called: leave signature= out, and write "
+        "arguments={'signature': 'default', 'as_dict': True}, output_key=..."
+    )
+    layer = hub.KerasLayer(
+        converted, trainable=True, arguments={"signature": "default", "as_dict": True}, output_key="hidden"
+    )
+    np.testing.assert_allclose(layer(X), HIDDEN)
+    assert layer.trainable_weights
+
+
+@pytest.mark.parametrize("shape", [2, np.int64(2), [2], (2,), tf.TensorShape([2])])
+def test_an_output_shape_is_written_in_any_way(shape: Any, path: str) -> None:
+    layer = hub.KerasLayer(path, output_shape=shape)
+    config = json.loads(json.dumps(layer.get_config()))
+    assert tuple(hub.KerasLayer.from_config(config)(X).shape) == (2, 2)
+
+
+def test_numpys_scalars_are_arguments_that_a_config_knows(tmp_path: pathlib.Path) -> None:
+    scaled = keras_modules.export(keras_modules.scaled(), tmp_path / "scaled")
+    inputs = np.ones((3, 2), np.float32)
+    layer = hub.KerasLayer(scaled, arguments={"scale": np.float32(3.0)})
+    again = hub.KerasLayer.from_config(layer.get_config())
+    np.testing.assert_array_equal(again({"x": inputs}), 3.0 * inputs)
 
 
 def test_an_output_shape_stands_in_for_one_that_is_not_known() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -13,10 +14,10 @@ import keras_modules
 import numpy as np
 import pytest
 import tensorflow as tf
-from golden_models import export_quietly, keras, weights_by_name
+from golden_models import IS_KERAS_3, export_quietly, keras, weights_by_name
 
 import tf1hub as hub
-from tf1hub.errors import LayerConfigError
+from tf1hub.errors import LayerConfigError, NotAModuleError
 
 X = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [0.0, 0.0, 3.0]], np.float32)
 WORDS = ["cat", "bird", "unheard"]
@@ -199,6 +200,29 @@ def test_a_config_says_all_that_was_asked_for(path: str) -> None:
     again = hub.KerasLayer.from_config(config)
     assert again.get_config() == config
     np.testing.assert_array_equal(again(X), layer(X))
+
+
+def test_a_model_whose_module_moved_says_how_to_go_on(path: str, tmp_path: pathlib.Path) -> None:
+    module, file = tmp_path / "module", str(tmp_path / "model.keras")
+    shutil.copytree(path, module)
+    model = classifier(hub.KerasLayer(str(module), trainable=True))
+    model.save(file)
+    module.rename(tmp_path / "moved")
+    with pytest.raises(NotAModuleError) as caught:
+        keras.models.load_model(file)
+    assert str(caught.value).endswith(
+        f"\nThe saved model names the module of its KerasLayer by the handle {str(module)!r}. Put the module there "
+        "again; or build the model with the module's new handle, and take the saved values: model.load_weights(file)."
+    )
+    rebuilt = classifier(hub.KerasLayer(str(tmp_path / "moved"), trainable=True))
+    rebuilt.load_weights(file)
+    assert_same_weights(rebuilt, model)
+
+
+@pytest.mark.skipif(not IS_KERAS_3, reason="Keras 2 knows the argument")
+def test_a_config_of_keras_2_makes_a_layer_of_keras_3(path: str) -> None:
+    config = {**hub.KerasLayer(path, trainable=True).get_config(), "batch_input_shape": [None, 3]}
+    assert tuple(hub.KerasLayer.from_config(config)(X).shape) == (3, 2)
 
 
 def test_custom_objects_by_the_plain_name_do_as_well(path: str, tmp_path: pathlib.Path) -> None:

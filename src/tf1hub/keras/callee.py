@@ -237,6 +237,11 @@ def _parameters(function: Any) -> Iterable[str]:
         return ()
 
 
+def takes(function: Any, argument: str) -> bool:
+    """Whether a function, or one that TensorFlow restored, takes an argument of this name."""
+    return argument in _parameters(function)
+
+
 def _traces(function: Any) -> Sequence[Any]:
     """The traces of a function that TensorFlow restored."""
     traces: Sequence[Any] = getattr(_call_of(function), "concrete_functions", ())

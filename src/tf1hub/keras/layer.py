@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub._tensorflow import Holder
-from tf1hub.errors import LayerError
+from tf1hub.errors import FormatError, HandleError, LayerError, ResolveError
 from tf1hub.keras.casting import as_tensors
 from tf1hub.keras.resolving import check_trusted
 from tf1hub.keras.symbolic import (
@@ -186,20 +187,38 @@ def _create(keras: Any, base: Any) -> Any:
 
         @classmethod
         def from_config(cls, config: dict[str, Any]) -> Any:
-            if in_safe_mode(keras):
-                check_trusted(config["handle"])
             config = dict(config)
             chosen = config.pop("trainable_variables", None)
-            if chosen is None:
-                return cls(**config)
-            trainable = config.pop("trainable")
-            layer = cls(**config, trainable=chosen)
+            # Keras 2 wrote it for the first layer of a model; Keras 3 knows no such argument.
+            batch_shape = config.pop("batch_input_shape", None)
+            if batch_shape is not None:
+                config.setdefault("input_shape", batch_shape[1:])
+            with _naming(config["handle"]):
+                if in_safe_mode(keras):
+                    check_trusted(config["handle"])
+                if chosen is None:
+                    return cls(**config)
+                trainable = config.pop("trainable")
+                layer = cls(**config, trainable=chosen)
             layer.trainable = trainable
             return layer
 
     KerasLayer.__module__ = "tf1hub.keras"
     KerasLayer.__qualname__ = "KerasLayer"
     return KerasLayer
+
+
+@contextlib.contextmanager
+def _naming(handle: str) -> Iterator[None]:
+    """Says, where the module of a saved model cannot be had, what it is and how to go on."""
+    try:
+        yield
+    except (HandleError, ResolveError, FormatError) as error:
+        raise type(error)(
+            f"{error}\nThe saved model names the module of its KerasLayer by the handle {handle!r}. Put the module "
+            "there again; or build the model with the module's new handle, and take the saved values: "
+            "model.load_weights(file)."
+        ) from error
 
 
 def _initialize(

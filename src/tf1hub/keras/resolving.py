@@ -15,8 +15,9 @@ from tf1hub.errors import (
     OfflineError,
     UnknownSignatureError,
 )
+from tf1hub.graph import Module
 from tf1hub.handles import resolve
-from tf1hub.keras.callee import Callee, FunctionCallee, ModuleCallee, SignatureCallee
+from tf1hub.keras.callee import Callee, FunctionCallee, ModuleCallee, SignatureCallee, takes
 from tf1hub.keras.choice import Choice
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.tf2.load import is_saved_model, load, load_saved_model, local_directory
@@ -29,7 +30,17 @@ def resolved(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -
 
     Raises:
         HandleError: neither a handle nor an object that can be called or has signatures.
+        LayerError: `load_options` are none.
     """
+    if load_options is not None and not isinstance(load_options, tf.saved_model.LoadOptions):
+        raise LayerError(
+            f"load_options= is a tf.saved_model.LoadOptions, or None; it was given {load_options!r}."
+        )
+    if isinstance(handle, Module):
+        raise HandleError(
+            "tf1hub.KerasLayer was given a tf1hub.Module, which is a part of its tf.Graph. Give the handle that the "
+            "Module was made from; or what module.export(path, session) wrote, with the values of the session."
+        )
     if isinstance(handle, str | os.PathLike | ModuleSpec):
         # Which variables are trained now is the layer's affair, and may change; a choice of some is kept.
         chosen = True if isinstance(trainable, bool) else trainable
@@ -97,7 +108,7 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was
         if trainable is not False:
             raise LayerError(
                 f"trainable=True cannot be had with signature={choice.signature!r}: the signatures of a SavedModel are "
-                f"for inference. {_instead(loaded, place)}"
+                f"for inference. {_instead(loaded, choice.signature, place)}"
             )
         return SignatureCallee(loaded, choice, place)
     if not callable(loaded):
@@ -117,10 +128,18 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was
     return callee
 
 
-def _instead(loaded: Any, place: str) -> str:
+def _instead(loaded: Any, signature: str, place: str) -> str:
+    if takes(loaded, "signature"):
+        return (
+            "It was made of a TF1 module, and takes the signature when it is called: leave signature= out, and write "
+            f"arguments={{'signature': {signature!r}, 'as_dict': True}}, output_key=..."
+        )
     if callable(loaded):
         return f"Leave signature= out: {place} can be called, and trained so."
-    return f"{place} has nothing else, so it can only be used frozen: trainable=False."
+    return (
+        f"{place} has nothing else. Make a module of it: tf1hub.KerasLayer(tf1hub.create_module_spec_from_saved_model("
+        f"{place!r}), tags={{'serve'}}, signature={signature!r}, trainable=True); or use it frozen: trainable=False."
+    )
 
 
 def _picked(callee: Callee, trainable: Trainable, place: str) -> Sequence[tf.Variable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +14,10 @@ from tf1hub.errors import LayerError
 def with_batch(output_shape: Any) -> Any:
     """`output_shape=` as its user gives it, without the batch size, as a nest of `tf.TensorShape`s with it.
 
-    A sequence of sizes is one shape; dicts, and sequences of anything else, are nests of outputs.
+    A size, or a sequence of sizes, is one shape; dicts, and sequences of anything else, are nests of outputs.
     """
+    if isinstance(output_shape, numbers.Integral):
+        return tf.TensorShape([None, output_shape])
     if isinstance(output_shape, tf.TensorShape):
         return tf.TensorShape([None]).concatenate(output_shape)
     if isinstance(output_shape, Mapping):

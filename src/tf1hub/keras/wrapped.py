@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf1hub.errors import LayerConfigError, LayerError
@@ -60,12 +61,12 @@ class Wrapped:
         self._shapes = None if output_shape is None else with_batch(output_shape)
         self._settings = {
             "handle": handle,
-            "arguments": arguments,
+            "arguments": _plain(arguments),
             "tags": None if tags is None else sorted(tags),
             "signature": signature,
             "signature_outputs_as_dict": as_dict,
             "output_key": output_key,
-            "output_shape": output_shape,
+            "output_shape": _plain(output_shape),
         }
 
     @property
@@ -140,6 +141,17 @@ class Wrapped:
                 )
         for index, weight in enumerate(self.weights):
             weight.assign(store[str(index)])
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it, where it stands for such a one."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, tf.TensorShape):
+        return value.as_list()
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _names(variables: Iterable[tf.Variable]) -> list[str]:
