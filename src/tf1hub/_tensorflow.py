@@ -29,7 +29,7 @@ from tensorflow.python.feature_column import feature_column, feature_column_v2, 
 from tensorflow.python.framework import c_api_util, kernels, op_def_registry, ops
 from tensorflow.python.ops import control_flow_util, lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder
-from tensorflow.python.trackable import autotrackable
+from tensorflow.python.trackable import autotrackable, data_structures
 from tensorflow.python.util import tf_stack
 
 __all__ = [
@@ -77,16 +77,42 @@ class Holder(autotrackable.AutoTrackable):
     Args:
         held: the object. Its variables, tables and files are shown, and not the functions that it has in a
             SavedModel: who calls it saves what is called. Attributes set on the holder are shown beside them.
+        known: holders of the parts of a larger object, by the part's identity.
     """
 
-    def __init__(self, held: Any) -> None:
+    # A loader sets attributes with the names of the held object's children; mangled ones do not meet them.
+    __held: Any
+    __known: dict[int, Holder]
+
+    def __init__(self, held: Any, known: dict[int, Holder] | None = None) -> None:
+        # Past TensorFlow, which tracks what attributes hold.
+        object.__setattr__(self, "_Holder__held", held)
+        object.__setattr__(self, "_Holder__known", {} if known is None else known)
         super().__init__()
-        self._children = getattr(held, "_trackable_children", None)
+
+    def __children(self) -> dict[str, Any]:
+        children = getattr(self.__held, "_trackable_children", None)
+        return {} if children is None else dict(children("checkpoint"))
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         del save_type, kwargs
-        held = {} if self._children is None else self._children("checkpoint")
-        return {**super()._trackable_children("checkpoint"), **held}
+        return {**super()._trackable_children("checkpoint"), **self.__children()}
+
+    def _lookup_dependency(self, name: str, cached_dependencies: dict[str, Any] | None = None) -> Any:
+        if cached_dependencies is not None:
+            return cached_dependencies.get(name)  # a checkpoint is being restored
+        # Keras 2 is loading a SavedModel into a layer that was made again from its config. It has to find the variables,
+        # at any depth, and must not find tables and files: those it makes for itself, and fails where it met them here.
+        child = self.__children().get(name)
+        if child is None or isinstance(child, tf.Variable):
+            return child
+        if isinstance(child, tf.saved_model.Asset | tf.saved_model.experimental.TrackableResource):
+            return None
+        return self.__known.setdefault(id(child), _Part(child, self.__known))
+
+
+class _Part(Holder, data_structures.TrackableDataStructure):
+    """Of a part of the object. In what is one of these, Keras 2 sets nothing."""
 
 
 def trains_columns(state_manager: Any) -> bool:
