@@ -56,6 +56,8 @@ def attrs_with_functions(nodes: Iterable[NodeDef]) -> Iterator[AttrValue]:
 
 def functions_used(nodes: Iterable[NodeDef], library: FunctionDefLibrary) -> set[str]:
     """The functions of `library` that `nodes` call, directly, through others, or for gradients."""
+    if not library.function:
+        return set()
     gradients = {given.function_name: given.gradient_func for given in library.gradient}
     bodies = {function.signature.name: function.node_def for function in library.function}
     found: set[str] = set()

@@ -15,6 +15,10 @@ from tf1hub.tf2.scope import Reference, Scope
 _KEEP_UNWRITTEN = op_types.DENSE_READS | op_types.GATHERS | op_types.QUESTIONS | {"Identity", "RefIdentity"}
 
 
+_HAND_ON = op_types.REF_WRITES | {"Identity", "RefIdentity"}
+"""Op types whose output may be the variable that they are given."""
+
+
 class VariableReference(Reference):
     """A variable, on its way from the op that holds it to those that read or write it.
 
@@ -65,14 +69,19 @@ def written(program: Program, variables: Set[str], writes: Callable[[Op], bool])
         writes: whether an op that calls functions may write what it is given.
     """
     found: set[str] = set()
-    for op, _ in program.ops():
+    ops = [op for op, _ in program.ops()]
+    carriers = {name for name, _ in program.joins} | {op.node.name for op in ops if op.node.op in _HAND_ON}
+    carriers |= variables
+    for op in ops:
         kind = op.node.op
         if kind in op_types.WRITES:
             behind = _behind(program, op.inputs[0])
             # A reference out of a function, say, may be to any variable.
             found |= behind if behind.issubset(variables) else variables
         elif kind not in _KEEP_UNWRITTEN:
-            given = {name for tensor in op.inputs for name in _behind(program, tensor) if name in variables}
+            # Most inputs are numbers; what is behind them need not be looked for.
+            references = [tensor for tensor in op.inputs if tensor[0] in carriers]
+            given = {name for tensor in references for name in _behind(program, tensor) if name in variables}
             handles = {name for name in given if program.by_name[name].node.op in op_types.RESOURCE_VARIABLES}
             if handles and writes(op):
                 found |= handles
