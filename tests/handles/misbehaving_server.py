@@ -24,7 +24,13 @@ class Log:
     path: str
     headers: Message  # compared without regard to case
     status: int = 0
-    sent: int = 0
+    sent: int = 0  # so far; a client can have the last byte before it is counted here
+    over: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def sent_in_all(self) -> int:
+        """What was sent, once the server is done with the request."""
+        assert self.over.wait(60)
+        return self.sent
 
 
 @dataclass
@@ -142,8 +148,11 @@ class Server:
                     number = sum(one.path.partition("?")[0] == path for one in server.log)
                     server.log.append(log)
                 act = server.acts.get(path, lambda request: request.answer(b"", 404))
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
-                    act(Request(self, log, number, server._released))
+                try:
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
+                        act(Request(self, log, number, server._released))
+                finally:
+                    log.over.set()
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -95,7 +95,7 @@ def test_50_processes_ask_and_one_downloads(server, cache):
     process = _forked(50, url)
     out, err = process.communicate(timeout=60)
     assert out.split("\n")[0] == str([0] * 50), err
-    assert [log.sent for log in server.log] == [len(BIG_TGZ)]
+    assert [log.sent_in_all() for log in server.log] == [len(BIG_TGZ)]
     assert tree(cache / caches.key_of(url)) == BIG
     assert list((cache / ".tf1hub" / "tmp").iterdir()) == []
 
