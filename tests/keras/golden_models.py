@@ -46,14 +46,17 @@ def functional(layer: Any, inputs: Any) -> Any:
     return keras.Model(symbolic, layer(symbolic))
 
 
-def fit_one_step(case: cases.Case, trainable: Any = True) -> tuple[Any, Any, float]:
-    """The model after the golden step of fine-tuning, its inputs, and the loss that `fit` reported."""
+def fit_one_step(case: cases.Case, handle: str) -> tuple[Any, Any, float]:
+    """The model after the golden step of fine-tuning, its inputs, and the loss that `fit` reported.
+
+    Args:
+        case: of the module.
+        handle: of the module, or of what it was converted to.
+    """
     step = case.finetune
     assert step is not None
     inputs, arguments = tensors(case, step["inputs"])
-    layer = hub.KerasLayer(
-        case.path, trainable=trainable, signature=step["signature"], arguments=arguments or None
-    )
+    layer = hub.KerasLayer(handle, trainable=True, signature=step["signature"], arguments=arguments or None)
     model = functional(layer, inputs)
     # The mean square of the output is the mean square error of what should be zero.
     model.compile(keras.optimizers.SGD(step["lr"]), "mse")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,12 +14,25 @@ from golden_models import assert_trained_like_the_original, fit_one_step, functi
 import tf1hub as hub
 
 
+@pytest.fixture(params=["module", "saved_model"])
+def handle_of(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Callable[[cases.Case], str]:
+    """Where a module of a case lies: as the original wrote it, or as TensorFlow 2 saves it."""
+
+    def handle(case: cases.Case) -> str:
+        if request.param == "module":
+            return case.path
+        tf.saved_model.save(hub.load(case.path), str(tmp_path / case.name))
+        return str(tmp_path / case.name)
+
+    return handle
+
+
 @pytest.mark.parametrize("name", cases.NAMES)
 def test_one_step_of_fit_is_the_originals_and_stays_so_in_a_keras_file(
-    name: str, tmp_path: pathlib.Path
+    name: str, handle_of: Callable[[cases.Case], str], tmp_path: pathlib.Path
 ) -> None:
     case = cases.load(name)
-    model, inputs, loss = fit_one_step(case)
+    model, inputs, loss = fit_one_step(case, handle_of(case))
     assert case.finetune is not None
     cases.assert_matches(loss, case.value(case.finetune["loss"]))
     assert_trained_like_the_original(case, model.layers[-1])
@@ -30,14 +44,17 @@ def test_one_step_of_fit_is_the_originals_and_stays_so_in_a_keras_file(
 
 
 @pytest.mark.parametrize("name", cases.NAMES)
-def test_a_frozen_layer_predicts_what_the_original_does(name: str) -> None:
+def test_a_frozen_layer_predicts_what_the_original_does(
+    name: str, handle_of: Callable[[cases.Case], str]
+) -> None:
     case = cases.load(name)
+    handle = handle_of(case)
     for call in case.calls:
         inputs, arguments = tensors(case, call["inputs"])
         if call["tags"] or arguments.get("is_training"):
             continue
         layer = hub.KerasLayer(
-            case.path,
+            handle,
             signature=call["signature"],
             arguments=arguments or None,
             signature_outputs_as_dict=True,

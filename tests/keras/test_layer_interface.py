@@ -225,21 +225,76 @@ def test_symbolic_outputs_have_the_signatures_shapes(path: str) -> None:
     assert tuple(image.compute_output_shape((None, 16, 16, 3))) == (None, 16)
 
 
-def test_a_converted_module_is_trained_by_any_signature_as_the_error_says(
-    path: str, tmp_path: pathlib.Path
+@pytest.fixture(scope="module")
+def converted(path: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The module as a SavedModel of TensorFlow 2."""
+    return hub.convert(path, tmp_path_factory.mktemp("keras") / "converted").path
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"output_key": "hidden"},
+        {"signature": "default", "output_key": "hidden"},
+        # As a SavedModel is called that one knows no more about.
+        {"arguments": {"signature": "default", "as_dict": True}, "output_key": "hidden"},
+    ],
+)
+def test_a_converted_module_is_the_layer_that_the_module_is(
+    choice: dict[str, Any], path: str, converted: str
 ) -> None:
-    converted = str(tmp_path / "converted")
-    hub.convert(path, converted)
-    assert refusal(ValueError, converted, trainable=True, signature="default") == (
-        "trainable=True cannot be had with signature='default': the signatures of a SavedModel are for inference. "
-        "It was made of a TF1 module, and takes the signature when it is called: leave signature= out, and write "
-        "arguments={'signature': 'default', 'as_dict': True}, output_key=..."
-    )
-    layer = hub.KerasLayer(
-        converted, trainable=True, arguments={"signature": "default", "as_dict": True}, output_key="hidden"
-    )
+    layer = hub.KerasLayer(converted, trainable=True, **choice)
     np.testing.assert_allclose(layer(X), HIDDEN)
-    assert layer.trainable_weights
+    assert tuple(layer(keras.Input([3])).shape) == (None, 2)
+    module = hub.KerasLayer(path, trainable=True, signature_outputs_as_dict=True)
+    np.testing.assert_array_equal(layer(X, training=True), module(X, training=True)["hidden"])
+    assert [weight.shape for weight in layer.trainable_weights] == [
+        weight.shape for weight in module.trainable_weights
+    ]
+    outputs = hub.KerasLayer(converted, arguments={"as_dict": True})(X)
+    assert sorted(outputs) == sorted(hub.KerasLayer(converted, signature_outputs_as_dict=True)(X))
+    with pytest.raises(errors.InputError, match=r"is float32 \[\?, 3\]; it was given float32 \[2, 4\]"):
+        layer(np.ones([2, 4], np.float32))
+
+
+def test_a_converted_module_trains_what_the_signature_reads(tmp_path: pathlib.Path) -> None:
+    path = str(tmp_path / "image")
+    module = hub.load(cases.load("image").path)
+    tf.saved_model.save(module, path)
+    for signature, trained in (("default", 6), ("image_classification", 8)):
+        assert len(hub.KerasLayer(path, True, signature=signature).trainable_weights) == trained
+        assert len(hub.KerasLayer(module, True, signature=signature).trainable_weights) == trained
+    layer = hub.KerasLayer(path, trainable=["block0/conv2d"])
+    assert [weight.shape for weight in layer.trainable_weights] == [(3, 3, 3, 8)]
+
+
+def test_numbers_among_the_arguments_of_a_converted_module_are_inputs(tmp_path: pathlib.Path) -> None:
+    module = hub.load(keras_modules.export(keras_modules.scaled(), tmp_path / "scaled"))
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    layer = hub.KerasLayer(str(tmp_path / "saved"), arguments={"scale": 2})
+    np.testing.assert_array_equal(layer([[1.0, 2.0]]), [[2.0, 4.0]])
+
+
+def test_unknown_names_of_a_converted_module_list_those_that_there_are(converted: str) -> None:
+    assert refusal(errors.UnknownSignatureError, converted, signature="fruit") == (
+        f"No signature 'fruit' in {converted}. It has: default, named, serving_default."
+    )
+    assert refusal(errors.UnknownSignatureError, converted, trainable=True, signature="fruit") == (
+        f"No signature 'fruit' in {converted}. It has: default, named, serving_default."
+    )
+    assert refusal(errors.UnknownNameError, converted, output_key="fruit") == (
+        f"No output 'fruit' in the signature 'default' of {converted}. It has: default, hidden."
+    )
+    assert refusal(ValueError, converted, arguments={"fruit": 1}) == (
+        f"arguments= has 'fruit', and the inputs of the signature 'default' of {converted} are "
+        "'default': float32 [?, 3]."
+    )
+    assert refusal(ValueError, converted, True, signature="serving_default") == (
+        "trainable=True cannot be had with signature='serving_default': the signatures of a SavedModel are for "
+        "inference. This one was made of a TF1 module, and is trained by these: default, named."
+    )
+    served = hub.KerasLayer(converted, signature="serving_default", output_key="hidden")
+    np.testing.assert_allclose(served(X), HIDDEN)
 
 
 @pytest.mark.parametrize("shape", [2, np.int64(2), [2], (2,), tf.TensorShape([2])])

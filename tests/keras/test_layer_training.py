@@ -249,7 +249,11 @@ print("replicas agree")
 @pytest.mark.skipif(
     (3, 0) <= KERAS_VERSION < (3, 8), reason="this Keras does not average gradients over replicas"
 )
-def test_distribution_strategies_train_on_all_replicas(path: str) -> None:
+@pytest.mark.parametrize("form", ["module", "saved_model"])
+def test_distribution_strategies_train_on_all_replicas(form: str, path: str, tmp_path: pathlib.Path) -> None:
+    if form == "saved_model":
+        tf.saved_model.save(hub.load(path), str(tmp_path / "saved"))
+        path = str(tmp_path / "saved")
     run = subprocess.run(
         [sys.executable, "-c", _REPLICAS, path],
         capture_output=True,

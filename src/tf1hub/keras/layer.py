@@ -80,7 +80,8 @@ def _create(keras: Any, base: Any) -> Any:
             _sentinel: no argument; all that follow are given by keyword.
             tags: the graph variant; None is the one for inference, with `{"train"}` for training.
             signature: the signature to call. None is `"default"` of a TF1 module, and calls a SavedModel
-                itself. Signatures of SavedModels are for inference, so that such a layer cannot be trainable.
+                itself. Signatures of SavedModels are for inference, so that such a layer cannot be trainable; but
+                for those of a TF1 module that was saved as one.
             signature_outputs_as_dict: whether to return a dict of all outputs of the signature.
             output_key: which output to return where there are several; None is `"default"` of a TF1 module.
             output_shape: the shape of the output without the batch size (a nest of them for several

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -17,8 +16,10 @@ from tf1hub.errors import (
 )
 from tf1hub.graph import Module
 from tf1hub.handles import resolve
-from tf1hub.keras.callee import Callee, FunctionCallee, ModuleCallee, SignatureCallee, takes
+from tf1hub.keras.callee import Callee, LoadedSource, ModuleCallee
 from tf1hub.keras.choice import Choice
+from tf1hub.keras.other_callees import FunctionCallee, SignatureCallee
+from tf1hub.keras.restored import RestoredSource, restored_source
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.tf2.load import is_saved_model, load, load_saved_model, local_directory
 from tf1hub.tf2.loaded import LoadedModule
@@ -100,15 +101,19 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was
         LayerError: the choices do not go together.
     """
     if isinstance(loaded, LoadedModule):
-        module = ModuleCallee(loaded, choice)
-        if was_given and not isinstance(trainable, bool):
-            module.trainable_variables = _picked(module, trainable, place)
-        return module
+        callee: Callee = ModuleCallee(LoadedSource(loaded), choice)
+        # Otherwise it was loaded for this layer, with the choice.
+        return _choosing(callee, trainable, place) if was_given else callee
+    module = restored_source(loaded, place)
+    if module is not None:
+        choice = _by_signature(choice)
+        if choice.signature in (None, *module.signature_names):
+            return _choosing(ModuleCallee(module, choice), trainable, place)
     if choice.signature is not None:
-        if trainable is not False:
+        if trainable is not False and choice.signature in (getattr(loaded, "signatures", None) or {}):
             raise LayerError(
                 f"trainable=True cannot be had with signature={choice.signature!r}: the signatures of a SavedModel are "
-                f"for inference. {_instead(loaded, choice.signature, place)}"
+                f"for inference. {_instead(loaded, module, choice.signature, place)}"
             )
         return SignatureCallee(loaded, choice, place)
     if not callable(loaded):
@@ -122,18 +127,21 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was
             f"signature_outputs_as_dict=True is for a signature, and none is chosen of {place}, which returns what it "
             "returns. Leave it out, or choose one with signature=..."
         )
-    callee = FunctionCallee(loaded, choice, place)
-    if not isinstance(trainable, bool):
-        callee.trainable_variables = _picked(callee, trainable, place)
-    return callee
+    return _choosing(FunctionCallee(loaded, choice, place), trainable, place)
 
 
-def _instead(loaded: Any, signature: str, place: str) -> str:
-    if takes(loaded, "signature"):
-        return (
-            "It was made of a TF1 module, and takes the signature when it is called: leave signature= out, and write "
-            f"arguments={{'signature': {signature!r}, 'as_dict': True}}, output_key=..."
-        )
+def _by_signature(choice: Choice) -> Choice:
+    """The choice for a TF1 module, of one that says by `arguments` how the module is to be called."""
+    arguments = dict(choice.arguments)
+    if choice.signature is not None or not arguments.keys() <= {"signature", "as_dict"}:
+        return choice
+    as_dict = arguments.get("as_dict", False) and choice.output_key is None
+    return Choice(arguments.get("signature"), choice.as_dict or as_dict, choice.output_key)
+
+
+def _instead(loaded: Any, module: RestoredSource | None, signature: str, place: str) -> str:
+    if module is not None:
+        return f"This one was made of a TF1 module, and is trained by these: {', '.join(module.signature_names)}."
     if callable(loaded):
         return f"Leave signature= out: {place} can be called, and trained so."
     return (
@@ -142,8 +150,10 @@ def _instead(loaded: Any, signature: str, place: str) -> str:
     )
 
 
-def _picked(callee: Callee, trainable: Trainable, place: str) -> Sequence[tf.Variable]:
-    """The variables that a predicate takes, or that are named, or lie below a named scope."""
-    named = {variable.name.removesuffix(":0"): variable for variable in callee.trainable_variables}
-    chosen = picked(trainable, named, {name: {name} for name in named}, place, "trainable variables")
-    return [variable for name, variable in named.items() if name in chosen]
+def _choosing(callee: Callee, trainable: Trainable, place: str) -> Callee:
+    """The same callee, which trains only the variables that a predicate takes, or that are named or lie below a named scope."""
+    if not isinstance(trainable, bool):
+        named = {variable.name.removesuffix(":0"): variable for variable in callee.trainable_variables}
+        chosen = picked(trainable, named, {name: {name} for name in named}, place, "trainable variables")
+        callee.trainable_variables = [variable for name, variable in named.items() if name in chosen]
+    return callee

@@ -7,12 +7,13 @@ reads.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub.keras.callee import Callee
+from tf1hub.keras.restored import read_by
 from tf1hub.keras.which import is_keras_3
 
 
@@ -43,7 +44,7 @@ def _give_keras_3(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> 
     carried: dict[int, list[Callable[[], Any]]] = {}
     carriers = [id(variable) for variable in callee.trainable_variables if id(variable) in weights]
     for loss in callee.regularization_losses if carriers else ():
-        read = {id(variable) for variable in _read_by(loss)}
+        read = {id(variable) for variable in read_by(loss)}
         carrier = next((variable for variable in carriers if variable in read), carriers[0])
         carried.setdefault(carrier, []).append(loss)
     for carrier, losses in carried.items():
@@ -75,12 +76,6 @@ def _regularizer(keras: Any, losses: Sequence[Callable[[], Any]]) -> Any:
             return tf.add_n([loss() for loss in losses])
 
     return ModuleRegularizer()
-
-
-def _read_by(loss: Callable[[], Any]) -> Iterable[tf.Variable]:
-    function = loss if hasattr(loss, "get_concrete_function") else tf.function(loss, autograph=False)
-    variables: Iterable[tf.Variable] = function.get_concrete_function().variables
-    return variables
 
 
 def _give_keras_2(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> list[Any]:

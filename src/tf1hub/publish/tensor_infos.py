@@ -30,5 +30,17 @@ def tensor_info(value: Any) -> TensorInfo:
     return info
 
 
+def tensor_info_of_spec(spec: Any) -> TensorInfo:
+    """Describes what a `tf.TypeSpec` stands for, without a tensor of a graph behind it."""
+    if isinstance(spec, tf.TensorSpec | tf.SparseTensorSpec):
+        info = TensorInfo(dtype=spec.dtype.as_datatype_enum, tensor_shape=_shape(spec.shape))
+        if isinstance(spec, tf.SparseTensorSpec):
+            info.coo_sparse.SetInParent()
+        return info
+    info = TensorInfo()
+    info.composite_tensor.type_spec.ParseFromString(type_spec_to_bytes(spec))
+    return info
+
+
 def _shape(shape: Any) -> TensorShapeProto:
     return TensorShapeProto.FromString(shape.as_proto().SerializeToString())

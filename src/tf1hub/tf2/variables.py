@@ -168,9 +168,7 @@ def _updated_nodes(variants: Sequence[Variant]) -> set[str]:
 
 
 def _distribution(variable: StoredVariable, statistic: bool) -> dict[str, Any]:
-    """How replicas of a distribution strategy share a variable."""
-    if not tf.distribute.has_strategy():
-        return {}
+    """How replicas of a distribution strategy share a variable: now, or where a SavedModel of it is loaded into one."""
     if statistic:
         # Replicas write it inside of functions, where they cannot meet; so each has its own until it is read.
         return {

@@ -1,0 +1,155 @@
+"""What TensorFlow restored from a SavedModel, as its traces tell it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import UnknownSignatureError
+from tf1hub.graph.inputs import convert_inputs
+from tf1hub.keras.callee import Source
+from tf1hub.publish.tensor_infos import tensor_info_of_spec
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.variant import DEFAULT_SIGNATURE
+
+
+@dataclass(frozen=True)
+class _Form:
+    """One way of calling a TF1 module that was saved: a trace, and the arguments that it stands for."""
+
+    trace: Any
+    inputs: Any
+    training: bool
+    signature: str
+    as_dict: bool
+
+
+class RestoredSource(Source):
+    """A TF1 module that `tf1hub.convert` or `tf.saved_model.save` wrote, and TensorFlow restored.
+
+    Args:
+        restored: the object.
+        forms: the ways of calling it.
+        place: the object in words, for messages.
+    """
+
+    def __init__(self, restored: Any, forms: Iterable[_Form], place: str) -> None:
+        self._restored = restored
+        # Only these have the names of inputs and outputs.
+        self._forms = {
+            (form.signature, form.training): form
+            for form in forms
+            if form.as_dict and (form.inputs is None or isinstance(form.inputs, Mapping))
+        }
+        self.place = place
+        self.variables = list(restored.variables)
+        self.trainable_variables = list(restored.trainable_variables)
+        self.regularization_losses = list(restored.regularization_losses)
+        self.has_tables = holds_tables(restored)
+
+    @property
+    def signature_names(self) -> list[str]:
+        """All signatures that the module is called by, sorted."""
+        return sorted({signature for signature, _ in self._forms})
+
+    def check_signature(self, name: str | None) -> str:
+        name = name or DEFAULT_SIGNATURE
+        if name not in self.signature_names:
+            raise UnknownSignatureError(
+                f"No signature {name!r} in {self.place}. It has: {', '.join(self.signature_names)}."
+            )
+        return name
+
+    def inputs(self, signature: str) -> Mapping[str, ParsedTensorInfo]:
+        return _parsed(self._form(signature, False).inputs or {})
+
+    def outputs(self, signature: str) -> Mapping[str, ParsedTensorInfo]:
+        return _parsed(self._form(signature, False).trace.structured_outputs)
+
+    def trained(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
+        del returned  # a trace computes all outputs in one call
+        form = self._forms.get((signature, True))
+        read = [] if form is None else list(form.trace.variables)
+        read.extend(variable for loss in self.regularization_losses for variable in read_by(loss))
+        # Under a distribution strategy the copies of a variable are other objects of the same name.
+        return {variable.name.removesuffix(":0") for variable in read}
+
+    def call(self, values: Mapping[str, Any], training: bool, signature: str) -> Mapping[str, Any]:
+        self._form(signature, training)
+        given = convert_inputs(values, self.inputs(signature), signature, self.place)
+        outputs: Mapping[str, Any] = self._restored(
+            given or None, training=training, signature=signature, as_dict=True
+        )
+        return outputs
+
+    def _form(self, signature: str, training: bool) -> _Form:
+        form = self._forms.get((signature, training))
+        if form is None:
+            known = sorted(name for name, trains in self._forms if trains == training)
+            raise UnknownSignatureError(
+                f"The module of {self.place} has no signature {signature!r} {'in' if training else 'outside'} training. "
+                f"It has: {', '.join(known)}."
+            )
+        return form
+
+
+def restored_source(restored: Any, place: str) -> RestoredSource | None:
+    """The TF1 module that TensorFlow restored; None where it is something else."""
+    forms = list(_forms(restored))
+    if not forms or None in forms:
+        return None
+    return RestoredSource(restored, [form for form in forms if form is not None], place)
+
+
+def _forms(restored: Any) -> Iterator[_Form | None]:
+    if list(parameters(restored)) != ["inputs", "training", "signature", "as_dict"]:
+        return
+    for trace in traces(restored):
+        arguments, keywords = trace.structured_input_signature
+        types = [type(argument) for argument in arguments[1:]]
+        yield None if keywords or types != [bool, str, bool] else _Form(trace, *arguments)
+
+
+def _parsed(specs: Mapping[str, Any]) -> dict[str, ParsedTensorInfo]:
+    return {name: ParsedTensorInfo(tensor_info_of_spec(spec)) for name, spec in sorted(specs.items())}
+
+
+def read_by(function: Any) -> Iterable[tf.Variable]:
+    """The variables that a function without arguments reads."""
+    function = (
+        function if hasattr(function, "get_concrete_function") else tf.function(function, autograph=False)
+    )
+    variables: Iterable[tf.Variable] = function.get_concrete_function().variables
+    return variables
+
+
+def holds_tables(loaded: Any) -> bool:
+    """Whether tables are among what an object tracks."""
+    if not isinstance(loaded, tf.__internal__.tracking.Trackable):
+        return False  # a plain function, say
+    held = tf.train.TrackableView(loaded).descendants()
+    return any(isinstance(each, tf.saved_model.experimental.TrackableResource) for each in held)
+
+
+def parameters(function: Any) -> Iterable[str]:
+    """The names of the parameters of a function, or of one that TensorFlow restored; none where it does not tell."""
+    target = function if inspect.isroutine(function) else _call_of(function)
+    try:
+        return inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return ()
+
+
+def traces(function: Any) -> Sequence[Any]:
+    """The traces of a function that TensorFlow restored."""
+    found: Sequence[Any] = getattr(_call_of(function), "concrete_functions", ())
+    return found
+
+
+def _call_of(function: Any) -> Any:
+    """What is called, in which TensorFlow keeps the traces and the parameters of an object that it restored."""
+    return getattr(function, "__call__", function)  # noqa: B004 - itself is wanted, not whether there is one
