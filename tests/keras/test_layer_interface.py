@@ -275,6 +275,27 @@ def test_numbers_among_the_arguments_of_a_converted_module_are_inputs(tmp_path: 
     np.testing.assert_array_equal(layer([[1.0, 2.0]]), [[2.0, 4.0]])
 
 
+def test_a_signature_for_inference_only_is_not_run_in_training(tmp_path: pathlib.Path) -> None:
+    def module_fn(training: bool) -> None:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 2])
+        weight = tf.compat.v1.get_variable("weight", initializer=3.0)
+        hub.add_signature(inputs=x, outputs=x * weight)
+        if not training:
+            hub.add_signature("plain", inputs=x, outputs=x + weight)
+
+    spec = hub.create_module_spec(module_fn, [(set(), {"training": False}), ({"train"}, {"training": True})])
+    saved = str(tmp_path / "saved")
+    tf.saved_model.save(hub.load(spec), saved)
+    layer = hub.KerasLayer(saved, trainable=True, signature="plain")
+    np.testing.assert_array_equal(layer([[1.0, 2.0]]), [[4.0, 5.0]])
+    assert layer.trainable_weights == []
+    with pytest.raises(errors.UnknownSignatureError) as caught:
+        layer([[1.0, 2.0]], training=True)
+    # Keras may say around it what it called.
+    sentence = f"The signature 'plain' of {saved} is for inference only. In training there are: default."
+    assert sentence in str(caught.value)
+
+
 def test_unknown_names_of_a_converted_module_list_those_that_there_are(converted: str) -> None:
     assert refusal(errors.UnknownSignatureError, converted, signature="fruit") == (
         f"No signature 'fruit' in {converted}. It has: default, named, serving_default."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,11 @@ class RestoredSource(Source):
             for form in forms
             if form.as_dict and (form.inputs is None or isinstance(form.inputs, Mapping))
         }
+        self._inputs = {
+            signature: _parsed(form.inputs or {})
+            for (signature, training), form in self._forms.items()
+            if not training
+        }
         self.place = place
         self.variables = list(restored.variables)
         self.trainable_variables = list(restored.trainable_variables)
@@ -54,7 +59,7 @@ class RestoredSource(Source):
     @property
     def signature_names(self) -> list[str]:
         """All signatures that the module is called by, sorted."""
-        return sorted({signature for signature, _ in self._forms})
+        return sorted(self._inputs)
 
     def check_signature(self, name: str | None) -> str:
         name = name or DEFAULT_SIGNATURE
@@ -65,10 +70,10 @@ class RestoredSource(Source):
         return name
 
     def inputs(self, signature: str) -> Mapping[str, ParsedTensorInfo]:
-        return _parsed(self._form(signature, False).inputs or {})
+        return self._inputs[signature]
 
     def outputs(self, signature: str) -> Mapping[str, ParsedTensorInfo]:
-        return _parsed(self._form(signature, False).trace.structured_outputs)
+        return _parsed(self._forms[signature, False].trace.structured_outputs)
 
     def trained(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
         del returned  # a trace computes all outputs in one call
@@ -79,39 +84,32 @@ class RestoredSource(Source):
         return {variable.name.removesuffix(":0") for variable in read}
 
     def call(self, values: Mapping[str, Any], training: bool, signature: str) -> Mapping[str, Any]:
-        self._form(signature, training)
+        if (signature, training) not in self._forms:
+            known = ", ".join(sorted(name for name, trains in self._forms if trains))
+            raise UnknownSignatureError(
+                f"The signature {signature!r} of {self.place} is for inference only. In training there are: {known}."
+            )
         given = convert_inputs(values, self.inputs(signature), signature, self.place)
         outputs: Mapping[str, Any] = self._restored(
             given or None, training=training, signature=signature, as_dict=True
         )
         return outputs
 
-    def _form(self, signature: str, training: bool) -> _Form:
-        form = self._forms.get((signature, training))
-        if form is None:
-            known = sorted(name for name, trains in self._forms if trains == training)
-            raise UnknownSignatureError(
-                f"The module of {self.place} has no signature {signature!r} {'in' if training else 'outside'} training. "
-                f"It has: {', '.join(known)}."
-            )
-        return form
-
 
 def restored_source(restored: Any, place: str) -> RestoredSource | None:
     """The TF1 module that TensorFlow restored; None where it is something else."""
-    forms = list(_forms(restored))
-    if not forms or None in forms:
-        return None
-    return RestoredSource(restored, [form for form in forms if form is not None], place)
+    alike = list(parameters(restored)) == ["inputs", "training", "signature", "as_dict"] and all(
+        hasattr(restored, name) for name in ("variables", "trainable_variables", "regularization_losses")
+    )
+    forms = [_form(trace) for trace in traces(restored)] if alike else []
+    found = [form for form in forms if form is not None]
+    return RestoredSource(restored, found, place) if found and len(found) == len(forms) else None
 
 
-def _forms(restored: Any) -> Iterator[_Form | None]:
-    if list(parameters(restored)) != ["inputs", "training", "signature", "as_dict"]:
-        return
-    for trace in traces(restored):
-        arguments, keywords = trace.structured_input_signature
-        types = [type(argument) for argument in arguments[1:]]
-        yield None if keywords or types != [bool, str, bool] else _Form(trace, *arguments)
+def _form(trace: Any) -> _Form | None:
+    arguments, keywords = trace.structured_input_signature
+    fits = not keywords and [type(argument) for argument in arguments[1:]] == [bool, str, bool]
+    return _Form(trace, *arguments) if fits else None
 
 
 def _parsed(specs: Mapping[str, Any]) -> dict[str, ParsedTensorInfo]:
