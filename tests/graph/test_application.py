@@ -267,6 +267,35 @@ def test_a_module_with_loops_and_conds_inside_applied_twice(tmp_path: pathlib.Pa
     assert values[4] == 5 * 16.0 * 3.0
 
 
+def test_a_cond_in_a_cond_of_which_the_signature_returns_a_part(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        """As `static_rnn` with sequence lengths makes them: the last state is computed and not returned."""
+        x = tf1.placeholder(tf.float32, [None], "x")
+        step = tf1.placeholder(tf.int32, [], "step")
+        weight = tf1.get_variable("weight", initializer=2.0)
+        state = tf.ones_like(x) * weight
+
+        def cell() -> list[tf.Tensor]:
+            return [x * weight, state * 2.0]
+
+        def some() -> list[tf.Tensor]:
+            output, new_state = cell()
+            return [tf1.where(x > 1.5, tf.zeros_like(x), output), tf1.where(x > 1.5, state, new_state)]
+
+        output, _ = tf1.cond(
+            step >= 5, lambda: [tf.zeros_like(x), state], lambda: tf1.cond(step < 1, cell, some)
+        )
+        hub.add_signature(inputs={"x": x, "step": step}, outputs=output)
+
+    path = exported_with_v1_control_flow(module_fn, tmp_path / "m")
+    with tf.Graph().as_default():
+        module = hub.Module(path, trainable=True)
+        outputs = [module({"x": [1.0, 2.0], "step": step}) for step in (0, 3, 5)]
+        gradients = [tf1.gradients(output, module.variables)[0] for output in outputs]
+        assert [value.tolist() for value in run(*outputs)] == [[2.0, 4.0], [2.0, 0.0], [0.0, 0.0]]
+        assert run(*gradients) == [3.0, 1.0, 0.0]
+
+
 def test_a_module_with_loops_and_conds_inside_a_v1_loop(tmp_path: pathlib.Path) -> None:
     path = exported_with_v1_control_flow(loop_module, tmp_path / "m")
     tf1.disable_control_flow_v2()

@@ -13,7 +13,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import FormatError
-from tf1hub.format.messages_pb2 import CondContextDef, ControlFlowContextDef, ValuesDef, WhileContextDef
+from tf1hub.format.messages_pb2 import CondContextDef, ControlFlowContextDef, WhileContextDef
 from tf1hub.format.tensor_names import node_of
 from tf1hub.spec.variant import Variant
 
@@ -82,6 +82,7 @@ def _restrict(context: _Context, kept: Collection[str], rename: Callable[[str], 
     """Prunes and renames in place; says whether anything of the context is left."""
     if not all(node_of(name) in kept for name in _own(context)):
         return False
+    _restrict_values(context, kept, rename)
     context.context_name = rename(context.context_name)
     for field in (
         "pred_name",
@@ -95,19 +96,20 @@ def _restrict(context: _Context, kept: Collection[str], rename: Callable[[str], 
     if isinstance(context, WhileContextDef):
         for names in (context.loop_exit_names, context.loop_enter_names):
             names[:] = [rename(name) for name in names]
-    _restrict_values(context.values_def, kept, rename)
     left = [nested for nested in context.nested_contexts if _restrict(_inner(nested), kept, rename)]
     del context.nested_contexts[:]
     context.nested_contexts.extend(left)
     return True
 
 
-def _restrict_values(values: ValuesDef, kept: Collection[str], rename: Callable[[str], str]) -> None:
+def _restrict_values(context: _Context, kept: Collection[str], rename: Callable[[str], str]) -> None:
+    values = context.values_def
+    # The predicate of a cond is its own external value, and may come from outside the cut.
+    predicate = context.pred_name if isinstance(context, CondContextDef) else ""
     external = {
         rename(outside): rename(inside)
         for outside, inside in values.external_values.items()
-        # The predicate of a cond is its own external value, and may come from outside the cut.
-        if node_of(inside) in kept or inside == outside
+        if node_of(inside) in kept or inside == predicate
     }
     inside = [rename(value) for value in values.values if node_of(value) in kept]
     values.Clear()
