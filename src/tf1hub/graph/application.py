@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf1hub.format.graph_walk import dependents
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.contexts import anchors
+from tf1hub.graph.contexts import anchors, nodes_inside
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.repeating import Repeater, Step, repetition_of
@@ -71,7 +71,7 @@ def cut_application(
         keep |= more
     part = cut(variant.meta_graph.graph_def, keep, function_suffix)
     _drop_waits_for_state(part, state)
-    return ApplicationCut(part, outputs, updates, losses, repetition_of(part, feeds))
+    return ApplicationCut(part, outputs, updates, losses, repetition_of(part, feeds, nodes_inside(contexts)))
 
 
 def apply(

@@ -8,7 +8,7 @@ again: the first application has them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,19 +48,22 @@ class Step:
     attributes: list[tuple[str, bytes]]
 
 
-def repetition_of(cut: Cut, feeds: Collection[str]) -> list[Step] | None:
+def repetition_of(cut: Cut, feeds: Collection[str], in_contexts: Set[str]) -> list[Step] | None:
     """Plans the repetition of an application: the ops to create, each after those that it needs.
 
-    None where the graph has cycles (loops), or calls a function by using its name as the op, which only
-    an importer knows how to do.
+    None where the graph has cycles (loops) or old conds, without whose contexts it cannot be
+    differentiated, or calls a function by using its name as the op, which only an importer knows how to do.
 
     Args:
         cut: the application.
         feeds: the tensors of its inputs.
+        in_contexts: the variant's nodes that lie in control flow contexts.
     """
     if cut.frames:
         return None
     dynamic = _dynamic(cut, feeds)
+    if not in_contexts.isdisjoint(dynamic):
+        return None
     order = _sorted([node for node in cut.graph.node if node.name in dynamic])
     if order is None or any(op_def(node.op) is None for node in order):
         return None
