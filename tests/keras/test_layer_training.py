@@ -17,6 +17,8 @@ from golden_models import IS_KERAS_3, KERAS_VERSION, keras, weights_by_name
 
 import tf1hub as hub
 
+tf1 = tf.compat.v1
+
 X = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [0.0, 0.0, 3.0], [2.0, 2.0, 2.0]], np.float32)
 Y = np.zeros((4, 2), np.float32)
 
@@ -111,6 +113,30 @@ def test_regularization_counts_once_where_a_layer_is_applied_twice(path: str) ->
     model = keras.Model([one, two], keras.layers.Add()([layer(one), layer(two)]))
     model([tf.constant(X), tf.constant(X)], training=True)
     np.testing.assert_allclose(sum(float(loss) for loss in model.losses), 3)
+
+
+@pytest.mark.parametrize("form", ["module", "saved_model"])
+def test_two_layers_over_one_loaded_module_train_it_once(form: str, tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 1])
+        w = tf1.get_variable("w", initializer=[[1.0]], regularizer=tf.reduce_sum)
+        hub.add_signature(inputs=x, outputs={"default": x @ w, "twice": 2 * (x @ w)})
+
+    module = hub.load(hub.create_module_spec(module_fn))
+    if form == "saved_model":
+        tf.saved_model.save(module, str(tmp_path / "saved"))
+        module = hub.load(str(tmp_path / "saved"))
+    layers = [hub.KerasLayer(module), hub.KerasLayer(module, output_key="twice")]
+    for layer in layers:
+        layer.trainable = True
+    inputs = keras.Input([1])
+    model = keras.Model(inputs, keras.layers.Add()([layer(inputs) for layer in layers]))
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    model.fit(np.ones((1, 1)), np.zeros((1, 1)), verbose=0)
+    # Keras 2 asks each layer for its losses, and Keras 3 each weight.
+    losses = 1 if IS_KERAS_3 else 2
+    np.testing.assert_allclose(module.variables[0].numpy(), [[1 - 0.01 * (2 * 3 * 3 + losses)]], rtol=1e-6)
+    assert (len(model.trainable_weights), model.count_params()) == (1, 1)
 
 
 def test_training_argument_is_told_apart_from_being_trainable(path: str) -> None:
@@ -217,6 +243,8 @@ import numpy as np, tensorflow as tf
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 import tf1hub as hub
+
+tf1 = tf.compat.v1
 keras = tf.keras
 path = sys.argv[1]
 rng = np.random.default_rng(0)

@@ -7,6 +7,7 @@ reads.
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ import tensorflow as tf
 from tf1hub.keras.callee import Callee
 from tf1hub.keras.restored import read_by
 from tf1hub.keras.which import is_keras_3
+
+# By variable, and by whether it is one to train. The weight keeps its variable, and with it the number.
+_known: weakref.WeakValueDictionary[tuple[int, bool], Any] = weakref.WeakValueDictionary()
 
 
 def give_weights(keras: Any, layer: Any, callee: Callee) -> list[Any]:
@@ -30,17 +34,20 @@ def give_weights(keras: Any, layer: Any, callee: Callee) -> list[Any]:
 
 def _give_keras_3(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> list[Any]:
     weights = {
-        id(variable): _weight(keras, layer.name, variable, id(variable) in trained)
+        id(variable): _weight(keras, layer, variable, id(variable) in trained)
         for variable in callee.variables
         # A variable that takes values of any shape is nothing that Keras knows.
         if variable.shape.is_fully_defined()
     }
+    own = [weights[id(variable)] for variable in callee.trainable_variables if id(variable) in weights]
+    for weight in own:
+        # By this Keras decides whether changing the layer's `trainable` changes the weight's.
+        weight.trainable = True
     # What Keras 3 tracks, it finds in attributes.
     layer.module_weights = list(weights.values())
-    for variable in callee.trainable_variables:
-        if id(variable) in weights:
-            # A model asks each weight for it, not the layer.
-            weights[id(variable)].trainable = layer.trainable
+    for weight in own:
+        # A model asks each weight for it, not the layer.
+        weight.trainable = layer.trainable
     carried: dict[int, list[Callable[[], Any]]] = {}
     carriers = [id(variable) for variable in callee.trainable_variables if id(variable) in weights]
     for loss in callee.regularization_losses if carriers else ():
@@ -53,17 +60,22 @@ def _give_keras_3(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> 
     return list(weights.values())
 
 
-def _weight(keras: Any, layer_name: str, variable: Any, trainable: bool) -> Any:
+def _weight(keras: Any, layer: Any, variable: Any, trained: bool) -> Any:
     if isinstance(variable, keras.Variable):
         return variable
+    # A model updates each weight that it finds; two of one variable would both be updated.
+    known = _known.get((id(variable), trained))
+    if isinstance(known, keras.Variable) and known.trainable == (trained and layer.trainable):
+        return known
     *scopes, name = variable.name.removesuffix(":0").split("/")
     with contextlib.ExitStack() as stack:
-        for scope in (layer_name, *scopes):
+        for scope in (layer.name, *scopes):
             stack.enter_context(keras.name_scope(scope))
-        weight = keras.Variable(variable, dtype=variable.dtype.name, trainable=trainable, name=name)
+        weight = keras.Variable(variable, dtype=variable.dtype.name, trainable=trained, name=name)
     if weight.value is not variable:
         # Keras 3.5 and older make a copy where they are given a variable.
         weight._value = variable
+    _known[id(variable), trained] = weight
     return weight
 
 
