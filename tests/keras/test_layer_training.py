@@ -182,6 +182,16 @@ def test_a_choice_that_leaves_nothing_to_train_is_refused(path: str) -> None:
         )
 
 
+def test_a_choice_may_name_what_another_signature_reads(tmp_path: pathlib.Path) -> None:
+    module = hub.load(cases.load("image").path)
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    for handle in (cases.load("image").path, module, str(tmp_path / "saved")):
+        layer = hub.KerasLayer(handle, trainable=["block0/conv2d", "logits"])
+        assert [tuple(weight.shape) for weight in layer.trainable_weights] == [(3, 3, 3, 8)]
+        with pytest.raises(hub.errors.LayerError, match="that the outputs of this layer depend on"):
+            hub.KerasLayer(handle, trainable=["logits"])
+
+
 def test_variables_that_the_outputs_do_not_need_are_not_trained() -> None:
     layer = hub.KerasLayer(cases.load("image").path, trainable=True, signature="image_feature_vector")
     assert not any("logits" in _name(weight) for weight in layer.trainable_weights)

@@ -25,6 +25,7 @@ class Callee(abc.ABC):
     Attributes:
         variables: all variables.
         trainable_variables: those that are trained where the layer is trainable.
+        choosable_variables: those of which a caller may choose the ones that are trained.
         regularization_losses: functions without arguments, each for one scalar loss.
         input_specs: the type of the only input, or a dict of those of all, where they are known.
         has_tables: whether there are tables among the state.
@@ -32,6 +33,7 @@ class Callee(abc.ABC):
 
     variables: Sequence[tf.Variable] = ()
     trainable_variables: Sequence[tf.Variable] = ()
+    choosable_variables: Sequence[tf.Variable] = ()
     regularization_losses: Sequence[Callable[[], Any]] = ()
     input_specs: Any = None
     has_tables: bool = False
@@ -164,6 +166,7 @@ class ModuleCallee(Callee):
         self.trainable_variables = [
             variable for variable in module.trainable_variables if variable.name.removesuffix(":0") in trained
         ]
+        self.choosable_variables = list(module.trainable_variables)
         self.regularization_losses = list(module.regularization_losses)
         self.input_specs = only({name: info.type_spec for name, info in self._asked.items()})
 

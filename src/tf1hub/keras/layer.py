@@ -248,6 +248,8 @@ def _tell_input_shape(layer: Any, given: Iterable[int | None] | None, wrapped: W
 def _exported_lookup(keras: Any, held: Holder) -> Any:
     """What makes `model.export` take tables along that does so for Keras's own lookups only, and all that they hold."""
     lookup = keras.layers.StringLookup(vocabulary=["held"])
+    # Keras 2 tells its user of layers that it saves before they are built.
+    lookup(tf.constant(["held"]))
     lookup.held = held
     return lookup
 

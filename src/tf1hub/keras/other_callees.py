@@ -89,6 +89,7 @@ class FunctionCallee(Callee):
         self.trainable_variables = (
             [v for v in self.variables if v.trainable] if trainable is None else list(trainable)
         )
+        self.choosable_variables = self.trainable_variables
         self.regularization_losses = list(getattr(function, "regularization_losses", ()))
         self.has_tables = holds_tables(function)
         self.input_specs = _first_inputs(function)
