@@ -215,6 +215,24 @@ def test_weights_have_the_modules_names_and_are_its_variables(path: str) -> None
     assert layer.count_params() == 10
 
 
+def test_a_variable_of_text_stays_with_the_module(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 3])
+        tag = tf1.get_variable("tag", initializer=tf.constant("v1.0"), trainable=False)
+        weight = tf1.get_variable("w", initializer=2.0)
+        hub.add_signature(inputs=x, outputs={"default": x[:, :2] * weight, "tag": tag})
+
+    handle = keras_modules.export(hub.create_module_spec(module_fn), tmp_path / "module")
+    model = sequential(hub.KerasLayer(handle, trainable=True))
+    trained(model)
+    model.summary(print_fn=lambda *_, **__: None)
+    model.set_weights(model.get_weights())
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(restored(X), model(X))
+    assert restored.layers[-1].resolved_object(X, as_dict=True)["tag"] == b"v1.0"
+
+
 def test_the_summary_counts_the_parameters(path: str) -> None:
     lines: list[str] = []
     model = functional(hub.KerasLayer(path, trainable=True))

@@ -36,8 +36,8 @@ def _give_keras_3(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> 
     weights = {
         id(variable): _weight(keras, layer, variable, id(variable) in trained)
         for variable in callee.variables
-        # A variable that takes values of any shape is nothing that Keras knows.
-        if variable.shape.is_fully_defined()
+        # Keras knows no variables of text, and none that take values of any shape.
+        if variable.shape.is_fully_defined() and variable.dtype != tf.string
     }
     own = [weights[id(variable)] for variable in callee.trainable_variables if id(variable) in weights]
     for weight in own:
