@@ -306,6 +306,13 @@ def test_what_cannot_be_converted_is_told_what_can(tmp_path: pathlib.Path) -> No
         "KerasLayer give layer.resolved_object; of a tf1hub.Module its handle, or what module.export(path, session) "
         "wrote."
     )
+    hub.convert(hub.create_module_spec(doubled), tmp_path / "converted")
+    with pytest.raises(InputError) as caught:
+        hub.convert(hub.load(tmp_path / "converted"), tmp_path / "out")
+    assert str(caught.value) == (
+        "tf1hub.convert was given what was loaded from a SavedModel of TensorFlow 2: that is converted already. "
+        "To write it with the values that its variables have now: tf.saved_model.save(loaded, path)"
+    )
 
 
 def test_in_a_graph_it_says_what_to_do(tmp_path: pathlib.Path) -> None:

@@ -45,6 +45,14 @@ def test_saved_models_may_be_text(tmp_path: pathlib.Path) -> None:
     assert hub.load(path).call([2.0]).numpy().tolist() == [6.0]
 
 
+def test_tags_of_a_saved_model_are_a_set_too(tmp_path: pathlib.Path) -> None:
+    path = saved_model(str(tmp_path / "saved"))
+    assert hub.load(path, tags={"serve"}).call([2.0]).numpy().tolist() == [6.0]
+    with pytest.raises(TypeError) as caught:
+        hub.load(path, tags="serve")
+    assert str(caught.value) == "Tags are a set of strings: write {'serve'} instead of 'serve'."
+
+
 def test_a_choice_of_variables_of_a_saved_model_is_refused(tmp_path: pathlib.Path) -> None:
     path = saved_model(str(tmp_path / "saved"))
     text = (

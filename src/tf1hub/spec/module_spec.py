@@ -99,7 +99,7 @@ class ModuleSpec:
             UnknownTagsError: there is none; the message lists the tags that there are.
             FormatError: the variant is damaged.
         """
-        wanted = _tag_set(tags)
+        wanted = tag_set(tags)
         if wanted not in self._variants:
             known = ", ".join(format_tags(tags) for tags in self.get_tags())
             raise UnknownTagsError(
@@ -304,7 +304,12 @@ def _instead(known: list[frozenset[str]]) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _tag_set(tags: Tags) -> frozenset[str]:
+def tag_set(tags: Tags) -> frozenset[str]:
+    """The tags of a variant as a set; None is the empty one.
+
+    Raises:
+        TypeError: they are one string.
+    """
     if tags is None:
         return frozenset()
     # A string is iterable: {"t", "r", ...} would be looked for, and the message would puzzle.

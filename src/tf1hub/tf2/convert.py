@@ -197,6 +197,11 @@ def _opened(
     if isinstance(handle, ModuleSpec):
         spec = handle
     elif not isinstance(handle, str | os.PathLike):
+        if isinstance(handle, tf.__internal__.tracking.AutoTrackable) and hasattr(handle, "signatures"):
+            raise InputError(
+                "tf1hub.convert was given what was loaded from a SavedModel of TensorFlow 2: that is converted already. "
+                "To write it with the values that its variables have now: tf.saved_model.save(loaded, path)"
+            )
         raise InputError(
             f"tf1hub.convert takes a handle, a ModuleSpec, or what tf1hub.load gives; it was given "
             f"{type(handle).__name__}. Of a KerasLayer give layer.resolved_object; of a tf1hub.Module its handle, or "

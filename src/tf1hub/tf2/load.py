@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import as_written
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.module import is_module, read_module
-from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.module_spec import ModuleSpec, Tags, tag_set
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, chosen_variants
 from tf1hub.tf2.initial_values import values_of
@@ -92,7 +92,7 @@ def is_saved_model(path: str) -> bool:
 
 def load_saved_model(path: str, tags: Tags = None, options: tf.saved_model.LoadOptions | None = None) -> Any:
     """What TensorFlow gives for a SavedModel."""
-    return tf.saved_model.load(path, tags=None if tags is None else list(tags), options=options)
+    return tf.saved_model.load(path, tags=None if tags is None else sorted(tag_set(tags)), options=options)
 
 
 def load_spec(
