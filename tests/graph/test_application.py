@@ -354,11 +354,12 @@ def test_colocation_names_what_took_the_place_of_state_and_inputs() -> None:
             assert run(output) == [7.0]
 
 
-def test_update_ops_are_those_of_each_application_and_only_when_trainable() -> None:
+@pytest.mark.parametrize("use_resource", [False, True])
+def test_update_ops_are_those_of_each_application_and_only_when_trainable(use_resource: bool) -> None:
     def module_fn() -> None:
         x = tf1.placeholder(tf.float32, [None], name="x")
         other = tf1.placeholder(tf.float32, [None], name="other")
-        count = tf1.get_variable("count", initializer=0.0, trainable=False)
+        count = tf1.get_variable("count", initializer=0.0, trainable=False, use_resource=use_resource)
         tf1.add_to_collection("update_ops", tf1.assign_add(count, tf.reduce_sum(x)).op)
         tf1.add_to_collection("update_ops", tf1.assign_add(count, tf.reduce_sum(other) * 100.0))
         tf1.add_to_collection("update_ops", tf1.assign_add(count, 1e6))
@@ -373,14 +374,17 @@ def test_update_ops_are_those_of_each_application_and_only_when_trainable() -> N
         module = hub.Module(spec, trainable=True)
         module([2.0])
         module({"other": [3.0]}, signature="other")
+        module([4.0])
         updates = graph.get_collection("update_ops")
         losses = tf1.losses.get_regularization_losses()
         with tf1.Session() as session:
             initialize(session)
-            assert session.run(losses) == [1.0]
-            session.run(updates)
-            assert session.run(module.variable_map["count"]) == 302.0
-        assert len(updates) == 2
+            assert session.run(losses) == [1.0, 2.0]
+            for update in updates:
+                session.run(update)
+            # That of a constant runs for each application, as do the others.
+            assert session.run(module.variable_map["count"]) == 3e6 + 306.0
+        assert len(updates) == 6
 
 
 def test_two_modules_with_functions_of_the_same_name() -> None:

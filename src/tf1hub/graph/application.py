@@ -26,7 +26,7 @@ class ApplicationCut:
     Attributes:
         cut: the nodes.
         outputs: the dense tensors of all outputs.
-        update_ops: the update ops that this signature's inputs reach.
+        update_ops: the update ops that this signature's inputs suffice for.
         regularization_losses: the losses that this signature's inputs reach.
         repetition: how to apply it again for less; None where that cannot be.
     """
@@ -60,8 +60,8 @@ def cut_application(
     outputs = [
         tensor_name(name) for info in variant.outputs(signature).values() for name in info.tensor_names
     ]
-    updates = _on_these_inputs(variant, "update_ops", feeds, state) if trainable else []
-    losses = _on_these_inputs(variant, "regularization_losses", feeds, state) if trainable else []
+    updates = _computable(variant, variant.collection("update_ops"), feeds, state) if trainable else []
+    losses = _computable(variant, _on_inputs(variant, feeds), feeds, state) if trainable else []
     keep = reach(variant.nodes, [*outputs, *updates, *losses], state, feeds)
     while contexts:
         needed = anchors(contexts, keep) - keep
@@ -110,23 +110,24 @@ def apply(
     return {name: found[name] for name in application.outputs}
 
 
-def _on_these_inputs(
-    variant: Variant, collection: str, feeds: Collection[str], state: Collection[str]
+def _on_inputs(variant: Variant, feeds: Collection[str]) -> list[str]:
+    """The regularization losses that depend on the inputs; the others belong to the state."""
+    losses = variant.collection("regularization_losses")
+    fed = dependents(variant.nodes.values(), {node_of(name) for name in feeds}) if losses else set()
+    return [loss for loss in losses if node_of(loss) in fed]
+
+
+def _computable(
+    variant: Variant, members: Sequence[str], feeds: Collection[str], state: Collection[str]
 ) -> list[str]:
-    """The members of a collection that depend on the inputs, and on no placeholder beside them."""
-    members = variant.collection(collection)
-    if not members:
-        return []
-    fed = dependents(variant.nodes.values(), {node_of(name) for name in feeds})
-    result = []
-    for member in members:
-        if node_of(member) not in fed:
-            continue
-        needed = reach(variant.nodes, [member], state, feeds)
-        # An update that wants another signature's placeholder could never run here.
-        if all(variant.nodes[name].op != "Placeholder" for name in needed):
-            result.append(member)
-    return result
+    """The members of a collection that depend on no placeholder beside the inputs, such as another signature's."""
+    return [
+        member
+        for member in members
+        if all(
+            variant.nodes[name].op != "Placeholder" for name in reach(variant.nodes, [member], state, feeds)
+        )
+    ]
 
 
 def _drop_waits_for_state(part: Cut, state: Collection[str]) -> None:

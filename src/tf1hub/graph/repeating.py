@@ -194,7 +194,9 @@ def _is_shareable(node: NodeDef) -> bool:
     definition = op_def(node.op)
     if definition is None or node.op.startswith("Placeholder"):
         return False
-    return node.op in _READS or not definition.is_stateful
+    # A write of an old variable is stateful as well, which only its argument tells.
+    writes = any(argument.is_ref for argument in definition.input_arg)
+    return node.op in _READS or not (definition.is_stateful or writes)
 
 
 def _sorted(nodes: Sequence[NodeDef]) -> list[NodeDef] | None:
