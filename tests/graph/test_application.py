@@ -252,6 +252,25 @@ def test_gradients_through_an_application_in_a_loop() -> None:
         assert run(gradient) == 7.0 + 2.0 * (3.0 + 2.0 * 1.0)
 
 
+def test_modules_with_loops_of_functions_are_differentiated_in_every_application() -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        a = tf1.get_variable("a", initializer=2.0)
+        y = tf.while_loop(
+            lambda i, _: i < 3, lambda i, y: (i + 1, tf.cond(i > 0, lambda: y * a, lambda: y)), (0, x)
+        )
+        hub.add_signature(inputs=x, outputs=y[1])
+
+    spec = hub.create_module_spec(module_fn)
+    for _ in range(2):
+        with tf.Graph().as_default():
+            modules = [hub.Module(spec, trainable=True, name=name) for name in ("one", "two")]
+            outputs = [module([float(size)]) for module in modules for size in (1, 2)]
+            gradients = tf1.gradients(tf.add_n(outputs), [module.variable_map["a"] for module in modules])
+            # x a^2, of both applications of each.
+            assert run(*outputs, *gradients) == [[4.0], [8.0], [4.0], [8.0], 12.0, 12.0]
+
+
 @pytest.mark.usefixtures("control_flow")
 def test_a_module_with_loops_and_conds_inside_applied_twice(tmp_path: pathlib.Path) -> None:
     path = exported_with_v1_control_flow(loop_module, tmp_path / "m")

@@ -11,6 +11,9 @@ from tf1hub.format.tensor_names import node_of, tensor_name
 
 COLOCATION = b"loc:@"
 
+LOOPS = frozenset({"While", "StatelessWhile"})
+"""The loops whose condition and body are functions."""
+
 
 @dataclass
 class Cut:
@@ -109,21 +112,31 @@ def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], result: Cut) 
 
 def _add_functions(part: GraphDef, graph: GraphDef, suffix: str) -> None:
     used = functions_used(part.node, graph.library)
-    if not used:
+    part.library.function.extend(f for f in graph.library.function if f.signature.name in used)
+    part.library.gradient.extend(g for g in graph.library.gradient if g.function_name in used)
+    _rename_functions(part, suffix)
+
+
+def with_functions_of_its_own(part: Cut, suffix: str) -> Cut:
+    """The same cut, whose functions have a further suffix."""
+    graph = GraphDef()
+    graph.CopyFrom(part.graph)
+    _rename_functions(graph, suffix)
+    return Cut(graph, part.inputs, part.colocated, part.frames)
+
+
+def _rename_functions(graph: GraphDef, suffix: str) -> None:
+    names = {function.signature.name for function in graph.library.function}
+    if not names:
         return
 
     def rename(name: str) -> str:
-        return name + suffix if name in used else name
+        return name + suffix if name in names else name
 
     for function in graph.library.function:
-        if function.signature.name in used:
-            copy = part.library.function.add()
-            copy.CopyFrom(function)
-            copy.signature.name = rename(copy.signature.name)
-            rename_functions(copy.node_def, rename)
+        function.signature.name = rename(function.signature.name)
+        rename_functions(function.node_def, rename)
     for given in graph.library.gradient:
-        if given.function_name in used:
-            part.library.gradient.add(
-                function_name=rename(given.function_name), gradient_func=rename(given.gradient_func)
-            )
-    rename_functions(part.node, rename)
+        given.function_name = rename(given.function_name)
+        given.gradient_func = rename(given.gradient_func)
+    rename_functions(graph.node, rename)

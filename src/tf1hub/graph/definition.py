@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 import weakref
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from tf1hub.format.storage import is_remote
 from tf1hub.graph.application import ApplicationCut, cut_application
 from tf1hub.graph.contexts import contexts_of
 from tf1hub.graph.custom_gradients import mark_lost_gradients
+from tf1hub.graph.cut import LOOPS, with_functions_of_its_own
 from tf1hub.graph.gradients import add_gradient_overrides
 from tf1hub.graph.importing import Importable
 from tf1hub.graph.ops import check_ops
@@ -48,7 +50,11 @@ class Definition:
             return self._states[trainable]
 
     def application(self, signature: str, trainable: bool) -> tuple[ApplicationCut, Importable]:
-        """The cut of one signature's application."""
+        """The cut of one signature's application.
+
+        To differentiate a loop, TensorFlow makes another function for it, called after the loop's own; so
+        no two applications in a process may share those.
+        """
         key = (signature, trainable)
         with self._lock:
             if key not in self._applications:
@@ -58,7 +64,11 @@ class Definition:
                 mark_lost_gradients(made.cut.graph)
                 add_gradient_overrides(made.cut.graph)
                 self._applications[key] = (made, Importable.of(made.cut))
-            return self._applications[key]
+            made, importable = self._applications[key]
+        number = next(_loops) if any(node.op in LOOPS for node in made.cut.graph.node) else 0
+        if number:
+            importable = Importable.of(with_functions_of_its_own(made.cut, f"_{number}"))
+        return made, importable
 
 
 # Weak, so that dropping a spec frees what was prepared from it; a Definition must not hold its spec.
@@ -66,6 +76,7 @@ _definitions: weakref.WeakKeyDictionary[ModuleSpec, dict[frozenset[str], Definit
     weakref.WeakKeyDictionary()
 )
 _lock = threading.Lock()
+_loops = itertools.count()
 
 
 def definition_of(spec: ModuleSpec, variant: Variant) -> Definition:

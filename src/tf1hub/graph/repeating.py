@@ -19,7 +19,7 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.graph_walk import dependents
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
-from tf1hub.graph.cut import Cut, colocation_names
+from tf1hub.graph.cut import LOOPS, Cut, colocation_names
 
 _READS = frozenset({"ReadVariableOp", "ResourceGather"})
 """Stateful in name only: what they give depends on nothing but their inputs and the variable."""
@@ -51,8 +51,8 @@ class Step:
 def repetition_of(cut: Cut, feeds: Collection[str], in_contexts: Set[str]) -> list[Step] | None:
     """Plans the repetition of an application: the ops to create, each after those that it needs.
 
-    None where the graph has cycles (loops) or old conds, without whose contexts it cannot be
-    differentiated, or calls a function by using its name as the op, which only an importer knows how to do.
+    None where the graph has loops or old conds, without whose contexts it cannot be differentiated, or
+    calls a function by using its name as the op, which only an importer knows how to do.
 
     Args:
         cut: the application.
@@ -62,7 +62,8 @@ def repetition_of(cut: Cut, feeds: Collection[str], in_contexts: Set[str]) -> li
     if cut.frames:
         return None
     dynamic = _dynamic(cut, feeds)
-    if not in_contexts.isdisjoint(dynamic):
+    loops = any(node.op in LOOPS for node in cut.graph.node if node.name in dynamic)
+    if loops or not in_contexts.isdisjoint(dynamic):
         return None
     order = _sorted([node for node in cut.graph.node if node.name in dynamic])
     if order is None or any(op_def(node.op) is None for node in order):
