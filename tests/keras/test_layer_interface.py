@@ -246,8 +246,8 @@ def test_a_converted_module_is_the_layer_that_the_module_is(
     layer = hub.KerasLayer(converted, trainable=True, **choice)
     np.testing.assert_allclose(layer(X), HIDDEN)
     assert tuple(layer(keras.Input([3])).shape) == (None, 2)
-    module = hub.KerasLayer(path, trainable=True, signature_outputs_as_dict=True)
-    np.testing.assert_array_equal(layer(X, training=True), module(X, training=True)["hidden"])
+    module = hub.KerasLayer(path, trainable=True, output_key="hidden")
+    np.testing.assert_array_equal(layer(X, training=True), module(X, training=True))
     assert [weight.shape for weight in layer.trainable_weights] == [
         weight.shape for weight in module.trainable_weights
     ]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub.errors import UnknownSignatureError
+from tf1hub.format.messages_pb2 import GraphDef, NodeDef
+from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.keras.callee import Source
+from tf1hub.publish.inlining import inline_calls
 from tf1hub.publish.tensor_infos import tensor_info_of_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE
@@ -76,9 +79,8 @@ class RestoredSource(Source):
         return _parsed(self._forms[signature, False].trace.structured_outputs)
 
     def trained(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
-        del returned  # a trace computes all outputs in one call
         form = self._forms.get((signature, True))
-        read = [] if form is None else list(form.trace.variables)
+        read = [] if form is None else _read_for(form.trace, set(returned))
         read.extend(variable for loss in self.regularization_losses for variable in read_by(loss))
         # Under a distribution strategy the copies of a variable are other objects of the same name.
         return {variable.name.removesuffix(":0") for variable in read}
@@ -110,6 +112,50 @@ def _form(trace: Any) -> _Form | None:
     arguments, keywords = trace.structured_input_signature
     fits = not keywords and [type(argument) for argument in arguments[1:]] == [bool, str, bool]
     return _Form(trace, *arguments) if fits else None
+
+
+def _read_for(trace: Any, returned: Set[str]) -> list[tf.Variable]:
+    """The variables on which some of the outputs of a trace depend."""
+    if returned >= trace.structured_outputs.keys():
+        return list(trace.variables)
+    # A restored trace is a single call, which takes all variables.
+    graph = GraphDef.FromString(trace.graph.as_graph_def().SerializeToString())
+    inline_calls(graph)
+    owners = [
+        name
+        for name, spec in sorted(trace.structured_outputs.items())
+        for _ in tf.nest.flatten(spec, expand_composites=True)
+    ]
+    outputs = [tensor.name for name, tensor in zip(owners, trace.outputs, strict=True) if name in returned]
+    reached = _behind({node.name: node for node in graph.node}, outputs)
+    # A variable with a copy for each replica stands for itself.
+    captured = {
+        id(variable if isinstance(variable, tf.distribute.DistributedValues) else variable.handle): variable
+        for variable in trace.variables
+    }
+    stand_ins = trace.graph.inputs[len(trace.graph.inputs) - len(trace.captured_inputs) :]
+    return [
+        captured[id(outside)]
+        for inside, outside in zip(stand_ins, trace.captured_inputs, strict=True)
+        if id(outside) in captured and inside.op.name in reached
+    ]
+
+
+def _behind(nodes: Mapping[str, NodeDef], tensors: Iterable[str]) -> set[str]:
+    """The nodes from which tensors are computed, where calls are written out."""
+    found: set[str] = set()
+    waiting = [tensor_name(tensor) for tensor in tensors]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in found:
+            continue
+        found.add(tensor)
+        name, index = split_tensor_name(tensor)
+        edges = [edge for edge in nodes[name].input if not edge.startswith("^")]
+        # What is left of a call has all of its results, each from one of its inputs.
+        edges = [edges[index]] if nodes[name].op == "IdentityN" else edges
+        waiting.extend(tensor_name(edge) for edge in edges)
+    return {node_of(tensor) for tensor in found}
 
 
 def _parsed(specs: Mapping[str, Any]) -> dict[str, ParsedTensorInfo]:
