@@ -45,6 +45,16 @@ def test_signatures_take_the_modules_names_for_tensors_and_arrays(names: tuple[s
     assert sorted(signature.structured_outputs) == ["default", "out-1"]
 
 
+@pytest.mark.parametrize("names", ONE + TWO + NOT_BY_KEYWORD)
+def test_modules_are_called_by_any_names_in_silence(
+    names: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    module = hub.load(spec(names))
+    np.testing.assert_allclose(module(given(names)), expected(names))
+    np.testing.assert_allclose(tf.function(module)(given(names), training=True), expected(names))
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("names", [*ONE, ("self",), ("class",)])
 def test_the_only_input_needs_no_name(names: tuple[str, ...]) -> None:
     signature = hub.load(spec(names)).signatures["default"]

@@ -13,6 +13,7 @@ from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graph.inputs import assemble, dense_tensors
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.tf2.emit import run
+from tf1hub.tf2.keywords import keywords
 from tf1hub.tf2.scope import Trace
 from tf1hub.tf2.state import State
 
@@ -35,7 +36,9 @@ def signature_function(state: State, signature: str, update: bool) -> tf.types.e
         by_name = dict(zip(fetches, values, strict=True))
         return {name: _as_declared(assemble(info, by_name), info) for name, info in outputs.items()}
 
-    specs = {name: type_spec(info, name) for name, info in inputs.items()}
+    # Not every input's name is one that an op of a graph may have.
+    parameters = keywords(inputs)
+    specs = {name: type_spec(info, parameters[name]) for name, info in inputs.items()}
     return tf.function(apply, autograph=False, input_signature=[specs])
 
 
