@@ -148,6 +148,34 @@ def test_a_place_without_a_saved_model_is_told(tmp_path: pathlib.Path) -> None:
     )
 
 
+def test_a_saved_model_without_signatures_is_told_how_to_get_them(tmp_path: pathlib.Path) -> None:
+    class Scale(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def __call__(self, x: Any) -> Any:
+            return self.double(x) + 1.0
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def double(self, x: Any) -> Any:
+            return 2.0 * x
+
+    model, path = Scale(), str(tmp_path / "tf2")
+    tf.saved_model.save(model, path)
+    for default in (None, "serving_default"):
+        with pytest.raises(CreationError) as caught:
+            hub.create_module_spec_from_saved_model(path, default_signature=default)
+        assert str(caught.value) == (
+            f"variant {{'serve'}} of the SavedModel {path} has no signature, and a module offers nothing but "
+            "signatures. Save it with what is to be called: tf.saved_model.save(model, path, "
+            "signatures=model.a_tf_function), or signatures={'name': ...} for several; a function without an "
+            "input_signature is given as model.a_tf_function.get_concrete_function(tf.TensorSpec(...)). A builder of "
+            "TensorFlow 1 takes signature_def_map."
+        )
+    tf.saved_model.save(model, path, signatures=model.double)
+    spec = hub.create_module_spec_from_saved_model(path, default_signature="serving_default")
+    result = applied(spec, [3.0], tags={"serve"})
+    assert result.outputs["default"].tolist() == [6.0]
+
+
 def test_a_tf2_saved_model_trains_through_its_calls_and_loops(tmp_path: pathlib.Path) -> None:
     embedder = Embedder(tmp_path)
     tf.saved_model.save(embedder, str(tmp_path / "tf2"))

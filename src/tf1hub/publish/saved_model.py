@@ -30,6 +30,13 @@ _OWN_COLLECTIONS = (
 )
 """What a SavedModel keeps in collections for itself, and a module in other ways or not at all."""
 
+_NO_SIGNATURE = (
+    "{place} has no signature, and a module offers nothing but signatures. Save it with what is to be called: "
+    "tf.saved_model.save(model, path, signatures=model.a_tf_function), or signatures={{'name': ...}} for several; "
+    "a function without an input_signature is given as "
+    "model.a_tf_function.get_concrete_function(tf.TensorSpec(...)). A builder of TensorFlow 1 takes signature_def_map."
+)
+
 
 def create_module_spec_from_saved_model(
     saved_model_path: str | os.PathLike[str],
@@ -92,6 +99,8 @@ def create_module_spec_from_saved_model(
         where = f"variant {format_tags(tags)} of {place}"
         checkpoint = _adopt(meta_graph, storage, checkpoint, where)
         _drop_collections(meta_graph, dropped, where)
+        if not meta_graph.signature_def:
+            raise CreationError(_NO_SIGNATURE.format(place=where))
         if default_signature is not None:
             _add_default(meta_graph, default_signature, where)
         new_tags = renamed.get(tags, tags)
