@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 from typing import Any
 
 import numpy as np
@@ -208,3 +209,55 @@ def test_a_mutable_table_of_a_tf2_saved_model_keeps_its_contents(tmp_path: pathl
         tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
     )
     assert applied(spec, ["y", "z", "x"]).outputs["default"].tolist() == [20, -1, 10]
+
+
+class Words(tf.Module):
+    """Reads a file in two ways: for its table, and as a whole."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
+        self.rows = tf.Variable(WEIGHTS, name="rows")
+        self.table = table(directory)
+        self.file = tf.saved_model.Asset(str(directory / "words.txt"))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    def __call__(self, words: Any) -> Any:
+        return {
+            "vectors": tf.gather(self.rows, self.table.lookup(words)),
+            "size": tf.strings.length(tf.io.read_file(self.file.asset_path)),
+        }
+
+
+def test_files_of_a_tf2_saved_model_move_with_the_module(tmp_path: pathlib.Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    tf.saved_model.save(Words(source), str(source / "tf2"))
+    spec = hub.create_module_spec_from_saved_model(
+        source / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    assert [variable.name for variable in spec.variant().variables] == ["rows"]
+    _check_words(spec)
+    spec.export(source / "module")
+    shutil.move(source / "module", tmp_path / "moved")
+    hub.convert(spec, source / "converted")
+    shutil.move(source / "converted", tmp_path / "converted")
+    shutil.rmtree(source)
+    assert (tmp_path / "moved" / "assets" / "words.txt").read_text() == "a\nb\nc\n"
+    assert list(hub.read_variables(tmp_path / "moved")) == ["rows"]
+    _check_words(str(tmp_path / "moved"))
+    signature = tf.saved_model.load(str(tmp_path / "converted")).signatures["serving_default"]
+    assert signature(words=tf.constant(["c"]))["vectors"].numpy().tolist() == WEIGHTS[[2]].tolist()
+
+
+def _check_words(source: Any) -> None:
+    in_graph = applied(source, ["b", "?"])
+    assert in_graph.trainable == in_graph.gradients == ["rows"]
+    loaded = hub.load(source)
+    with tf.GradientTape() as tape:
+        outputs = loaded(["b", "?"], as_dict=True)
+    for values in (in_graph.outputs, {name: value.numpy() for name, value in outputs.items()}):
+        assert values["vectors"].tolist() == WEIGHTS[[1, 3]].tolist()
+        assert values["size"] == 6
+    (rows,) = loaded.trainable_variables
+    gradient = tf.convert_to_tensor(tape.gradient(outputs["vectors"], rows))
+    assert gradient.numpy().tolist() == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]

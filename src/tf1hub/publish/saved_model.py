@@ -13,7 +13,7 @@ from tf1hub.format.module import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.format.storage import Storage, is_remote, storage_at
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.publish.assets import AssetFiles
+from tf1hub.publish.assets import AssetFiles, read_paths_directly
 from tf1hub.publish.capture import ALLOWED_COLLECTIONS
 from tf1hub.publish.main_op import MAIN_OP_COLLECTIONS, main_op_parts, take_main_op
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare
@@ -181,6 +181,8 @@ def _put_assets(meta_graph: MetaGraphDef, storage: Storage, place: str) -> None:
         _become_constant(nodes[node_of(tensor)], storage.path(f"assets/{name}"))
     add_to_node_list(meta_graph, "asset_filepaths", files)
     del meta_graph.asset_file_def[:]
+    if meta_graph.object_graph_def:
+        read_paths_directly(meta_graph, files)
 
 
 def _become_constant(node: NodeDef, value: str) -> None:
