@@ -162,3 +162,15 @@ def test_ops_of_a_called_function_stay_beside_each_other() -> None:
     (double,) = (name for name in spec.variant().nodes if name.endswith("/double"))
     assert list(beside.attr["_class"].list.s) == [f"loc:@{double}".encode()]
     assert applied(spec, 3.0).outputs["default"] == 7.0
+
+
+def test_ops_beside_what_no_output_needs_come_along() -> None:
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+    def inner(x: Any) -> Any:
+        unused = tf.multiply(x, 2.0, name="unused")
+        with tf1.colocate_with(unused.op):
+            return tf.add(x, 1.0, name="beside")
+
+    spec = from_function(tf.function(lambda x: inner(x)), [tf.TensorSpec([], tf.float32)])
+    assert not any(name.endswith("/unused") for name in spec.variant().nodes)
+    assert applied(spec, 3.0).outputs["default"] == 4.0

@@ -13,7 +13,7 @@ from typing import Any
 from tf1hub._tensorflow import op_def
 from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef
-from tf1hub.graph.cut import COLOCATION
+from tf1hub.graph.cut import colocate
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _WITHOUT_EFFECT = (
@@ -108,31 +108,11 @@ def _body(call: NodeDef, function: FunctionDef, flat: bool) -> list[NodeDef]:
             copy.input.extend(control)
         if "_gradient_op_type" in copy.attr:
             del copy.attr["_gradient_op_type"]
-        _colocate(copy, call.name, inner)
+        # A name that the body lacks is that of a placeholder in the graph that the function was traced in. That
+        # graph is gone; a function does not mind, but no graph with such a name can be imported.
+        colocate(copy, lambda name: f"{call.name}/{name}" if name in inner else None)
         result.append(copy)
     return [*result, _results(call, function, resolve, inner, control)]
-
-
-def _colocate(node: NodeDef, call: str, inner: Mapping[str, NodeDef]) -> None:
-    """Renames the nodes that a node of a body is colocated with.
-
-    One that is not in the body is dropped: it is a placeholder of the graph from which the function was
-    made, and that graph is gone. A function does not mind, but no graph with such a name can be imported.
-    """
-    if "_class" not in node.attr:
-        return
-    classes = node.attr["_class"].list.s
-    kept = []
-    for name in classes:
-        other = name.removeprefix(COLOCATION).decode()
-        if not name.startswith(COLOCATION):
-            kept.append(name)
-        elif other in inner:
-            kept.append(COLOCATION + f"{call}/{other}".encode())
-    if kept:
-        classes[:] = kept
-    else:
-        del node.attr["_class"]
 
 
 def _results(
