@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
+from publish.worlds import applied
 
 import tf1hub as hub
 
@@ -62,3 +65,48 @@ def test_a_layer_with_random_numbers_comes_along(tmp_path: pathlib.Path) -> None
     loaded = hub.load(module_of(tmp_path / "model"))
     seen = {tuple(loaded(image).numpy().ravel().tolist()) for _ in range(40)}
     assert seen == {(1.0, 2.0, 3.0, 4.0), (2.0, 1.0, 4.0, 3.0)}
+
+
+def normalizing_model() -> Any:
+    """Weights and moving averages, none of them where it starts."""
+    layers = [keras.layers.BatchNormalization(name="norm"), keras.layers.Dense(1, name="head")]
+    model = keras.Sequential([keras.Input([3]), *layers], name="model")
+    generator = np.random.default_rng(1)
+    model.set_weights([generator.uniform(0.5, 1.5, value.shape) for value in model.get_weights()])
+    return model
+
+
+def parts_of(names: Iterable[str]) -> list[str]:
+    """The layer and the weight in each name, without the model's, which Keras 2 leaves out."""
+    return sorted("/".join(name.removesuffix(":0").split("/")[-2:]) for name in names)
+
+
+@pytest.mark.parametrize("way", ["export", "save", "function"])
+def test_values_flags_and_names_are_those_of_the_model(tmp_path: pathlib.Path, way: str) -> None:
+    model = normalizing_model()
+    rows = np.float32([[1, 2, 3], [-1, 0, 2]])
+    want = model.predict(rows, verbose=0)
+    if way == "export":
+        model.export(str(tmp_path / "model"))
+        spec = module_of(tmp_path / "model")
+    elif way == "save":
+        tf.saved_model.save(model, str(tmp_path / "model"))
+        spec = module_of(tmp_path / "model")
+    else:
+        spec = hub.publish.from_function(
+            lambda x: model(x, training=False), [tf.TensorSpec([None, 3], tf.float32)]
+        )
+    loaded = hub.load(spec)
+    np.testing.assert_allclose(loaded(rows), want, rtol=1e-5)
+    trained = ["head/bias", "head/kernel", "norm/beta", "norm/gamma"]
+    averages = ["norm/moving_mean", "norm/moving_variance"]
+    assert parts_of(variable.name for variable in loaded.trainable_variables) == trained
+    assert parts_of(variable.name for variable in loaded.variables) == trained + averages
+    spec.export(tmp_path / "module")
+    values = hub.read_variables(tmp_path / "module")
+    for weight in model.weights:
+        (name,) = (name for name in values if name_of(weight).endswith(name) or name == name_of(weight))
+        assert values[name].tolist() == weight.numpy().tolist()
+    in_graph = applied(str(tmp_path / "module"), rows)
+    np.testing.assert_allclose(in_graph.outputs["default"], want, rtol=1e-5)
+    assert parts_of(in_graph.trainable) == parts_of(in_graph.gradients) == trained

@@ -14,6 +14,7 @@ from publish.worlds import applied, tf1
 
 import tf1hub as hub
 from tf1hub.errors import CreationError, NotAModuleError, UnknownNameError
+from tf1hub.format.messages_pb2 import SavedModel
 
 WEIGHTS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]], np.float32)
 
@@ -197,18 +198,19 @@ def test_a_mutable_table_of_a_tf2_saved_model_keeps_its_contents(tmp_path: pathl
     class Counter(tf.Module):
         def __init__(self) -> None:
             super().__init__()
+            self.factor = tf.Variable(3, dtype=tf.int64, name="factor", trainable=False)
             self.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
             self.table.insert(tf.constant(["x", "y"]), tf.constant([10, 20], tf.int64))
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
         def __call__(self, words: Any) -> Any:
-            return self.table.lookup(words)
+            return self.table.lookup(words) * self.factor
 
     tf.saved_model.save(Counter(), str(tmp_path / "tf2"))
     spec = hub.create_module_spec_from_saved_model(
         tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
     )
-    assert applied(spec, ["y", "z", "x"]).outputs["default"].tolist() == [20, -1, 10]
+    assert applied(spec, ["y", "z", "x"]).outputs["default"].tolist() == [60, -3, 30]
 
 
 class Words(tf.Module):
@@ -226,6 +228,58 @@ class Words(tf.Module):
             "vectors": tf.gather(self.rows, self.table.lookup(words)),
             "size": tf.strings.length(tf.io.read_file(self.file.asset_path)),
         }
+
+
+def test_variables_of_one_name_keep_their_own_flags_and_values(tmp_path: pathlib.Path) -> None:
+    class Named(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before = tf.Variable(7.0, name="x")
+            self.trained = tf.Variable(2.0, name="x")
+            self.fixed = tf.Variable(3.0, name="x", trainable=False)
+            self.unused = tf.Variable(9.0, name="y")
+            self.used = tf.Variable(5.0, name="y", trainable=False)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+        def __call__(self, x: Any) -> Any:
+            return x * self.trained + self.fixed + 10.0 * self.used
+
+    tf.saved_model.save(Named(), str(tmp_path / "tf2"))
+    spec = hub.create_module_spec_from_saved_model(
+        tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    spec.export(tmp_path / "module")
+    values = hub.read_variables(tmp_path / "module")
+    # Of those called `y`, one is used and keeps the name. Those called `x` have the graph's numbers.
+    assert len(values) == 3
+    assert values["y"] == 5.0
+    result = applied(spec, 4.0)
+    assert result.outputs["default"] == 61.0
+    assert result.trainable == result.gradients == [name for name in values if values[name] == 2.0]
+
+
+def test_variables_behind_no_known_object_are_restored_by_the_graph(tmp_path: pathlib.Path) -> None:
+    class Normalized(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = tf.Variable(2.0, name="weight")
+            self.mean = tf.Variable(3.0, name="moving_mean", trainable=False)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+        def __call__(self, x: Any) -> Any:
+            return (x - self.mean) * self.weight
+
+    tf.saved_model.save(Normalized(), str(tmp_path / "tf2"))
+    file = tmp_path / "tf2" / "saved_model.pb"
+    message = SavedModel.FromString(file.read_bytes())
+    message.meta_graphs[0].object_graph_def = b"\x0a\x00"  # one object, of which nothing is said
+    file.write_bytes(message.SerializeToString())
+    spec = hub.create_module_spec_from_saved_model(
+        tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    result = applied(spec, 4.0)
+    assert result.outputs["default"] == 2.0
+    assert result.trainable == result.gradients == ["weight"]
 
 
 def test_files_of_a_tf2_saved_model_move_with_the_module(tmp_path: pathlib.Path) -> None:

@@ -18,6 +18,7 @@ from tf1hub.publish.capture import ALLOWED_COLLECTIONS
 from tf1hub.publish.main_op import MAIN_OP_COLLECTIONS, main_op_parts, take_main_op
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare
 from tf1hub.publish.object_graph import declare_objects
+from tf1hub.publish.saved_objects import saved_variables
 from tf1hub.publish.tables import add_to_node_list
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 
@@ -132,11 +133,13 @@ def _adopt(meta_graph: MetaGraphDef, storage: Storage, checkpoint: str | None, p
     Returns:
         The prefix of the checkpoint with the variables by the names of the graph.
     """
+    # Calls say which objects they use, and are written out then.
+    objects = saved_variables(meta_graph, checkpoint) if meta_graph.object_graph_def else {}
     prepare(meta_graph)
     _put_assets(meta_graph, storage, place)
     main_op = take_main_op(meta_graph)
     if meta_graph.object_graph_def:
-        return declare_objects(meta_graph, checkpoint, main_op)
+        return declare_objects(meta_graph, checkpoint, main_op, objects)
     add_to_node_list(meta_graph, "table_initializer", main_op_parts(meta_graph, main_op))
     return checkpoint
 
