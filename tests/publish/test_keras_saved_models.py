@@ -110,3 +110,18 @@ def test_values_flags_and_names_are_those_of_the_model(tmp_path: pathlib.Path, w
     in_graph = applied(str(tmp_path / "module"), rows)
     np.testing.assert_allclose(in_graph.outputs["default"], want, rtol=1e-5)
     assert parts_of(in_graph.trainable) == parts_of(in_graph.gradients) == trained
+
+
+@pytest.mark.parametrize("way", ["export", "save"])
+def test_a_vocabulary_comes_along(tmp_path: pathlib.Path, way: str) -> None:
+    layers = [keras.layers.StringLookup(vocabulary=["a", "b"]), keras.layers.Embedding(3, 2)]
+    model = keras.Sequential([keras.Input([2], dtype="string"), *layers])
+    words = tf.constant([["b", "a"], ["?", "b"]])
+    want = model(words).numpy()
+    if way == "export":
+        model.export(str(tmp_path / "model"))
+    else:
+        tf.saved_model.save(model, str(tmp_path / "model"))
+    module_of(tmp_path / "model").export(tmp_path / "module")
+    assert hub.load(str(tmp_path / "module"))(words).numpy().tolist() == want.tolist()
+    assert applied(str(tmp_path / "module"), words.numpy()).outputs["default"].tolist() == want.tolist()

@@ -297,6 +297,7 @@ def test_files_of_a_tf2_saved_model_move_with_the_module(tmp_path: pathlib.Path)
     shutil.move(source / "converted", tmp_path / "converted")
     shutil.rmtree(source)
     assert (tmp_path / "moved" / "assets" / "words.txt").read_text() == "a\nb\nc\n"
+    assert str(source).encode() not in (tmp_path / "moved" / "saved_model.pb").read_bytes()
     assert list(hub.read_variables(tmp_path / "moved")) == ["rows"]
     _check_words(str(tmp_path / "moved"))
     signature = tf.saved_model.load(str(tmp_path / "converted")).signatures["serving_default"]

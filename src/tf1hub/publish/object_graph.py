@@ -61,6 +61,7 @@ def declare_objects(
         contents = _take_values(meta_graph, checkpoint, names, prefix, tables, objects)
     # Keras 3 saves a graph with each variable twice; the other one is in the way of the name.
     keep_nodes(meta_graph.graph_def, kept)
+    _rename_tables(meta_graph.graph_def)
     for table, exported in contents.items():
         _fill_from_graph(meta_graph, nodes[table], exported)
     _rename(meta_graph.graph_def, {old: new for old, new in names.items() if old != new})
@@ -95,6 +96,18 @@ def _rename(graph: GraphDef, names: Mapping[str, str]) -> None:
             node.attr["shared_name"].s = node.name.encode()
         node.input[:] = [_renamed(edge, names) for edge in node.input]
         colocate(node, lambda name: names.get(name, name))
+
+
+def _rename_tables(graph: GraphDef) -> None:
+    """Lets tables be shared under the names of their nodes, in place.
+
+    TensorFlow calls a table that is filled from a file by the path which the file had when the table was made.
+    """
+    names: dict[bytes, bytes] = {}
+    for node in graph.node:
+        if node.op == "HashTableV2" and "shared_name" in node.attr:
+            shared = node.attr["shared_name"].s
+            node.attr["shared_name"].s = names.setdefault(shared, node.name.encode())
 
 
 def _renamed(edge: str, names: Mapping[str, str]) -> str:
