@@ -22,7 +22,7 @@ except ImportError as error:
     ) from error
 
 from tensorflow.core.framework import attr_value_pb2
-from tensorflow.core.protobuf import struct_pb2
+from tensorflow.core.protobuf import saved_object_graph_pb2, struct_pb2, trackable_object_graph_pb2
 from tensorflow.python.autograph.impl import api
 from tensorflow.python.client import pywrap_tf_session as c_api
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
@@ -39,6 +39,7 @@ __all__ = [
     "adding_operations",
     "as_written",
     "call_checked",
+    "checkpointed_objects",
     "compiled_kernels",
     "deserialize_feature_column",
     "edge",
@@ -52,6 +53,7 @@ __all__ = [
     "register_feature_column",
     "registered_gradient",
     "registered_ops",
+    "saved_objects",
     "serialize_feature_column",
     "set_colocation",
     "trains_columns",
@@ -280,6 +282,16 @@ def type_spec_to_bytes(type_spec: Any) -> bytes:
     """A TypeSpec as the serialized TypeSpecProto that signatures hold."""
     encoded: bytes = nested_structure_coder.encode_structure(type_spec).type_spec_value.SerializeToString()
     return encoded
+
+
+def saved_objects(object_graph_def: bytes) -> Any:
+    """The SavedObjectGraph of a SavedModel, which our own messages leave as bytes."""
+    return saved_object_graph_pb2.SavedObjectGraph.FromString(object_graph_def)
+
+
+def checkpointed_objects(value: bytes) -> Any:
+    """The TrackableObjectGraph that an object-based checkpoint holds as a string."""
+    return trackable_object_graph_pb2.TrackableObjectGraph.FromString(value)
 
 
 def unique_id() -> int:

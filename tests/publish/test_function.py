@@ -105,3 +105,72 @@ def test_what_cannot_be_a_module_is_told() -> None:
         from_function(lambda _x: None, [tf.TensorSpec([], tf.float32)])
     with tf.Graph().as_default(), pytest.raises(WrongModeError, match="call it outside of graphs"):
         from_function(lambda x: x, [tf.TensorSpec([], tf.float32)])
+
+
+class Rows(tf.Module):
+    """Looks rows up, which TensorFlow does beside the table: in calls, and in a loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = tf.Variable([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]], name="table")
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+    def look(self, ids: Any) -> Any:
+        return tf.nn.embedding_lookup(self.table, ids)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+    def __call__(self, ids: Any) -> Any:
+        _, total = tf.while_loop(
+            lambda i, _: i < 2,
+            lambda i, x: (i + 1, x + tf.nn.embedding_lookup(self.table, ids)),
+            [0, self.look(ids)],
+        )
+        return total
+
+
+@pytest.mark.parametrize("name", ["look", "__call__"])
+def test_ops_beside_a_variable_come_along(name: str, tmp_path: pathlib.Path) -> None:
+    rows = Rows()
+    function = getattr(rows, name)
+    tf.saved_model.save(rows, str(tmp_path / "tf2"), signatures=function)
+    stored = hub.create_module_spec_from_saved_model(
+        tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    want = {"look": [[0.0, 2.0], [3.0, 3.0]], "__call__": [[0.0, 6.0], [9.0, 9.0]]}[name]
+    for spec in (from_function(function), stored):
+        result = applied(spec, [1, 2])
+        assert result.outputs["default"].tolist() == want
+        assert result.gradients == ["table"]
+        loaded = hub.load(spec)
+        with tf.GradientTape() as tape:
+            output = loaded([1, 2])
+        assert output.numpy().tolist() == want
+        (gradient,) = tape.gradient(output, loaded.trainable_variables)
+        each = {"look": 1.0, "__call__": 3.0}[name]
+        assert tf.convert_to_tensor(gradient).numpy().tolist() == [[0.0, 0.0], [each, each], [each, each]]
+
+
+def test_ops_of_a_called_function_stay_beside_each_other() -> None:
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+    def inner(x: Any) -> Any:
+        double = tf.multiply(x, 2.0, name="double")
+        with tf1.colocate_with(double.op):
+            return tf.add(double, 1.0, name="beside")
+
+    spec = from_function(tf.function(lambda x: inner(x)), [tf.TensorSpec([], tf.float32)])
+    (beside,) = (node for name, node in spec.variant().nodes.items() if name.endswith("/beside"))
+    (double,) = (name for name in spec.variant().nodes if name.endswith("/double"))
+    assert list(beside.attr["_class"].list.s) == [f"loc:@{double}".encode()]
+    assert applied(spec, 3.0).outputs["default"] == 7.0
+
+
+def test_ops_beside_what_no_output_needs_come_along() -> None:
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+    def inner(x: Any) -> Any:
+        unused = tf.multiply(x, 2.0, name="unused")
+        with tf1.colocate_with(unused.op):
+            return tf.add(x, 1.0, name="beside")
+
+    spec = from_function(tf.function(lambda x: inner(x)), [tf.TensorSpec([], tf.float32)])
+    assert not any(name.endswith("/unused") for name in spec.variant().nodes)
+    assert applied(spec, 3.0).outputs["default"] == 4.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from publish.worlds import applied, tf1
 
 import tf1hub as hub
 from tf1hub.errors import CreationError, NotAModuleError, UnknownNameError
+from tf1hub.format.messages_pb2 import SavedModel
 
 WEIGHTS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]], np.float32)
 
@@ -148,6 +150,34 @@ def test_a_place_without_a_saved_model_is_told(tmp_path: pathlib.Path) -> None:
     )
 
 
+def test_a_saved_model_without_signatures_is_told_how_to_get_them(tmp_path: pathlib.Path) -> None:
+    class Scale(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def __call__(self, x: Any) -> Any:
+            return self.double(x) + 1.0
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+        def double(self, x: Any) -> Any:
+            return 2.0 * x
+
+    model, path = Scale(), str(tmp_path / "tf2")
+    tf.saved_model.save(model, path)
+    for default in (None, "serving_default"):
+        with pytest.raises(CreationError) as caught:
+            hub.create_module_spec_from_saved_model(path, default_signature=default)
+        assert str(caught.value) == (
+            f"variant {{'serve'}} of the SavedModel {path} has no signature, and a module offers nothing but "
+            "signatures. Save it with what is to be called: tf.saved_model.save(model, path, "
+            "signatures=model.a_tf_function), or signatures={'name': ...} for several; a function without an "
+            "input_signature is given as model.a_tf_function.get_concrete_function(tf.TensorSpec(...)). A builder of "
+            "TensorFlow 1 takes signature_def_map."
+        )
+    tf.saved_model.save(model, path, signatures=model.double)
+    spec = hub.create_module_spec_from_saved_model(path, default_signature="serving_default")
+    result = applied(spec, [3.0], tags={"serve"})
+    assert result.outputs["default"].tolist() == [6.0]
+
+
 def test_a_tf2_saved_model_trains_through_its_calls_and_loops(tmp_path: pathlib.Path) -> None:
     embedder = Embedder(tmp_path)
     tf.saved_model.save(embedder, str(tmp_path / "tf2"))
@@ -168,15 +198,121 @@ def test_a_mutable_table_of_a_tf2_saved_model_keeps_its_contents(tmp_path: pathl
     class Counter(tf.Module):
         def __init__(self) -> None:
             super().__init__()
+            self.factor = tf.Variable(3, dtype=tf.int64, name="factor", trainable=False)
             self.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
             self.table.insert(tf.constant(["x", "y"]), tf.constant([10, 20], tf.int64))
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
         def __call__(self, words: Any) -> Any:
-            return self.table.lookup(words)
+            return self.table.lookup(words) * self.factor
 
     tf.saved_model.save(Counter(), str(tmp_path / "tf2"))
     spec = hub.create_module_spec_from_saved_model(
         tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
     )
-    assert applied(spec, ["y", "z", "x"]).outputs["default"].tolist() == [20, -1, 10]
+    assert applied(spec, ["y", "z", "x"]).outputs["default"].tolist() == [60, -3, 30]
+
+
+class Words(tf.Module):
+    """Reads a file in two ways: for its table, and as a whole."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
+        self.rows = tf.Variable(WEIGHTS, name="rows")
+        self.table = table(directory)
+        self.file = tf.saved_model.Asset(str(directory / "words.txt"))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    def __call__(self, words: Any) -> Any:
+        return {
+            "vectors": tf.gather(self.rows, self.table.lookup(words)),
+            "size": tf.strings.length(tf.io.read_file(self.file.asset_path)),
+        }
+
+
+def test_variables_of_one_name_keep_their_own_flags_and_values(tmp_path: pathlib.Path) -> None:
+    class Named(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before = tf.Variable(7.0, name="x")
+            self.trained = tf.Variable(2.0, name="x")
+            self.fixed = tf.Variable(3.0, name="x", trainable=False)
+            self.unused = tf.Variable(9.0, name="y")
+            self.used = tf.Variable(5.0, name="y", trainable=False)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+        def __call__(self, x: Any) -> Any:
+            return x * self.trained + self.fixed + 10.0 * self.used
+
+    tf.saved_model.save(Named(), str(tmp_path / "tf2"))
+    spec = hub.create_module_spec_from_saved_model(
+        tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    spec.export(tmp_path / "module")
+    values = hub.read_variables(tmp_path / "module")
+    # Of those called `y`, one is used and keeps the name. Those called `x` have the graph's numbers.
+    assert len(values) == 3
+    assert values["y"] == 5.0
+    result = applied(spec, 4.0)
+    assert result.outputs["default"] == 61.0
+    assert result.trainable == result.gradients == [name for name in values if values[name] == 2.0]
+
+
+def test_variables_behind_no_known_object_are_restored_by_the_graph(tmp_path: pathlib.Path) -> None:
+    class Normalized(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = tf.Variable(2.0, name="weight")
+            self.mean = tf.Variable(3.0, name="moving_mean", trainable=False)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+        def __call__(self, x: Any) -> Any:
+            return (x - self.mean) * self.weight
+
+    tf.saved_model.save(Normalized(), str(tmp_path / "tf2"))
+    file = tmp_path / "tf2" / "saved_model.pb"
+    message = SavedModel.FromString(file.read_bytes())
+    message.meta_graphs[0].object_graph_def = b"\x0a\x00"  # one object, of which nothing is said
+    file.write_bytes(message.SerializeToString())
+    spec = hub.create_module_spec_from_saved_model(
+        tmp_path / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    result = applied(spec, 4.0)
+    assert result.outputs["default"] == 2.0
+    assert result.trainable == result.gradients == ["weight"]
+
+
+def test_files_of_a_tf2_saved_model_move_with_the_module(tmp_path: pathlib.Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    tf.saved_model.save(Words(source), str(source / "tf2"))
+    spec = hub.create_module_spec_from_saved_model(
+        source / "tf2", inference_tags={"serve"}, default_signature="serving_default"
+    )
+    assert [variable.name for variable in spec.variant().variables] == ["rows"]
+    _check_words(spec)
+    spec.export(source / "module")
+    shutil.move(source / "module", tmp_path / "moved")
+    hub.convert(spec, source / "converted")
+    shutil.move(source / "converted", tmp_path / "converted")
+    shutil.rmtree(source)
+    assert (tmp_path / "moved" / "assets" / "words.txt").read_text() == "a\nb\nc\n"
+    assert str(source).encode() not in (tmp_path / "moved" / "saved_model.pb").read_bytes()
+    assert list(hub.read_variables(tmp_path / "moved")) == ["rows"]
+    _check_words(str(tmp_path / "moved"))
+    signature = tf.saved_model.load(str(tmp_path / "converted")).signatures["serving_default"]
+    assert signature(words=tf.constant(["c"]))["vectors"].numpy().tolist() == WEIGHTS[[2]].tolist()
+
+
+def _check_words(source: Any) -> None:
+    in_graph = applied(source, ["b", "?"])
+    assert in_graph.trainable == in_graph.gradients == ["rows"]
+    loaded = hub.load(source)
+    with tf.GradientTape() as tape:
+        outputs = loaded(["b", "?"], as_dict=True)
+    for values in (in_graph.outputs, {name: value.numpy() for name, value in outputs.items()}):
+        assert values["vectors"].tolist() == WEIGHTS[[1, 3]].tolist()
+        assert values["size"] == 6
+    (rows,) = loaded.trainable_variables
+    gradient = tf.convert_to_tensor(tape.gradient(outputs["vectors"], rows))
+    assert gradient.numpy().tolist() == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]

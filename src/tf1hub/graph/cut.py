@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tf1hub.format.graph_walk import functions_used, rename_functions
@@ -99,6 +99,28 @@ def colocation_names(node: NodeDef) -> list[str]:
     classes = node.attr["_class"].list.s
     names = [name.removeprefix(COLOCATION).decode() for name in classes if name.startswith(COLOCATION)]
     return [name for name in names if name != node.name]
+
+
+def colocate(node: NodeDef, rename: Callable[[str], str | None]) -> None:
+    """Renames, in place, the nodes that a node is colocated with, or drops them.
+
+    Args:
+        node: the node.
+        rename: the new name for one; None drops it.
+    """
+    if "_class" not in node.attr:
+        return
+    classes = node.attr["_class"].list.s
+    kept = []
+    for name in classes:
+        if not name.startswith(COLOCATION):
+            kept.append(name)
+        elif (new := rename(name.removeprefix(COLOCATION).decode())) is not None:
+            kept.append(COLOCATION + new.encode())
+    if kept:
+        classes[:] = kept
+    else:
+        del node.attr["_class"]
 
 
 def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], result: Cut) -> None:

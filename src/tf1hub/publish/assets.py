@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 from tf1hub.errors import CreationError
 from tf1hub.format import assets
@@ -30,6 +31,35 @@ class AssetFiles:
             self._names[path] = name
             self.paths[name] = path
         return self._names[path]
+
+
+def read_paths_directly(meta_graph: MetaGraphDef, assets: Collection[str]) -> None:
+    """Lets what reads the path of an asset read its constant, in place.
+
+    A SavedModel of TensorFlow 2 keeps each path in a variable that is assigned when it is loaded. A module's
+    paths are constants, and its variables have their values from its checkpoint.
+
+    Args:
+        meta_graph: the graph, its calls inlined.
+        assets: names of the constants' tensors.
+    """
+    nodes = meta_graph.graph_def.node
+    assigns = [
+        node for node in nodes if node.op == "AssignVariableOp" and tensor_name(node.input[1]) in assets
+    ]
+    paths = {node_of(node.input[0]): node.input[1] for node in assigns}
+    reads = {
+        node.name: paths[node_of(node.input[0])]
+        for node in nodes
+        if node.op == "ReadVariableOp" and node_of(node.input[0]) in paths
+    }
+    gone = {f"^{name}" for name in [*reads, *(node.name for node in assigns)]}
+    for node in nodes:
+        node.input[:] = [
+            edge if edge.startswith("^") else reads.get(node_of(edge), edge)
+            for edge in node.input
+            if edge not in gone
+        ]
 
 
 def take_assets(meta_graph: MetaGraphDef, place: str, files: AssetFiles) -> None:

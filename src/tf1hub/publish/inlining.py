@@ -13,6 +13,7 @@ from typing import Any
 from tf1hub._tensorflow import op_def
 from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef
+from tf1hub.graph.cut import colocate
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _WITHOUT_EFFECT = (
@@ -107,6 +108,9 @@ def _body(call: NodeDef, function: FunctionDef, flat: bool) -> list[NodeDef]:
             copy.input.extend(control)
         if "_gradient_op_type" in copy.attr:
             del copy.attr["_gradient_op_type"]
+        # A name that the body lacks is that of a placeholder in the graph that the function was traced in. That
+        # graph is gone; a function does not mind, but no graph with such a name can be imported.
+        colocate(copy, lambda name: f"{call.name}/{name}" if name in inner else None)
         result.append(copy)
     return [*result, _results(call, function, resolve, inner, control)]
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub._tensorflow import from_proto
 from tf1hub.errors import CreationError
-from tf1hub.format.messages_pb2 import MetaGraphDef, TensorInfo
+from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, TensorInfo
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graph.contexts import anchors, contexts_of, restricted
-from tf1hub.graph.cut import reach
+from tf1hub.graph.cut import colocate, reach
 from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.capture import capture_variant
 from tf1hub.publish.inlining import inline_calls
@@ -107,11 +107,18 @@ def _prune(meta_graph: MetaGraphDef, place: str) -> None:
             del meta_graph.collection_def[collection]
     for collection, data in restricted(contexts, keep, lambda name: name):
         meta_graph.collection_def[collection].bytes_list.value.append(data)
-    kept = [node for node in meta_graph.graph_def.node if node.name in keep]
-    if len(kept) < len(meta_graph.graph_def.node):
+    keep_nodes(meta_graph.graph_def, keep)
+
+
+def keep_nodes(graph: GraphDef, keep: Collection[str]) -> None:
+    """Drops all other nodes, in place, and the constraints to be beside one of them."""
+    kept = [node for node in graph.node if node.name in keep]
+    if len(kept) < len(graph.node):
         copies = [type(node).FromString(node.SerializeToString()) for node in kept]
-        del meta_graph.graph_def.node[:]
-        meta_graph.graph_def.node.extend(copies)
+        del graph.node[:]
+        graph.node.extend(copies)
+        for node in graph.node:
+            colocate(node, lambda name: name if name in keep else None)
 
 
 def _similar(name: str, known: list[str]) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.format.checkpoint import CheckpointWriter
+from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
 from tf1hub.format.graph_walk import ancestors
-from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
+from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.cut import reach
+from tf1hub.graph.cut import colocate, reach
 from tf1hub.publish.main_op import main_op_parts
-from tf1hub.publish.meta_graph import signature_tensors
+from tf1hub.publish.meta_graph import keep_nodes, signature_tensors
+from tf1hub.publish.saved_objects import SavedVariable
 from tf1hub.publish.tables import add_to_node_list
 from tf1hub.publish.temporary import temporary_prefix
 from tf1hub.publish.variable_nodes import VARIABLE_OPS, declare_variables, is_trainable
@@ -20,16 +23,24 @@ from tf1hub.publish.variable_nodes import VARIABLE_OPS, declare_variables, is_tr
 _MUTABLE_TABLES = ("MutableHashTableV2", "MutableHashTableOfTensorsV2", "MutableDenseHashTableV2")
 
 
-def declare_objects(meta_graph: MetaGraphDef, checkpoint: str | None, main_op: str | None) -> str | None:
+def declare_objects(
+    meta_graph: MetaGraphDef,
+    checkpoint: str | None,
+    main_op: str | None,
+    objects: Mapping[str, SavedVariable],
+) -> str | None:
     """Adds the collections of the variables and tables that the signatures need, in place.
+
+    The rest of the graph is dropped, and variables get the names that they were made with.
 
     Args:
         meta_graph: the graph, its calls inlined.
         checkpoint: prefix of the SavedModel's checkpoint, whose keys are paths through objects.
         main_op: the node that initializes the tables.
+        objects: what is known of the variables, by node.
 
     Returns:
-        The prefix of a checkpoint with the values by the names of the graph; None without variables.
+        The prefix of a checkpoint with the values by the names of the module; None without variables.
     """
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     inputs, outputs = signature_tensors(meta_graph)
@@ -40,19 +51,68 @@ def declare_objects(meta_graph: MetaGraphDef, checkpoint: str | None, main_op: s
         part for part in main_op_parts(meta_graph, main_op) if not needed.isdisjoint(ancestors(nodes, [part]))
     ]
     add_to_node_list(meta_graph, "table_initializer", fills)
-    _keep_read_assets(meta_graph, needed | ancestors(nodes, fills))
+    filling = ancestors(nodes, fills)
+    _keep_read_assets(meta_graph, needed | filling)
+    kept = needed | filling | {node_of(name) for name in inputs}
+    names = _own_names(variables, objects, kept)
     prefix = temporary_prefix() if variables else None
+    contents: dict[str, Any] = {}
     if checkpoint is not None and (variables or tables):
-        _take_values(meta_graph, checkpoint, variables, prefix, tables)
-    trained = _trainable_names(meta_graph)
-
-    def trainable(name: str) -> bool:
-        shared = nodes[name].attr["shared_name"].s.decode() or name
-        return trained.get(shared, trained.get(name, is_trainable(nodes[name], [])))
-
-    declare_variables(meta_graph, variables, trainable)
+        contents = _take_values(meta_graph, checkpoint, names, prefix, tables, objects)
+    # Keras 3 saves a graph with each variable twice; the other one is in the way of the name.
+    keep_nodes(meta_graph.graph_def, kept)
+    _rename_tables(meta_graph.graph_def)
+    for table, exported in contents.items():
+        _fill_from_graph(meta_graph, nodes[table], exported)
+    _rename(meta_graph.graph_def, {old: new for old, new in names.items() if old != new})
+    trained = {
+        new: objects[old].trainable if old in objects else is_trainable(nodes[old], [])
+        for old, new in names.items()
+    }
+    declare_variables(meta_graph, trained, trained.__getitem__)
     meta_graph.object_graph_def = b""
     return prefix
+
+
+def _own_names(
+    variables: Iterable[str], objects: Mapping[str, SavedVariable], taken: Collection[str]
+) -> dict[str, str]:
+    """The names of variables, without the number that a graph adds, where that is one variable's name alone."""
+    names = {name: name for name in variables}
+    wanted = Counter(objects[name].name for name in names if name in objects)
+    for name in names:
+        own = objects[name].name if name in objects else ""
+        is_numbered = bool(own) and name.startswith(f"{own}_") and name.removeprefix(f"{own}_").isdigit()
+        if is_numbered and wanted[own] == 1 and own not in taken:
+            names[name] = own
+    return names
+
+
+def _rename(graph: GraphDef, names: Mapping[str, str]) -> None:
+    """Renames variables, in place."""
+    for node in graph.node:
+        if node.name in names:
+            node.name = names[node.name]
+            node.attr["shared_name"].s = node.name.encode()
+        node.input[:] = [_renamed(edge, names) for edge in node.input]
+        colocate(node, lambda name: names.get(name, name))
+
+
+def _rename_tables(graph: GraphDef) -> None:
+    """Lets tables be shared under the names of their nodes, in place.
+
+    TensorFlow calls a table that is filled from a file by the path which the file had when the table was made.
+    """
+    names: dict[bytes, bytes] = {}
+    for node in graph.node:
+        if node.op == "HashTableV2" and "shared_name" in node.attr:
+            shared = node.attr["shared_name"].s
+            node.attr["shared_name"].s = names.setdefault(shared, node.name.encode())
+
+
+def _renamed(edge: str, names: Mapping[str, str]) -> str:
+    name = node_of(edge)
+    return edge.replace(name, names[name], 1) if name in names else edge
 
 
 def _keep_read_assets(meta_graph: MetaGraphDef, needed: set[str]) -> None:
@@ -64,9 +124,32 @@ def _keep_read_assets(meta_graph: MetaGraphDef, needed: set[str]) -> None:
 
 
 def _take_values(
-    meta_graph: MetaGraphDef, checkpoint: str, variables: list[str], prefix: str | None, tables: list[str]
-) -> None:
-    """Restores the SavedModel as TensorFlow does; writes its variables, and puts tables into the graph."""
+    meta_graph: MetaGraphDef,
+    checkpoint: str,
+    names: Mapping[str, str],
+    prefix: str | None,
+    tables: list[str],
+    objects: Mapping[str, SavedVariable],
+) -> dict[str, Any]:
+    """Writes the values of a SavedModel's variables, by their names; returns the contents of its tables."""
+    keys = {name: objects[name].key for name in names if name in objects}
+    others = [name for name in names if keys.get(name) is None]
+    values, contents = _restored(meta_graph, checkpoint, others, tables) if others or tables else ([], [])
+    if prefix is not None:
+        reader = CheckpointReader(checkpoint)
+        with CheckpointWriter(prefix) as writer:
+            for name, key in keys.items():
+                if key is not None:
+                    writer.copy_from(reader, key, names[name])
+            for name, value in zip(others, values, strict=True):
+                writer.add(names[name], value)
+    return dict(zip(tables, contents, strict=True))
+
+
+def _restored(
+    meta_graph: MetaGraphDef, checkpoint: str, variables: list[str], tables: list[str]
+) -> tuple[list[Any], list[Any]]:
+    """The values of variables and the contents of tables, once the graph has restored itself."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     message = tf.compat.v1.MetaGraphDef.FromString(meta_graph.SerializeToString())
     with tf.Graph().as_default() as graph:
@@ -75,12 +158,8 @@ def _take_values(
         with tf.compat.v1.Session(graph=graph) as session:
             restore = graph.get_operation_by_name(node_of(saver.restore_op_name))
             session.run(restore, {tensor_name(saver.filename_tensor_name): checkpoint})
-            if prefix is not None:
-                with CheckpointWriter(prefix) as writer:
-                    for name in variables:
-                        writer.add(name, session.run(_value_of(graph, nodes[name])))
-            for name in tables:
-                _fill_from_graph(meta_graph, nodes[name], session.run(_exported(graph, nodes[name])))
+            values = [session.run(_value_of(graph, nodes[name])) for name in variables]
+            return values, [session.run(_exported(graph, nodes[name])) for name in tables]
 
 
 def _value_of(graph: Any, node: NodeDef) -> Any:
@@ -109,14 +188,3 @@ def _fill_from_graph(meta_graph: MetaGraphDef, table: NodeDef, exported: Any) ->
         constant.attr["value"].tensor.MergeFromString(proto.SerializeToString())
         fill.input.append(constant.name)
     add_to_node_list(meta_graph, "table_initializer", [fill.name])
-
-
-def _trainable_names(meta_graph: MetaGraphDef) -> dict[str, bool]:
-    """Whether the variable of each name is trainable, as the object graph has it."""
-    message = tf.compat.v1.MetaGraphDef.FromString(meta_graph.SerializeToString())
-    found: dict[str, bool] = {}
-    for node in message.object_graph_def.nodes:
-        if node.WhichOneof("kind") == "variable":
-            name = node.variable.name.removesuffix(":0")
-            found[name] = found.get(name, False) or node.variable.trainable
-    return found

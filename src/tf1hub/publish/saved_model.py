@@ -13,11 +13,12 @@ from tf1hub.format.module import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.format.storage import Storage, is_remote, storage_at
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.publish.assets import AssetFiles
+from tf1hub.publish.assets import AssetFiles, read_paths_directly
 from tf1hub.publish.capture import ALLOWED_COLLECTIONS
 from tf1hub.publish.main_op import MAIN_OP_COLLECTIONS, main_op_parts, take_main_op
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare
 from tf1hub.publish.object_graph import declare_objects
+from tf1hub.publish.saved_objects import saved_variables
 from tf1hub.publish.tables import add_to_node_list
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 
@@ -29,6 +30,13 @@ _OWN_COLLECTIONS = (
     assets.COLLECTION,
 )
 """What a SavedModel keeps in collections for itself, and a module in other ways or not at all."""
+
+_NO_SIGNATURE = (
+    "{place} has no signature, and a module offers nothing but signatures. Save it with what is to be called: "
+    "tf.saved_model.save(model, path, signatures=model.a_tf_function), or signatures={{'name': ...}} for several; "
+    "a function without an input_signature is given as "
+    "model.a_tf_function.get_concrete_function(tf.TensorSpec(...)). A builder of TensorFlow 1 takes signature_def_map."
+)
 
 
 def create_module_spec_from_saved_model(
@@ -92,6 +100,8 @@ def create_module_spec_from_saved_model(
         where = f"variant {format_tags(tags)} of {place}"
         checkpoint = _adopt(meta_graph, storage, checkpoint, where)
         _drop_collections(meta_graph, dropped, where)
+        if not meta_graph.signature_def:
+            raise CreationError(_NO_SIGNATURE.format(place=where))
         if default_signature is not None:
             _add_default(meta_graph, default_signature, where)
         new_tags = renamed.get(tags, tags)
@@ -123,11 +133,13 @@ def _adopt(meta_graph: MetaGraphDef, storage: Storage, checkpoint: str | None, p
     Returns:
         The prefix of the checkpoint with the variables by the names of the graph.
     """
+    # Calls say which objects they use, and are written out then.
+    objects = saved_variables(meta_graph, checkpoint) if meta_graph.object_graph_def else {}
     prepare(meta_graph)
     _put_assets(meta_graph, storage, place)
     main_op = take_main_op(meta_graph)
     if meta_graph.object_graph_def:
-        return declare_objects(meta_graph, checkpoint, main_op)
+        return declare_objects(meta_graph, checkpoint, main_op, objects)
     add_to_node_list(meta_graph, "table_initializer", main_op_parts(meta_graph, main_op))
     return checkpoint
 
@@ -172,6 +184,8 @@ def _put_assets(meta_graph: MetaGraphDef, storage: Storage, place: str) -> None:
         _become_constant(nodes[node_of(tensor)], storage.path(f"assets/{name}"))
     add_to_node_list(meta_graph, "asset_filepaths", files)
     del meta_graph.asset_file_def[:]
+    if meta_graph.object_graph_def:
+        read_paths_directly(meta_graph, files)
 
 
 def _become_constant(node: NodeDef, value: str) -> None:
