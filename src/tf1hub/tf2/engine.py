@@ -16,6 +16,7 @@ from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.keywords import by_keyword
 from tf1hub.tf2.processes import check_threads
+from tf1hub.tf2.refused import RefusedVariant
 from tf1hub.tf2.regularization import regularization_losses
 from tf1hub.tf2.signature_functions import has_updates, signature_function
 from tf1hub.tf2.state import Resources, State
@@ -103,7 +104,8 @@ class Engine:
     was added to them later.
 
     Args:
-        variants: for inference and for training.
+        variants: for inference and for training; a `RefusedVariant` for training has calls with
+            `training=True` raise its error.
         resources: what they share.
     """
 
@@ -121,6 +123,12 @@ class Engine:
     def state(self, training: bool) -> State:
         """The variant that runs."""
         return self.training if training else self.inference
+
+    @property
+    def loaded(self) -> list[State]:
+        """The variants that can run, each once, the one for inference first."""
+        states = dict.fromkeys((self.inference, self.training))
+        return [state for state in states if not isinstance(state.variant, RefusedVariant)]
 
     def function(self, signature: str, training: bool) -> Any:
         """The `tf.function` from a dict of inputs to the dict of outputs of a signature.
@@ -143,8 +151,9 @@ class Engine:
         Raises:
             UnknownSignatureError: the variant has no such signature.
             InputError: an input is missing, extra, or of another type or shape.
-            UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops.
-        WrongModeError: eager execution is off.
+            UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops; or
+                the variant for training, which was left out.
+            WrongModeError: eager execution is off.
         """
         name = signature or DEFAULT_SIGNATURE
         check_threads()
@@ -218,12 +227,12 @@ class Engine:
         """The regularization losses as `tf.function`s without arguments."""
         with self._lock:
             if self._losses is None:
-                self._losses = regularization_losses(self.training)
+                self._losses = regularization_losses(self.loaded[-1])
             return self._losses
 
     def describe(self) -> Iterator[str]:
         """The variants and signatures in words, a line each."""
-        tags = [format_tags(state.variant.tags) for state in dict.fromkeys((self.inference, self.training))]
+        tags = [format_tags(state.variant.tags) for state in self.loaded]
         yield f"variants: {', '.join(tags)}"
         for name in self.inference.variant.signature_names:
             inputs = ", ".join(

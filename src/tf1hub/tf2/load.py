@@ -16,7 +16,8 @@ from tf1hub.tf2.engine import Engine, chosen_variants
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
-from tf1hub.tf2.screen import check_supported
+from tf1hub.tf2.refused import RefusedVariant
+from tf1hub.tf2.screen import supported
 from tf1hub.tf2.state import Resources
 from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, checked_choice, create_variables
@@ -42,7 +43,8 @@ def load(
         handle: a URL, a path or a ModuleSpec of a TF1 module; or that of a TF2 SavedModel, for which
             this is `tf.saved_model.load`.
         tags: the graph variant. None takes the inference variant, and `{"train"}` for calls with
-            `training=True` where the module has it.
+            `training=True` where the module has it. So does the empty set, but where `{"train"}` cannot be
+            traced again, it leaves that out; calls with `training=True` then say why.
         trainable: which variables of a TF1 module optimizers see: those that the publisher marked (True),
             none (False), of the marked ones those whose name a predicate takes, or a list of names of
             variables or of scopes. SavedModels have theirs as they were saved.
@@ -108,8 +110,7 @@ def load_spec(
             "a tf.Graph). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
         )
     use_tensorflow()
-    variants = chosen_variants(spec, tags)
-    check_supported(list(dict.fromkeys(variants)))
+    variants = supported(chosen_variants(spec, tags), alone=tags is not None)
     options = options or tf.saved_model.LoadOptions()
     with tf.init_scope():
         values = values_of(
@@ -133,6 +134,8 @@ def restored(spec: ModuleSpec, state: LoadedState) -> LoadedModule:
     use_tensorflow()
     with tf.init_scope():
         variants = chosen_variants(spec, state.tags)
+        if state.refused is not None:
+            variants = variants[0], RefusedVariant(variants[1], state.refused)
         module = _built(spec, variants, state.trainable, from_nodes(state.variables))
         for node, contents in state.tables.items():
             module.engine.table(node).replace(*contents)

@@ -14,6 +14,7 @@ from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
+from tf1hub.tf2.refused import RefusedVariant
 from tf1hub.tf2.saving import SavedParts
 from tf1hub.tf2.tables import MutableTable
 
@@ -24,12 +25,14 @@ class LoadedState:
 
     Attributes:
         tags: of the variant for inference.
+        refused: why the variant for training was left out, where it was.
         trainable: the nodes of the variables that optimizers see.
         variables: their values by node.
         tables: keys and values of the tables that programs fill, by node.
     """
 
     tags: frozenset[str]
+    refused: str | None
     trainable: list[str]
     variables: dict[str, Any]
     tables: dict[str, tuple[Any, Any]]
@@ -82,6 +85,7 @@ class LoadedModule(tf.Module):
             UnknownSignatureError: there is no such signature; the message lists those that there are.
             InputError: an input is missing, extra, or of another type or shape.
             UnknownNameError: the signature has no output `"default"`, and `as_dict` is false.
+            UnsupportedGraphError: `training`, and the `{"train"}` variant was left out.
             WrongModeError: in a `tf.Graph`, which `tf1hub.Module` is for.
         """
         outputs = self._outputs(inputs, training, signature)
@@ -164,9 +168,10 @@ class LoadedModule(tf.Module):
         """Pickles and copies carry the values; the module's files have to be where they are."""
         from tf1hub.tf2.load import restored  # which imports this
 
-        resources = self._engine.resources
+        resources, training = self._engine.resources, self._engine.training.variant
         state = LoadedState(
             tags=self._engine.inference.variant.tags,
+            refused=training.reason if isinstance(training, RefusedVariant) else None,
             trainable=[node for node, variable in resources.variables.items() if variable.trainable],
             variables={node: variable.numpy() for node, variable in resources.variables.items()},
             tables={
