@@ -105,3 +105,41 @@ def test_loading_inside_a_function_is_not_rewritten(
     finally:
         logger.removeHandler(caplog.handler)
     assert "AutoGraph" not in caplog.text
+
+
+def several_inputs() -> None:
+    words = tf1.placeholder(tf.string, [None])
+    rows = tf1.sparse_placeholder(tf.float32, [None, 2])
+    dense = tf1.sparse_tensor_dense_matmul(rows, tf1.get_variable("v", [2, 2]))
+    hub.add_signature(
+        "mixed", inputs={"words": words, "rows": rows}, outputs={"y": dense, "n": tf.size(words)}
+    )
+    hub.add_signature(inputs=rows, outputs=dense)
+
+
+SYMBOLIC = (
+    "The signature {signature!r} of variant {{}} of {name}() was given a KerasTensor, which has no value: only layers "
+    "take one. Write: outputs = tf1hub.KerasLayer({arguments})(inputs)"
+)
+
+
+def test_symbolic_tensors_of_keras_are_for_layers() -> None:
+    text = SYMBOLIC.format(signature="default", name="module_fn", arguments="handle")
+    spec = hub.create_module_spec(module_fn)
+    module, x = hub.load(spec), tf.keras.Input([])
+    for inputs in (x, {"default": x}, [x]):
+        with pytest.raises(InputError, match=f"^{re.escape(text)}$") as caught:
+            module(inputs)
+        assert caught.value.__cause__ is None
+    assert tf.keras.Model(x, hub.KerasLayer(spec)(x))(tf.constant([2.0])).numpy().tolist() == [4.0]
+
+
+def test_symbolic_tensors_of_keras_may_be_among_several_inputs() -> None:
+    module = hub.load(hub.create_module_spec(several_inputs))
+    rows = tf.keras.Input([2], sparse=True)
+    text = SYMBOLIC.format(signature="default", name="several_inputs", arguments="handle")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        module(rows)
+    text = SYMBOLIC.format(signature="mixed", name="several_inputs", arguments="handle, signature='mixed'")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        module({"words": tf.constant(["a"]), "rows": rows}, signature="mixed", as_dict=True)

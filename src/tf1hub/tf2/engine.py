@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import call_checked, is_compiled
-from tf1hub.errors import UnknownNameError, WrongModeError
+from tf1hub.errors import InputError, UnknownNameError, WrongModeError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
@@ -26,6 +26,10 @@ _TRAIN = frozenset({"train"})
 _IN_A_GRAPH = (
     "What tf1hub.load gives runs eagerly and inside tf.function, and this is a plain graph (a tf.Graph, or "
     "tf.compat.v1.disable_eager_execution). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
+)
+_SYMBOLIC = (
+    "The signature {signature!r} of {place} was given a KerasTensor, which has no value: only layers take one. Write: "
+    "outputs = tf1hub.KerasLayer({arguments})(inputs)"
 )
 
 
@@ -77,7 +81,13 @@ class Interface:
             and all(_fits(given[name], spec) for name, spec in self._dense.items())
         ):
             return given
-        return convert_inputs(inputs, self._infos, self._signature, self._place)
+        try:
+            return convert_inputs(inputs, self._infos, self._signature, self._place)
+        except InputError:
+            if not _has_symbolic(inputs):
+                raise
+        # Not from the other one, which goes on with all that Keras has to say.
+        raise InputError(_symbolic_inputs(self._signature, self._place))
 
     def apply(self, function: Any, given: dict[str, Any]) -> Mapping[str, Any]:
         """Calls a ConcreteFunction of the signature with what `convert` returned."""
@@ -95,6 +105,18 @@ def _fits(value: Any, spec: tf.TensorSpec) -> bool:
         and value.dtype == spec.dtype
         and spec.shape.is_compatible_with(value.shape)
     )
+
+
+def _has_symbolic(inputs: Any) -> bool:
+    """Whether symbolic tensors of Keras are among the inputs; of any Keras, none of which is imported for that."""
+    values = list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
+    parts = [part for value in values for part in (value if isinstance(value, list | tuple) else [value])]
+    return any(kind.__name__ == "KerasTensor" for part in parts for kind in type(part).__mro__)
+
+
+def _symbolic_inputs(signature: str, place: str) -> str:
+    arguments = "handle" if signature == DEFAULT_SIGNATURE else f"handle, signature={signature!r}"
+    return _SYMBOLIC.format(signature=signature, place=place, arguments=arguments)
 
 
 class Engine:
