@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import as_written
+from tf1hub._tensorflow import as_written, is_made_again
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.spec.module_spec import ModuleSpec, Tags
@@ -26,6 +26,12 @@ _CHOSEN = (
     "trainable= of tf1hub.load is for TF1 modules, and {path} is a SavedModel of TensorFlow 2, whose variables are what "
     "they were when it was saved. Leave it out, and give the optimizer those of the loaded object's "
     "trainable_variables that you choose; or use tf1hub.KerasLayer(handle, trainable=...), which takes names too."
+)
+
+_MADE_AGAIN = (
+    "tf1hub.load makes a module's variables, and inside of a tf.function it is called each time that this is traced. "
+    "Load {place} once, outside, and call it inside: module = tf1hub.load(handle); "
+    "function = tf.function(lambda inputs: module(inputs))"
 )
 
 
@@ -62,7 +68,8 @@ def load(
         UnknownNameError: `trainable` names what is not there.
         InputError: `trainable` chooses nothing, or among the variables of a SavedModel.
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
-        WrongModeError: eager execution is off; or this process was forked from one that uses TensorFlow.
+        WrongModeError: eager execution is off; or it is called each time that a `tf.function` is traced; or
+            this process was forked from one that uses TensorFlow.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -112,14 +119,19 @@ def load_spec(
     use_tensorflow()
     variants = supported(chosen_variants(spec, tags), alone=tags is not None)
     options = options or tf.saved_model.LoadOptions()
-    with tf.init_scope():
-        values = values_of(
-            spec,
-            list(dict.fromkeys(variants)),
-            options.experimental_io_device,
-            options.experimental_skip_checkpoint,
-        )
-        return _built(spec, variants, trainable, values)
+    try:
+        with tf.init_scope():
+            values = values_of(
+                spec,
+                list(dict.fromkeys(variants)),
+                options.experimental_io_device,
+                options.experimental_skip_checkpoint,
+            )
+            return _built(spec, variants, trainable, values)
+    except ValueError as error:
+        if is_made_again(error):
+            raise WrongModeError(_MADE_AGAIN.format(place=spec.name)) from error
+        raise
 
 
 def _built(
