@@ -47,7 +47,8 @@ def load(
 
     Args:
         handle: a URL, a path or a ModuleSpec of a TF1 module; or that of a TF2 SavedModel, for which
-            this is `tf.saved_model.load`.
+            this is `tf.saved_model.load`. The variables of a ModuleSpec without a checkpoint start from what
+            their initializers give, whose random values follow `tf.random.set_seed`.
         tags: the graph variant. None takes the inference variant, and `{"train"}` for calls with
             `training=True` where the module has it. So does the empty set, but where `{"train"}` cannot be
             traced again, it leaves that out; calls with `training=True` then say why.
