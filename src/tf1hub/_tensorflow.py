@@ -47,6 +47,7 @@ __all__ = [
     "from_proto",
     "in_current_graph",
     "is_compiled",
+    "is_made_again",
     "is_plain_place",
     "lookup_ops",
     "op_def",
@@ -229,6 +230,14 @@ def as_written(function: _Function) -> _Function:
 
     marked: _Function = api.autograph_artifact(wrapper)
     return marked
+
+
+def is_made_again(error: ValueError) -> bool:
+    """Whether TensorFlow refuses a variable because a `tf.function` would make one each time it is traced.
+
+    It has no type of error for that.
+    """
+    return "tf.function only supports singleton tf.Variables" in str(error)
 
 
 def is_compiled() -> bool:

@@ -113,3 +113,76 @@ def test_loading_inside_a_function_is_not_rewritten(
     finally:
         logger.removeHandler(caplog.handler)
     assert "AutoGraph" not in caplog.text
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_loading_each_time_that_a_function_is_traced_is_refused(stored: bool, tmp_path: pathlib.Path) -> None:
+    handle: Any = hub.create_module_spec(module_fn)
+    if stored:
+        hub.load(handle).export(tmp_path / "module")
+        handle = str(tmp_path / "module")
+
+    @tf.function
+    def call(x: Any) -> Any:
+        return hub.load(handle)(x)
+
+    text = (
+        "tf1hub.load makes a module's variables, and inside of a tf.function it is called each time that this is traced. "
+        f"Load {handle if stored else 'module_fn()'} once, outside, and call it inside: module = tf1hub.load(handle); "
+        "function = tf.function(lambda inputs: module(inputs))"
+    )
+    for x in tf.constant([1.0]), tf.constant([1.0, 2.0]):
+        with pytest.raises(WrongModeError, match=f"^{re.escape(text)}$"):
+            call(x)
+
+
+def test_loading_a_definition_inside_a_function_once_is_fine() -> None:
+    spec = hub.create_module_spec(module_fn)
+    kept: list[Any] = []
+
+    @tf.function
+    def call(x: Any) -> Any:
+        if not kept:
+            kept.append(hub.load(spec))
+        return kept[0](x)
+
+    for x in [1.0], [1.0, 2.0]:
+        assert call(tf.constant(x)).numpy().tolist() == [2.0 * value for value in x]
+
+
+def several_inputs() -> None:
+    words = tf1.placeholder(tf.string, [None])
+    rows = tf1.sparse_placeholder(tf.float32, [None, 2])
+    dense = tf1.sparse_tensor_dense_matmul(rows, tf1.get_variable("v", [2, 2]))
+    hub.add_signature(
+        "mixed", inputs={"words": words, "rows": rows}, outputs={"y": dense, "n": tf.size(words)}
+    )
+    hub.add_signature(inputs=rows, outputs=dense)
+
+
+SYMBOLIC = (
+    "The signature {signature!r} of variant {{}} of {name}() was given a KerasTensor, which has no value: only layers "
+    "take one. Write: outputs = tf1hub.KerasLayer({arguments})(inputs)"
+)
+
+
+def test_symbolic_tensors_of_keras_are_for_layers() -> None:
+    text = SYMBOLIC.format(signature="default", name="module_fn", arguments="handle")
+    spec = hub.create_module_spec(module_fn)
+    module, x = hub.load(spec), tf.keras.Input([])
+    for inputs in (x, {"default": x}, [x]):
+        with pytest.raises(InputError, match=f"^{re.escape(text)}$") as caught:
+            module(inputs)
+        assert caught.value.__cause__ is None
+    assert tf.keras.Model(x, hub.KerasLayer(spec)(x))(tf.constant([2.0])).numpy().tolist() == [4.0]
+
+
+def test_symbolic_tensors_of_keras_may_be_among_several_inputs() -> None:
+    module = hub.load(hub.create_module_spec(several_inputs))
+    rows = tf.keras.Input([2], sparse=True)
+    text = SYMBOLIC.format(signature="default", name="several_inputs", arguments="handle")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        module(rows)
+    text = SYMBOLIC.format(signature="mixed", name="several_inputs", arguments="handle, signature='mixed'")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        module({"words": tf.constant(["a"]), "rows": rows}, signature="mixed", as_dict=True)

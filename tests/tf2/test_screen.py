@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pathlib
+import pickle
 import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tf2.old_graphs import OldGraph, Tensors
@@ -26,6 +28,11 @@ from tf1hub.tf2.load import load_spec
 
 tf1 = tf.compat.v1
 X = FEEDS["first"]
+PYTHON = (
+    "No module holds Python code: what runs it works in the process that made the module only, in a tf.Graph with "
+    "tf1hub.Module."
+)
+RUNS_PYTHON = "it runs Python code of the program that made the module"
 
 
 def test_all_unsupported_constructs_are_listed_with_what_still_works() -> None:
@@ -43,10 +50,10 @@ def test_all_unsupported_constructs_are_listed_with_what_still_works() -> None:
         "The variant {} of the old graph cannot be loaded into TensorFlow 2. Its graph has:\n"
         "  - the op type FIFOQueueV2 (1 node, 'fifo_queue'): it keeps data in a queue or reader, which has no "
         "counterpart inside tf.function\n"
-        "  - the op type PyFunc (1 node, 'PyFunc'): it runs Python code of the program that made the module\n"
+        f"  - the op type PyFunc (1 node, 'PyFunc'): {RUNS_PYTHON}\n"
         "  - the op type QueueDequeueV2 (1 node, 'fifo_queue_Dequeue'): it keeps data in a queue or reader, which "
         "has no counterpart inside tf.function\n"
-        "No module holds Python code: this one works in the process that made it only, in a tf.Graph with tf1hub.Module."
+        f"{PYTHON}"
     )
 
 
@@ -64,16 +71,14 @@ def test_the_constructs_of_all_variants_are_listed_before_anything_is_read() -> 
     nowhere = ModuleSpec(SavedModel(meta_graphs=variants), "the module", checkpoint="/nowhere/variables")
     with pytest.raises(UnsupportedGraphError) as caught:
         load_spec(nowhere)
-    python = (
-        "  - the op type PyFunc (1 node, 'PyFunc'): it runs Python code of the program that made the module"
-    )
+    python = f"  - the op type PyFunc (1 node, 'PyFunc'): {RUNS_PYTHON}"
     first, one, second, *iterators, again, advice = str(caught.value).splitlines()
     assert first == "The variant {} of the module cannot be loaded into TensorFlow 2. Its graph has:"
     assert one == again == python
     assert second == "The graph of its variant {'train'} has:"
     assert [line.split()[4] for line in iterators] == ["IteratorGetNext", "OneShotIterator"]
     assert all(line.endswith("it reads from an input pipeline") for line in iterators)
-    assert advice.startswith("No module holds Python code: ")
+    assert advice == PYTHON
 
 
 def test_what_is_refused_still_works_as_the_error_says(tmp_path: pathlib.Path) -> None:
@@ -96,6 +101,135 @@ def test_what_is_refused_still_works_as_the_error_says(tmp_path: pathlib.Path) -
     assert signatures["default"](default=tf.constant([2.0]))["default"].numpy().tolist() == [6.0]
     with hub.eval_function_for_module(path) as module:
         assert module([2.0]).tolist() == [6.0]
+
+
+def stored(path: pathlib.Path, module_fn: Callable[..., None], *tags: str) -> str:
+    """The path of a module, with variants for inference and for `tags`."""
+    variants: list[Any] = [(set(), {"is_training": False}), *(({tag}, {"is_training": True}) for tag in tags)]
+    spec = hub.create_module_spec(module_fn, tags_and_args=variants)
+    spec.export(path, values=hub.initial_values(spec))
+    return str(path)
+
+
+def with_python(y: Any) -> Any:
+    return tf1.py_func(lambda a: a, [y], tf.float32)
+
+
+def test_python_in_one_signature_leaves_the_others_to_tensorflows_loader(tmp_path: pathlib.Path) -> None:
+    def module_fn(is_training: bool) -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        y = x * tf1.get_variable("w", initializer=3.0)
+        hub.add_signature(inputs=x, outputs=y)
+        hub.add_signature("debug", inputs=x, outputs=with_python(y))
+        hub.add_signature("raw", inputs={"x": x}, outputs=with_python(y) if is_training else y)
+
+    path = stored(tmp_path / "module", module_fn, "train")
+    with pytest.raises(UnsupportedGraphError) as caught:
+        hub.load(path)
+    assert str(caught.value) == (
+        f"The variant {{}} of {path} cannot be loaded into TensorFlow 2. Its graph has:\n"
+        f"  - the op type PyFunc (1 node, 'PyFunc'): {RUNS_PYTHON}\n"
+        "The graph of its variant {'train'} has:\n"
+        f"  - the op type PyFunc (2 nodes, such as 'PyFunc'): {RUNS_PYTHON}\n"
+        f"{PYTHON}\n"
+        "What does not run it still works with TensorFlow's own loader: "
+        f"tf.saved_model.load({path!r}, tags=[]).signatures['default'], "
+        f"tf.saved_model.load({path!r}, tags=[]).signatures['raw'], "
+        f"tf.saved_model.load({path!r}, tags=['train']).signatures['default']."
+    )
+    for tags, name, key in ([], "default", "default"), ([], "raw", "x"), (["train"], "default", "default"):
+        function = tf.saved_model.load(path, tags=tags).signatures[name]
+        assert function(**{key: tf.constant([2.0])})["default"].numpy().tolist() == [6.0]
+
+
+def test_python_in_a_function_is_found_too(tmp_path: pathlib.Path) -> None:
+    def module_fn(is_training: bool) -> None:
+        del is_training
+        x = tf1.placeholder(tf.float32, [None])
+        hub.add_signature(inputs=x, outputs=tf.function(with_python, autograph=False)(x))
+
+    path = stored(tmp_path / "module", module_fn)
+    with pytest.raises(UnsupportedGraphError, match=f"{RUNS_PYTHON}\n{re.escape(PYTHON)}$"):
+        hub.load(path)
+
+
+def trained_with(training: Callable[[Any], Any]) -> Callable[..., None]:
+    def module_fn(is_training: bool) -> None:
+        x = tf1.placeholder(tf.float32, [None, 2])
+        y = x @ tf1.get_variable("w", [2, 2], regularizer=tf.nn.l2_loss)
+        hub.add_signature(inputs=x, outputs=training(y) if is_training else y)
+
+    return module_fn
+
+
+REFUSED = (
+    "The variant {{'train'}} of {place} cannot be loaded into TensorFlow 2. Its graph has:\n"
+    "  - the op type PyFunc (1 node, 'PyFunc'): " + RUNS_PYTHON + "\n"
+)
+
+
+def test_where_only_training_cannot_be_traced_the_error_loads_inference_alone(tmp_path: pathlib.Path) -> None:
+    path = stored(tmp_path / "module", trained_with(with_python), "train")
+    with pytest.raises(UnsupportedGraphError) as caught:
+        hub.load(path)
+    assert str(caught.value) == (
+        f"{REFUSED.format(place=path)}"
+        f"For inference, its variant {{}} can be loaded alone: tf1hub.load({path!r}, tags=[]).\n"
+        f"{PYTHON}"
+    )
+    x = np.ones([1, 2], np.float32)
+    module = hub.load(path, tags=[])
+    expected = tf.saved_model.load(path, tags=[]).signatures["default"](default=tf.constant(x))["default"]
+    text = f"^{re.escape(REFUSED.format(place=path) + PYTHON)}$"
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    hub.convert(path, tmp_path / "converted", tags=[])
+    module.export(tmp_path / "again")
+    loaded = {
+        "loaded": module,
+        "pickled": pickle.loads(pickle.dumps(module)),
+        "saved": hub.load(tmp_path / "saved"),
+        "converted": hub.load(tmp_path / "converted"),
+        "exported": hub.load(tmp_path / "again", tags=set()),
+    }
+    for how, same in loaded.items():
+        np.testing.assert_allclose(same(x), expected, rtol=1e-6, err_msg=how)
+        assert len(same.trainable_variables) == len(same.variables) == 1
+    assert len(module.regularization_losses) == 1
+    assert "variants: {}\n" in repr(module)
+    for how in ("loaded", "pickled"):
+        with pytest.raises(UnsupportedGraphError, match=text):
+            loaded[how](x, training=True)
+    layer = hub.KerasLayer(path, tags=[], trainable=True)
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-6)
+    with pytest.raises(UnsupportedGraphError, match=re.escape(REFUSED.format(place=path) + PYTHON)):
+        layer(x, training=True)
+
+
+def test_of_a_definition_inference_is_loaded_alone_as_well() -> None:
+    def module_fn(is_training: bool) -> None:
+        trained_with(lambda y: y + tf1.FIFOQueue(3, [tf.float32], shapes=[[]]).dequeue())(is_training)
+
+    variants: list[Any] = [(set(), {"is_training": False}), ({"train"}, {"is_training": True})]
+    spec = hub.create_module_spec(module_fn, tags_and_args=variants)
+    with pytest.raises(UnsupportedGraphError) as caught:
+        hub.load(spec)
+    assert str(caught.value).splitlines()[-2:] == [
+        "For inference, its variant {} can be loaded alone: tf1hub.load(spec, tags=[]).",
+        "It still works in a tf.Graph, with tf1hub.Module.",
+    ]
+    assert hub.load(spec, tags=[])(np.ones([1, 2])).shape == [1, 2]
+    with pytest.raises(
+        UnsupportedGraphError, match=r"^The variant \{'train'\} of module_fn\(\) cannot be loaded"
+    ):
+        hub.load(spec, tags={"train"})
+
+
+def test_a_training_variant_that_can_be_traced_comes_with_empty_tags() -> None:
+    variants: list[Any] = [(set(), {"is_training": False}), ({"train"}, {"is_training": True})]
+    spec = hub.create_module_spec(trained_with(lambda y: y + 1.0), tags_and_args=variants)
+    module = hub.load(spec, tags=[])
+    x = np.ones([1, 2])
+    np.testing.assert_allclose(module(x, training=True), module(x) + 1.0)
 
 
 def test_regularization_losses_that_need_inputs_are_left_out_and_named() -> None:
@@ -124,7 +258,9 @@ def test_an_op_that_tensorflow_does_not_know_is_named() -> None:
         if node.op == "MatMul":
             node.op = "MyMatMul"
     with pytest.raises(
-        UnsupportedGraphError, match=r"the op type MyMatMul \(1 node, 'MatMul'\): it is not known to"
+        UnsupportedGraphError,
+        match=r"the op type MyMatMul \(1 node, 'MatMul'\): it is not known to TensorFlow [\d.]+; the package that "
+        r"defines it may have to be imported$",
     ):
         old.load()
 

@@ -38,7 +38,7 @@ def get_expected_image_size(
         [224, 192]
 
     Args:
-        module_or_spec: a `Module`, or a `ModuleSpec` (its inference variant is asked).
+        module_or_spec: a `Module`, or a `ModuleSpec` or what `tf1hub.load` gives (whose inference variant is asked).
         signature: the signature's name; None is `"default"`.
         input_name: the signature's image input; None is `"images"`, or the only input.
 

@@ -126,7 +126,7 @@ class _Work:
         self._examples = examples
         self._tolerance = tolerance
         self._say = say
-        self._variants = [module.engine.inference.variant, module.engine.training.variant]
+        self._variants = [state.variant for state in module.engine.loaded]
         check_given(examples, self._variants[0])
         self.serving_default = _served_by_default(self._variants[0], serving_default)
         self.signatures: dict[str, tuple[str, ...]] = {}
@@ -223,10 +223,10 @@ def _opened(
 def _written(module: LoadedModule, directory: str) -> ModuleSpec:
     """A module's definition with the values that it has now, cut down to the variants that run."""
     engine = module.engine
-    variants = dict.fromkeys((engine.inference.variant, engine.training.variant))
     name = engine.inference.variant.module
     graphs = SavedModel(
-        saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[variant.meta_graph for variant in variants]
+        saved_model_schema_version=SCHEMA_VERSION,
+        meta_graphs=[state.variant.meta_graph for state in engine.loaded],
     )
     export_values(ModuleSpec(graphs, name, None, module.assets), directory, engine.resources.variables)
     stored = ModuleSpec.from_stored(read_module(directory))

@@ -9,13 +9,14 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import call_checked, is_compiled
-from tf1hub.errors import UnknownNameError, WrongModeError
+from tf1hub.errors import InputError, UnknownNameError, WrongModeError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.keywords import by_keyword
 from tf1hub.tf2.processes import check_threads
+from tf1hub.tf2.refused import RefusedVariant
 from tf1hub.tf2.regularization import regularization_losses
 from tf1hub.tf2.signature_functions import has_updates, signature_function
 from tf1hub.tf2.state import Resources, State
@@ -25,6 +26,10 @@ _TRAIN = frozenset({"train"})
 _IN_A_GRAPH = (
     "What tf1hub.load gives runs eagerly and inside tf.function, and this is a plain graph (a tf.Graph, or "
     "tf.compat.v1.disable_eager_execution). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
+)
+_SYMBOLIC = (
+    "The signature {signature!r} of {place} was given a KerasTensor, which has no value: only layers take one. Write: "
+    "outputs = tf1hub.KerasLayer({arguments})(inputs)"
 )
 
 
@@ -76,7 +81,13 @@ class Interface:
             and all(_fits(given[name], spec) for name, spec in self._dense.items())
         ):
             return given
-        return convert_inputs(inputs, self._infos, self._signature, self._place)
+        try:
+            return convert_inputs(inputs, self._infos, self._signature, self._place)
+        except InputError:
+            if not _has_symbolic(inputs):
+                raise
+        # Not from the other one, which goes on with all that Keras has to say.
+        raise InputError(_symbolic_inputs(self._signature, self._place))
 
     def apply(self, function: Any, given: dict[str, Any]) -> Mapping[str, Any]:
         """Calls a ConcreteFunction of the signature with what `convert` returned."""
@@ -96,6 +107,18 @@ def _fits(value: Any, spec: tf.TensorSpec) -> bool:
     )
 
 
+def _has_symbolic(inputs: Any) -> bool:
+    """Whether symbolic tensors of Keras are among the inputs; of any Keras, none of which is imported for that."""
+    values = list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
+    parts = [part for value in values for part in (value if isinstance(value, list | tuple) else [value])]
+    return any(kind.__name__ == "KerasTensor" for part in parts for kind in type(part).__mro__)
+
+
+def _symbolic_inputs(signature: str, place: str) -> str:
+    arguments = "handle" if signature == DEFAULT_SIGNATURE else f"handle, signature={signature!r}"
+    return _SYMBOLIC.format(signature=signature, place=place, arguments=arguments)
+
+
 class Engine:
     """What a loaded module runs.
 
@@ -103,7 +126,8 @@ class Engine:
     was added to them later.
 
     Args:
-        variants: for inference and for training.
+        variants: for inference and for training; a `RefusedVariant` for training has calls with
+            `training=True` raise its error.
         resources: what they share.
     """
 
@@ -121,6 +145,12 @@ class Engine:
     def state(self, training: bool) -> State:
         """The variant that runs."""
         return self.training if training else self.inference
+
+    @property
+    def loaded(self) -> list[State]:
+        """The variants that can run, each once, the one for inference first."""
+        states = dict.fromkeys((self.inference, self.training))
+        return [state for state in states if not isinstance(state.variant, RefusedVariant)]
 
     def function(self, signature: str, training: bool) -> Any:
         """The `tf.function` from a dict of inputs to the dict of outputs of a signature.
@@ -143,8 +173,9 @@ class Engine:
         Raises:
             UnknownSignatureError: the variant has no such signature.
             InputError: an input is missing, extra, or of another type or shape.
-            UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops.
-        WrongModeError: eager execution is off.
+            UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops; or
+                the variant for training, which was left out.
+            WrongModeError: eager execution is off.
         """
         name = signature or DEFAULT_SIGNATURE
         check_threads()
@@ -218,12 +249,12 @@ class Engine:
         """The regularization losses as `tf.function`s without arguments."""
         with self._lock:
             if self._losses is None:
-                self._losses = regularization_losses(self.training)
+                self._losses = regularization_losses(self.loaded[-1])
             return self._losses
 
     def describe(self) -> Iterator[str]:
         """The variants and signatures in words, a line each."""
-        tags = [format_tags(state.variant.tags) for state in dict.fromkeys((self.inference, self.training))]
+        tags = [format_tags(state.variant.tags) for state in self.loaded]
         yield f"variants: {', '.join(tags)}"
         for name in self.inference.variant.signature_names:
             inputs = ", ".join(

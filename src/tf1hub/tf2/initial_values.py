@@ -16,6 +16,8 @@ from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.variable_defs import StoredVariable, by_name
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.variant import Variant
+from tf1hub.tf2.emit import run
+from tf1hub.tf2.scope import Trace
 from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.values import from_arrays, from_checkpoint
 from tf1hub.tf2.variables import Values, declared_variables
@@ -41,7 +43,8 @@ def initial_values(handle: ModuleSpec | str | os.PathLike[str]) -> dict[str, npt
 
     Returns:
         The values by the variables' names; of a partitioned variable the whole. They are those of the
-        module's checkpoint where it has one, else what its initializers give, run anew at each call.
+        module's checkpoint where it has one, else what its initializers give, run anew at each call. Their
+        random values follow `tf.random.set_seed`.
 
     Raises:
         UnsupportedGraphError: initializers use what cannot be traced again, or wait for each other.
@@ -125,9 +128,10 @@ def _needs(variants: Sequence[Variant], stored: StoredVariable) -> set[str]:
 
 
 def _run(state: State, batch: Mapping[str, StoredVariable]) -> dict[str, Any]:
-    emit = state.runner([stored.definition.initial_value_name for stored in batch.values()])
+    program = state.program([stored.definition.initial_value_name for stored in batch.values()])
+    function = tf.function(lambda: run(Trace(state, seeded=True), program, {}), autograph=False)
     # Called as a tf.function, it would be taken for one that is traced over and over.
-    values = tf.function(emit, autograph=False).get_concrete_function()()
+    values = function.get_concrete_function()()
     return dict(zip(batch, values, strict=True))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import as_written
+from tf1hub._tensorflow import as_written, is_made_again
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.spec.module_spec import ModuleSpec, Tags, tag_set
@@ -16,7 +16,8 @@ from tf1hub.tf2.engine import Engine, chosen_variants
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
-from tf1hub.tf2.screen import check_supported
+from tf1hub.tf2.refused import RefusedVariant
+from tf1hub.tf2.screen import supported
 from tf1hub.tf2.state import Resources
 from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, checked_choice, create_variables
@@ -25,6 +26,12 @@ _CHOSEN = (
     "trainable= of tf1hub.load is for TF1 modules, and {path} is a SavedModel of TensorFlow 2, whose variables are what "
     "they were when it was saved. Leave it out, and give the optimizer those of the loaded object's "
     "trainable_variables that you choose; or use tf1hub.KerasLayer(handle, trainable=...), which takes names too."
+)
+
+_MADE_AGAIN = (
+    "tf1hub.load makes a module's variables, and inside of a tf.function it is called each time that this is traced. "
+    "Load {place} once, outside, and call it inside: module = tf1hub.load(handle); "
+    "function = tf.function(lambda inputs: module(inputs))"
 )
 
 
@@ -40,9 +47,11 @@ def load(
 
     Args:
         handle: a URL, a path or a ModuleSpec of a TF1 module; or that of a TF2 SavedModel, for which
-            this is `tf.saved_model.load`.
+            this is `tf.saved_model.load`. The variables of a ModuleSpec without a checkpoint start from what
+            their initializers give, whose random values follow `tf.random.set_seed`.
         tags: the graph variant. None takes the inference variant, and `{"train"}` for calls with
-            `training=True` where the module has it.
+            `training=True` where the module has it. So does the empty set, but where `{"train"}` cannot be
+            traced again, it leaves that out; calls with `training=True` then say why.
         trainable: which variables of a TF1 module optimizers see: those that the publisher marked (True),
             none (False), of the marked ones those whose name a predicate takes, or a list of names of
             variables or of scopes. SavedModels have theirs as they were saved.
@@ -60,7 +69,8 @@ def load(
         UnknownNameError: `trainable` names what is not there.
         InputError: `trainable` chooses nothing, or among the variables of a SavedModel.
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
-        WrongModeError: eager execution is off; or this process was forked from one that uses TensorFlow.
+        WrongModeError: eager execution is off; or it is called each time that a `tf.function` is traced; or
+            this process was forked from one that uses TensorFlow.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -108,17 +118,21 @@ def load_spec(
             "a tf.Graph). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
         )
     use_tensorflow()
-    variants = chosen_variants(spec, tags)
-    check_supported(list(dict.fromkeys(variants)))
+    variants = supported(chosen_variants(spec, tags), alone=tags is not None)
     options = options or tf.saved_model.LoadOptions()
-    with tf.init_scope():
-        values = values_of(
-            spec,
-            list(dict.fromkeys(variants)),
-            options.experimental_io_device,
-            options.experimental_skip_checkpoint,
-        )
-        return _built(spec, variants, trainable, values)
+    try:
+        with tf.init_scope():
+            values = values_of(
+                spec,
+                list(dict.fromkeys(variants)),
+                options.experimental_io_device,
+                options.experimental_skip_checkpoint,
+            )
+            return _built(spec, variants, trainable, values)
+    except ValueError as error:
+        if is_made_again(error):
+            raise WrongModeError(_MADE_AGAIN.format(place=spec.name)) from error
+        raise
 
 
 def _built(
@@ -133,6 +147,8 @@ def restored(spec: ModuleSpec, state: LoadedState) -> LoadedModule:
     use_tensorflow()
     with tf.init_scope():
         variants = chosen_variants(spec, state.tags)
+        if state.refused is not None:
+            variants = variants[0], RefusedVariant(variants[1], state.refused)
         module = _built(spec, variants, state.trainable, from_nodes(state.variables))
         for node, contents in state.tables.items():
             module.engine.table(node).replace(*contents)

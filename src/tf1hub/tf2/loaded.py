@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub._tensorflow import as_written
+from tf1hub.errors import ExportError, InputError
+from tf1hub.format.variable_defs import by_name
+from tf1hub.graph.inputs import describe
 from tf1hub.spec.module_spec import ModuleSpec
-from tf1hub.spec.variant import Variant
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
+from tf1hub.tf2.refused import RefusedVariant
 from tf1hub.tf2.saving import SavedParts
 from tf1hub.tf2.tables import MutableTable
+from tf1hub.tf2.variables import declared_variables
+
+_NO_SESSION = (
+    "What tf1hub.load gives is exported with the values that its variables have now; no session is needed, and one was "
+    "given. Write: m.export({path!r})"
+)
+_BY_KEYWORD = (
+    "A loaded module takes its inputs as one value or as a dict, and was given {given} by keyword. Write: "
+    "m({written}{signature})"
+)
+_UNKNOWN_KEYWORD = (
+    "A loaded module takes the arguments inputs, training, signature and as_dict, and was given {given}. The signature "
+    "{signature!r} of {place} has the inputs {inputs}."
+)
 
 
 @dataclass(frozen=True)
@@ -24,12 +43,14 @@ class LoadedState:
 
     Attributes:
         tags: of the variant for inference.
+        refused: why the variant for training was left out, where it was.
         trainable: the nodes of the variables that optimizers see.
         variables: their values by node.
         tables: keys and values of the tables that programs fill, by node.
     """
 
     tags: frozenset[str]
+    refused: str | None
     trainable: list[str]
     variables: dict[str, Any]
     tables: dict[str, tuple[Any, Any]]
@@ -39,7 +60,8 @@ class LoadedModule(tf.Module):
     """A TF1 module that is called, trained and saved like any object of TensorFlow 2.
 
     It has the Reusable SavedModel interface, works eagerly and inside `tf.function`, and may be
-    called from many threads. Made by `tf1hub.load`.
+    called from many threads. What a `tf1hub.Module` tells of itself, it tells by the same names. Made by
+    `tf1hub.load`.
 
     Args:
         spec: the module's definition.
@@ -62,6 +84,7 @@ class LoadedModule(tf.Module):
         training: Any = False,
         signature: str | None = "default",
         as_dict: bool = False,
+        **unknown: Any,
     ) -> Any:
         """Applies the module.
 
@@ -74,16 +97,20 @@ class LoadedModule(tf.Module):
                 tensor to decide when the program runs.
             signature: which signature to apply.
             as_dict: whether to return all outputs.
+            **unknown: there are no others; an error says how inputs are given.
 
         Returns:
             The output `"default"`, or with `as_dict` a dict of all outputs.
 
         Raises:
             UnknownSignatureError: there is no such signature; the message lists those that there are.
-            InputError: an input is missing, extra, or of another type or shape.
+            InputError: an input is missing, extra, or of another type or shape; or given as a keyword.
             UnknownNameError: the signature has no output `"default"`, and `as_dict` is false.
+            UnsupportedGraphError: `training`, and the `{"train"}` variant was left out.
             WrongModeError: in a `tf.Graph`, which `tf1hub.Module` is for.
         """
+        if unknown:
+            raise InputError(_keywords(self.variant(), signature, list(unknown)))
         outputs = self._outputs(inputs, training, signature)
         return outputs if as_dict else self._engine.output(outputs, signature)
 
@@ -144,15 +171,55 @@ class LoadedModule(tf.Module):
         """
         return self._engine.state(training).variant
 
-    def export(self, path: str | os.PathLike[str]) -> None:
+    def get_signature_names(self) -> list[str]:
+        """The names of the signatures, sorted."""
+        return list(self.variant().signature_names)
+
+    def get_input_info_dict(self, signature: str | None = None) -> dict[str, ParsedTensorInfo]:
+        """The inputs of a signature: name to type and shape.
+
+        Raises:
+            UnknownSignatureError: there is no such signature.
+        """
+        return self.variant().inputs(signature)
+
+    def get_output_info_dict(self, signature: str | None = None) -> dict[str, ParsedTensorInfo]:
+        """The outputs of a signature: name to type and shape.
+
+        Raises:
+            UnknownSignatureError: there is no such signature.
+        """
+        return self.variant().outputs(signature)
+
+    def get_attached_message(self, key: str, message_type: Callable[[], Any], required: bool = False) -> Any:
+        """The message attached to the variant for inference under `key`; as `ModuleSpec.get_attached_message`."""
+        return self._spec.get_attached_message(key, message_type, self.variant().tags, required)
+
+    @property
+    def variable_map(self) -> Mapping[str, Any]:
+        """Name in the module to variable; to the list of its parts for a partitioned one."""
+        variables = self._engine.resources.variables
+        declared = declared_variables([state.variant for state in self._engine.loaded])
+        found: dict[str, Any] = {}
+        for name, parts in by_name(declared.values()).items():
+            in_order = sorted(parts, key=lambda part: part.slice.offset if part.slice else ())
+            found[name] = [variables[part.node] for part in in_order]
+            if parts[0].slice is None:
+                (found[name],) = found[name]
+        return found
+
+    def export(self, path: str | os.PathLike[str], session: Any = None) -> None:
         """Writes the module in the TF1 Hub format, with the values that its variables have now.
 
         Args:
             path: the new module's directory; nothing may be there yet.
+            session: what `tf1hub.Module.export` takes; here there is none, and any is refused.
 
         Raises:
-            ExportError: something is at `path`, or it cannot be written.
+            ExportError: something is at `path`, or it cannot be written; or a session is given.
         """
+        if session is not None:
+            raise ExportError(_NO_SESSION.format(path=os.fspath(path)))
         export_values(self._spec, os.fspath(path), self._engine.resources.variables)
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
@@ -164,9 +231,10 @@ class LoadedModule(tf.Module):
         """Pickles and copies carry the values; the module's files have to be where they are."""
         from tf1hub.tf2.load import restored  # which imports this
 
-        resources = self._engine.resources
+        resources, training = self._engine.resources, self._engine.training.variant
         state = LoadedState(
             tags=self._engine.inference.variant.tags,
+            refused=training.reason if isinstance(training, RefusedVariant) else None,
             trainable=[node for node, variable in resources.variables.items() if variable.trainable],
             variables={node: variable.numpy() for node, variable in resources.variables.items()},
             tables={
@@ -181,3 +249,16 @@ class LoadedModule(tf.Module):
         trained = len(self.trainable_variables)
         lines = [*self._engine.describe(), f"{len(self.variables)} variables, {trained} of them trainable"]
         return f"<LoadedModule {self._spec.name}\n  " + "\n  ".join(lines) + ">"
+
+
+def _keywords(variant: Variant, signature: str | None, given: list[str]) -> str:
+    """What to write instead of keywords that a call does not have."""
+    name, inputs = variant.check_signature(signature), variant.inputs(signature)
+    names = ", ".join(map(repr, given))
+    if not set(given) <= inputs.keys():
+        return _UNKNOWN_KEYWORD.format(
+            given=names, signature=name, place=variant.place, inputs=describe(inputs)
+        )
+    written = "{" + ", ".join(f"{key!r}: {key}" for key in given) + "}"
+    chosen = "" if name == DEFAULT_SIGNATURE else f", signature={name!r}"
+    return _BY_KEYWORD.format(given=names, written=written, signature=chosen)

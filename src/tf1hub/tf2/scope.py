@@ -29,10 +29,12 @@ class Trace:
 
     Attributes:
         state: the variables, tables, assets and functions of the variant.
+        seeded: whether random ops without a seed follow `tf.random.set_seed`.
         hoisted: values of variables that were read once, outside of all regions, by `id`.
     """
 
     state: State
+    seeded: bool = False
     hoisted: dict[int, Any] = field(default_factory=dict)
     _written: dict[int, set[str]] = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ class Scope:
         self._parent = parent
         self._values: dict[Tensor, Any] = {}
         self._aliases: dict[Tensor, Tensor] = {}
-        self._code = StraightLine(trace.state.library, trace.state.versions)
+        self._code = StraightLine(trace.state.library, trace.state.versions, trace.seeded)
 
     @property
     def ops(self) -> Mapping[str, Op]:

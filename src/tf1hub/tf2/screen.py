@@ -22,6 +22,7 @@ from tf1hub.tf2.effects import runs_once
 from tf1hub.tf2.functions import Functions
 from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.hints import hints_of
+from tf1hub.tf2.refused import RefusedVariant
 from tf1hub.tf2.regions import find_regions
 
 _RUNS_PYTHON = r"PyFunc|PyFuncStateless|EagerPyFunc"
@@ -38,12 +39,18 @@ _REASONS = {
     r"TemporaryVariable|DestroyTemporaryVariable|CountUpTo": "changes a variable in a way that tf.Variable cannot",
     r"SymbolicGradient|RemoteCall|_Send|_Recv|_HostSend|_HostRecv": "cannot be written as TF2 code",
 }
+_REFUSED = "The variant {tags} of {module} cannot be loaded into TensorFlow 2. Its graph has:"
+_ALONE = "For inference, its variant {{}} can be loaded alone: tf1hub.load({handle}, tags=[])."
 _LOADER = (
     "Inference still works with TensorFlow's own loader: "
     "tf.saved_model.load({path!r}, tags={tags!r}).signatures[...]; so does tf1hub.Module in a tf.Graph."
 )
 _NO_LOADER = "It still works in a tf.Graph, with tf1hub.Module."
-_PYTHON = "No module holds Python code: this one works in the process that made it only, in a tf.Graph with tf1hub.Module."
+_PYTHON = (
+    "No module holds Python code: what runs it works in the process that made the module only, in a tf.Graph with "
+    "tf1hub.Module."
+)
+_WITHOUT_PYTHON = "What does not run it still works with TensorFlow's own loader: {calls}."
 _READ_HERE = (
     op_types.VARIABLES
     | op_types.WRITES
@@ -55,37 +62,77 @@ _READ_HERE = (
 )
 
 
-def check_supported(variants: Iterable[Variant]) -> None:
-    """Refuses variants that cannot be traced again.
+def supported(variants: tuple[Variant, Variant], alone: bool) -> tuple[Variant, Variant]:
+    """The variants that can be traced again.
+
+    Args:
+        variants: for inference and for training.
+        alone: whether the one for inference will do; in place of the other one, a `RefusedVariant` then
+            is returned where that cannot be traced.
 
     Raises:
         UnsupportedGraphError: a graph uses constructs that cannot be read; all are listed.
     """
-    found = {variant: problems for variant in variants if (problems := unsupported(variant))}
+    found = {variant: problems for variant in dict.fromkeys(variants) if (problems := unsupported(variant))}
     if not found:
-        return
+        return variants
     first = next(iter(found))
-    text = f"The variant {format_tags(first.tags)} of {first.module} cannot be loaded into TensorFlow 2. Its graph has:"
+    text = _REFUSED.format(tags=format_tags(first.tags), module=first.module)
     for variant, problems in found.items():
         if variant is not first:
             text += f"\nThe graph of its variant {format_tags(variant.tags)} has:"
         text += "".join(f"\n  - {problem}" for problem in problems)
-    raise UnsupportedGraphError(f"{text}\n{_advice(found)}")
+    inference, training = variants
+    elsewhere = list(_elsewhere([variant for variant in found if _is_known(variant)], inference))
+    if alone and inference not in found:
+        return inference, RefusedVariant(training, "\n".join([text, *elsewhere]))
+    if inference not in found:
+        elsewhere.insert(0, _ALONE.format(handle=repr(first.module) if _is_stored(first) else "spec"))
+    raise UnsupportedGraphError("\n".join([text, *elsewhere]))
 
 
-def _advice(found: Mapping[Variant, list[str]]) -> str:
-    """What still works."""
-    if any(
-        re.match(f"the op type ({_RUNS_PYTHON}) ", problem)
-        for problems in found.values()
-        for problem in problems
-    ):
-        return _PYTHON
-    first = next(iter(found))
-    # A definition that lies nowhere is called by what made it.
-    if not storage_at(first.module).exists(FILE_NAME):
-        return _NO_LOADER
-    return _LOADER.format(path=first.module, tags=sorted(first.tags))
+def _elsewhere(refused: Sequence[Variant], inference: Variant) -> Iterator[str]:
+    """Where variants that are refused still work, in a sentence or two."""
+    without_python = {variant: _without_python(variant) for variant in refused}
+    if not refused:
+        return
+    first = refused[0]
+    if all(names == variant.signature_names for variant, names in without_python.items()):
+        by_loader = first is inference and _is_stored(first)
+        yield _LOADER.format(path=first.module, tags=sorted(first.tags)) if by_loader else _NO_LOADER
+        return
+    yield _PYTHON
+    calls = [
+        f"tf.saved_model.load({variant.module!r}, tags={sorted(variant.tags)!r}).signatures[{name!r}]"
+        for variant, names in without_python.items()
+        for name in names
+    ]
+    if calls and _is_stored(first):
+        yield _WITHOUT_PYTHON.format(calls=", ".join(calls))
+
+
+def _is_stored(variant: Variant) -> bool:
+    """Whether others can load the module; a definition that lies nowhere is called by what made it."""
+    return storage_at(variant.module).exists(FILE_NAME)
+
+
+def _is_known(variant: Variant) -> bool:
+    """Whether TensorFlow can import the graph, all of which it does for any part."""
+    functions = Functions(variant.meta_graph.graph_def.library)
+    nodes = [*variant.nodes.values(), *functions.nodes_used(variant.nodes.values())]
+    return all(node.op in functions or _tensorflow.op_def(node.op) is not None for node in nodes)
+
+
+def _without_python(variant: Variant) -> list[str]:
+    """The signatures that run no Python code of the program that made them."""
+    functions = Functions(variant.meta_graph.graph_def.library)
+    names: list[str] = []
+    for signature in variant.signature_names:
+        outputs = [name for info in variant.outputs(signature).values() for name in info.tensor_names]
+        nodes = [variant.nodes[name] for name in ancestors(variant.nodes, outputs, _fed(variant, signature))]
+        if not any(re.fullmatch(_RUNS_PYTHON, node.op) for node in [*nodes, *functions.nodes_used(nodes)]):
+            names.append(signature)
+    return names
 
 
 def unsupported(variant: Variant) -> list[str]:
@@ -195,10 +242,12 @@ def _asked_for(variant: Variant) -> tuple[list[str], set[str]]:
     fed: set[str] = set()
     for signature in variant.signature_names:
         fetches += [name for info in variant.outputs(signature).values() for name in info.tensor_names]
-        fed |= {
-            tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names
-        }
+        fed |= _fed(variant, signature)
     return fetches, fed
+
+
+def _fed(variant: Variant, signature: str) -> set[str]:
+    return {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
 
 
 def _unsupported_ops(nodes: Sequence[NodeDef], functions: Functions) -> Iterator[str]:

@@ -15,6 +15,7 @@ from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, GraphDef, VersionDef
 from tf1hub.graph.custom_gradients import mark_lost_gradients
 from tf1hub.tf2.graph import Node, Tensor
+from tf1hub.tf2.seeds import follow_seed
 
 _DROPPED_ATTRIBUTES = ("_class", "_output_shapes")
 """Colocations name ops that are not here; shapes are inferred anew."""
@@ -26,11 +27,13 @@ class StraightLine:
     Args:
         library: the functions that ops may name.
         versions: of the graph that the ops come from; ops may have changed since.
+        seeded: whether random ops without a seed follow `tf.random.set_seed`.
     """
 
-    def __init__(self, library: FunctionDefLibrary, versions: VersionDef) -> None:
+    def __init__(self, library: FunctionDefLibrary, versions: VersionDef, seeded: bool = False) -> None:
         self._library = library
         self._versions = versions
+        self._seeded = seeded
         self._waiting: dict[str, tuple[Node, Sequence[Tensor]]] = {}
         self._imported: dict[str, Any] = {}
 
@@ -67,6 +70,8 @@ class StraightLine:
                 if attribute in copy.attr:
                     del copy.attr[attribute]
             copy.device = ""
+            if self._seeded:
+                follow_seed(copy)
             copy.input[:] = [f"{name}:{index}" for name, index in inputs]
             for name, index in inputs:
                 key = f"{name}:{index}"
