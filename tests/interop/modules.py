@@ -70,7 +70,7 @@ def dense_layers(use_resource: bool) -> Example:
 
 
 def image() -> Example:
-    """Convolutions, batch norm, two variants, the common signatures, ImageModuleInfo."""
+    """Convolutions, batch norm, a counter of steps, two variants, the common signatures, ImageModuleInfo."""
 
     def batch_norm(x: tf.Tensor, is_training: bool) -> tf.Tensor:
         depth = x.shape[-1]
@@ -92,6 +92,9 @@ def image() -> Example:
             with tf1.variable_scope(f"block{i}"):
                 kernel = variable("kernel", 3, 3, x.shape[-1], depth, l2=0.001)
                 x = tf.nn.relu(batch_norm(tf.nn.conv2d(x, kernel, strides=2, padding="SAME"), is_training))
+        steps = tf1.get_variable("steps", [], tf.int64, tf1.zeros_initializer(), trainable=False)
+        if is_training:
+            tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, tf1.assign_add(steps, 1))
         features = tf.reduce_mean(x, [1, 2])
         logits = tf.matmul(features, variable("logits", 16, 5))
         hub.add_signature(inputs=images, outputs=features)
