@@ -19,7 +19,7 @@ from tf1hub.format.messages_pb2 import FunctionDef, FunctionDefLibrary, NodeDef
 from tf1hub.tf2 import op_types
 from tf1hub.tf2.control import choose, repeat
 from tf1hub.tf2.decompile import decompile
-from tf1hub.tf2.effects import has_effects, leaves_variables_alone
+from tf1hub.tf2.effects import has_effects, may_write
 from tf1hub.tf2.graph import Tensor
 from tf1hub.tf2.program import Op, Program
 from tf1hub.tf2.scope import Reference, Scope
@@ -94,7 +94,7 @@ class Functions:
         if not (op.node.op in op_types.FUNCTIONAL or op.node.op in self):
             return True
         used = self.nodes_used([op.node.definition])
-        return any(node.op in op_types.WRITES or not leaves_variables_alone(node) for node in used)
+        return any(may_write(node) for node in used)
 
     def _read(self, function: FunctionDef) -> Body:
         arguments = [(argument.name, 0) for argument in function.signature.input_arg]

@@ -110,11 +110,16 @@ def _behind(program: Program, reference: Tensor) -> set[str]:
 
 
 def hoist(program: Program, scope: Scope) -> None:
-    """Reads, outside of all regions, the variables that are constant and used inside of one."""
-    variables = scope.trace.state.variables
+    """Reads, outside of all regions and functions, the variables that are constant and used inside of one.
+
+    A function that TensorFlow restored can be differentiated eagerly or in a `tf.function`, but not both,
+    where a loop in it takes a variable itself.
+    """
+    state = scope.trace.state
+    variables = state.variables
     constant = variables.keys() - scope.trace.written(program)
     for op, depth in program.ops():
-        if depth:
+        if depth or op.node.op in op_types.FUNCTIONAL or op.node.op in state.functions:
             for name, _ in op.inputs:
                 if name in constant:
                     VariableReference(variables[name], True, True).value(scope)
