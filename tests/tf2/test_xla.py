@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -120,3 +124,27 @@ def test_ops_in_functions_are_seen_too() -> None:
             UnsupportedGraphError, match=r"(?s)the op type AsString .* the op type StringToNumber"
         ):
             tf.function(lambda x, module=module: module(x), jit_compile=True)(X)
+
+
+_COMPILED_AT_ONCE = """
+import numpy as np, tensorflow as tf
+import tf1hub as hub
+
+def module_fn():
+    x = tf.compat.v1.placeholder(tf.float32, [None])
+    hub.add_signature(inputs=x, outputs=x * 2.0)
+
+module = hub.load(hub.create_module_spec(module_fn))
+print(tf.function(lambda x: module(x), jit_compile=True, autograph=False)(np.float32([3.0])).numpy())
+"""
+
+
+def test_a_module_may_be_compiled_before_anything_has_run() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_COMPILED_AT_ONCE)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert run.stdout == "[6.]\n", run.stderr[-3000:]

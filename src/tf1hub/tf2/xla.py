@@ -83,6 +83,7 @@ def _suits(node: NodeDef, constraints: Mapping[str, Iterable[int]]) -> bool:
 @cache
 def _kernels(op: str) -> list[dict[str, frozenset[int]]]:
     """For each of XLA's kernels for an op type, the dtypes that its attributes may have."""
-    # XLA registers its kernels when TensorFlow first looks for devices.
-    tf.config.list_logical_devices()
+    # XLA registers its kernels when TensorFlow first makes a tensor.
+    with tf.init_scope():
+        tf.constant(0)
     return _tensorflow.compiled_kernels(op)
