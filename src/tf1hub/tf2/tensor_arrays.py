@@ -148,12 +148,21 @@ def _are_all(program: Program, gather: Op, array: TensorArrayReference) -> bool:
     """Whether the indices are known to be those of all elements, in order."""
     handle, indices, flow = gather.inputs
     limit = range_limit(program, indices)
-    size = None if limit is None else made_by(program, limit)
-    if size is None or op_types.TENSOR_ARRAYS.get(size.node.op) != "Size":
+    if limit is None:
         return False
-    its_handle, its_flow = size.inputs
-    return program.origin(its_handle) == program.origin(handle) and (
-        not array.grows or program.origin(its_flow) == program.origin(flow)
+    size = made_by(program, limit)
+    if size is not None and op_types.TENSOR_ARRAYS.get(size.node.op) == "Size":
+        its_handle, its_flow = size.inputs
+        return program.origin(its_handle) == program.origin(handle) and (
+            not array.grows or program.origin(its_flow) == program.origin(flow)
+        )
+    # TensorFlow writes down the size itself where it knows it.
+    made = made_by(program, handle)
+    return (
+        made is not None
+        and op_types.TENSOR_ARRAYS.get(made.node.op) == "New"
+        and not array.grows
+        and same(program, made.inputs[0], limit)
     )
 
 
