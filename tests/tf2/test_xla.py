@@ -91,6 +91,29 @@ def test_a_kernel_for_other_dtypes_is_none() -> None:
     )
 
 
+def test_scatters_into_an_array_are_none_that_xla_has() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        array = tf.TensorArray(tf.float32, 3, element_shape=[3])
+        rows = tf.TensorArray(tf.float32, 3).unstack(w)
+        return {"x": x}, {"default": array.scatter([2, 0, 1], w).stack() * x[0], "rows": rows.stack()}
+
+    old = OldGraph(build)
+    numeric = old.definition.signature_def["whole"]
+    numeric.CopyFrom(old.definition.signature_def["default"])
+    del numeric.outputs["default"]
+    module = old.load()
+    with pytest.raises(UnsupportedGraphError) as caught:
+        tf.function(lambda x: module(x), jit_compile=True)(X)
+    assert (
+        "which has no kernels for:\n"
+        "  - the op type TensorArrayScatterV3 (1 node, 'TensorArrayScatter/TensorArrayScatterV3')\n"
+        "Call the module outside"
+    ) in str(caught.value)
+    compiled = tf.function(lambda x: module(x, signature="whole", as_dict=True)["rows"], jit_compile=True)
+    np.testing.assert_array_equal(compiled(X), module.variables[0])
+
+
 def test_one_signature_that_cannot_be_compiled_does_not_keep_another_from_it() -> None:
     def build() -> tuple[Tensors, Tensors]:
         x, w = inputs(), weight()
