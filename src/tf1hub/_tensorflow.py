@@ -28,7 +28,7 @@ from tensorflow.python.client import pywrap_tf_session as c_api
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
 from tensorflow.python.framework import c_api_util, kernels, op_def_registry, ops
 from tensorflow.python.ops import control_flow_util, lookup_ops
-from tensorflow.python.saved_model import nested_structure_coder
+from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import autotrackable, data_structures
 from tensorflow.python.util import tf_stack
 
@@ -49,6 +49,7 @@ __all__ = [
     "is_compiled",
     "is_made_again",
     "is_plain_place",
+    "is_saving",
     "lookup_ops",
     "op_def",
     "register_feature_column",
@@ -243,6 +244,11 @@ def is_made_again(error: ValueError) -> bool:
 def is_compiled() -> bool:
     """Whether the function being traced, or one around it, is compiled with XLA."""
     return bool(control_flow_util.GraphOrParentsInXlaContext(ops.get_default_graph()))
+
+
+def is_saving() -> bool:
+    """Whether what is traced now goes into a SavedModel, which has one copy of a variable that replicas share."""
+    return bool(save_context.in_save_context())
 
 
 def registered_gradient(name: str) -> Any:

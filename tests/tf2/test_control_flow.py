@@ -114,6 +114,59 @@ def loop_counting_from_two_by_three(resource: bool) -> tuple[Tensors, Tensors]:
 
 
 @graph
+def loop_whose_bound_moves(resource: bool) -> tuple[Tensors, Tensors]:
+    x, w = inputs(), weight(resource=resource)
+    i, n, y = tf.while_loop(
+        lambda i, n, _: i < n, lambda i, n, y: (i + 1, tf.minimum(n + 1, 5), tf.matmul(y, w)), (0, 2, x)
+    )
+    return {"x": x}, {"default": y, "i": i, "n": n}
+
+
+@graph
+def loop_that_counts_and_looks_at_the_data(resource: bool) -> tuple[Tensors, Tensors]:
+    x, w = inputs(), weight(resource=resource)
+    i, y = tf.while_loop(
+        lambda i, y: tf.logical_and(i < 6, tf.reduce_max(tf.abs(y)) > 0.2),
+        lambda i, y: (1 + i, tf.matmul(y, w) * 0.5),
+        (0, x),
+        maximum_iterations=tf.shape(x)[0] + 3,
+    )
+    return {"x": x}, {"default": y, "i": i}
+
+
+@graph
+def loop_that_counts_in_its_condition_only_now_and_then(resource: bool) -> tuple[Tensors, Tensors]:
+    x, w = inputs(), weight(resource=resource)
+    steps, i, y = tf.while_loop(
+        lambda steps, i, _: tf.logical_or(i < 2, steps < 5),
+        lambda steps, i, y: (steps + 1, tf.where(steps > 2, i + 1, i), tf.matmul(y, w)),
+        (0, 0, x),
+    )
+    return {"x": x}, {"default": y, "steps": steps, "i": i}
+
+
+@graph
+def loop_to_a_negative_number(resource: bool) -> tuple[Tensors, Tensors]:
+    x, w = inputs(), weight(resource=resource)
+    n = tf.shape(x)[0] - 7
+    i, y = tf.while_loop(lambda i, _: i < n, lambda i, y: (i + 1, tf.matmul(y, w)), (0, x))
+    return {"x": x}, {"default": y + tf.matmul(x, w), "i": i}
+
+
+@graph
+def loop_in_a_loop_over_its_counter(resource: bool) -> tuple[Tensors, Tensors]:
+    x, w = inputs(), weight(resource=resource)
+
+    def body(i: Any, y: Any) -> Any:
+        return i + 1, tf.while_loop(
+            lambda j, _: j < i, lambda j, z: (j + 1, tf.tanh(tf.matmul(z, w))), (0, y)
+        )[1] + x
+
+    _, y = tf.while_loop(lambda i, _: i < 3, body, (0, x))
+    return {"x": x}, {"default": y}
+
+
+@graph
 def loop_that_never_runs(resource: bool) -> tuple[Tensors, Tensors]:
     x, w = inputs(), weight(resource=resource)
     _, y = tf.while_loop(lambda i, _: i < 0, lambda i, y: (i + 1, tf.matmul(y, w)), (0, x))
@@ -269,4 +322,10 @@ FEEDS = {"first": X, "second": -X}
 @pytest.mark.parametrize("variables", ["resource", "ref"])
 def test_old_control_flow_gives_graph_modes_numbers_and_gradients(name: str, variables: str) -> None:
     old = OldGraph(lambda: GRAPHS[name](variables == "resource"))
+    assert_same(old, *({"x": x} for x in FEEDS.values()))
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_control_flow_of_functions_gives_graph_modes_numbers_and_gradients(name: str) -> None:
+    old = OldGraph(lambda: GRAPHS[name](True), 2)
     assert_same(old, *({"x": x} for x in FEEDS.values()))

@@ -236,6 +236,34 @@ def test_a_reloaded_module_takes_composites_alone_and_in_dicts_beside_other_sign
     assert restored(dense, signature="dense2").numpy().tolist() == [6.0]
 
 
+@pytest.mark.parametrize("by_convert", [True, False])
+def test_a_signature_without_inputs_is_called_with_nothing_and_with_an_empty_dict(
+    tmp_path: pathlib.Path, by_convert: bool
+) -> None:
+    def module_fn() -> None:
+        x = tf1.sparse_placeholder(tf.float32, [None, 3])
+        size = tf1.get_variable("size", initializer=2.0)
+        hub.add_signature(inputs=x, outputs=tf.sparse.reduce_sum(x, 1) * size)
+        hub.add_signature("info", inputs={}, outputs={"size": size * 3.0, "default": size + 0.5})
+
+    loaded = hub.load(hub.create_module_spec(module_fn))
+    if by_convert:
+        hub.convert(loaded, tmp_path / "saved")
+    else:
+        tf.saved_model.save(loaded, str(tmp_path / "saved"))
+    restored = hub.load(tmp_path / "saved")
+    for module in (loaded, restored):
+        for given in ({}, None):
+            assert module(given, signature="info").numpy() == 2.5
+            assert module(given, True, signature="info").numpy() == 2.5
+            outputs = module(given, signature="info", as_dict=True)
+            assert {name: value.numpy() for name, value in outputs.items()} == {"size": 6.0, "default": 2.5}
+        assert module(signature="info").numpy() == 2.5
+        assert module(tf.sparse.from_dense([[1.0, 0.0, 2.0]])).numpy().tolist() == [6.0]
+        layer = hub.KerasLayer(module, signature="info", signature_outputs_as_dict=True)
+        assert {name: np.asarray(value) for name, value in layer({}).items()} == {"size": 6.0, "default": 2.5}
+
+
 def test_an_existing_path_is_left_alone(tmp_path: pathlib.Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("years of work")

@@ -192,3 +192,102 @@ def test_replicas_of_a_mirrored_strategy_train_together() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert run.stdout.endswith("replicas agree\n"), run.stderr[-3000:]
+
+
+_COUNTING_REPLICAS = """
+import sys, tempfile
+import numpy as np, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+import tf1hub as hub
+tf1 = tf.compat.v1
+X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+STEPS = 3
+
+def module_fn(is_training, resource):
+    x = tf1.placeholder(tf.float32, [None, 2])
+    def state(name, dtype, start, shape=()):
+        return tf1.get_variable(
+            name, shape, dtype, tf1.constant_initializer(start), trainable=False, use_resource=resource)
+    count, flag = state("count", tf.int64, 5), state("flag", tf.bool, False)
+    phase, text = state("phase", tf.complex64, 1), state("text", tf.string, "a")
+    seen, rows = state("seen", tf.int32, 0, [3]), state("rows", tf.float32, 0, [3])
+    forward = state("forward", tf.int32, 0)
+    y = x * 2.0
+    if is_training:
+        one = tf.cast(tf.reduce_min(x), tf.int32)
+        for update in (
+            tf1.assign_add(count, tf.cast(one, tf.int64)),
+            tf1.assign(flag, tf.reduce_sum(x) > 0.0),
+            tf1.assign(phase, phase * tf.complex(0.0, tf.reduce_mean(x))),
+            tf1.assign(text, tf.strings.join([text, tf.strings.as_string(one)])),
+            tf1.scatter_add(seen, [1, 2, 2], [1, 2, 3] * one),
+            tf1.scatter_nd_add(rows, [[0], [2]], 0.25 * tf.reduce_mean(x, 0)),
+        ):
+            tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, update)
+        with tf1.control_dependencies([tf1.assign_add(forward, 1)]):
+            y = tf.identity(y)
+    hub.add_signature(inputs=x, outputs=y)
+
+def in_graph_mode(spec):
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = hub.Module(spec, tags={"train"}, trainable=True, name="m")
+        y = module(tf.constant(X))
+        session.run(tf1.global_variables_initializer())
+        for _ in range(STEPS):
+            session.run([y, tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)])
+        return session.run(dict(module.variable_map))
+
+def values(module):
+    return {v.name.removesuffix(":0"): v.numpy() for v in module.variables}
+
+def check(what, found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=f"{what}: {name}")
+
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+def train(module):
+    step = tf.function(lambda x: strategy.run(lambda: module(x, training=True)), autograph=False)
+    for _ in range(STEPS):
+        step(tf.constant(X))
+    return module
+
+for resource in (True, False):
+    spec = hub.create_module_spec(module_fn, [
+        (tags, {"is_training": bool(tags), "resource": resource}) for tags in (set(), {"train"})])
+    expected = in_graph_mode(spec)
+    with strategy.scope():
+        mirrored = hub.load(spec)
+    check("trained", values(train(mirrored)), expected)
+    with tempfile.TemporaryDirectory() as directory:
+        tf.saved_model.save(hub.load(spec), f"{directory}/single")
+        tf.saved_model.save(mirrored, f"{directory}/mirrored")
+        hub.convert(hub.load(spec), f"{directory}/converted")
+        check("saved", values(hub.load(f"{directory}/mirrored")), expected)
+        for name in ("single", "converted"):
+            with strategy.scope():
+                restored = hub.load(f"{directory}/{name}")
+            check(name, values(train(restored)), expected)
+        # What was saved from replicas goes on where they were, on one device.
+        restored = hub.load(f"{directory}/mirrored")
+        with strategy.scope():
+            mirrored = hub.load(f"{directory}/mirrored")
+        for _ in range(STEPS):
+            restored(tf.constant(X), training=True)
+        check("went on", values(train(mirrored)), values(restored))
+        assert values(restored)["count"] == 5 + 2 * STEPS
+print("replicas count")
+"""
+
+
+def test_replicas_write_what_has_no_mean_as_one_device_does() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_COUNTING_REPLICAS)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert run.stdout.endswith("replicas count\n"), run.stderr[-3000:]

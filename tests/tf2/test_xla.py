@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -87,6 +91,29 @@ def test_a_kernel_for_other_dtypes_is_none() -> None:
     )
 
 
+def test_scatters_into_an_array_are_none_that_xla_has() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        array = tf.TensorArray(tf.float32, 3, element_shape=[3])
+        rows = tf.TensorArray(tf.float32, 3).unstack(w)
+        return {"x": x}, {"default": array.scatter([2, 0, 1], w).stack() * x[0], "rows": rows.stack()}
+
+    old = OldGraph(build)
+    numeric = old.definition.signature_def["whole"]
+    numeric.CopyFrom(old.definition.signature_def["default"])
+    del numeric.outputs["default"]
+    module = old.load()
+    with pytest.raises(UnsupportedGraphError) as caught:
+        tf.function(lambda x: module(x), jit_compile=True)(X)
+    assert (
+        "which has no kernels for:\n"
+        "  - the op type TensorArrayScatterV3 (1 node, 'TensorArrayScatter/TensorArrayScatterV3')\n"
+        "Call the module outside"
+    ) in str(caught.value)
+    compiled = tf.function(lambda x: module(x, signature="whole", as_dict=True)["rows"], jit_compile=True)
+    np.testing.assert_array_equal(compiled(X), module.variables[0])
+
+
 def test_one_signature_that_cannot_be_compiled_does_not_keep_another_from_it() -> None:
     def build() -> tuple[Tensors, Tensors]:
         x, w = inputs(), weight()
@@ -120,3 +147,94 @@ def test_ops_in_functions_are_seen_too() -> None:
             UnsupportedGraphError, match=r"(?s)the op type AsString .* the op type StringToNumber"
         ):
             tf.function(lambda x, module=module: module(x), jit_compile=True)(X)
+
+
+def gradients(module: Any, x: Any) -> Any:
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.square(module(x)))
+    return tape.gradient(loss, module.trainable_variables)
+
+
+def recurrent(x: Any, w: Any) -> Any:
+    """[?, 3] as one sequence of five steps, over TensorArrays of fixed length."""
+    steps = tf.transpose(tf.reshape(tf.tile(x, [1, 5]), [-1, 5, 3]), [1, 0, 2])
+    rows = tf.TensorArray(tf.float32, 5).unstack(steps)
+
+    def body(t: Any, h: Any, outputs: Any) -> Any:
+        h = tf.tanh(tf.ensure_shape(rows.read(t), [None, 3]) + tf.matmul(h, w))
+        return t + 1, h, outputs.write(t, h)
+
+    start = (0, tf.zeros_like(x), tf.TensorArray(tf.float32, 5))
+    outputs = tf1.while_loop(lambda t, *_: t < 5, body, start, maximum_iterations=5)[2]
+    return tf.transpose(outputs.stack(), [1, 0, 2])
+
+
+def dynamic(x: Any, w: Any) -> Any:
+    """The same with a length that only the graph knows, as `dynamic_rnn` has it."""
+    steps = tf.transpose(tf.reshape(tf.tile(x, [1, 5]), [-1, 5, 3]), [1, 0, 2])
+    length = tf.shape(steps)[0]
+    rows = tf.TensorArray(tf.float32, length).unstack(steps)
+
+    def body(t: Any, h: Any, outputs: Any) -> Any:
+        h = tf.tanh(tf.ensure_shape(rows.read(t), [None, 3]) + tf.matmul(h, w))
+        return t + 1, h, outputs.write(t, h)
+
+    start = (0, tf.zeros_like(x), tf.TensorArray(tf.float32, length))
+    outputs = tf1.while_loop(
+        lambda t, *_: t < length,
+        body,
+        start,
+        maximum_iterations=tf.maximum(1, length),
+        parallel_iterations=32,
+    )[2]
+    return outputs.stack()
+
+
+def scanned(x: Any, w: Any) -> Any:
+    return tf1.map_fn(lambda row: tf1.scan(lambda a, e: tf.tanh(a + e * w[0, 0]), row), x[:2])
+
+
+def chosen(x: Any, w: Any) -> Any:
+    return tf.cond(tf.reduce_sum(x) > 0.0, lambda: tf.tanh(tf.matmul(x, w)), lambda: tf.matmul(x, w))
+
+
+@pytest.mark.parametrize("build", [recurrent, dynamic, scanned, chosen])
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("called_before", [True, False])
+def test_gradients_compile(build: Any, version: int, called_before: bool) -> None:
+    def both() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        return {"x": x}, {"default": build(x, w)}
+
+    old = OldGraph(both, version)
+    _, expected, _ = old.run({"x": FEEDS["first"]})
+    module = old.load()
+    if called_before:
+        module(X)
+    compiled = tf.function(lambda x: gradients(module, x), jit_compile=True, autograph=False)
+    (found,) = compiled(X)
+    np.testing.assert_allclose(found, expected["w"], rtol=2e-4, atol=2e-5)
+
+
+_COMPILED_AT_ONCE = """
+import numpy as np, tensorflow as tf
+import tf1hub as hub
+
+def module_fn():
+    x = tf.compat.v1.placeholder(tf.float32, [None])
+    hub.add_signature(inputs=x, outputs=x * 2.0)
+
+module = hub.load(hub.create_module_spec(module_fn))
+print(tf.function(lambda x: module(x), jit_compile=True, autograph=False)(np.float32([3.0])).numpy())
+"""
+
+
+def test_a_module_may_be_compiled_before_anything_has_run() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_COMPILED_AT_ONCE)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert run.stdout == "[6.]\n", run.stderr[-3000:]

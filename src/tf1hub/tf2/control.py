@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub.errors import UnsupportedGraphError
+from tf1hub.tf2.graph import Tensor
 from tf1hub.tf2.scope import Reference, Scope
 
 _Run = Callable[[Scope], Sequence[Any]]
@@ -138,3 +140,20 @@ def repeat(
             shapes = grew.shapes
         else:
             return all_values(results)
+
+
+def least(scope: Scope, bounds: Sequence[Tensor | int]) -> Any:
+    """The least of some bounds, as `repeat` takes it for `maximum_iterations`; None where there are none."""
+    if not bounds:
+        return None
+    values = [
+        tf.constant(bound, tf.int64) if isinstance(bound, int) else scope.tensor(bound) for bound in bounds
+    ]
+    known = [tf.get_static_value(value) for value in values]
+    if None not in known:
+        return tf.constant(min(*known, tf.int32.max), tf.int32)  # XLA wants to see a constant
+    narrow = [
+        value if value.dtype == tf.int32 else tf.cast(tf.minimum(value, tf.int32.max), tf.int32)
+        for value in values
+    ]
+    return functools.reduce(tf.minimum, narrow)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import tensorflow as tf
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.spec import gradient_names
 from tf1hub.tf2 import op_types
-from tf1hub.tf2.control import choose, repeat
+from tf1hub.tf2.control import choose, least, repeat
 from tf1hub.tf2.functions import emit_call, emit_case, emit_if, emit_while
 from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.program import Cond, Loop, Op, Program, Region
@@ -125,29 +124,11 @@ def _emit_loop(scope: Scope, loop: Loop) -> None:
         body,
         f"The loop {loop.name!r}",
         loop.parallel_iterations,
-        _least([_bound(scope, bound) for bound in loop.bounds]),
+        least(scope, loop.bounds),
     )
     for variable, value in zip(loop.variables, results, strict=True):
         for tensor in variable.exits:
             scope.set(tensor, value)
-
-
-def _bound(scope: Scope, bound: Tensor | int) -> Any:
-    return tf.constant(bound, tf.int64) if isinstance(bound, int) else scope.tensor(bound)
-
-
-def _least(bounds: Sequence[Any]) -> Any:
-    """The least of some bounds, as `tf.while_loop` wants it, or None where there are none."""
-    if not bounds:
-        return None
-    known = [tf.get_static_value(bound) for bound in bounds]
-    if None not in known:
-        return tf.constant(min(*known, tf.int32.max), tf.int32)  # XLA wants to see a constant
-    narrow = [
-        bound if bound.dtype == tf.int32 else tf.cast(tf.minimum(bound, tf.int32.max), tf.int32)
-        for bound in bounds
-    ]
-    return functools.reduce(tf.minimum, narrow)
 
 
 def _carried(scope: Scope, value: Any) -> Any:

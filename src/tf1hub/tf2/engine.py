@@ -136,7 +136,7 @@ class Engine:
         self.training = self.inference if variants[1] is variants[0] else State(variants[1], resources)
         self.resources = resources
         self._lock = threading.RLock()
-        self._functions: dict[tuple[str, bool], Any] = {}
+        self._functions: dict[tuple[str, bool, bool], Any] = {}
         self._concrete: dict[tuple[str, bool], Any] = {}
         self._served: dict[str, Any] = {}
         self._interfaces: dict[tuple[str, bool], Interface] = {}
@@ -162,10 +162,12 @@ class Engine:
         state.variant.check_signature(signature)
         if training and state is self.inference and not has_updates(state):
             training = False
+        # Where XLA compiles, TensorFlow writes down conds in another way, without which it has no gradients.
+        key = signature, training, is_compiled()
         with self._lock:
-            if (signature, training) not in self._functions:
-                self._functions[signature, training] = signature_function(state, signature, training)
-            return self._functions[signature, training]
+            if key not in self._functions:
+                self._functions[key] = signature_function(state, signature, training)
+            return self._functions[key]
 
     def call(self, inputs: Any, training: bool, signature: str | None) -> dict[str, Any]:
         """The outputs of a signature for inputs as a caller gives them.

@@ -17,10 +17,11 @@ from tf1hub.errors import FormatError, UnsupportedGraphError
 from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDef, FunctionDefLibrary, NodeDef
 from tf1hub.tf2 import op_types
-from tf1hub.tf2.control import choose, repeat
+from tf1hub.tf2.control import choose, least, repeat
 from tf1hub.tf2.decompile import decompile
-from tf1hub.tf2.effects import has_effects, leaves_variables_alone
+from tf1hub.tf2.effects import has_effects, may_write
 from tf1hub.tf2.graph import Tensor
+from tf1hub.tf2.loop_bounds import bounds_of_functions
 from tf1hub.tf2.program import Op, Program
 from tf1hub.tf2.scope import Reference, Scope
 
@@ -94,7 +95,7 @@ class Functions:
         if not (op.node.op in op_types.FUNCTIONAL or op.node.op in self):
             return True
         used = self.nodes_used([op.node.definition])
-        return any(node.op in op_types.WRITES or not leaves_variables_alone(node) for node in used)
+        return any(may_write(node) for node in used)
 
     def _read(self, function: FunctionDef) -> Body:
         arguments = [(argument.name, 0) for argument in function.signature.input_arg]
@@ -225,6 +226,8 @@ def emit_while(scope: Scope, op: Op, run_body: _RunBody) -> None:
     """While, StatelessWhile."""
     condition, body = _function_name(op, "cond"), _function_name(op, "body")
     attributes = op.node.definition.attr
+    functions = scope.trace.state.functions
+    bounds = bounds_of_functions(scope.program, op, functions.body(condition), functions.body(body))
     results = repeat(
         scope,
         [scope.get(tensor) for tensor in op.inputs],
@@ -232,6 +235,7 @@ def emit_while(scope: Scope, op: Op, run_body: _RunBody) -> None:
         lambda inner, values: _call(inner, body, values, run_body),
         f"The node {op.node.name!r}",
         attributes["parallel_iterations"].i if "parallel_iterations" in attributes else 10,
+        least(scope, bounds),
     )
     scope.set_outputs(op.node.name, results)
 

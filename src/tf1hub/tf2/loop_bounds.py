@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from tf1hub.format.messages_pb2 import TensorProto
 from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.program import LoopVariable
+from tf1hub.tf2.program import LoopVariable, Op, Program
+
+if TYPE_CHECKING:
+    from tf1hub.tf2.functions import Body
 
 
 def bounds_of(
@@ -63,6 +67,69 @@ def bounds_of(
                 bounds.append(bound)
         complete = complete and found
     return bounds, complete
+
+
+def bounds_of_functions(program: Program, loop: Op, condition: Body, body: Body) -> list[Tensor | int]:
+    """What bounds the iterations of a loop whose condition and body are functions.
+
+    Args:
+        program: where the loop stands.
+        loop: the While.
+        condition: the function that decides whether to go on.
+        body: the function that is one iteration.
+
+    Returns:
+        For each part `i < n` of the condition whose `i` counts from 0 in steps of 1, the tensor `n` outside of the
+        loop, or the number.
+    """
+
+    def counts(index: int) -> bool:
+        step = _made_by(body.program, body.program.fetches[index])
+        if _number(program, loop.inputs[index]) != 0 or step is None or step.node.op not in ("Add", "AddV2"):
+            return False
+        this = body.arguments[index]
+        first, second = step.inputs
+        return (body.program.origin(first) == this and _number(body.program, second) == 1) or (
+            body.program.origin(second) == this and _number(body.program, first) == 1
+        )
+
+    def outside(bound: Tensor) -> Tensor | int | None:
+        origin = condition.program.origin(bound)
+        if origin not in condition.arguments:
+            return _number(condition.program, bound)
+        index = condition.arguments.index(origin)
+        stays = body.program.origin(body.program.fetches[index]) == body.arguments[index]
+        return loop.inputs[index] if stays else None
+
+    bounds: list[Tensor | int] = []
+    waiting = list(condition.program.fetches)
+    while waiting:
+        part = _made_by(condition.program, waiting.pop())
+        if part is None:
+            continue
+        if part.node.op == "LogicalAnd":
+            waiting.extend(part.inputs)
+        elif part.node.op == "Less":
+            counter = condition.program.origin(part.inputs[0])
+            bound = outside(part.inputs[1])
+            if (
+                counter in condition.arguments
+                and bound is not None
+                and counts(condition.arguments.index(counter))
+            ):
+                bounds.append(bound)
+    return bounds
+
+
+def _made_by(program: Program, tensor: Tensor) -> Op | None:
+    return program.by_name.get(program.origin(tensor)[0])
+
+
+def _number(program: Program, tensor: Tensor) -> int | None:
+    op = _made_by(program, tensor)
+    if op is None or op.node.op != "Const":
+        return None
+    return scalar(op.node.definition.attr["value"].tensor)
 
 
 def scalar(tensor: TensorProto) -> int | None:

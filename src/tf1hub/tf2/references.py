@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import tensorflow as tf
 
+from tf1hub._tensorflow import is_saving
 from tf1hub.tf2 import op_types
 from tf1hub.tf2.graph import Tensor
 from tf1hub.tf2.program import Op, Program
@@ -109,11 +110,16 @@ def _behind(program: Program, reference: Tensor) -> set[str]:
 
 
 def hoist(program: Program, scope: Scope) -> None:
-    """Reads, outside of all regions, the variables that are constant and used inside of one."""
-    variables = scope.trace.state.variables
+    """Reads, outside of all regions and functions, the variables that are constant and used inside of one.
+
+    A function that TensorFlow restored can be differentiated eagerly or in a `tf.function`, but not both,
+    where a loop in it takes a variable itself.
+    """
+    state = scope.trace.state
+    variables = state.variables
     constant = variables.keys() - scope.trace.written(program)
     for op, depth in program.ops():
-        if depth:
+        if depth or op.node.op in op_types.FUNCTIONAL or op.node.op in state.functions:
             for name, _ in op.inputs:
                 if name in constant:
                     VariableReference(variables[name], True, True).value(scope)
@@ -171,20 +177,43 @@ def emit_write(scope: Scope, op: Op) -> None:
         scope.set((op.node.name, 0), reference)
 
 
-def _scatter(method: str) -> Callable[[tf.Variable, Any, Any], Any]:
-    def write(variable: tf.Variable, indices: Any, updates: Any) -> Any:
-        return getattr(variable, method)(tf.IndexedSlices(updates, indices))
+def _scatter(method: str) -> Callable[[tf.Variable, Any, Any], None]:
+    def write(variable: tf.Variable, indices: Any, updates: Any) -> None:
+        for copy in _copies(variable):
+            getattr(copy, method)(tf.IndexedSlices(updates, indices))
 
     return write
+
+
+def _scatter_nd(method: str) -> Callable[[tf.Variable, Any, Any], None]:
+    def write(variable: tf.Variable, indices: Any, updates: Any) -> None:
+        for copy in _copies(variable):
+            getattr(copy, method)(indices, updates)
+
+    return write
+
+
+def _copies(variable: tf.Variable) -> Sequence[tf.Variable]:
+    """What to scatter into: of a variable of which each replica has its own, what TensorFlow assigns to.
+
+    TensorFlow itself refuses to scatter into such a variable, although its parts know how.
+    """
+    if not (
+        isinstance(variable, tf.distribute.DistributedValues)
+        and variable.synchronization == tf.VariableSynchronization.ON_READ
+    ):
+        return [variable]
+    copies: Sequence[tf.Variable] = variable.values
+    if is_saving() or (tf.distribute.has_strategy() and not tf.distribute.in_cross_replica_context()):
+        return [copy for copy in copies if copy.handle is variable.handle]
+    return copies
 
 
 _WRITERS: dict[str, Callable[..., Any]] = {
     "Assign": lambda variable, value: variable.assign(value, read_value=False),
     "AssignAdd": lambda variable, value: variable.assign_add(value, read_value=False),
     "AssignSub": lambda variable, value: variable.assign_sub(value, read_value=False),
-    "ScatterNdUpdate": lambda variable, indices, updates: variable.scatter_nd_update(indices, updates),
-    "ScatterNdAdd": lambda variable, indices, updates: variable.scatter_nd_add(indices, updates),
-    "ScatterNdSub": lambda variable, indices, updates: variable.scatter_nd_sub(indices, updates),
+    **{f"ScatterNd{name}": _scatter_nd(f"scatter_nd_{name.lower()}") for name in ("Update", "Add", "Sub")},
     **{
         f"Scatter{name}": _scatter(f"scatter_{name.lower()}")
         for name in ("Add", "Sub", "Mul", "Div", "Min", "Max", "Update")

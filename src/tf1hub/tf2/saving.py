@@ -101,11 +101,10 @@ class Form:
 
 
 def _inputs(infos: Mapping[str, ParsedTensorInfo]) -> Iterator[Any]:
-    """The inputs of a signature as callers give them: nothing, a dict, a single value."""
+    """The inputs of a signature as callers give them: a dict, nothing, a single value."""
+    yield {name: info.type_spec for name, info in infos.items()}
     if not infos:
         yield None
-        return
-    yield {name: info.type_spec for name, info in infos.items()}
     if len(infos) == 1:
         (info,) = infos.values()
         yield type_spec(info, "inputs")

@@ -148,12 +148,21 @@ def _are_all(program: Program, gather: Op, array: TensorArrayReference) -> bool:
     """Whether the indices are known to be those of all elements, in order."""
     handle, indices, flow = gather.inputs
     limit = range_limit(program, indices)
-    size = None if limit is None else made_by(program, limit)
-    if size is None or op_types.TENSOR_ARRAYS.get(size.node.op) != "Size":
+    if limit is None:
         return False
-    its_handle, its_flow = size.inputs
-    return program.origin(its_handle) == program.origin(handle) and (
-        not array.grows or program.origin(its_flow) == program.origin(flow)
+    size = made_by(program, limit)
+    if size is not None and op_types.TENSOR_ARRAYS.get(size.node.op) == "Size":
+        its_handle, its_flow = size.inputs
+        return program.origin(its_handle) == program.origin(handle) and (
+            not array.grows or program.origin(its_flow) == program.origin(flow)
+        )
+    # TensorFlow writes down the size itself where it knows it.
+    made = made_by(program, handle)
+    return (
+        made is not None
+        and op_types.TENSOR_ARRAYS.get(made.node.op) == "New"
+        and not array.grows
+        and same(program, made.inputs[0], limit)
     )
 
 
@@ -181,9 +190,9 @@ def _scatter(
 ) -> None:
     """Emitted now, because it depends on what TensorFlow finds out about the value's shape."""
     rows = scope.tensor(value)
-    limit = range_limit(scope.program, indices)
-    if limit is not None and scope.program.origin(flow) == (array.name, 1):
-        # Nothing is in the list yet, so that it may be made from the rows, for which XLA has a kernel.
+    limit = filled_up_to(scope.program, op)
+    if limit is not None:
+        # The list may be made from the rows, for which XLA has a kernel.
         (size,) = scope.ops[array.name].inputs
         every = rows if same(scope.program, size, limit) else _with_missing(scope, array, size, rows)
         filled = tf.raw_ops.TensorListFromTensor(tensor=every, element_shape=_of_rows(array, rows))
@@ -193,6 +202,14 @@ def _scatter(
             input_handle=_with_room(array, scope.tensor(flow), places), tensor=rows, indices=places
         )
     scope.set((op.node.name, 0), filled)
+
+
+def filled_up_to(program: Program, scatter: Op) -> Tensor | None:
+    """The number of elements that a scatter writes to the front of an array in which nothing is yet, or None."""
+    _, indices, _, flow = scatter.inputs
+    made = made_by(program, flow)
+    new = made is not None and op_types.TENSOR_ARRAYS.get(made.node.op) == "New"
+    return range_limit(program, indices) if new else None
 
 
 def _with_room(array: TensorArrayReference, elements: Any, indices: Any) -> Any:

@@ -81,7 +81,7 @@ def create_variables(
             trainable=variable.node in picked,
             dtype=dtype,
             shape=_open_shape(holders[variable.node]),
-            **_distribution(variable, variable.node in updated and variable.node not in picked),
+            **_distribution(variable, dtype, variable.node in updated and variable.node not in picked),
         )
     return created
 
@@ -167,12 +167,15 @@ def _updated_nodes(variants: Sequence[Variant]) -> set[str]:
     return found
 
 
-def _distribution(variable: StoredVariable, statistic: bool) -> dict[str, Any]:
+def _distribution(variable: StoredVariable, dtype: tf.DType, statistic: bool) -> dict[str, Any]:
     """How replicas of a distribution strategy share a variable: now, or where a SavedModel of it is loaded into one."""
     if statistic:
         # Replicas write it inside of functions, where they cannot meet; so each has its own until it is read.
         return {
             "synchronization": tf.VariableSynchronization.ON_READ,
-            "aggregation": tf.VariableAggregation.MEAN,
+            # A step that all replicas count is one step, and TensorFlow has no mean of flags and texts.
+            "aggregation": tf.VariableAggregation.MEAN
+            if dtype.is_floating
+            else tf.VariableAggregation.ONLY_FIRST_REPLICA,
         }
     return {"aggregation": tf.VariableAggregation(variable.definition.aggregation)}

@@ -18,6 +18,7 @@ from tf1hub.format.tensor_names import tensor_name
 from tf1hub.tf2 import graph, op_types
 from tf1hub.tf2.signature_functions import needed
 from tf1hub.tf2.state import State
+from tf1hub.tf2.tensor_arrays import filled_up_to
 
 _READ_ELSEWHERE = (
     op_types.VARIABLES
@@ -31,7 +32,7 @@ _READ_ELSEWHERE = (
     # Whatever uses a text is found by itself; the texts of an Assert are dropped with it.
     | {"Const", "NoOp", "RefIdentity"}
 )
-"""Op types that become others, for which XLA has kernels, or that vanish."""
+"""Op types that become others, for which XLA has kernels (but for some scatters), or that vanish."""
 
 
 def check_compilable(state: State, signature: str, update: bool) -> None:
@@ -59,14 +60,18 @@ def _not_compilable(state: State, signature: str, update: bool) -> Iterator[str]
     inputs = state.variant.inputs(signature).values()
     fed = {tensor_name(name) for info in inputs for name in info.tensor_names}
     fetches, targets = needed(state, signature, fed, update)
-    nodes = [op.node.definition for op, _ in state.program(fetches, targets, fed).ops()]
+    program = state.program(fetches, targets, fed)
+    nodes = [op.node.definition for op, _ in program.ops()]
     found: dict[str, list[str]] = {}
+    for op, _ in program.ops():
+        if op_types.TENSOR_ARRAYS.get(op.node.op) == "Scatter" and filled_up_to(program, op) is None:
+            found.setdefault(op.node.op, []).append(op.node.name)
     for node in [*nodes, *state.functions.nodes_used(nodes)]:
         if node.op not in _READ_ELSEWHERE and node.op not in state.functions and not _has_kernel(node):
             found.setdefault(node.op, []).append(node.name)
-    for op, names in sorted(found.items()):
+    for kind, names in sorted(found.items()):
         count = "1 node," if len(names) == 1 else f"{len(names)} nodes, such as"
-        yield f"the op type {op} ({count} {min(names)!r})"
+        yield f"the op type {kind} ({count} {min(names)!r})"
 
 
 def _has_kernel(node: NodeDef) -> bool:
@@ -83,6 +88,7 @@ def _suits(node: NodeDef, constraints: Mapping[str, Iterable[int]]) -> bool:
 @cache
 def _kernels(op: str) -> list[dict[str, frozenset[int]]]:
     """For each of XLA's kernels for an op type, the dtypes that its attributes may have."""
-    # XLA registers its kernels when TensorFlow first looks for devices.
-    tf.config.list_logical_devices()
+    # XLA registers its kernels when TensorFlow first makes a tensor.
+    with tf.init_scope():
+        tf.constant(0)
     return _tensorflow.compiled_kernels(op)
