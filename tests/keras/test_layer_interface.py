@@ -296,6 +296,24 @@ def test_a_signature_for_inference_only_is_not_run_in_training(tmp_path: pathlib
     assert sentence in str(caught.value)
 
 
+def test_a_converted_module_without_a_training_variant_says_that_there_is_nothing_to_train(
+    tmp_path: pathlib.Path,
+) -> None:
+    def module_fn(training: bool) -> None:
+        x = tf.compat.v1.placeholder(tf.float32, [None])
+        y = tf.numpy_function(np.square, [x], tf.float32) if training else 3.0 * x
+        hub.add_signature(inputs=x, outputs=y)
+
+    spec = hub.create_module_spec(module_fn, [(set(), {"training": False}), ({"train"}, {"training": True})])
+    saved = str(tmp_path / "saved")
+    tf.saved_model.save(hub.load(spec, tags=[]), saved)
+    layer = hub.KerasLayer(saved, trainable=True)
+    with pytest.raises(errors.UnknownSignatureError) as caught:
+        layer([1.0, 2.0], training=True)
+    sentence = f"The signature 'default' of {saved} is for inference only. In training there are: none."
+    assert sentence in str(caught.value)
+
+
 def test_unknown_names_of_a_converted_module_list_those_that_there_are(converted: str) -> None:
     assert refusal(errors.UnknownSignatureError, converted, signature="fruit") == (
         f"No signature 'fruit' in {converted}. It has: default, named, serving_default."

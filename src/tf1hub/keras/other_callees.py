@@ -11,7 +11,7 @@ from tf1hub.errors import InputError, LayerError, UnknownNameError, UnknownSigna
 from tf1hub.keras.callee import Callee, only
 from tf1hub.keras.casting import cast_to
 from tf1hub.keras.choice import Choice
-from tf1hub.keras.restored import holds_tables, parameters, traces
+from tf1hub.keras.traces import holds_tables, parameters, traces
 
 
 class SignatureCallee(Callee):

@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.keras.callee import Callee
-from tf1hub.keras.restored import read_by
+from tf1hub.keras.traces import read_by
 from tf1hub.keras.which import is_keras_3
 
 # By variable, and by whether it is one to train. The weight keeps its variable, and with it the number.
