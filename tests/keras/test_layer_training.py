@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import subprocess
-import sys
 from typing import Any
 
 import keras_modules
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import printed
 from golden import cases
 from golden_models import IS_KERAS_3, KERAS_VERSION, keras, weights_by_name
 
@@ -310,14 +308,7 @@ def test_distribution_strategies_train_on_all_replicas(form: str, path: str, tmp
     if form == "saved_model":
         tf.saved_model.save(hub.load(path), str(tmp_path / "saved"))
         path = str(tmp_path / "saved")
-    run = subprocess.run(
-        [sys.executable, "-c", _REPLICAS, path],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert run.stdout.endswith("replicas agree\n"), run.stderr[-3000:]
+    assert printed(_REPLICAS, path).endswith("replicas agree\n")
 
 
 def test_a_trained_module_goes_back_into_the_format(path: str, tmp_path: pathlib.Path) -> None:

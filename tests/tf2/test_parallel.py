@@ -5,15 +5,13 @@ from __future__ import annotations
 import concurrent.futures
 import gc
 import os
-import subprocess
-import sys
-import textwrap
 import weakref
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import printed
 from golden import cases
 from tf2.old_graphs import TOLERANCE, OldGraph
 from tf2.test_control_flow import FEEDS, GRAPHS
@@ -184,14 +182,7 @@ print("replicas agree")
 
 
 def test_replicas_of_a_mirrored_strategy_train_together() -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(_REPLICAS)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert run.stdout.endswith("replicas agree\n"), run.stderr[-3000:]
+    assert printed(_REPLICAS).endswith("replicas agree\n")
 
 
 _COUNTING_REPLICAS = """
@@ -283,11 +274,4 @@ print("replicas count")
 
 
 def test_replicas_write_what_has_no_mean_as_one_device_does() -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(_COUNTING_REPLICAS)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert run.stdout.endswith("replicas count\n"), run.stderr[-3000:]
+    assert printed(_COUNTING_REPLICAS).endswith("replicas count\n")
