@@ -296,22 +296,21 @@ def test_a_signature_for_inference_only_is_not_run_in_training(tmp_path: pathlib
     assert sentence in str(caught.value)
 
 
-def test_a_converted_module_without_a_training_variant_says_that_there_is_nothing_to_train(
+def test_a_module_that_was_converted_without_its_training_variant_trains_the_one_for_inference(
     tmp_path: pathlib.Path,
 ) -> None:
     def module_fn(training: bool) -> None:
         x = tf.compat.v1.placeholder(tf.float32, [None])
-        y = tf.numpy_function(np.square, [x], tf.float32) if training else 3.0 * x
+        w = tf.compat.v1.get_variable("w", initializer=3.0)
+        y = tf.numpy_function(np.square, [x], tf.float32) if training else w * x
         hub.add_signature(inputs=x, outputs=y)
 
     spec = hub.create_module_spec(module_fn, [(set(), {"training": False}), ({"train"}, {"training": True})])
     saved = str(tmp_path / "saved")
     tf.saved_model.save(hub.load(spec, tags=[]), saved)
     layer = hub.KerasLayer(saved, trainable=True)
-    with pytest.raises(errors.UnknownSignatureError) as caught:
-        layer([1.0, 2.0], training=True)
-    sentence = f"The signature 'default' of {saved} is for inference only. In training there are: none."
-    assert sentence in str(caught.value)
+    assert layer([1.0, 2.0], training=True).numpy().tolist() == [3.0, 6.0]
+    assert len(layer.trainable_weights) == 1
 
 
 def test_unknown_names_of_a_converted_module_list_those_that_there_are(converted: str) -> None:

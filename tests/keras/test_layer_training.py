@@ -105,6 +105,33 @@ def test_trainable_may_be_changed_after_construction(path: str) -> None:
         np.testing.assert_array_equal(value, before[name])
 
 
+def test_empty_tags_train_the_graph_for_inference_as_a_module_without_tags_is_trained(
+    path: str, tmp_path: pathlib.Path
+) -> None:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = hub.Module(path, trainable=True)
+        loss = tf1.losses.mean_squared_error(Y, module(X)) + tf1.losses.get_regularization_loss()
+        step = tf1.train.GradientDescentOptimizer(0.1).minimize(loss)
+        session.run(tf1.global_variables_initializer())
+        first, _ = session.run([loss, step])
+        expected = session.run(module.variable_map)
+    layer = hub.KerasLayer(path, tags=[], trainable=True)
+    np.testing.assert_allclose(layer(X, training=True), X.sum(1, keepdims=True).repeat(2, 1))
+    model = sequential(layer)
+    np.testing.assert_allclose(trained(model).history["loss"], [first], rtol=1e-6)
+    for name, value in weights_by_name(layer).items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-6, err_msg=name)
+    np.testing.assert_array_equal(weights_by_name(layer)["norm/moving_mean"], [0, 0])
+    again = hub.KerasLayer.from_config(layer.get_config())
+    assert again.get_config()["tags"] == []
+    np.testing.assert_allclose(again(X, training=True), X.sum(1, keepdims=True).repeat(2, 1))
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    assert restored.layers[0].resolved_object.variant(training=True).tags == set()
+    for one, other in zip(trained(restored).history["loss"], trained(model).history["loss"], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
 def test_regularization_counts_once_where_a_layer_is_applied_twice(path: str) -> None:
     layer = hub.KerasLayer(path, trainable=True)
     one, two = keras.Input([3]), keras.Input([3])

@@ -79,7 +79,7 @@ def _create(keras: Any, base: Any) -> Any:
                 inputs. Where the layer's config is asked for, they have to be what JSON knows.
             _sentinel: no argument; all that follow are given by keyword.
             tags: the graph variant; None is the one for inference, with `{"train"}` for training. The empty set
-                does without `{"train"}` where that cannot be traced again.
+                is the one for inference in training too.
             signature: the signature to call. None is `"default"` of a TF1 module, and calls a SavedModel
                 itself. Signatures of SavedModels are for inference, so that such a layer cannot be trainable; but
                 for those of a TF1 module that was saved as one.

@@ -16,7 +16,6 @@ from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.keywords import by_keyword
 from tf1hub.tf2.processes import check_threads
-from tf1hub.tf2.refused import RefusedVariant
 from tf1hub.tf2.regularization import regularization_losses
 from tf1hub.tf2.signature_functions import has_updates, signature_function
 from tf1hub.tf2.state import Resources, State
@@ -36,15 +35,15 @@ _SYMBOLIC = (
 def chosen_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
     """The variants that run without and with `training=True`.
 
-    Training takes the variant `{"train"}` where there is one, unless the caller asks for some other.
+    Training takes the variant `{"train"}` where there is one, unless the caller asks for some variant; the empty set
+    asks for that for inference.
 
     Raises:
         UnknownTagsError: no variant has these tags.
     """
     inference = spec.variant(tags)
-    if not inference.tags and _TRAIN in spec.get_tags():
-        return inference, spec.variant(_TRAIN)
-    return inference, inference
+    training = _TRAIN if tags is None and _TRAIN in spec.get_tags() else inference.tags
+    return inference, spec.variant(training)
 
 
 class Interface:
@@ -126,8 +125,7 @@ class Engine:
     was added to them later.
 
     Args:
-        variants: for inference and for training; a `RefusedVariant` for training has calls with
-            `training=True` raise its error.
+        variants: for inference and for training.
         resources: what they share.
     """
 
@@ -148,9 +146,8 @@ class Engine:
 
     @property
     def loaded(self) -> list[State]:
-        """The variants that can run, each once, the one for inference first."""
-        states = dict.fromkeys((self.inference, self.training))
-        return [state for state in states if not isinstance(state.variant, RefusedVariant)]
+        """The variants that run, each once, the one for inference first."""
+        return list(dict.fromkeys((self.inference, self.training)))
 
     def function(self, signature: str, training: bool) -> Any:
         """The `tf.function` from a dict of inputs to the dict of outputs of a signature.
@@ -175,8 +172,7 @@ class Engine:
         Raises:
             UnknownSignatureError: the variant has no such signature.
             InputError: an input is missing, extra, or of another type or shape.
-            UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops; or
-                the variant for training, which was left out.
+            UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops.
             WrongModeError: eager execution is off.
         """
         name = signature or DEFAULT_SIGNATURE

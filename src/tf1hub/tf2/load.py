@@ -16,8 +16,7 @@ from tf1hub.tf2.engine import Engine, chosen_variants
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
-from tf1hub.tf2.refused import RefusedVariant
-from tf1hub.tf2.screen import supported
+from tf1hub.tf2.screen import check_supported
 from tf1hub.tf2.state import Resources
 from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, checked_choice, create_variables
@@ -50,8 +49,8 @@ def load(
             this is `tf.saved_model.load`. The variables of a ModuleSpec without a checkpoint start from what
             their initializers give, whose random values follow `tf.random.set_seed`.
         tags: the graph variant. None takes the inference variant, and `{"train"}` for calls with
-            `training=True` where the module has it. So does the empty set, but where `{"train"}` cannot be
-            traced again, it leaves that out; calls with `training=True` then say why.
+            `training=True` where the module has it. The empty set takes the inference variant for all
+            calls, as `tf1hub.Module` without tags does: it can be trained as it is.
         trainable: which variables of a TF1 module optimizers see: those that the publisher marked (True),
             none (False), of the marked ones those whose name a predicate takes, or a list of names of
             variables or of scopes. SavedModels have theirs as they were saved.
@@ -118,7 +117,8 @@ def load_spec(
             "a tf.Graph). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
         )
     use_tensorflow()
-    variants = supported(chosen_variants(spec, tags), alone=tags is not None)
+    variants = chosen_variants(spec, tags)
+    check_supported(variants)
     options = options or tf.saved_model.LoadOptions()
     try:
         with tf.init_scope():
@@ -146,9 +146,7 @@ def restored(spec: ModuleSpec, state: LoadedState) -> LoadedModule:
     """A module as it was when its state was taken, in this process or another one."""
     use_tensorflow()
     with tf.init_scope():
-        variants = chosen_variants(spec, state.tags)
-        if state.refused is not None:
-            variants = variants[0], RefusedVariant(variants[1], state.refused)
+        variants = spec.variant(state.inference), spec.variant(state.training)
         module = _built(spec, variants, state.trainable, from_nodes(state.variables))
         for node, contents in state.tables.items():
             module.engine.table(node).replace(*contents)

@@ -18,7 +18,6 @@ from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
-from tf1hub.tf2.refused import RefusedVariant
 from tf1hub.tf2.saving import SavedParts
 from tf1hub.tf2.tables import MutableTable
 from tf1hub.tf2.variables import declared_variables
@@ -42,15 +41,15 @@ class LoadedState:
     """What a loaded module has beyond its definition, ready to be pickled.
 
     Attributes:
-        tags: of the variant for inference.
-        refused: why the variant for training was left out, where it was.
+        inference: tags of the variant for inference.
+        training: those of the variant for training.
         trainable: the nodes of the variables that optimizers see.
         variables: their values by node.
         tables: keys and values of the tables that programs fill, by node.
     """
 
-    tags: frozenset[str]
-    refused: str | None
+    inference: frozenset[str]
+    training: frozenset[str]
     trainable: list[str]
     variables: dict[str, Any]
     tables: dict[str, tuple[Any, Any]]
@@ -92,9 +91,9 @@ class LoadedModule(tf.Module):
             inputs: a tensor, or what converts to one, for a signature with one input; a dict of them
                 for any signature; SparseTensors and RaggedTensors where the signature has them.
                 Dtypes and shapes are those of the signature.
-            training: whether to run the `{"train"}` variant, where the module has one, and the update
-                ops (moving averages of batch normalization and the like). A bool, or a scalar boolean
-                tensor to decide when the program runs.
+            training: whether to run the `{"train"}` variant, where the module has one and was loaded with
+                it, and the update ops (moving averages of batch normalization and the like). A bool, or a
+                scalar boolean tensor to decide when the program runs.
             signature: which signature to apply.
             as_dict: whether to return all outputs.
             **unknown: there are no others; an error says how inputs are given.
@@ -106,7 +105,6 @@ class LoadedModule(tf.Module):
             UnknownSignatureError: there is no such signature; the message lists those that there are.
             InputError: an input is missing, extra, or of another type or shape; or given as a keyword.
             UnknownNameError: the signature has no output `"default"`, and `as_dict` is false.
-            UnsupportedGraphError: `training`, and the `{"train"}` variant was left out.
             WrongModeError: in a `tf.Graph`, which `tf1hub.Module` is for.
         """
         if unknown:
@@ -231,10 +229,10 @@ class LoadedModule(tf.Module):
         """Pickles and copies carry the values; the module's files have to be where they are."""
         from tf1hub.tf2.load import restored  # which imports this
 
-        resources, training = self._engine.resources, self._engine.training.variant
+        resources = self._engine.resources
         state = LoadedState(
-            tags=self._engine.inference.variant.tags,
-            refused=training.reason if isinstance(training, RefusedVariant) else None,
+            inference=self.variant().tags,
+            training=self.variant(training=True).tags,
             trainable=[node for node, variable in resources.variables.items() if variable.trainable],
             variables={node: variable.numpy() for node, variable in resources.variables.items()},
             tables={

@@ -22,7 +22,6 @@ from tf1hub.tf2.effects import runs_once
 from tf1hub.tf2.functions import Functions
 from tf1hub.tf2.graph import Node, Tensor
 from tf1hub.tf2.hints import hints_of
-from tf1hub.tf2.refused import RefusedVariant
 from tf1hub.tf2.regions import find_regions
 
 _RUNS_PYTHON = r"PyFunc|PyFuncStateless|EagerPyFunc"
@@ -62,30 +61,26 @@ _READ_HERE = (
 )
 
 
-def supported(variants: tuple[Variant, Variant], alone: bool) -> tuple[Variant, Variant]:
-    """The variants that can be traced again.
+def check_supported(variants: tuple[Variant, Variant]) -> None:
+    """Checks that variants can be traced again.
 
     Args:
         variants: for inference and for training.
-        alone: whether the one for inference will do; in place of the other one, a `RefusedVariant` then
-            is returned where that cannot be traced.
 
     Raises:
         UnsupportedGraphError: a graph uses constructs that cannot be read; all are listed.
     """
     found = {variant: problems for variant in dict.fromkeys(variants) if (problems := unsupported(variant))}
     if not found:
-        return variants
+        return
     first = next(iter(found))
     text = _REFUSED.format(tags=format_tags(first.tags), module=first.module)
     for variant, problems in found.items():
         if variant is not first:
             text += f"\nThe graph of its variant {format_tags(variant.tags)} has:"
         text += "".join(f"\n  - {problem}" for problem in problems)
-    inference, training = variants
+    inference, _ = variants
     elsewhere = list(_elsewhere([variant for variant in found if _is_known(variant)], inference))
-    if alone and inference not in found:
-        return inference, RefusedVariant(training, "\n".join([text, *elsewhere]))
     if inference not in found:
         elsewhere.insert(0, _ALONE.format(handle=repr(first.module) if _is_stored(first) else "spec"))
     raise UnsupportedGraphError("\n".join([text, *elsewhere]))
