@@ -43,6 +43,20 @@ def table_spec(directory: pathlib.Path) -> hub.ModuleSpec:
     return hub.create_module_spec(module_fn)
 
 
+def two_networks() -> hub.ModuleSpec:
+    """A generator and a discriminator, each a variant of its own; the latter's table is partitioned."""
+
+    def module_fn(network: str) -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        partitioner = tf1.fixed_size_partitioner(2) if network == "disc" else None
+        with tf1.variable_scope(network, partitioner=partitioner):
+            factors = tf1.get_variable("factors", [3], initializer=tf1.zeros_initializer())
+        y = x * tf.reduce_sum(tf.convert_to_tensor(factors))
+        hub.add_signature(inputs=x, outputs=y)
+
+    return hub.create_module_spec(module_fn, [({name}, {"network": name}) for name in ("gen", "disc")])
+
+
 def model(directory: pathlib.Path) -> Any:
     """The loss of a program that registers both modules."""
     with tf1.variable_scope("model"):

@@ -105,6 +105,62 @@ def test_a_checkpoint_of_another_program_is_refused(tmp_path: pathlib.Path, chec
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("used", [["gen"], ["gen", "disc"]])
+def test_the_networks_that_a_program_does_not_use_keep_what_they_are(
+    tmp_path: pathlib.Path, used: list[str]
+) -> None:
+    programs.two_networks().export(
+        tmp_path / "m", values={"gen/factors": [5.0, 0.0, 0.0], "disc/factors": [1.0, 2.0, 3.0]}
+    )
+
+    def build(networks: list[str]) -> Any:
+        modules = [
+            hub.Module(str(tmp_path / "m"), tags={name}, name=name, trainable=True) for name in networks
+        ]
+        hub.register_module_for_export(modules[0], "networks")
+        return tf.add_n([tf.reduce_sum(module([1.0])) for module in modules])
+
+    with tf.Graph().as_default(), tf1.Session() as session:
+        step = tf1.train.GradientDescentOptimizer(0.5).minimize(build(used))
+        session.run(tf1.global_variables_initializer())
+        session.run(step)
+        checkpoint = tf1.train.Saver().save(session, str(tmp_path / "training" / "model"))
+    hub.export_from_checkpoint(lambda: build(["gen"]), checkpoint, tmp_path / "out")
+    written = hub.read_variables(tmp_path / "out" / "networks")
+    assert {name: written[name].tolist() for name in written} == {
+        "gen/factors": [4.5, -0.5, -0.5],
+        "disc/factors": [1.0, 2.0, 3.0],
+    }
+
+
+def test_what_the_variant_for_training_has_beyond_the_other_comes_from_the_checkpoint(
+    tmp_path: pathlib.Path,
+) -> None:
+    def module_fn(training: bool) -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        w = tf1.get_variable("w", initializer=2.0)
+        if training:
+            steps = tf1.get_variable("steps", initializer=0.0, trainable=False)
+            tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, steps.assign_add(1.0))
+        hub.add_signature(inputs=x, outputs=w * x)
+
+    spec = hub.create_module_spec(module_fn, [(set(), {"training": False}), ({"train"}, {"training": True})])
+    spec.export(tmp_path / "m", values={"w": 2.0, "steps": 10.0})
+
+    def build(tags: set[str]) -> None:
+        module = hub.Module(str(tmp_path / "m"), tags=tags, trainable=True)
+        hub.register_module_for_export(module, "w")
+        module([1.0])
+
+    with tf.Graph().as_default(), tf1.Session() as session:
+        build({"train"})
+        session.run(tf1.global_variables_initializer())
+        session.run(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS))
+        checkpoint = tf1.train.Saver().save(session, str(tmp_path / "training" / "model"))
+    hub.export_from_checkpoint(lambda: build(set()), checkpoint, tmp_path / "out")
+    assert dict(hub.read_variables(tmp_path / "out" / "w")) == {"w": 2.0, "steps": 11.0}
+
+
 def test_a_graph_without_registered_modules_is_refused(
     tmp_path: pathlib.Path, checkpoints: list[str]
 ) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from building import affine, export, initialize, run, tf1
+from publish import programs
 
 import tf1hub as hub
+from tf1hub.format.checkpoint import CheckpointWriter
 
 
 def test_what_is_built_around_the_module_does_not_leak(tmp_path: pathlib.Path) -> None:
@@ -97,7 +99,7 @@ def test_variables_without_values_are_explained(tmp_path: pathlib.Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_variant_that_lacks_variables_of_another_cannot_export(tmp_path: pathlib.Path) -> None:
+def test_variables_of_other_variants_have_no_value_in_a_new_module(tmp_path: pathlib.Path) -> None:
     def module_fn(extra: bool) -> None:
         affine()()
         if extra:
@@ -112,8 +114,52 @@ def test_a_variant_that_lacks_variables_of_another_cannot_export(tmp_path: pathl
                 module.export(tmp_path / "m", session)
     assert str(caught.value) == (
         "Cannot export from variant {} of module_fn(): variant {'train'} of module_fn() has variables that it "
-        "lacks: steps. Export from the variant that owns all variables, usually {'train'}."
+        "lacks: steps; and the module came without values for them. Export from the variant that owns all variables, "
+        "usually {'train'}."
     )
+
+
+@pytest.mark.parametrize("tags", [{"gen"}, {"disc"}])
+def test_the_networks_that_a_program_does_not_use_keep_what_they_are(
+    tmp_path: pathlib.Path, tags: set[str]
+) -> None:
+    """Of several networks, no variant owns all variables."""
+    stored = {"gen/factors": [5.0, 0.0, 0.0], "disc/factors": [1.0, 2.0, 3.0]}
+    programs.two_networks().export(tmp_path / "m", values=stored)
+    with tf.Graph().as_default():
+        module = hub.Module(str(tmp_path / "m"), tags=tags, trainable=True)
+        step = tf1.train.GradientDescentOptimizer(0.5).minimize(module([1.0]))
+        with tf1.Session() as session:
+            initialize(session)
+            session.run(step)
+            module.export(tmp_path / "tuned", session)
+    expected = {"gen/factors": [4.5, -0.5, -0.5]} if tags == {"gen"} else {"disc/factors": [0.5, 1.5, 2.5]}
+    written = hub.read_variables(tmp_path / "tuned")
+    assert {name: written[name].tolist() for name in written} == {**stored, **expected}
+    with tf1.Session(graph=tf.Graph()) as session, session.graph.as_default():
+        outputs = [hub.Module(str(tmp_path / "tuned"), tags={name})([1.0]) for name in ("gen", "disc")]
+        initialize(session)
+        assert session.run(outputs) == ([[3.5], [6.0]] if tags == {"gen"} else [[5.0], [4.5]])
+
+
+def test_a_damaged_checkpoint_is_no_source_of_values(tmp_path: pathlib.Path) -> None:
+    programs.two_networks().export(
+        tmp_path / "m", values={"gen/factors": [5.0, 0.0, 0.0], "disc/factors": [1.0, 2.0, 3.0]}
+    )
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = hub.Module(str(tmp_path / "m"), tags={"gen"})
+        initialize(session)
+        for file in (tmp_path / "m" / "variables").iterdir():
+            file.unlink()
+        with CheckpointWriter(tmp_path / "m" / "variables" / "variables") as writer:
+            writer.add("gen/factors", np.zeros(3, np.float32))
+        with pytest.raises(hub.errors.CheckpointError) as caught:
+            module.export(tmp_path / "tuned", session)
+    assert str(caught.value) == (
+        f"The checkpoint {tmp_path}/m/variables/variables does not fit variant {{'disc'}} of {tmp_path}/m:\n"
+        "  disc/factors: not in the checkpoint"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 def test_a_full_disk_leaves_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from tf1hub.errors import ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
 from tf1hub.format.variable_defs import StoredVariable, by_name
-from tf1hub.spec.export import export_module, owner_of_all_variables
+from tf1hub.spec.export import export_module, writer_of_others
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
@@ -25,18 +25,20 @@ def export_from_session(
 ) -> None:
     """`Module.export`; see there."""
     check_free(path)
-    owner_of_all_variables(spec, variant)
-    if not variables:
+    write_others = writer_of_others(spec, variant, variables.keys())
+    if not variables and write_others is None:
         export_module(spec, path, None)
         return
 
     def write_variables(prefix: str) -> None:
         with CheckpointWriter(prefix) as writer:
-            for stored, value in _values(variant, variables, session):
-                if stored.slice is None:
-                    writer.add(stored.name, value)
+            for variable, value in _values(variant, variables, session):
+                if variable.slice is None:
+                    writer.add(variable.name, value)
                 else:
-                    writer.add_slice(stored.name, stored.slice.full_shape, stored.slice.offset, value)
+                    writer.add_slice(variable.name, variable.slice.full_shape, variable.slice.offset, value)
+            if write_others is not None:
+                write_others(writer)
 
     export_module(spec, path, write_variables)
 

@@ -206,15 +206,17 @@ class Module:
         """Writes the module with the values that its variables have in a session.
 
         What is written is the definition that the module was created with: nothing that was built
-        around it in the graph. Whoever looks at `path` sees nothing, or the whole module.
+        around it in the graph. Variables that only other variants have, such as those of the second of
+        two networks, keep the values that they are stored with. Whoever looks at `path` sees nothing,
+        or the whole module.
 
         Args:
             path: the new module's directory; nothing may be there yet, or an empty directory.
             session: a session of this graph in which the variables are initialized.
 
         Raises:
-            ExportError: something is at `path`; it cannot be written; or this variant lacks
-                variables that another one has.
+            ExportError: something is at `path`; it cannot be written; or another variant has variables
+                that this one lacks, and the module came without values for them.
         """
         export_from_session(self._spec, self._variant, self._state.variables, os.fspath(path), session)
 

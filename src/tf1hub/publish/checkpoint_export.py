@@ -9,9 +9,11 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.errors import ExporterError, ExportError
+from tf1hub.format.checkpoint import CheckpointReader, read_variables
 from tf1hub.graph import Module
 from tf1hub.publish.registered import registered_modules
 from tf1hub.publish.staging import staged
+from tf1hub.spec.export import names_besides
 
 _NO_MODULES = (
     "No module was registered for export in the graph that {builder} builds. "
@@ -87,11 +89,24 @@ def modules_for_export(graph: Any, builder: str) -> Mapping[str, Module]:
 
 
 def from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:
-    """Writes a module with the values in a checkpoint of its program."""
+    """Writes a module with the values in a checkpoint of its program.
+
+    Variables that only variants have which the program does not use keep the values that they are stored with.
+    """
 
     def write(module: Module, path: str) -> None:
-        scope = module.name
-        module.spec.export(path, checkpoint_path=checkpoint, name_transform_fn=lambda name: f"{scope}/{name}")
+        scope, spec = module.name, module.spec
+        reader = CheckpointReader(checkpoint)
+        unused = [
+            name for name in names_besides(spec, module.variable_map) if f"{scope}/{name}" not in reader
+        ]
+        stored = read_variables(spec.checkpoint) if unused and spec.checkpoint is not None else {}
+        spec.export(
+            path,
+            checkpoint_path=checkpoint,
+            name_transform_fn=lambda name: f"{scope}/{name}",
+            values={name: stored[name] for name in unused if name in stored},
+        )
 
     return write
 

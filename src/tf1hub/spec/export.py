@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from tf1hub.errors import ExportError
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
@@ -10,7 +10,6 @@ from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module_writer import WriteVariables, check_free, write_module
 from tf1hub.format.tensor_names import node_of
-from tf1hub.format.variable_defs import by_name
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.given_values import GivenValues, Values
 from tf1hub.spec.gradient_names import as_stored, rename_gradients
@@ -21,6 +20,10 @@ _NO_VALUES = (
     "Cannot export {module}: it has {count} variables and came without values. "
     "Give them: spec.export(path, checkpoint_path=...) or spec.export(path, values=...); "
     "or take what its initializers give: tf1hub.load(spec).export(path)."
+)
+_NOT_OWNED = (
+    "Cannot export from {variant}: {other} has variables that it lacks: {names}; and the module came without values "
+    "for them. Export from the variant that owns all variables, usually {{'train'}}."
 )
 
 
@@ -76,22 +79,54 @@ def _write(prefix: str, names: list[str], write_one: Callable[[CheckpointWriter,
             write_one(writer, name)
 
 
-def owner_of_all_variables(spec: ModuleSpec, variant: Variant) -> None:
-    """Checks that a variant owns the variables of every other one.
+def writer_of_others(
+    spec: ModuleSpec, variant: Variant, owned: Collection[str]
+) -> Callable[[CheckpointWriter], None] | None:
+    """What writes the variables that a program does not have, with the values that they are stored with.
 
-    Exporting takes the values from the variant in use, so it must have them all.
+    A program that exports owns the variables of the variants that it uses. Those that only others have, such as the
+    second of two networks, keep what they are.
+
+    Args:
+        spec: the definition.
+        variant: the one that the program uses.
+        owned: the names of the variables that the program has values for.
+
+    Returns:
+        Writes them into an export's checkpoint; None where the program owns all variables.
 
     Raises:
-        ExportError: another variant has variables that `variant` lacks; they are named.
+        ExportError: there are such variables, and the definition came without values; they are named.
+        CheckpointError: the checkpoint is damaged, or does not have them.
     """
-    owned = set(by_name(variant.variables))
-    for other in spec.variants():
-        missing = sorted(set(by_name(other.variables)) - owned)
-        if missing:
-            raise ExportError(
-                f"Cannot export from {variant.place}: {other.place} has variables that it lacks: "
-                f"{', '.join(missing)}. Export from the variant that owns all variables, usually {{'train'}}."
+    names = names_besides(spec, owned)
+    if not names:
+        return None
+    if spec.checkpoint is None:
+        other = next(other for other in spec.variants() if _names_besides(other, owned))
+        raise ExportError(
+            _NOT_OWNED.format(
+                variant=variant.place, other=other.place, names=", ".join(_names_besides(other, owned))
             )
+        )
+    reader = CheckpointReader(spec.checkpoint)
+    for other in spec.variants():
+        check_variables(other, reader, besides=owned)
+
+    def write(writer: CheckpointWriter) -> None:
+        for name in names:
+            writer.copy_from(reader, name)
+
+    return write
+
+
+def names_besides(spec: ModuleSpec, owned: Collection[str]) -> list[str]:
+    """The names of a definition's variables that are not among those given, sorted."""
+    return sorted({name for variant in spec.variants() for name in _names_besides(variant, owned)})
+
+
+def _names_besides(variant: Variant, owned: Collection[str]) -> list[str]:
+    return sorted({variable.name for variable in variant.variables} - set(owned))
 
 
 def _definition_to_store(spec: ModuleSpec) -> SavedModel:
