@@ -31,7 +31,8 @@ def check_variables(
     Raises:
         CheckpointError: a variable is not there, or has another dtype or shape; all are named.
     """
-    faults = list(_faults(variant, reader, name_in_checkpoint, besides))
+    # The parts of a partitioned variable have their faults in common.
+    faults = list(dict.fromkeys(_faults(variant, reader, name_in_checkpoint, besides)))
     if faults:
         rest = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         listed = "".join(f"\n  {fault}" for fault in faults[:_SHOWN])
