@@ -15,11 +15,11 @@ from pathlib import Path
 
 import environment
 
-# Programs in TF1 mode write other graphs for their conditions and loops.
+# Programs in TF1 mode write other graphs for their variables, conditions and loops.
 RUNS: list[tuple[str, list[str]]] = [
     ("tf221", []),
-    ("tf221", ["--v1-control-flow"]),
-    ("tf215", ["--v1-control-flow"]),
+    ("tf221", ["--v1"]),
+    ("tf215", ["--v1"]),
 ]
 
 

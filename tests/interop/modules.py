@@ -39,10 +39,11 @@ def random(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
 
 
-def variable(name: str, *shape: int, l2: float = 0.0, **more: Any) -> tf.Variable:
+def variable(name: str, *shape: Any, l2: float = 0.0, **more: Any) -> tf.Variable:
     regularizer = (lambda w: l2 * tf.nn.l2_loss(w)) if l2 else None
-    start = tf1.constant_initializer(random(*shape, seed=len(name) + sum(shape)))
-    return tf1.get_variable(name, shape, initializer=start, regularizer=regularizer, **more)
+    sizes = tf.TensorShape(shape).as_list()
+    start = tf1.constant_initializer(random(*sizes, seed=len(name) + sum(sizes)))
+    return tf1.get_variable(name, sizes, initializer=start, regularizer=regularizer, **more)
 
 
 def half_plus_two() -> Example:
@@ -182,12 +183,15 @@ def loop() -> Example:
     def module_fn() -> None:
         tokens = tf1.placeholder(tf.int32, [None, None], name="tokens")
         embedded = tf.gather(variable("embeddings", 30, 8), tokens)
-        w, u = variable("w", 8, 8), variable("u", 8, 8, l2=0.01)
+        w = variable("w", 8, 8, l2=0.01)
         inputs = tf.transpose(embedded, [1, 0, 2])
         length = tf.shape(inputs)[0]
         states = tf.TensorArray(tf.float32, size=length, element_shape=[None, 8])
 
         def step(t: tf.Tensor, state: tf.Tensor, states: tf.TensorArray) -> Any:
+            # As cells do; the loop is traced more than once.
+            with tf1.variable_scope("cell", reuse=tf1.AUTO_REUSE):
+                u = variable("u", 8, 8)
             state = tf.tanh(tf.matmul(inputs[t], w) + tf.matmul(state, u))
             return t + 1, state, states.write(t, state)
 
@@ -259,7 +263,8 @@ def no_variables() -> Example:
 def without_a_session(folder: Path) -> Example:
     """What exports without a session writes is read again, and exported once more."""
     made = text_embedding(folder, parts=3)
-    values = hub.initial_values(made.spec)
+    export(made.spec, folder / "started")
+    values = hub.read_variables(folder / "started")
     made.spec.export(folder / "given", values={name: 2.0 * value for name, value in values.items()})
     return replace(made, spec=hub.load_module_spec(folder / "given"), in_session=False)
 

@@ -25,10 +25,10 @@ from interop import modules, running
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out_dir", type=Path)
-    parser.add_argument("--v1-control-flow", action="store_true", help="as programs in TF1 mode have it")
+    parser.add_argument("--v1", action="store_true", help="with all of v1 behaviour, as programs in TF1 mode")
     args = parser.parse_args()
-    if args.v1_control_flow:
-        tf.compat.v1.disable_control_flow_v2()
+    if args.v1:
+        tf.compat.v1.disable_v2_behavior()
     for name in cases.NAMES:
         write_golden(name, args.out_dir / "golden" / name)
     for name in modules.EXAMPLES:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from building import affine, export, run, tf1
+from fresh_process import printed
 
 import tf1hub as hub
 
@@ -253,3 +254,31 @@ def test_sparse_lookups_in_an_old_loop_stay_as_they_are() -> None:
             tf1.enable_control_flow_v2()
     with tf.Graph().as_default():
         assert run(hub.Module(spec)([[1.0]])).tolist() == [[7.0]]
+
+
+V1_PUBLISHER = """
+import tensorflow.compat.v1 as tf
+import tf1hub as hub
+tf.logging.set_verbosity(tf.logging.ERROR)
+tf.disable_v2_behavior()
+
+def module_fn():
+    x = tf.placeholder(tf.float32, [None, 2], name="x")
+    with tf.variable_scope("inner"):
+        inner = tf.get_variable("w", [2])
+    with tf.variable_scope("old", use_resource=False):
+        old = tf.get_variable("w", [2])
+    hub.add_signature(inputs=x, outputs=x * inner * old * tf.Variable([1.0, 2.0], name="plain"))
+    print(x.name, tf.get_default_graph().get_name_scope())
+
+with tf.variable_scope("around", use_resource=False):
+    spec = hub.create_module_spec(module_fn)
+print(sorted((v.name, v.is_resource) for v in hub.inspect(spec).variables))
+"""
+
+
+def test_variables_are_resources_also_under_v1_behaviour() -> None:
+    assert printed(V1_PUBLISHER).splitlines() == [
+        "x:0 ",
+        "[('inner/w', True), ('old/w', False), ('plain', True)]",
+    ]

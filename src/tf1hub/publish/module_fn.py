@@ -24,7 +24,8 @@ def create_module_spec(
 
     `module_fn` is called once for each graph variant, in an empty graph. It uses
     `tf.compat.v1.placeholder` for inputs and `tf.compat.v1.get_variable` for variables, and calls
-    `tf1hub.add_signature` at least once.
+    `tf1hub.add_signature` at least once. Variables are resource variables, also where v2 behaviour is off; a
+    `variable_scope(..., use_resource=False)` makes ref variables.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -92,6 +93,8 @@ def _variant(
     assets: AssetFiles,
 ) -> MetaGraphDef:
     with tf.Graph().as_default() as graph:
+        # v1 behaviour would make ref variables, and TensorFlow 1.15 refuses an attribute of lookups in those.
+        tf.compat.v1.get_variable_scope().set_use_resource(True)
         module_fn(**arguments)
         return capture_variant(
             graph, tags, f"variant {format_tags(tags)} of {name}", drop_collections, assets
