@@ -9,9 +9,11 @@ import bz2
 import gzip
 import io
 import lzma
+import stat
 import struct
 import sys
 import tarfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -22,7 +24,7 @@ from archives import MODULE, entries, info, tar, tgz
 from tf1hub.handles.limits import Limits
 
 # Lower than the defaults, so that the corpus is quick to make.
-LIMITS = Limits(members=500, ratio_free_bytes=8 << 20)
+LIMITS = Limits(members=500, total_bytes=1 << 30, ratio_free_bytes=8 << 20)
 _BOMB_BYTES = 32 << 20
 MODEL = info("saved_model.pb", b"graph")
 ESCAPES = {
@@ -87,7 +89,7 @@ def corpus() -> dict[str, tuple[Callable[[], bytes], str]]:
             (lambda kind=kind, target=target: entries(info("assets/x", kind=kind, linkname=target), MODEL)),
             words,
         )
-    return made | _TWICE | _SIZES | _HEADERS | _CONTENT | _STREAMS
+    return made | _TWICE | _SIZES | _HEADERS | _CONTENT | _STREAMS | _ZIPS
 
 
 def _pax(headers: dict[str, str], name: str = "saved_model.pb", data: bytes = b"graph") -> bytes:
@@ -134,11 +136,38 @@ def _bomb(total: int) -> bytes:
     return b"".join([*parts, packer.compress(bytes(1024)), packer.flush()])
 
 
-def _zip() -> bytes:
+def _zip(*members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("saved_model.pb", b"graph")
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", method) as archive:
+        warnings.simplefilter("ignore")  # zipfile warns of a name that comes twice
+        for name, data in members or [("saved_model.pb", b"graph")]:
+            archive.writestr(name, data)
     return buffer.getvalue()
+
+
+def _zip_entry(name: str, mode: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.create_system, entry.external_attr = 3, mode << 16
+    return entry
+
+
+def _zip_with(at: str, offset: int, value: bytes) -> bytes:
+    """Returns a zip of one file with `value` in the `local` or `central` header, or the `end` record."""
+    data = bytearray(_zip())
+    start = data.rindex({"local": b"PK\3\4", "central": b"PK\1\2", "end": b"PK\5\6"}[at]) + offset
+    data[start : start + len(value)] = value
+    return bytes(data)
+
+
+def _zip64_elsewhere() -> bytes:
+    """Returns a zip whose end record of zip64 is said to be there, but lies somewhere else."""
+    data = _zip()
+    at = data.rindex(b"PK\5\6")
+    return data[:at] + b"PK\6\7" + bytes(16) + data[at:]
+
+
+def _flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
 
 
 def _many(count: int) -> bytes:
@@ -146,9 +175,13 @@ def _many(count: int) -> bytes:
 
 
 _TWICE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "twice_same": (lambda: entries(MODEL, MODEL), "holds 'saved_model.pb' twice"),
+    "twice_other": (
+        lambda: entries(MODEL, info("saved_model.pb", b"GRAPH")),
+        "holds 'saved_model.pb' twice, with different content",
+    ),
     "twice_with_dot": (lambda: entries(MODEL, info("./saved_model.pb", b"x")), "twice"),
-    "twice_slashes": (lambda: entries(MODEL, info("assets/x"), info("assets//x")), "twice"),
+    "twice_slashes": (lambda: entries(MODEL, info("assets/x"), info("assets//x", b"y")), "twice"),
+    "twice_zip": (lambda: _zip(("saved_model.pb", b"a"), ("saved_model.pb", b"b")), "twice"),
     "twice_case": (
         lambda: entries(MODEL, info("Saved_Model.pb", b"x")),
         "one file on systems that ignore case",
@@ -228,9 +261,26 @@ _CONTENT: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty_tar": (lambda: bytes(10240), "holds no module"),
 }
 _STREAMS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "zip": (_zip, "This is a zip archive"),
-    "bzip2": (lambda: bz2.compress(tar()), "This is a bzip2 file"),
-    "xz": (lambda: lzma.compress(tar()), "This is an xz file"),
+    "rar": (lambda: b"Rar!\x1a\x07" + bytes(600), "This is a rar archive"),
+    "7z": (lambda: b"7z\xbc\xaf\x27\x1c" + bytes(600), "This is a 7z archive"),
+    "text": (lambda: b"hello world", "This is no archive: it has 11 bytes, which begin with 'hello world'"),
+    "text_gzip": (lambda: gzip.compress(b"hello world"), "This is no archive: it has 11 bytes"),
+    "cut_bzip2": (lambda: bz2.compress(tar())[:-5], "ends early"),
+    "cut_xz": (lambda: lzma.compress(tar())[:-5], "ends early"),
+    "crc_bzip2": (lambda: bz2.compress(tar())[:-8] + bytes(8), "compressed data is damaged"),
+    "crc_xz": (lambda: _flipped(lzma.compress(tar()), 200), "compressed data is damaged"),
+    "xz_memory": (
+        lambda: lzma.compress(
+            tar(), filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 768 << 20}]
+        ),
+        "compressed data is damaged: Memory usage limit exceeded",
+    ),
+    "bzip2_then_garbage": (
+        lambda: bz2.compress(tar()) + b"evil",
+        "bytes after the end of its compressed data",
+    ),
+    "bomb_xz": (lambda: lzma.compress(gzip.decompress(_bomb(_BOMB_BYTES)), preset=0), "200 times its size"),
+    "bomb_bzip2": (lambda: bz2.compress(gzip.decompress(_bomb(_BOMB_BYTES)), 1), "200 times its size"),
     "empty": (lambda: b"", "ends early"),
     "cut_gzip": (lambda: tgz()[:-9], "ends early"),
     "cut_tar": (lambda: tar()[:3000], "ends early"),
@@ -239,6 +289,42 @@ _STREAMS: dict[str, tuple[Callable[[], bytes], str]] = {
     "gzip_then_garbage": (lambda: tgz() + b"evil", "bytes after the end of its compressed data"),
     "tar_then_tar": (lambda: tar() + tar(), "data after its end mark"),
     "gzip_thrice": (lambda: gzip.compress(gzip.compress(tgz())), "no valid header"),
+}
+
+_ZIPS: dict[str, tuple[Callable[[], bytes], str]] = {
+    "zip_parent": (lambda: _zip(("../evil", b"x"), ("saved_model.pb", b"")), "leads to a parent directory"),
+    "zip_absolute": (lambda: _zip(("/etc/evil", b"x")), "is an absolute path"),
+    "zip_backslash": (lambda: _zip(("assets\\..\\evil", b"x")), "holds a backslash"),
+    "zip_nul": (
+        lambda: _zip(("saved_model.pbXevil", b"x")).replace(b"pbXevil", b"pb\0evil"),
+        "a NUL character",
+    ),
+    "zip_symlink": (
+        lambda: _zip((_zip_entry("assets/x", stat.S_IFLNK | 0o777), b"/etc")),
+        "is a symbolic link",
+    ),
+    "zip_fifo": (lambda: _zip((_zip_entry("assets/x", stat.S_IFIFO | 0o777), b"")), "of the unknown type"),
+    "zip_lzma": (
+        lambda: _zip(method=zipfile.ZIP_LZMA),
+        "compressed by the method 14, which is not supported",
+    ),
+    "zip_encrypted": (lambda: _zip_with("central", 8, b"\1\0"), "is encrypted"),
+    "zip_case": (lambda: _zip(("saved_model.pb", b""), ("Saved_model.pb", b"")), "ignore case"),
+    "zip_script": (lambda: _zip(("saved_model.pb", b""), ("setup.py", b"x")), "'setup.py', which no module"),
+    "zip_crc": (lambda: _zip_with("central", 16, bytes(4)), "damaged: Bad CRC-32"),
+    "zip_deflate": (lambda: _zip_with("local", 30 + 14, b"\xff\xff\xff"), "it is damaged"),
+    "zip_other_name": (lambda: _zip_with("local", 30, b"SAVED"), "damaged: File name in directory"),
+    "zip_size_lies": (lambda: _zip_with("central", 24, struct.pack("<L", 1 << 20)), "not the 1048576 it is"),
+    "zip_size_beyond_limit": (
+        lambda: _zip_with("central", 24, struct.pack("<L", (1 << 32) - 2)),
+        "unpacks to more than 1073741824 bytes",
+    ),
+    "zip_without_list": (lambda: _zip()[:-30], "ends early"),
+    "zip_many": (lambda: _zip(*((f"assets/{i}", b"") for i in range(LIMITS.members + 1))), "500 members"),
+    "zip_list_memory": (lambda: _zip_with("end", 12, struct.pack("<L", 1 << 31)), "500 members"),
+    "zip64_elsewhere": (_zip64_elsewhere, "its list lies where none lies"),
+    "zip_bomb": (lambda: _zip(("saved_model.pb", bytes(_BOMB_BYTES))), "more than 200 times its size"),
+    "zip_of_macos_escapes": (lambda: _zip(("../._x", b"\0\5\x16\7")), "leads to a parent directory"),
 }
 
 

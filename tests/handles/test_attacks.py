@@ -33,7 +33,20 @@ def test_attack_is_refused_and_nothing_leaves_the_target(name, tmp_path):
     assert [path for path in target.rglob("*") if path.is_symlink()] == []
 
 
-@pytest.mark.parametrize("name", ["bomb", "bomb_nested", "pax_memory", "gnu_long_memory", "many_members"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bomb",
+        "bomb_nested",
+        "bomb_xz",
+        "zip_bomb",
+        "zip_list_memory",
+        "xz_memory",
+        "pax_memory",
+        "gnu_long_memory",
+        "many_members",
+    ],
+)
 def test_memory_stays_bounded(name, tmp_path):
     data = CORPUS[name][0]()
     tracemalloc.start()

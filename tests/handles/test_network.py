@@ -272,8 +272,7 @@ def test_does_not_appear_to_be_a_valid_module_for_a_captive_portal(server, cache
         url,
         cache,
         f"{url}?tf-hub-format=compressed answered with a web page titled 'Airport WiFi - Sign in' "
-        f"where a tar or "
-        f"tar.gz was expected. It may be the sign-in page of a captive portal or proxy: open the "
+        f"where a tar (also .tar.gz, .tar.bz2, .tar.xz, .tar.zst) or a zip was expected. It may be the sign-in page of a captive portal or proxy: open the "
         f"address in a "
         f"browser, or set HTTPS_PROXY. Or the host does not speak the hosting protocol "
         f"(tf-hub-format=compressed).",
@@ -286,13 +285,16 @@ def test_does_not_appear_to_be_a_valid_module_for_json(server, cache):
         "/m", lambda request: request.answer(b'{"error": "nope"}', content_type="application/json")
     )
     assert_fails(
-        url, cache, """answered with text where a tar or tar.gz was expected: '{"error": "nope"}'."""
+        url,
+        cache,
+        "answered with text where a tar (also .tar.gz, .tar.bz2, .tar.xz, .tar.zst) or a zip was expected: "
+        """'{"error": "nope"}'.""",
     )
 
 
-def test_does_not_appear_to_be_a_valid_module_for_a_zip(server, cache):
-    url = server.on("/m", whole(b"PK\x03\x04" + bytes(600)))
-    assert_fails(url, cache, "This is a zip archive", ArchiveError)
+def test_does_not_appear_to_be_a_valid_module_for_a_rar(server, cache):
+    url = server.on("/m", whole(b"Rar!" + bytes(600)))
+    assert_fails(url, cache, "This is a rar archive", ArchiveError)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

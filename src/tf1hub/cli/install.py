@@ -13,9 +13,9 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "install",
         help="bring a bundle or a module's tar into the cache under its handle",
-        description="Brings a bundle, or with --handle the tar or tar.gz of one module, into the cache.",
+        description="Brings a bundle, or with --handle an archive of one module, into the cache.",
     )
-    parser.add_argument("archive", metavar="FILE", help="a bundle, or a tar or tar.gz of a module")
+    parser.add_argument("archive", metavar="FILE", help="a bundle, or an archive of a module")
     parser.add_argument("--handle", metavar="HANDLE", help="the handle of a module's tar")
     parser.add_argument(
         "--force", action="store_true", help="accept other content than was first seen behind a versioned URL"

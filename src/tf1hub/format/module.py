@@ -13,10 +13,8 @@ from tf1hub.format.storage import Storage, storage_at
 VARIABLES_PREFIX = "variables/variables"
 """The checkpoint's prefix below the module's directory."""
 
-_NOTHING = (
-    "There is nothing at {place}. A module is a directory with the file tfhub_module.pb, or a .tar.gz of one."
-)
-_NOT_A_DIRECTORY = "{place} is a file of {size} bytes, not a module's directory. A module is a directory with the file tfhub_module.pb, or a .tar.gz of one."
+_NOTHING = "There is nothing at {place}. A module is a directory with the file tfhub_module.pb, or an archive of one (.tar.gz, .zip, ...)."
+_NOT_A_DIRECTORY = "{place} is a file of {size} bytes, not a module's directory. A module is a directory with the file tfhub_module.pb, or an archive of one (.tar.gz, .zip, ...)."
 _SAVED_MODEL = (
     "{place} has no tfhub_module.pb but a saved_model.pb: it looks like a SavedModel, not a TF1 Hub module. "
     "Load it with tf1hub.load, or with tf.saved_model.load."

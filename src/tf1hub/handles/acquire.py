@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError, OfflineError, PinError
 from tf1hub.handles import files, locking, manifest, plan, progress, publishing, redirects, sources
 from tf1hub.handles.cache import Entry, State
+from tf1hub.handles.compression import TruncatedArchiveError
 from tf1hub.handles.extract import extract
-from tf1hub.handles.gunzip import TruncatedArchiveError
 from tf1hub.handles.handle import Handle, Kind, has_secrets, redacted
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.plan import Action, Plan
@@ -128,7 +128,7 @@ def _from(source: Source, decided: Plan, entry: Entry, settings: Settings) -> st
         return _use_directory(source, decided, settings)
     if kind is Kind.HTTP:
         _from_http(source, decided, entry, settings)
-    elif kind is Kind.REMOTE_DIRECTORY:
+    elif kind is Kind.REMOTE_DIRECTORY and not _is_file(source.place):
         _from_remote_directory(source, decided, entry, settings)
     else:
         with (
@@ -196,6 +196,13 @@ def _publish(
     publishing.publish(
         entry, directory, made, decided.handle, replace=decided.health.state is not State.ABSENT
     )
+
+
+def _is_file(place: Handle) -> bool:
+    """Whether remote storage has a file there, which then is an archive, whatever its name."""
+    from tf1hub.handles.storage import storage_of
+
+    return storage_of(place.location).size(place.location) is not None
 
 
 def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:

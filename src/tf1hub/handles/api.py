@@ -31,7 +31,7 @@ def resolve(
     True
 
     Args:
-      handle: A directory, a tar or tar.gz, a URL, a place in remote storage,
+      handle: A directory, an archive (tar, tar.gz, zip, ...), a URL, a place in remote storage,
         or `OWNER/MODEL/tensorFlow1/VARIATION/VERSION`; `#sha256:...` after it pins its content.
       cache_dir: The cache; by default `TFHUB_CACHE_DIR`, else `<system temp>/tfhub_modules`.
       offline: Whether the network may not be used; by default as `TF1HUB_OFFLINE` says.

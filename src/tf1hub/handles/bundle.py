@@ -20,7 +20,7 @@ from tf1hub.errors import ArchiveError, CacheError, ExportError, HandleError
 from tf1hub.handles import cache, files, manifest, names, publishing
 from tf1hub.handles.acquire import unpack
 from tf1hub.handles.cache import Entry, State
-from tf1hub.handles.gunzip import tar_chunks
+from tf1hub.handles.compression import tar_chunks
 from tf1hub.handles.handle import Handle, parse
 from tf1hub.handles.manifest import FileRecord, Manifest
 from tf1hub.handles.settings import Settings
@@ -89,7 +89,7 @@ def install(
     """Brings a bundle, or the tar of one module, into the cache.
 
     Args:
-      path: The bundle, or a tar or tar.gz of a module.
+      path: The bundle, or an archive of a module: a tar, tar.gz, zip and the like.
       settings: Where the cache is, and how large modules may be.
       handle: The handle of a module's tar; None for a bundle.
       force: Whether to accept other content than was first seen behind a versioned URL.

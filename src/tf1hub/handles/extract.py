@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from tf1hub.errors import ArchiveError, CacheError
+from tf1hub.errors import ArchiveError
 from tf1hub.handles import names
-from tf1hub.handles.gunzip import tar_chunks
+from tf1hub.handles.compression import ZIP_MAGIC, peek, tar_chunks
+from tf1hub.handles.files import unwritable, write_all
 from tf1hub.handles.limits import Limits
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.pipeline import Ahead
 from tf1hub.handles.tarstream import Member, TarStream
+
+if TYPE_CHECKING:
+    from tf1hub.handles.zipfiles import ZipMembers
 
 _MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
 
@@ -25,12 +29,12 @@ def extract(
     limits: Limits | None = None,
     allow_extra_files: bool = False,
 ) -> tuple[FileRecord, ...]:
-    """Unpacks a tar or tar.gz of a module.
+    """Unpacks an archive of a module: a tar, whatever compressed it, or a zip; which it is, its bytes tell.
 
     Only regular files and directories with safe names are written, only below
     `target`, and each is hashed on its way. A single directory around the
-    module, as `tar czf m.tar.gz m/` makes it, is left out. On any fault the
-    caller removes `target`.
+    module, as `tar czf m.tar.gz m/` makes it, is left out, and so is what macOS
+    adds. On any fault the caller removes `target`.
 
     Args:
       chunks: The archive's bytes, as they arrive.
@@ -46,8 +50,14 @@ def extract(
       CacheError: The disk is full, or `target` cannot be written.
     """
     limits = limits or Limits()
-    with Ahead(tar_chunks(chunks, limits)) as inflated:
-        return _Extraction(target, limits, allow_extra_files).run(inflated)
+    extraction = _Extraction(target, limits, allow_extra_files)
+    pieces, head = peek(chunks, len(ZIP_MAGIC))
+    if head == ZIP_MAGIC:
+        from tf1hub.handles.zipfiles import ZipMembers
+
+        return extraction.run(ZipMembers(pieces, target, limits))
+    with Ahead(tar_chunks(pieces, limits)) as inflated:
+        return extraction.run(TarStream(inflated))
 
 
 class _Extraction:
@@ -57,25 +67,32 @@ class _Extraction:
         self._target = target
         self._limits = limits
         self._allow_extra_files = allow_extra_files
-        self._names: dict[str, str] = {}
+        self._names: dict[str, tuple[str, bool]] = {}  # what the archive holds, and whether as a directory
         self._directories = {""}
-        self._files: list[FileRecord] = []
+        self._files: dict[str, FileRecord] = {}
         self._total = 0
         self._members = 0
         self._prefix: str | None = None  # the directory around the module, "" for none
 
-    def run(self, chunks: Iterable[bytes]) -> tuple[FileRecord, ...]:
-        tar = TarStream(chunks)
-        for member in tar.members():
+    def run(self, archive: TarStream | ZipMembers) -> tuple[FileRecord, ...]:
+        for member in archive.members():
             self._count(member)
-            name = self._name(member)
+            data: Iterator[bytes | memoryview] = archive.data(member)
+            checked = names.checked(member.name)
+            if names.may_be_of_macos(checked):
+                data, head = peek(map(bytes, data), 4)
+                if names.is_of_macos(checked, head, member.is_directory):
+                    continue
+            name = self._name(checked, member)
             if name is None:
                 continue
             if member.is_directory:
                 self._make_directory(name)
+            elif name in self._files:
+                self._compare(self._files[name], member, data)
             else:
-                self._write(name, member, tar.data(member))
-        files = tuple(sorted(self._files, key=lambda file: file.name))
+                self._write(name, member, data)
+        files = tuple(sorted(self._files.values(), key=lambda file: file.name))
         if not any(file.name in _MODEL_FILES for file in files):
             held = ", ".join(file.name for file in files[:5]) or "no files"
             raise ArchiveError(
@@ -101,14 +118,13 @@ class _Extraction:
                 f"Nothing of the archive was kept; raise the limit with max_bytes or --max-bytes."
             )
 
-    def _name(self, member: Member) -> str | None:
+    def _name(self, name: str, member: Member) -> str | None:
         """Returns the checked name below `target`, or None for the root itself."""
-        name = names.checked(member.name)
         if not name:
             if member.is_directory:
                 return None
             raise ArchiveError(f"The archive's member {member.name!r} is a file without a name.")
-        self._refuse_twice(name, member)
+        self._refuse_collision(name, member)
         if self._prefix is None:
             self._prefix = self._find_prefix(name, member)
         if self._prefix and name == self._prefix and member.is_directory:
@@ -124,17 +140,13 @@ class _Extraction:
             raise names.not_of_a_module(name)
         return name
 
-    def _refuse_twice(self, name: str, member: Member) -> None:
-        key = names.collision_key(name)
-        seen = self._names.get(key)
-        if seen is None:
-            self._names[key] = name
-        elif seen != name:
-            raise ArchiveError(
-                f"The archive holds {seen!r} and {name!r}, which are one file on systems that ignore case."
-            )
-        elif not (member.is_directory and name in self._directories):
-            raise ArchiveError(f"The archive holds {name!r} twice.")
+    def _refuse_collision(self, name: str, member: Member) -> None:
+        seen, was_directory = self._names.setdefault(names.collision_key(name), (name, member.is_directory))
+        if seen != name:
+            raise _collision(seen, name)
+        # A file that comes twice is compared.
+        if was_directory != member.is_directory:
+            raise ArchiveError(f"The archive holds {name!r} twice, as a file and as a directory.")
 
     def _find_prefix(self, name: str, member: Member) -> str:
         """Returns the directory around the module, told by the first member that is not the root."""
@@ -154,22 +166,27 @@ class _Extraction:
             return
         self._make_directory(name.rpartition("/")[0])
         # A parent that only appears in its children's paths takes part in collisions too.
-        key = names.collision_key(f"{self._prefix}/{name}" if self._prefix else name)
         full = f"{self._prefix}/{name}" if self._prefix else name
-        if self._names.setdefault(key, full) != full:
-            raise ArchiveError(
-                f"The archive holds {self._names[key]!r} and {full!r}, which are one file on systems "
-                f"that ignore case."
-            )
+        seen, _ = self._names.setdefault(names.collision_key(full), (full, True))
+        if seen != full:
+            raise _collision(seen, full)
         self._directories.add(name)
         try:
             os.mkdir(os.path.join(self._target, *name.split("/")))
         except FileExistsError as error:
             raise ArchiveError(f"The archive holds {name!r} both as a file and as a directory.") from error
         except OSError as error:
-            raise _unwritable(self._target, error) from error
+            raise unwritable(self._target, error) from error
 
-    def _write(self, name: str, member: Member, data: Iterator[memoryview]) -> None:
+    def _compare(self, record: FileRecord, member: Member, data: Iterator[bytes | memoryview]) -> None:
+        """Lets a file pass that is in the archive twice, as `tar --append` and some exporters leave it."""
+        digest = hashlib.sha256()
+        for piece in data:
+            digest.update(piece)
+        if (member.size, digest.hexdigest()) != (record.size, record.sha256):
+            raise ArchiveError(f"The archive holds {record.name!r} twice, with different content.")
+
+    def _write(self, name: str, member: Member, data: Iterator[bytes | memoryview]) -> None:
         self._make_directory(name.rpartition("/")[0])
         path = os.path.join(self._target, *name.split("/"))
         flags = (
@@ -181,27 +198,15 @@ class _Extraction:
         except FileExistsError as error:
             raise ArchiveError(f"The archive holds {name!r} both as a file and as a directory.") from error
         except (OSError, ValueError) as error:
-            raise _unwritable(self._target, error) from error
+            raise unwritable(self._target, error) from error
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             for piece in data:
                 digest.update(piece)
-                _write_all(file.fileno(), piece, self._target)
-        self._files.append(FileRecord(name, member.size, digest.hexdigest()))
+                write_all(file.fileno(), memoryview(piece), self._target)
+        self._files[name] = FileRecord(name, member.size, digest.hexdigest())
 
 
-def _write_all(descriptor: int, piece: memoryview, target: str) -> None:
-    while piece:
-        try:
-            piece = piece[os.write(descriptor, piece) :]
-        except OSError as error:
-            raise _unwritable(target, error) from error
-
-
-def _unwritable(target: str, error: Exception) -> CacheError:
-    place = os.path.dirname(target)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return CacheError(
-            f"There is no room left in {place} ({error.strerror}). Free some ('tf1hub cache prune'), "
-            f"or set TFHUB_CACHE_DIR to a place with more."
-        )
-    return CacheError(f"{place} cannot be written: {error}. Set TFHUB_CACHE_DIR to a place that can.")
+def _collision(one: str, other: str) -> ArchiveError:
+    return ArchiveError(
+        f"The archive holds {one!r} and {other!r}, which are one file on systems that ignore case."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -62,6 +63,30 @@ def write_text(path: str, text: str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise CacheError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def write_all(descriptor: int, piece: memoryview, directory: str) -> None:
+    """Writes a piece to an open file of the cache.
+
+    Raises:
+      CacheError: The disk is full, or `directory` cannot be written.
+    """
+    while piece:
+        try:
+            piece = piece[os.write(descriptor, piece) :]
+        except OSError as error:
+            raise unwritable(directory, error) from error
+
+
+def unwritable(directory: str, error: Exception) -> CacheError:
+    """Returns the error for a directory of the cache that takes no more."""
+    place = os.path.dirname(directory)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return CacheError(
+            f"There is no room left in {place} ({error.strerror}). Free some ('tf1hub cache prune'), "
+            f"or set TFHUB_CACHE_DIR to a place with more."
+        )
+    return CacheError(f"{place} cannot be written: {error}. Set TFHUB_CACHE_DIR to a place that can.")
 
 
 def unique_suffix() -> str:

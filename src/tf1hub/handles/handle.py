@@ -16,7 +16,19 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 from tf1hub.errors import HandleError
 
 FORMAT_PARAMETER = "tf-hub-format"
-ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
+ARCHIVE_SUFFIXES = (
+    ".tar.gz",
+    ".tgz",
+    ".tar",
+    ".tar.xz",
+    ".txz",
+    ".tar.bz2",
+    ".tbz2",
+    ".tar.zst",
+    ".tzst",
+    ".zip",
+)
+"""How a place must end to be taken for an archive where its content cannot be looked at."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PIN = re.compile(r"#(sha256:.*)$", re.DOTALL)
@@ -138,7 +150,7 @@ def parse(handle: str | os.PathLike[str]) -> Handle:
 
 
 def without_archive_suffix(name: str) -> str:
-    """Returns `name` without `.tar`, `.tar.gz` or `.tgz`.
+    """Returns `name` without `.tar`, `.tar.gz`, `.zip` and the like.
 
     >>> without_archive_suffix("3.tar.gz")
     '3'
@@ -150,7 +162,7 @@ def without_archive_suffix(name: str) -> str:
 
 
 def is_archive_name(name: str) -> bool:
-    """Returns whether a path or URL path ends like a tar archive."""
+    """Returns whether a path or URL path ends like an archive."""
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
@@ -213,8 +225,20 @@ def _parse_path(text: str, pin: str | None) -> Handle:
         canonical = _kaggle_canonical(match)
         return Handle(text, Kind.HTTP, canonical, canonical, pin)
     path = os.path.abspath(os.path.expanduser(text))
-    is_archive = is_archive_name(path) and not os.path.isdir(path)
+    is_archive = _is_packed(path) or (is_archive_name(path) and not os.path.isdir(path))
     return Handle(text, Kind.ARCHIVE if is_archive else Kind.DIRECTORY, path, path, pin)
+
+
+def _is_packed(path: str) -> bool:
+    if not os.path.isfile(path):
+        return False
+    from tf1hub.handles.compression import looks_packed
+
+    try:
+        with open(path, "rb") as file:
+            return looks_packed(file.read(512))
+    except OSError:
+        return False
 
 
 def _path_of_file_url(text: str) -> str:

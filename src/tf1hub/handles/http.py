@@ -325,7 +325,7 @@ def _advice(status: int, url: str) -> str:
         )
     if status == 407:
         return "The proxy wants a password: set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT."
-    return "Expected was a tar or tar.gz with status 200."
+    return "Expected was an archive with status 200."
 
 
 def _said(answer: Answer) -> str:

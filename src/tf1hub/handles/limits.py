@@ -21,6 +21,9 @@ MAX_NAME_BYTES = 255
 MAX_DEPTH = 16
 # Extended headers (long names) are held in memory, so they are bounded too.
 MAX_HEADER_BYTES = 64 << 10
+# What is reserved for looking back: `xz -9` asks for 65 MiB, `zstd` without --long for at most 128.
+MAX_XZ_MEMORY = 256 << 20
+MAX_ZSTD_WINDOW_LOG = 27
 
 
 class Limits(NamedTuple):

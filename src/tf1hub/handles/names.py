@@ -20,6 +20,9 @@ _MODULE_FILE = re.compile(
     r"|assets(?:\.extra)?/.+|debug/saved_model_debug_info\.pb"
     r"|(?:LICENSE|NOTICE|README|CHANGELOG)(?:\.(?:md|txt))?"
 )
+# What a file of another kind of system has besides its content (RFC 1740), and how a folder looks in a window.
+_APPLE_DOUBLE = b"\x00\x05\x16\x07"
+_DS_STORE = b"\x00\x00\x00\x01"
 _MODULE_DIRECTORY = re.compile(r"variables|debug|assets(?:\.extra)?(?:/.+)?")
 
 
@@ -69,6 +72,25 @@ def is_module_file(name: str) -> bool:
 def is_module_directory(name: str) -> bool:
     """Returns whether a module or SavedModel can have a directory of this name."""
     return _MODULE_DIRECTORY.fullmatch(name) is not None
+
+
+def may_be_of_macos(name: str) -> bool:
+    """Returns whether macOS gives such a name to what it adds to archives."""
+    last = name.rpartition("/")[2]
+    return last.startswith("._") or last == ".DS_Store" or name == "__MACOSX"
+
+
+def is_of_macos(name: str, head: bytes, is_directory: bool) -> bool:
+    """Returns whether a member is what macOS adds to archives, of which nobody else makes use.
+
+    Args:
+      name: The checked name, for which `may_be_of_macos` is true.
+      head: The first four bytes: a file of such a name that begins otherwise may be the module's own.
+      is_directory: Whether it is a directory.
+    """
+    if is_directory:
+        return name == "__MACOSX"
+    return head == (_DS_STORE if name.endswith(".DS_Store") else _APPLE_DOUBLE)
 
 
 def not_of_a_module(name: str) -> ArchiveError:

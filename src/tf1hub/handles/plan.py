@@ -169,12 +169,12 @@ def _scheme(handle: Handle) -> str:
 
 
 def _nothing_there(handle: Handle) -> NotAModuleError:
+    from tf1hub.handles.compression import KINDS
+
     path = handle.location
     if os.path.lexists(path):
-        what = "is a broken link" if not os.path.exists(path) else "is neither a directory nor a tar archive"
-        return NotAModuleError(
-            f"{path} {what}. A module is a directory, a .tar, .tar.gz or .tgz file, or a URL."
-        )
+        what = "is a broken link" if not os.path.exists(path) else "is neither a directory nor an archive"
+        return NotAModuleError(f"{path} {what}. A module is a directory, {KINDS} of one, or a URL.")
     parent = os.path.dirname(path)
     beside = ""
     if os.path.isdir(parent):

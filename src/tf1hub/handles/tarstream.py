@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tf1hub.errors import ArchiveError
-from tf1hub.handles.gunzip import TruncatedArchiveError
+from tf1hub.handles.compression import TruncatedArchiveError
 from tf1hub.handles.limits import MAX_HEADER_BYTES
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -164,9 +164,9 @@ def _member(header: tarfile.TarInfo, overrides: dict[str, str]) -> Member:
     name = overrides.get("path", header.name)
     size = _size(overrides["size"], name) if "size" in overrides else header.size
     if any(key.startswith("GNU.sparse.") for key in overrides):
-        raise _refused_kind(name, _REFUSED[tarfile.GNUTYPE_SPARSE])
+        raise refused_kind(name, _REFUSED[tarfile.GNUTYPE_SPARSE])
     if header.type in _REFUSED or header.type not in (*_REGULAR, tarfile.DIRTYPE):
-        raise _refused_kind(name, _REFUSED.get(header.type, f"of the unknown type {header.type!r}"))
+        raise refused_kind(name, _REFUSED.get(header.type, f"of the unknown type {header.type!r}"))
     if size < 0:
         raise ArchiveError(f"The archive's member {name!r} has the negative size {size}.")
     # Before POSIX, a directory was a regular file whose name ended in a slash.
@@ -176,7 +176,8 @@ def _member(header: tarfile.TarInfo, overrides: dict[str, str]) -> Member:
     return Member(name, size, is_directory)
 
 
-def _refused_kind(name: str, what: str) -> ArchiveError:
+def refused_kind(name: str, what: str) -> ArchiveError:
+    """Returns the error for a member that is not plain."""
     return ArchiveError(
         f"The archive's member {name!r} is {what}; a module has regular files and directories only. "
         f"Nothing of the archive was kept."

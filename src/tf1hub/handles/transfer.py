@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from tf1hub.errors import DownloadError
-from tf1hub.handles.gunzip import TruncatedArchiveError
+from tf1hub.handles.compression import KINDS, TruncatedArchiveError
 from tf1hub.handles.handle import redacted
 from tf1hub.handles.http import Answer, Client, PassingError
 
@@ -107,7 +107,7 @@ class Transfer:
             skip = self._meet(answer, offset)
             chunks = answer.chunks()
             if not offset:
-                chunks = _checked_head(answer, chunks)
+                chunks = _checked_head(answer, chunks, self.total)
             for chunk in chunks:
                 if skip >= len(chunk):
                     skip -= len(chunk)
@@ -161,26 +161,29 @@ def _length(answer: Answer) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _checked_head(answer: Answer, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _checked_head(answer: Answer, chunks: Iterator[bytes], total: int | None) -> Iterator[bytes]:
     """Yields the chunks, or says what arrived where an archive was expected."""
     head = b""
     for chunk in chunks:
         head += chunk
         if len(head) >= _HEAD_BYTES:
             break
+    if not head and total == 0:
+        raise DownloadError(f"{redacted(answer.url)} answered with nothing, where {KINDS} was expected.")
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     start = head[:_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     is_tar = head[257:262] == b"ustar"
     if not is_tar and start[:1] == b"<":
         raise _page(answer, head, chunks)
+    is_whole = len(head) < _HEAD_BYTES
     if (
         not is_tar
         and _is_text(start)
-        and (kind.startswith("text/") or start[:1] in (b"{", b"[") or "json" in kind)
+        and (is_whole or kind.startswith("text/") or start[:1] in (b"{", b"[") or "json" in kind)
     ):
         words = " ".join(start[:120].decode("utf-8", "replace").split())
         raise DownloadError(
-            f"{redacted(answer.url)} answered with text where a tar or tar.gz was expected: {words!r}. "
+            f"{redacted(answer.url)} answered with text where {KINDS} was expected: {words!r}. "
             f"Does the host speak the hosting protocol (tf-hub-format=compressed)?"
         )
     if head:
@@ -201,7 +204,7 @@ def _page(answer: Answer, head: bytes, chunks: Iterator[bytes]) -> DownloadError
     title = " ".join(match[1].decode("utf-8", "replace").split()) if match else ""
     named = f" titled {title[:80]!r}" if title else ""
     return DownloadError(
-        f"{redacted(answer.url)} answered with a web page{named} where a tar or tar.gz was expected. "
+        f"{redacted(answer.url)} answered with a web page{named} where {KINDS} was expected. "
         f"It may be the "
         f"sign-in page of a captive portal or proxy: open the address in a browser, or set "
         f"HTTPS_PROXY. Or the host "
