@@ -18,9 +18,10 @@ import shutil
 
 import numpy as np
 import pytest
+from format.checkpoint.bundles import compressed_table, sealed
 
 from tf1hub.errors import FormatError
-from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter, read_variables
+from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter, read_variables, sstable
 from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.sstable import read_table, write_table
 from tf1hub.format.checkpoint.varint import decode_varint
@@ -94,17 +95,27 @@ def test_golden_modules_are_all_here():
     assert len(MODULES) == 10
 
 
+def compressed(index: bytes) -> bytes:
+    """The same index as Google's own builds write it, in several blocks, with a filter."""
+    return compressed_table(list(read_table(index, "index")), block_bytes=200, filters=1)
+
+
+LAYOUTS = pytest.mark.parametrize("layout", [bytes, compressed], ids=["plain", "compressed"])
+
+
+@LAYOUTS
 @pytest.mark.parametrize("name", ["image", "text_embedding_partitioned"])
-def test_index_cut_off_anywhere_is_refused(tmp_path, name):
-    index, _ = golden_copy(name, tmp_path)
+def test_index_cut_off_anywhere_is_refused(tmp_path, name, layout):
+    index = layout(golden_copy(name, tmp_path)[0])
     for size in range(len(index)):
         (tmp_path / INDEX).write_bytes(index[:size])
         assert_refused(tmp_path / "variables")
 
 
+@LAYOUTS
 @pytest.mark.parametrize("name", ["image", "text_embedding_partitioned"])
-def test_flipped_bit_anywhere_in_the_index_is_noticed(tmp_path, name):
-    index, _ = golden_copy(name, tmp_path)
+def test_flipped_bit_anywhere_in_the_index_is_noticed(tmp_path, name, layout):
+    index = layout(golden_copy(name, tmp_path)[0])
     for position in range(len(index)):
         changed = bytearray(index)
         changed[position] ^= 1 << (position % 8)
@@ -112,10 +123,11 @@ def test_flipped_bit_anywhere_in_the_index_is_noticed(tmp_path, name):
         assert_refused(tmp_path / "variables")
 
 
+@LAYOUTS
 @pytest.mark.parametrize("name", MODULES)
-def test_random_damage_of_the_index_is_noticed(tmp_path, name):
+def test_random_damage_of_the_index_is_noticed(tmp_path, name, layout):
     rng = random.Random(f"index of {name}")
-    index, _ = golden_copy(name, tmp_path)
+    index = layout(golden_copy(name, tmp_path)[0])
     for _ in range(EXAMPLES):
         changed = mutate(index, rng)
         (tmp_path / INDEX).write_bytes(changed)
@@ -201,7 +213,29 @@ def mutate_block(index: bytes, rng: random.Random) -> bytes:
     return sealed + mask(crc32c(sealed)).to_bytes(4, "little") + index[metaindex_offset:]
 
 
-@pytest.mark.parametrize("attack", [mutate_entries, mutate_block])
+def mutate_compressed(index: bytes, rng: random.Random) -> bytes:
+    """Changes bytes of each compressed block, whose checksum then is right again."""
+    blocks = compressed(index)
+    packed = 0
+    for start, size in sorted(handles(blocks), reverse=True):
+        if blocks[start + size] == 1:
+            packed += 1
+            block = bytearray(blocks[start : start + size])
+            for _ in range(rng.choice([0, 1, 1, 2])):
+                block[rng.randrange(len(block))] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)])
+            blocks = blocks[:start] + sealed(bytes(block), 1) + blocks[start + size + 5 :]
+    assert packed
+    return blocks
+
+
+def handles(table: bytes) -> list[tuple[int, int]]:
+    """Where the blocks of a table lie that can be found from its footer and its index block."""
+    index = sstable._read_footer(table, "index")[1]
+    entries = sstable._Blocks(table, "index").entries(index, "index block")
+    return [(index.offset, index.size), *(sstable._decode_handle(value, "", "index") for _, value in entries)]
+
+
+@pytest.mark.parametrize("attack", [mutate_entries, mutate_block, mutate_compressed])
 def test_index_with_right_checksums_and_wrong_contents_gives_errors_or_arrays(damaged, attack):
     rng = random.Random(attack.__name__)
     index = (damaged / INDEX).read_bytes()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from format.checkpoint.snappy_writer import compress
+
+from tf1hub.format.checkpoint.blocks import BlockBuilder
 from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.sstable import MAGIC, write_table
 from tf1hub.format.checkpoint.varint import encode_varint
@@ -36,15 +39,28 @@ def footer(metaindex: bytes, index: bytes) -> bytes:
     return (metaindex + index).ljust(40, b"\0") + MAGIC.to_bytes(8, "little")
 
 
-def table(*data_blocks: bytes, handles: Sequence[bytes] | None = None) -> bytes:
-    """A table of the given data blocks; `handles`, if given, is what the index block says of them."""
+def table(
+    *data_blocks: bytes,
+    handles: Sequence[bytes] | None = None,
+    keys: Sequence[bytes] | None = None,
+    metaindex: bytes | None = None,
+) -> bytes:
+    """A table of the given blocks, each with its trailer.
+
+    Args:
+        data_blocks: what comes before the metaindex block.
+        handles: what the index block says of them, if it is not where they are.
+        keys: the keys in the index block; by default they are behind everything.
+        metaindex: the metaindex block, if it is not empty.
+    """
     file, found = b"", []
     for data_block in data_blocks:
         found.append(handle(len(file), len(data_block) - 5))
         file += data_block
     listed = found if handles is None else handles
-    metaindex_offset, metaindex = len(file), block(b"")
-    index = block(b"".join(block_entry(b"%04d" % n, value) for n, value in enumerate(listed)))
+    metaindex_offset, metaindex = len(file), metaindex or block(b"")
+    keys = keys or [b"\xff" * (n + 1) for n in range(len(listed))]
+    index = block(b"".join(map(block_entry, keys, listed)))
     return (
         file
         + metaindex
@@ -54,6 +70,51 @@ def table(*data_blocks: bytes, handles: Sequence[bytes] | None = None) -> bytes:
             handle(metaindex_offset + len(metaindex), len(index) - 5),
         )
     )
+
+
+def snappy(sealed_block: bytes) -> bytes:
+    """The same block, compressed, with its trailer."""
+    return sealed(compress(sealed_block[:-5]), compression=1)
+
+
+def compressed_table(
+    entries: Sequence[tuple[bytes, bytes]],
+    block_bytes: int = 256,
+    restart_interval: int = 16,
+    filters: int = 0,
+) -> bytes:
+    """A table as Google's builds and LevelDB write it: snappy wherever that is shorter.
+
+    Args:
+        entries: sorted.
+        block_bytes: when a data block is full.
+        restart_interval: how many entries there are from one restart point to the next.
+        filters: how many blocks that the metaindex block lists lie behind the data blocks.
+    """
+    file, found, last_keys = b"", [], []
+
+    def append(block: bytes) -> bytes:
+        nonlocal file
+        shorter = min(sealed(block), snappy(sealed(block)), key=len)
+        at = handle(len(file), len(shorter) - 5)
+        file += shorter
+        return at
+
+    builder = BlockBuilder(restart_interval)
+    for key, value in entries:
+        builder.add(key, value)
+        if builder.size >= block_bytes or key == entries[-1][0]:
+            found.append(append(builder.finish()))
+            last_keys.append(key)
+            builder = BlockBuilder(restart_interval)
+    index, listed = BlockBuilder(1), BlockBuilder(restart_interval)
+    for key, at in zip(last_keys, found, strict=True):
+        index.add(key, at)
+    for number in range(filters):
+        # What a filter holds is its own affair.
+        listed.add(b"filter.test%d" % number, append(bytes(range(number, 11))))
+    ends = footer(append(listed.finish()), append(index.finish()))
+    return file + ends
 
 
 def header(**fields: object) -> BundleHeaderProto:

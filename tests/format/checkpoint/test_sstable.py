@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bundles
 import pytest
-from bundles import block, block_entry, footer, handle, sealed, table
+from bundles import block, block_entry, compressed_table, footer, handle, sealed, snappy, table
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint import sstable
 from tf1hub.format.checkpoint.sstable import read_table, write_table
+from tf1hub.format.checkpoint.varint import encode_varint
 
 
 def read(data: bytes) -> list[tuple[bytes, bytes]]:
@@ -65,6 +66,17 @@ def damaged(position: int, data: bytes = GOOD) -> bytes:
     return data[:position] + bytes([data[position] ^ 0x10]) + data[position + 1 :]
 
 
+def filtered(block_of_filter: bytes) -> bytes:
+    """A table with one data block and one that the metaindex block lists."""
+    listed = handle(len(ONE), len(block_of_filter) - 5)
+    return table(
+        ONE,
+        block_of_filter,
+        handles=[handle(0, len(ONE) - 5)],
+        metaindex=block(block_entry(b"filter.test", listed)),
+    )
+
+
 FAULTS = {
     "empty": (b"", "f.index: 0 bytes are not a checkpoint index, which has at least 48."),
     "too short": (bytes(47), "f.index: 47 bytes are not a checkpoint index, which has at least 48."),
@@ -88,7 +100,7 @@ FAULTS = {
     ),
     "index block's checksum": (
         damaged(len(GOOD) - 54),
-        "f.index: the index block is damaged: its checksum is 0x0864072d, and 0x29664eb6 is stored.",
+        "f.index: the index block is damaged: its checksum is 0x15bd8d51, and 0x32bbc8ca is stored.",
     ),
     "metaindex block's checksum": (
         damaged(len(ONE)),
@@ -98,16 +110,25 @@ FAULTS = {
         damaged(3),
         "f.index: the data block at byte 0 is damaged: its checksum is 0x8331167e, and 0x3cff7b5f is stored.",
     ),
-    "snappy": (
-        table(block(block_entry(b"a", b"1"), compression=1)),
-        "f.index: the data block at byte 0 is compressed (snappy); TensorFlow writes and this reads only"
-        " plain ones.",
+    "compression of LevelDB that TensorFlow does not read": (
+        table(block(block_entry(b"a", b"1"), compression=2)),
+        "f.index: the data block at byte 0 has compression 2 (zstd); TensorFlow and this read plain blocks (0)"
+        " and snappy (1).",
     ),
     "unknown compression": (
         table(block(block_entry(b"a", b"1"), compression=9)),
-        "f.index: the data block at byte 0 is compressed (compression 9); TensorFlow writes and this reads"
-        " only"
-        " plain ones.",
+        "f.index: the data block at byte 0 has compression 9 (unknown); TensorFlow and this read plain blocks"
+        " (0) and snappy (1).",
+    ),
+    "snappy that is none": (
+        table(block(block_entry(b"a", b"1"), compression=1)),
+        "f.index: the data block at byte 0 cannot be decompressed: the copy at its byte 1 goes"
+        " back by 1 bytes, after 0 came out.",
+    ),
+    "snappy bomb": (
+        table(sealed(encode_varint(1 << 31) + b"\0x" + b"\xfe\x01\x00" * 1000, compression=1)),
+        "f.index: the data block at byte 0 cannot be decompressed: it says that it holds 2147483648 bytes;"
+        " 268435456 are the most.",
     ),
     "no restart points": (
         table(sealed(b"\0\0")),
@@ -120,6 +141,30 @@ FAULTS = {
     "huge number of restart points": (
         table(sealed(b"\xff\xff\xff\xff")),
         "f.index: the data block at byte 0 has 4294967295 restart points in its 4 bytes.",
+    ),
+    "entries without restart points": (
+        table(block(block_entry(b"a", b"1"), restarts=())),
+        "f.index: the data block at byte 0 has 0 restart points in its 9 bytes.",
+    ),
+    "restart point of the second entry": (
+        table(block(block_entry(b"a", b"1") + block_entry(b"b", b"2"), restarts=(5,))),
+        "f.index: the data block at byte 0 has the restart point 5, where no entry with a whole key starts.",
+    ),
+    "restart point in an entry": (
+        table(block(block_entry(b"a", b"1") + block_entry(b"b", b"2"), restarts=(0, 4))),
+        "f.index: the data block at byte 0 has the restart point 4, where no entry with a whole key starts.",
+    ),
+    "restart point at half a key": (
+        table(block(block_entry(b"a", b"1") + block_entry(b"b", b"2", shared=1), restarts=(0, 5))),
+        "f.index: the data block at byte 0 has the restart point 5, where no entry with a whole key starts.",
+    ),
+    "restart points in disorder": (
+        table(block(b"".join(block_entry(key, b"") for key in (b"a", b"b", b"c")), restarts=(0, 8, 4))),
+        "f.index: the data block at byte 0 has the restart point 4, where no entry with a whole key starts.",
+    ),
+    "restart point of an empty block": (
+        table(block(b"", restarts=(4,))),
+        "f.index: the data block at byte 0 has the restart point 4, where no entry with a whole key starts.",
     ),
     "entry cut off": (
         table(block(b"\x00\x80")),
@@ -154,16 +199,34 @@ FAULTS = {
         "f.index: the data block at byte 0 has the key b'' after b''; keys must be unique and sorted.",
     ),
     "key twice in two blocks": (
-        table(ONE, ONE),
+        table(ONE, ONE, keys=[b"a", b"a"]),
         "f.index: the data block at byte 18 has the key b'a' after b'a'; keys must be unique and sorted.",
     ),
     "no handle": (
         table(ONE, handles=[b"\x00"]),
         "f.index: the index block has b'\\x00' where a block handle should be.",
     ),
-    "more than a handle": (
-        table(ONE, handles=[handle(0, 13) + b"x"]),
-        "f.index: the index block has b'\\x00\\rx' where a block handle should be.",
+    "no handle in the metaindex block": (
+        table(ONE, metaindex=block(block_entry(b"filter", b"\x80"))),
+        "f.index: the metaindex block has b'\\x80' where a block handle should be.",
+    ),
+    "filter's checksum": (
+        filtered(damaged(3, block(b"filter"))),
+        "f.index: the block at byte 18, which the metaindex block lists, is damaged: its checksum is"
+        " 0xbdcc1f50, and 0x4df1f103 is stored.",
+    ),
+    "filter that nothing lists": (
+        table(ONE, block(b"filter"), handles=[handle(0, 13)]),
+        "f.index: the blocks do not follow one another: one ends at byte 18, and what is next starts at byte"
+        " 37.",
+    ),
+    "key that its block does not end at": (
+        table(ONE, keys=[b"A"]),
+        "f.index: the data block at byte 0 has the key b'a', but by the index block it ends at b'A'.",
+    ),
+    "key that the block before it ends at": (
+        table(ONE, block(block_entry(b"b", b"")), keys=[b"b", b"c"]),
+        "f.index: the data block at byte 18 has the key b'b' after b'b'; keys must be unique and sorted.",
     ),
     "data block outside": (
         table(ONE, handles=[handle(0, 1 << 60)]),
@@ -183,8 +246,8 @@ FAULTS = {
     ),
     "bytes before the footer": (
         GOOD[:-48] + b"x" + GOOD[-48:],
-        "f.index: the blocks do not follow one another: one ends at byte 53, and what is next starts at byte"
-        " 54.",
+        "f.index: the blocks do not follow one another: one ends at byte 50, and what is next starts at byte"
+        " 51.",
     ),
 }
 
@@ -209,6 +272,87 @@ def test_every_flipped_bit_is_noticed(bit):
         data[position] ^= 1 << bit
         with pytest.raises(CheckpointError):
             read(bytes(data))
+
+
+# Written by LevelDB 1.23 itself, with blocks of 120 bytes, restart points at every second key, and bloom
+# filters. Some blocks are compressed, others not. To LevelDB, a key ends with 8 bytes of its own.
+BY_LEVELDB = bytes.fromhex(
+    "e0024800153c73636f70652f6c617965725f3001010005012c3020616e6420736f206f6e20be0c00140c093c31010205"
+    "470400311d48be0c00080015002e9c00083201030954140c093c330104090c00331d60be0c003afc0008340105095400"
+    "341d54be0c0001422c9c000000fc000000030000000122c5764a2800a000010004880200000000090000000b00827439"
+    "1e00220266696c7465722e6c6576656c64622e4275696c74696e426c6f6f6d46696c746572327a120000000001000000"
+    "00241ff6680009027401ffffffffffffff00750000000001000000008c1cc7f991012fc5011600000000000000000000"
+    "00000000000000000000000000000000000000000000000057fb808b247547db"
+)
+
+
+def test_table_of_leveldb_is_read():
+    assert read(BY_LEVELDB) == [
+        (
+            b"scope/layer_%d\x01" % n + (n + 1).to_bytes(7, "little"),
+            b"%d and so on " % n * (0 if n == 2 else 5),
+        )
+        for n in range(5)
+    ]
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_every_flipped_bit_of_a_compressed_table_is_noticed(bit):
+    for position in range(len(BY_LEVELDB)):
+        data = bytearray(BY_LEVELDB)
+        data[position] ^= 1 << bit
+        with pytest.raises(CheckpointError):
+            read(bytes(data))
+
+
+@pytest.mark.parametrize("restart_interval", [1, 2, 16, 1000])
+@pytest.mark.parametrize("block_bytes", [1, 40, 4096, 1 << 20])
+@pytest.mark.parametrize("filters", [0, 2])
+def test_table_of_any_layout_is_read(block_bytes, restart_interval, filters):
+    entries = [(b"scope/layer_%03d/kernel" % n, b"value" * (n % 7)) for n in range(200)]
+    assert read(compressed_table(entries, block_bytes, restart_interval, filters)) == entries
+
+
+LAYOUTS = {
+    "an empty block without restart points": (table(block(b"", restarts=()), ONE, keys=[b"A", b"a"]), b"a"),
+    "more than a handle": (table(ONE, handles=[handle(0, 13) + b"for later"]), b"a"),
+    "keys between blocks": (table(ONE, block(block_entry(b"c", b"")), keys=[b"b", b"d"]), b"ac"),
+    "a filter": (filtered(sealed(b"filter")), b"a"),
+    "a filter of unknown compression": (filtered(sealed(b"filter", compression=9)), b"a"),
+    "a compressed metaindex block": (
+        table(
+            ONE,
+            sealed(b""),
+            handles=[handle(0, 13)],
+            metaindex=snappy(block(block_entry(b"x", handle(18, 0)))),
+        ),
+        b"a",
+    ),
+    "a compressed block": (table(snappy(ONE)), b"a"),
+    "no key": (table(), b""),
+}
+
+
+@pytest.mark.parametrize(("data", "keys"), LAYOUTS.values(), ids=LAYOUTS)
+def test_what_the_format_allows_is_read(data, keys):
+    assert b"".join(key for key, _ in read(data)) == keys
+
+
+def test_compressed_blocks_share_the_room_that_there_is(monkeypatch):
+    monkeypatch.setattr(sstable, "MAX_UNPACKED_BYTES", 1000)
+    entries = [(b"%02d" % n, bytes(90)) for n in range(20)]
+    with pytest.raises(CheckpointError, match="cannot be decompressed: it says that it holds"):
+        read(compressed_table(entries, block_bytes=200))
+    assert read(compressed_table(entries[:5], block_bytes=200)) == entries[:5]
+
+
+def test_keys_beyond_number_do_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(sstable, "MAX_ENTRIES", 10)
+    entries = [(b"%02d" % n, b"") for n in range(11)]
+    assert read(write_table(entries[:10])) == entries[:10]
+    with pytest.raises(CheckpointError) as error:
+        read(write_table(entries))
+    assert str(error.value) == "f.index: there are more than 10 keys."
 
 
 def test_keys_that_grow_out_of_each_other_do_not_fill_the_memory(monkeypatch):

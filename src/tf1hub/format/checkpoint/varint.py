@@ -9,11 +9,9 @@ from typing import Protocol
 
 __all__ = ["VarintError", "decode_varint", "encode_varint"]
 
-_MAX_VARINT64_BYTES = 10
-
 
 class VarintError(ValueError):
-    """The bytes hold no whole varint of at most 64 bits; whoever reads a file says where."""
+    """The bytes hold no whole varint of so many bits; whoever reads a file says where."""
 
 
 class _Bytes(Protocol):
@@ -30,18 +28,18 @@ def encode_varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def decode_varint(data: _Bytes, position: int, end: int) -> tuple[int, int]:
+def decode_varint(data: _Bytes, position: int, end: int, bits: int = 64) -> tuple[int, int]:
     """Returns the number at `position` in `data`, and the position behind it.
 
     Raises:
-        VarintError: it does not end before `end`, or has more than 64 bits.
+        VarintError: it does not end before `end`, or has more than so many bits.
     """
     value = shift = 0
-    for at in range(position, min(end, position + _MAX_VARINT64_BYTES)):
+    for at in range(position, min(end, position + -(-bits // 7))):
         byte = data[at]
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            if value >> 64:
+            if value >> bits:
                 break
             return value, at + 1
         shift += 7
