@@ -128,15 +128,53 @@ def test_an_interrupted_export_is_not_seen(
 
 
 @with_estimator
-def test_a_model_without_registered_modules_is_refused(trained: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    with pytest.raises(ExporterError) as caught:
-        hub.LatestModuleExporter("modules", serving_input_fn).export(
-            estimator(trained, register=False), str(tmp_path)
-        )
-    assert str(caught.value) == (
+def test_a_model_without_registered_modules_trains_on(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tf.get_logger(), "propagate", True)
+    exporter = hub.LatestModuleExporter("modules", serving_input_fn)
+    unregistered = estimator(tmp_path, register=False)
+    tf1.estimator.train_and_evaluate(
+        unregistered,
+        tf1.estimator.TrainSpec(input_fn, max_steps=2),
+        tf1.estimator.EvalSpec(input_fn, steps=1, exporters=exporter, throttle_secs=0, start_delay_secs=0),
+    )
+    assert unregistered.get_variable_value("global_step") == 2
+    assert exporter.export(unregistered, str(tmp_path / "out")) is None
+    assert not (tmp_path / "out").exists()
+    assert (
         "No module was registered for export in the graph that the model_fn of the Estimator builds. "
         "Call tf1hub.register_module_for_export(module, export_name) there, in every mode."
-    )
+    ) in caplog.messages
+
+
+@with_estimator
+def test_a_model_may_ask_for_the_global_step_and_the_seed(tmp_path: pathlib.Path) -> None:
+    """As in training: a rate that decays is often made in every mode, by code that several models share."""
+    seen = []
+
+    def model_fn(features: Any, labels: Any, mode: str) -> Any:
+        step = tf1.train.get_global_step()
+        rate = tf1.train.exponential_decay(1.0, step, 1, 0.5, staircase=True)
+        module = hub.Module(programs.scale_spec(), trainable=mode == tf1.estimator.ModeKeys.TRAIN)
+        hub.register_module_for_export(module, "scale")
+        output = module(features["x"])
+        seen.append((mode, step.name, tf1.get_default_graph().seed))
+        if mode == tf1.estimator.ModeKeys.PREDICT:
+            scaffold = tf1.train.Scaffold(saver=tf1.train.Saver())
+            return tf1.estimator.EstimatorSpec(mode, output, scaffold=scaffold)
+        loss = tf.reduce_sum(output - labels)
+        training = tf1.train.GradientDescentOptimizer(rate).minimize(loss, step)
+        return tf1.estimator.EstimatorSpec(mode, output, loss, training)
+
+    config = tf1.estimator.RunConfig(str(tmp_path / "model"), tf_random_seed=7, save_summary_steps=None)
+    decaying = tf1.estimator.Estimator(model_fn, config=config)
+    decaying.train(input_fn, steps=2)
+    exported = hub.LatestModuleExporter("modules", serving_input_fn).export(decaying, str(tmp_path / "out"))
+    assert seen == [("train", "global_step:0", 7), ("infer", "global_step:0", 7)]
+    # From 2, by steps of 1 and a half.
+    assert programs.value(os.path.join(exported, "scale"), [10.0]).tolist() == [5.0]
+    assert list(hub.read_variables(os.path.join(exported, "scale"))) == ["scale"]
 
 
 @with_estimator

@@ -15,7 +15,7 @@ from tf1hub.publish.registered import registered_modules
 from tf1hub.publish.staging import staged
 from tf1hub.spec.export import names_besides
 
-_NO_MODULES = (
+NO_MODULES = (
     "No module was registered for export in the graph that {builder} builds. "
     "Call tf1hub.register_module_for_export(module, export_name) there, in every mode."
 )
@@ -69,23 +69,13 @@ def export_from_checkpoint(
     path = _checkpoint_prefix(os.fspath(checkpoint_path))
     with tf.Graph().as_default() as graph:
         build_fn()
-        modules = modules_for_export(graph, f"{getattr(build_fn, '__name__', 'build_fn')}()")
+        modules = registered_modules(graph)
+    if not modules:
+        raise ExporterError(NO_MODULES.format(builder=f"{getattr(build_fn, '__name__', 'build_fn')}()"))
     target = os.fspath(export_dir)
     with staged(target) as directory:
         write_modules(modules, directory, from_checkpoint(path))
     return {name: os.path.join(target, name) for name in modules}
-
-
-def modules_for_export(graph: Any, builder: str) -> Mapping[str, Module]:
-    """The registered modules of a graph.
-
-    Raises:
-        ExporterError: there is none.
-    """
-    modules = registered_modules(graph)
-    if not modules:
-        raise ExporterError(_NO_MODULES.format(builder=builder))
-    return modules
 
 
 def from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:

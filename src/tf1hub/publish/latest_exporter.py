@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tf1hub.errors import ExporterError, MissingDependencyError
 from tf1hub.graph import Module
-from tf1hub.publish.checkpoint_export import from_checkpoint, modules_for_export, write_modules
+from tf1hub.publish.checkpoint_export import NO_MODULES, from_checkpoint, write_modules
+from tf1hub.publish.registered import registered_modules
 from tf1hub.publish.staging import keep_latest, staged, timestamped
 
 
@@ -82,7 +83,7 @@ class LatestModuleExporter(_Exporter):
         checkpoint_path: str | None = None,
         eval_result: Any = None,
         is_the_final_export: bool | None = None,
-    ) -> str:
+    ) -> str | None:
         """Exports the registered modules into a new timestamped directory.
 
         Args:
@@ -93,10 +94,10 @@ class LatestModuleExporter(_Exporter):
             is_the_final_export: not used.
 
         Returns:
-            The path of the new directory.
+            The path of the new directory; None, and a line in TensorFlow's log, where no module was registered.
 
         Raises:
-            ExporterError: no module was registered, or there is no checkpoint.
+            ExporterError: there is no checkpoint.
             ExportError: the export cannot be written.
             CheckpointError: the checkpoint is damaged, or has not all variables.
         """
@@ -108,7 +109,11 @@ class LatestModuleExporter(_Exporter):
             )
         with tf.Graph().as_default() as graph:
             saver = self._build(estimator)
-            modules = modules_for_export(graph, "the model_fn of the Estimator")
+            modules = registered_modules(graph)
+            if not modules:
+                # A program that exports nothing, this time or ever, goes on training.
+                tf.get_logger().warning(NO_MODULES.format(builder="the model_fn of the Estimator"))
+                return None
             target = timestamped(export_path)
             with staged(target) as directory:
                 self._write(modules, directory, checkpoint, saver)
@@ -117,7 +122,9 @@ class LatestModuleExporter(_Exporter):
         return target
 
     def _build(self, estimator: Any) -> Any | None:
-        """Builds the model; returns the Saver that the model_fn has made, if it has."""
+        """Builds the model as the Estimator does; returns the Saver that the model_fn has made, if it has."""
+        tf.compat.v1.set_random_seed(estimator.config.tf_random_seed)
+        tf.compat.v1.train.create_global_step()
         receiver = self._serving_input_fn()
         mode = tf.compat.v1.estimator.ModeKeys.PREDICT
         specification = estimator.model_fn(receiver.features, None, mode, estimator.config)
