@@ -26,7 +26,7 @@ from tensorflow.core.protobuf import saved_object_graph_pb2, struct_pb2, trackab
 from tensorflow.python.autograph.impl import api
 from tensorflow.python.client import pywrap_tf_session as c_api
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
-from tensorflow.python.framework import c_api_util, kernels, op_def_registry, ops
+from tensorflow.python.framework import c_api_util, func_graph, kernels, op_def_registry, ops
 from tensorflow.python.ops import control_flow_util, lookup_ops
 from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import autotrackable, data_structures
@@ -62,6 +62,7 @@ __all__ = [
     "type_spec_from_bytes",
     "type_spec_to_bytes",
     "unique_id",
+    "wrapped_graph",
 ]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -265,6 +266,19 @@ def call_checked(function: Any, tensors: list[Any]) -> Any:
     The public call binds and casts its arguments first, which takes as long as a small module runs.
     """
     return function._call_flat(tensors, function.captured_inputs)
+
+
+def wrapped_graph(graph: Any) -> Any:
+    """The graph that `tf.compat.v1.wrap_function` is filling: this one, or one around it; None where there is none.
+
+    Nothing but its name tells it from that of a `tf.function`.
+    """
+    found = None
+    while isinstance(graph, func_graph.FuncGraph):
+        if graph.name.startswith("wrapped_function"):
+            found = graph
+        graph = graph.outer_graph
+    return found
 
 
 def compiled_kernels(op_type: str) -> list[dict[str, frozenset[int]]]:

@@ -16,7 +16,7 @@ from tf1hub.graph.collector import paused
 from tf1hub.graph.definition import definition_of
 from tf1hub.graph.export import export_from_session
 from tf1hub.graph.repeating import Repeater
-from tf1hub.graph.scopes import new_state_scope
+from tf1hub.graph.scopes import graph_of_state, new_state_scope
 from tf1hub.graph.state import State, create_state
 from tf1hub.spec.module_spec import ModuleSpec, Tags, as_module_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -51,7 +51,8 @@ class Module:
     """A module in a TensorFlow graph: variables, tables and assets once, applied any number of times.
 
     Creating a Module adds its state to the default graph, under `name`, inside the active variable
-    scope. Running the graph's initializers (`tf.compat.v1.global_variables_initializer()` and
+    scope; where that is the graph of a function (a branch, a loop, `Dataset.map`, a `tf.function`), to the
+    one around it, as for any variable. Running the graph's initializers (`tf.compat.v1.global_variables_initializer()` and
     `tf.compat.v1.tables_initializer()`) reads the trained values. Calling it adds the ops of one
     signature.
 
@@ -79,7 +80,7 @@ class Module:
         tags: the graph variant, a set of strings; None is the inference variant.
 
     Raises:
-        WrongModeError: in eager mode; or to be trained on several replicas of a distribution strategy.
+        WrongModeError: in eager mode, or in a function of it; or to be trained on several replicas of a distribution strategy.
         UnknownTagsError: no variant has these tags.
         FormatError: the module, or its checkpoint, is damaged.
         ResolveError: the handle's module could not be had.
@@ -93,8 +94,8 @@ class Module:
         name: str = "module",
         tags: Tags = None,
     ) -> None:
+        shown = repr(spec) if isinstance(spec, str) else "spec"
         if tf.executing_eagerly():
-            shown = repr(spec) if isinstance(spec, str) else "spec"
             raise WrongModeError(_EAGER.format(spec=shown))
         strategy = tf.distribute.get_strategy()
         if trainable and strategy.num_replicas_in_sync > 1:
@@ -106,10 +107,10 @@ class Module:
         self._trainable = bool(trainable)
         self._variant = self._spec.variant(tags)
         self._definition = definition_of(self._spec, self._variant)
-        self._graph = tf.compat.v1.get_default_graph()
-        self._scope = new_state_scope(name)
         self._repeaters: dict[str, Repeater] = {}
-        with paused():
+        with graph_of_state(shown), paused():
+            self._graph = tf.compat.v1.get_default_graph()
+            self._scope = new_state_scope(name)
             state_cut, importable = self._definition.state(self._trainable)
             self._state: State = create_state(
                 state_cut, importable, self._variant, self._definition.contexts, self._scope, self._trainable

@@ -1,8 +1,52 @@
-"""Names for a module's state: one under which variable scope and name scope agree."""
+"""Where a module's state goes: the graph, and a name under which variable scope and name scope agree."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import tensorflow as tf
+
+from tf1hub._tensorflow import wrapped_graph
+from tf1hub.errors import WrongModeError
+
+_IN_A_FUNCTION = (
+    "tf1hub.Module puts its variables into a graph that a session runs, and here it was made inside of a function "
+    "(tf.function, Dataset.map, a branch or a loop) of eager mode, which no session runs. In TensorFlow 2 write\n"
+    "    m = tf1hub.load({spec})    # once, outside of the function\n"
+    "    y = m(x)                  # inside of it"
+)
+
+
+@contextlib.contextmanager
+def graph_of_state(spec: str) -> Iterator[None]:
+    """A context in which the default graph is the one that state belongs to.
+
+    Inside of a function (a branch or a loop of control flow v2, `Dataset.map`, a `tf.function`), that is the graph
+    around all functions, as for any variable: the function may run often or never, and nothing in it can be fetched.
+    What `tf.compat.v1.wrap_function` makes of a program has its state, and the ops that initialize it, in itself.
+
+    Args:
+        spec: the module as a caller writes it, for messages.
+
+    Raises:
+        WrongModeError: there is no graph around the functions, but eager mode.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    if not getattr(graph, "building_function", False):
+        yield
+        return
+    with tf.init_scope():
+        in_graph = not tf.executing_eagerly()
+        if in_graph:
+            yield
+    if in_graph:
+        return
+    wrapped = wrapped_graph(graph)
+    if wrapped is None:
+        raise WrongModeError(_IN_A_FUNCTION.format(spec=spec))
+    with wrapped.as_default():
+        yield
 
 
 def new_state_scope(name: str) -> str:
