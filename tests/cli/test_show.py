@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from golden import cases
@@ -37,6 +38,19 @@ def test_partitioned_and_ref_variables_are_marked(capsys):
     assert "embeddings  float32  [11, 7]        77  308 B  trainable, 3 parts" in capsys.readouterr().out
     main(["show", cases.load("image_ref_variables").path])
     assert "float32  [5]                   5    20 B  trainable, ref" in capsys.readouterr().out
+
+
+def test_files_of_the_publisher_say_what_they_are_for(capsys, tmp_path):
+    module = shutil.copytree(cases.load("half_plus_two").path, tmp_path / "m")
+    (module / "LICENSE").write_bytes(b"free")
+    (module / "notes.txt").write_bytes(bytes(2000))
+    main(["show", str(module)])
+    assert (
+        "files beside the module, which it does not read\n"
+        "name         size  what for\n"
+        "LICENSE       4 B  the terms of use\n"
+        "notes.txt  2.0 kB\n"
+    ) in capsys.readouterr().out
 
 
 def test_long_tables_are_cut_unless_all_is_asked_for(monkeypatch, capsys):

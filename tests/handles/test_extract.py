@@ -121,6 +121,24 @@ def test_full_disk_says_what_to_do(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("prefix", ["./", "", "module/"])
+def test_files_that_publishers_add_pass(tmp_path, prefix):
+    added = [
+        "smart_module.pb",  # DeepMind
+        "policy_specs.pbtxt",  # TF-Agents
+        "pipeline.config",  # the Object Detection API
+        "params.yaml",  # the Model Garden
+        "operative_config-0.gin",
+        "labelmap.csv",
+        "LICENSE",
+        "notes.txt",
+        "assets.extra/tf_serving_warmup_requests",
+    ]
+    files = {**dict.fromkeys(added, b"x"), **MODULE}
+    _, target = _extract(tmp_path, tar(files, prefix=prefix))
+    assert tree(target) == files
+
+
 def test_files_of_no_module_pass_when_allowed(tmp_path):
     files = {**MODULE, "notes/today.csv": b"1,2"}
     _, target = _extract(tmp_path, tgz(files), allow_extra_files=True)

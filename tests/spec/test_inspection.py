@@ -159,3 +159,35 @@ def test_inspecting_a_directory_imports_nothing_that_takes_long():
 def test_what_is_no_module_is_refused(tmp_path):
     with pytest.raises(NotAModuleError, match="no TF1 Hub module"):
         hub.inspect(tmp_path)
+
+
+def test_files_beside_the_module_are_listed_with_what_they_are_for(image_module):
+    directory = pathlib.Path(image_module)
+    assert hub.inspect(image_module).files == ()
+    added = {
+        "smart_module.pb": b"12345",
+        "notes.txt": b"",
+        "variables/checkpoint": b"x",
+        "assets/lost.txt": b"y",
+    }
+    for name, data in added.items():
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_bytes(data)
+    files = hub.inspect(image_module).files
+    assert [tuple(file) for file in files] == [
+        ("notes.txt", 0, ""),
+        (
+            "smart_module.pb",
+            5,
+            "how inputs and outputs are nested, for DeepMind's own loader; also attached as 'signature_info'",
+        ),
+        ("assets/lost.txt", 1, "an asset that no variant names"),
+        ("variables/checkpoint", 1, "what tf.train.Saver notes of its newest checkpoint"),
+    ]
+    hub.load_module_spec(image_module).export(str(directory) + "_copy")
+    assert hub.inspect(f"{directory}_copy").files == ()
+
+
+@pytest.mark.parametrize("name", [name for name in cases.NAMES if "text" in name])
+def test_assets_are_no_files_beside_the_module(name):
+    assert hub.inspect(cases.ROOT / name / "module").files == ()

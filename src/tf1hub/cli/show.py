@@ -55,6 +55,13 @@ def sections(module: ModuleDescription, limit: int | None) -> Iterator[str]:
         (asset.name, "" if asset.bytes is None else human_bytes(asset.bytes)) for asset in module.assets
     ]
     yield from _section("assets", [("name", "size"), *assets], limit, right=(1,))
+    files = [(file.name, human_bytes(file.bytes), file.purpose) for file in module.files]
+    yield from _section(
+        "files beside the module, which it does not read",
+        [("name", "size", "what for"), *files],
+        limit,
+        right=(1,),
+    )
     yield from _section("attachments", _attachments(module), limit)
     unused = [("name",), *((key,) for key in module.unused)]
     yield from _section("in the checkpoint, but no variable of any variant", unused, limit)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tf1hub.errors import ArchiveError
+from tf1hub.format.files import is_module_directory, is_module_file
 from tf1hub.handles import names
 from tf1hub.handles.compression import ZIP_MAGIC, peek, tar_chunks
 from tf1hub.handles.files import unwritable, write_all
@@ -135,7 +136,7 @@ class _Extraction:
                     f"The archive holds {name!r} beside the directory {self._prefix!r} with the module."
                 )
             name = name[len(self._prefix) + 1 :]
-        allowed = names.is_module_directory if member.is_directory else names.is_module_file
+        allowed = is_module_directory if member.is_directory else is_module_file
         if not self._allow_extra_files and not allowed(name):
             raise names.not_of_a_module(name)
         return name
@@ -150,14 +151,10 @@ class _Extraction:
 
     def _find_prefix(self, name: str, member: Member) -> str:
         """Returns the directory around the module, told by the first member that is not the root."""
-        if names.is_module_file(name) or names.is_module_directory(name):
+        if is_module_file(name) or is_module_directory(name):
             return ""
         top, _, rest = name.partition("/")
-        if (
-            (not rest and member.is_directory)
-            or names.is_module_file(rest)
-            or names.is_module_directory(rest)
-        ):
+        if (not rest and member.is_directory) or is_module_file(rest) or is_module_directory(rest):
             return top
         return ""
 

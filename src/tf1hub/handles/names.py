@@ -14,16 +14,9 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Names that Windows takes for devices, whatever their suffix.
 _WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
-_MODULE_FILE = re.compile(
-    r"saved_model\.pb|saved_model\.pbtxt|tfhub_module\.pb|keras_metadata\.pb|fingerprint\.pb"
-    r"|variables/(?:checkpoint|variables\.index|variables\.data-\d{5}-of-\d{5})"
-    r"|assets(?:\.extra)?/.+|debug/saved_model_debug_info\.pb"
-    r"|(?:LICENSE|NOTICE|README|CHANGELOG)(?:\.(?:md|txt))?"
-)
 # What a file of another kind of system has besides its content (RFC 1740), and how a folder looks in a window.
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 _DS_STORE = b"\x00\x00\x00\x01"
-_MODULE_DIRECTORY = re.compile(r"variables|debug|assets(?:\.extra)?(?:/.+)?")
 
 
 def checked(raw: str) -> str:
@@ -62,16 +55,6 @@ def checked(raw: str) -> str:
 def collision_key(name: str) -> str:
     """Returns what two names share that are one file on a file system that ignores case or normal forms."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def is_module_file(name: str) -> bool:
-    """Returns whether a module or SavedModel can have a file of this name."""
-    return _MODULE_FILE.fullmatch(name) is not None
-
-
-def is_module_directory(name: str) -> bool:
-    """Returns whether a module or SavedModel can have a directory of this name."""
-    return _MODULE_DIRECTORY.fullmatch(name) is not None
 
 
 def may_be_of_macos(name: str) -> bool:

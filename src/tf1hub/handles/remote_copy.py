@@ -6,6 +6,7 @@ import hashlib
 import os
 
 from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError
+from tf1hub.format.files import is_module_file
 from tf1hub.handles import cache, files, names
 from tf1hub.handles.handle import redacted
 from tf1hub.handles.manifest import FileRecord
@@ -41,7 +42,7 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
     # Consoles of object stores make empty objects named after directories.
     checked = {names.checked(name): name for name in found if not name.endswith("/")}
     for name in checked:
-        if not settings.allow_extra_files and not names.is_module_file(name):
+        if not settings.allow_extra_files and not is_module_file(name):
             raise names.not_of_a_module(name)
     done = 0
     records = []

@@ -14,6 +14,7 @@ from tf1hub.format.saved_model import format_tags
 __all__ = [
     "AssetDescription",
     "AttachmentDescription",
+    "FileDescription",
     "ModuleDescription",
     "Provenance",
     "SignatureDescription",
@@ -88,6 +89,20 @@ class AssetDescription(NamedTuple):
 
     name: str
     bytes: int | None
+
+
+class FileDescription(NamedTuple):
+    """One file that is no part of the module, but that its publisher put beside it.
+
+    Attributes:
+        name: its path below the module's directory.
+        bytes: its size.
+        purpose: what it is for, in words; empty where that is not known.
+    """
+
+    name: str
+    bytes: int
+    purpose: str
 
 
 class AttachmentDescription(NamedTuple):
@@ -181,6 +196,7 @@ class ModuleDescription(NamedTuple):
         assets: sorted by name.
         unused: keys of the checkpoint that no variant has as a variable.
         provenance: where it comes from.
+        files: what the publisher put beside the module; nothing in the graph reads it.
     """
 
     name: str
@@ -189,6 +205,7 @@ class ModuleDescription(NamedTuple):
     assets: tuple[AssetDescription, ...]
     unused: tuple[str, ...]
     provenance: Provenance
+    files: tuple[FileDescription, ...] = ()
 
     @property
     def parameters(self) -> int:

@@ -6,23 +6,26 @@ import contextlib
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import CacheError
-from tf1hub.format import dtypes
+from tf1hub.format import dtypes, module_def
 from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
 from tf1hub.format.checkpoint.reader import CheckpointReader
+from tf1hub.format.files import is_added, purpose
 from tf1hub.format.messages_pb2 import ImageModuleInfo
-from tf1hub.format.storage import is_remote
+from tf1hub.format.storage import LocalStorage, is_remote
 from tf1hub.format.variable_defs import StoredVariable, by_name
 from tf1hub.spec import common_signatures
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.description import (
     AssetDescription,
     AttachmentDescription,
+    FileDescription,
     ModuleDescription,
     Provenance,
     SignatureDescription,
@@ -86,6 +89,7 @@ def inspect(handle: ModuleSpec | str | os.PathLike[str]) -> ModuleDescription:
         assets=tuple(_asset(name, path) for name, path in sorted(spec.asset_paths.items())),
         unused=tuple(key for key in stored if key not in known),
         provenance=_provenance(spec, described),
+        files=tuple(_added_files(spec)),
     )
 
 
@@ -185,6 +189,19 @@ def _asset(name: str, path: str) -> AssetDescription:
     if is_remote(path) or not os.path.isfile(path):
         return AssetDescription(name, None)
     return AssetDescription(name, os.path.getsize(path))
+
+
+def _added_files(spec: ModuleSpec) -> Iterator[FileDescription]:
+    """What lies in the module's directory and is no part of it; other folders than its own may hold anything."""
+    if is_remote(spec.name) or not os.path.isfile(os.path.join(spec.name, module_def.FILE_NAME)):
+        return
+    storage = LocalStorage(spec.name)
+    assets = {f"assets/{name}" for name in spec.asset_paths}
+    for folder in ("", "assets/", "assets.extra/", "debug/", "variables/"):
+        for name in (folder + found for found in storage.list(folder.rstrip("/"))):
+            path = storage.path(name)
+            if is_added(name) and name not in assets and os.path.isfile(path):
+                yield FileDescription(name, os.path.getsize(path), purpose(name))
 
 
 def _provenance(spec: ModuleSpec, variants: tuple[VariantDescription, ...]) -> Provenance:
