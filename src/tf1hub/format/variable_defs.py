@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import FormatError
-from tf1hub.format.messages_pb2 import MetaGraphDef, VariableDef
+from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of
+from tf1hub.format.variable_ops import complete
 
 VARIABLE_COLLECTIONS = ("variables", "trainable_variables", "model_variables")
 
@@ -50,7 +52,7 @@ class StoredVariable(NamedTuple):
             partitioned variable share it.
         node: the graph node that holds the variable.
         slice: which part this is, where the variable is partitioned.
-        definition: the message as the collection has it.
+        definition: the message, with what it leaves out and the graph tells (see `variable_ops.complete`).
     """
 
     name: str
@@ -59,8 +61,13 @@ class StoredVariable(NamedTuple):
     definition: VariableDef
 
 
-def parse_variable_def(data: bytes, place: str) -> StoredVariable:
+def parse_variable_def(data: bytes, nodes: Callable[[], Mapping[str, NodeDef]], place: str) -> StoredVariable:
     """One VariableDef of a collection.
+
+    Args:
+        data: the message.
+        nodes: gives the graph's nodes by name.
+        place: where it came from, for messages.
 
     Raises:
         FormatError: the bytes are no usable VariableDef.
@@ -71,8 +78,9 @@ def parse_variable_def(data: bytes, place: str) -> StoredVariable:
         raise FormatError(
             f"{place} holds a variable of {len(data)} bytes that is not a VariableDef."
         ) from error
-    if not definition.variable_name or not definition.initializer_name:
-        raise FormatError(f"{place} holds a variable without a name or an initializer: {definition!s}")
+    if not definition.variable_name:
+        raise FormatError(f"{place} holds a variable without a name: {definition!s}")
+    complete(definition, nodes)
     node = node_of(definition.variable_name)
     if not definition.HasField("save_slice_info_def"):
         return StoredVariable(node, node, None, definition)
@@ -97,12 +105,17 @@ def variables_by_collection(meta_graph: MetaGraphDef, place: str) -> dict[str, l
     """
     # The collections repeat one another, and parsing is most of what listing a module takes.
     parsed: dict[bytes, StoredVariable] = {}
+
+    @cache
+    def nodes() -> dict[str, NodeDef]:
+        return {node.name: node for node in meta_graph.graph_def.node}
+
     found: dict[str, list[StoredVariable]] = {}
     for collection in VARIABLE_COLLECTIONS:
         listed = found[collection] = []
         for data in _bytes_of(meta_graph, collection):
             if data not in parsed:
-                parsed[data] = parse_variable_def(data, f"The collection {collection!r} of {place}")
+                parsed[data] = parse_variable_def(data, nodes, f"The collection {collection!r} of {place}")
             listed.append(parsed[data])
     return found
 

@@ -69,7 +69,8 @@ def cut_application(
         if not more:
             break
         keep |= more
-    part = cut(variant.meta_graph.graph_def, keep, function_suffix)
+    given = {*state, *map(node_of, feeds)}
+    part = cut(variant.meta_graph.graph_def, keep, given, function_suffix)
     _drop_waits_for_state(part, state)
     return ApplicationCut(part, outputs, updates, losses, repetition_of(part, feeds, nodes_inside(contexts)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from tf1hub.format.graph_walk import functions_used, rename_functions
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
@@ -22,7 +23,8 @@ class Cut:
     Attributes:
         graph: the nodes and functions.
         inputs: edges of `graph` that end outside it: tensor names, and `^node` for control edges.
-        colocated: nodes of `graph` whose constraints name nodes outside it, and all names of each.
+        colocated: nodes of `graph` whose constraints name nodes outside it, and the names of what takes
+            their place: nodes of `graph`, and nodes that come from outside.
         frames: nodes of `graph` that enter a loop, with the frame's name.
     """
 
@@ -64,7 +66,7 @@ def reach(
     return found
 
 
-def cut(graph: GraphDef, keep: Collection[str], function_suffix: str) -> Cut:
+def cut(graph: GraphDef, keep: Collection[str], given: Collection[str], function_suffix: str) -> Cut:
     """The nodes `keep` of a graph, with the functions that they call.
 
     Function names are global to a graph, so that two modules with a `body_12` each could not live in
@@ -73,6 +75,7 @@ def cut(graph: GraphDef, keep: Collection[str], function_suffix: str) -> Cut:
     Args:
         graph: the variant's graph; it is not changed.
         keep: names of nodes.
+        given: names of the nodes that come from outside.
         function_suffix: what distinguishes this module's functions, such as a digest.
     """
     part = GraphDef()
@@ -80,13 +83,14 @@ def cut(graph: GraphDef, keep: Collection[str], function_suffix: str) -> Cut:
     part.node.extend(node for node in graph.node if node.name in keep)
     _add_functions(part, graph, function_suffix)
     result = Cut(part)
+    places = Places(graph, {*keep, *given})
     for node in part.node:
         result.inputs.update(
             edge if edge.startswith("^") else tensor_name(edge)
             for edge in node.input
             if node_of(edge) not in keep
         )
-        _lift_foreign_colocation(node, keep, result)
+        _lift_foreign_colocation(node, keep, places, result)
         if node.op in ("Enter", "RefEnter"):
             result.frames[node.name] = node.attr["frame_name"].s
     return result
@@ -123,13 +127,57 @@ def colocate(node: NodeDef, rename: Callable[[str], str | None]) -> None:
         del node.attr["_class"]
 
 
-def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], result: Cut) -> None:
+class Places:
+    """Where the nodes of a graph lie, in terms of those that are left of it.
+
+    A constraint may name a node that nothing computes with, such as the read of a variable that was read
+    once more. What it asks for is the device of that node, which is where the node's own constraints put
+    it, or the variable that it reads.
+
+    Args:
+        graph: the whole graph.
+        left: the nodes that can be named.
+    """
+
+    def __init__(self, graph: GraphDef, left: Collection[str]) -> None:
+        self._graph = graph
+        self._left = left
+
+    @cached_property
+    def _nodes(self) -> dict[str, NodeDef]:
+        return {node.name: node for node in self._graph.node}
+
+    def of(self, names: Iterable[str]) -> list[str]:
+        """The nodes that are left in the places that `names` are in; none where nothing tells."""
+        found: dict[str, None] = {}
+        seen: set[str] = set()
+        waiting = list(reversed(list(names)))
+        while waiting:
+            name = waiting.pop()
+            if name in self._left:
+                found[name] = None
+            elif name not in seen and name in self._nodes:
+                seen.add(name)
+                node = self._nodes[name]
+                waiting += reversed([*colocation_names(node), *_read_by(node)])
+        return list(found)
+
+
+def _read_by(node: NodeDef) -> list[str]:
+    """The variable that a node reads or writes, as its first input."""
+    touches = node.op in ("ReadVariableOp", "ResourceGather", "Identity", "Assign") or "Variable" in node.op
+    return [node_of(node.input[0])] if touches and node.input else []
+
+
+def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], places: Places, result: Cut) -> None:
     # An importer puts its prefix before every name of a constraint, and refuses one that is not
     # among the imported nodes. So these constraints are set after the import, to the right names.
     names = colocation_names(node)
     if any(name not in keep for name in names):
-        result.colocated[node.name] = names
         del node.attr["_class"]
+        found = [name for name in places.of(names) if name != node.name]
+        if found:
+            result.colocated[node.name] = found
 
 
 def _add_functions(part: GraphDef, graph: GraphDef, suffix: str) -> None:

@@ -92,9 +92,12 @@ def imported(
 
 
 def _renamer(scope: str, kept: set[str], outside: Mapping[str, Any]) -> Callable[[str], str]:
+    # Of a node with several outputs, the first may be the one that nothing brings in.
+    by_node = {node_of(name): tensor for name, tensor in outside.items()}
+
     def rename(name: str) -> str:
         if node_of(name) not in kept or tensor_name(name) in outside:
-            tensor = outside.get(tensor_name(name))
+            tensor = outside.get(tensor_name(name)) if ":" in name else by_node.get(name)
             if tensor is not None:
                 return str(tensor.name if ":" in name else tensor.op.name)
         return f"{scope}/{name}"

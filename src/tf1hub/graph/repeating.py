@@ -102,13 +102,13 @@ class Repeater:
         operations: dict[str, Any] = {}
         edges = {name: edge(tensor) for name, tensor in feeds.items()}
         shared = self._shared
+        given = {node_of(tensor): value for tensor, value in (*state.items(), *feeds.items())}
 
         def operation(name: str) -> Any:
             if name in operations:
                 return operations[name]
-            for outside in (feeds, state):
-                if f"{name}:0" in outside:
-                    return outside[f"{name}:0"].op
+            if name in given:
+                return given[name].op
             return graph.get_operation_by_name(f"{self._earlier}/{name}")
 
         def tensor(name: str) -> Any:

@@ -59,8 +59,9 @@ def create_state(
     # dependencies nor an active loop or branch reach it.
     with graph.control_dependencies(None):
         found = imported(importable, scope, {}, contexts, wanted, _shared_names(state_cut, graph, scope))
+        trained = variant.trainable_nodes if trainable else frozenset()
         variables = [
-            (stored, _variable(definition, scope, trainable), stored.node)
+            (stored, _variable(definition, scope, stored.node in trained), stored.node)
             for stored, definition in state_cut.variables
         ]
     tensors = {f"{node}:0": found[f"{node}:0"] for node in state_cut.nodes}
@@ -81,7 +82,8 @@ def _shared_names(state_cut: StateCut, graph: Any, scope: str) -> dict[str, byte
 def _variable(definition: VariableDef, scope: str, trainable: bool) -> Any:
     renamed = VariableDef()
     renamed.CopyFrom(definition)
-    renamed.trainable = definition.trainable and trainable
+    # Before TensorFlow 1.11 the message did not say it, only the collection did, which is what counts still.
+    renamed.trainable = trainable
     for field in ("variable_name", "initializer_name", "snapshot_name", "initial_value_name"):
         if getattr(renamed, field):
             setattr(renamed, field, f"{scope}/{getattr(renamed, field)}")

@@ -12,6 +12,7 @@ from tf1hub.format.graph_walk import dependents
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.format.variable_ops import add_read, free_name
 from tf1hub.graph.contexts import anchors, contexts_of
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.ops import holds_state, shares_by_name
@@ -92,6 +93,9 @@ def cut_state(
         (variable, VariableDef.FromString(variable.definition.SerializeToString()))
         for variable in variant.variables
     ]
+    for variable, definition in variables:
+        if not definition.snapshot_name:
+            definition.snapshot_name = f"{add_read(graph, nodes, nodes[variable.node]).name}:0"
     if checkpoint is not None and variables:
         nodes.update(_restore_from(graph, nodes, variables, checkpoint))
     _put_asset_paths(nodes, variant, asset_paths)
@@ -104,7 +108,12 @@ def cut_state(
         targets += [name for name in names if name]
     keep = _closed(variant, nodes, targets)
     result = StateCut(
-        cut(graph, keep, function_suffix), shared_nodes, variables, tables, asset_tensors(variant), losses
+        cut(graph, keep, keep, function_suffix),
+        shared_nodes,
+        variables,
+        tables,
+        asset_tensors(variant),
+        losses,
     )
     for name in shared_nodes:
         node = nodes[name]
@@ -162,7 +171,7 @@ def _add_restore(
     checkpoint: str,
     reader: CheckpointReader,
 ) -> None:
-    name = _free_name("restore", nodes, added)
+    name = free_name("restore", nodes, added)
     names = [variable.name.encode() for variable, _ in batch]
     slices = [variable.slice.spec().encode() if variable.slice else b"" for variable, _ in batch]
     restore = graph.node.add(name=name, op="RestoreV2")
@@ -184,7 +193,10 @@ def _add_restore(
     for index, (variable, definition) in enumerate(batch):
         restore.attr["dtypes"].list.type.append(reader.dtype(variable.name))
         value = f"{name}:{index}" if index else name
-        initializer = nodes[node_of(definition.initializer_name)]
+        if not definition.initializer_name:
+            definition.initializer_name = free_name(f"{variable.node}/Assign", nodes, added)
+            added[definition.initializer_name] = graph.node.add(name=definition.initializer_name, op="Assign")
+        initializer = nodes.get(node_of(definition.initializer_name)) or added[definition.initializer_name]
         _assign(initializer, variable.node, value, nodes[variable.node])
         definition.initial_value_name = f"{name}:{index}"
 
@@ -197,14 +209,6 @@ def _assign(initializer: NodeDef, variable: str, value: str, handle: NodeDef) ->
         initializer.attr.clear()
         initializer.attr[dtype_attr].type = handle.attr["dtype"].type
     initializer.input[:] = [variable, value]
-
-
-def _free_name(wanted: str, *taken: Mapping[str, NodeDef]) -> str:
-    name, number = wanted, 0
-    while any(name in names for names in taken):
-        number += 1
-        name = f"{wanted}_{number}"
-    return name
 
 
 def _put_asset_paths(nodes: Mapping[str, NodeDef], variant: Variant, asset_paths: Mapping[str, str]) -> None:

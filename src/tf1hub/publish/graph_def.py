@@ -14,12 +14,13 @@ from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, SavedModel, Signa
 from tf1hub.format.saved_model import SCHEMA_VERSION
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.format.variable_defs import Slice
+from tf1hub.format.variable_ops import VARIABLE_OPS
 from tf1hub.graph.cut import reach
 from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.checkpoint import checkpoint_prefix
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare, signature_tensors
 from tf1hub.publish.tables import add_table_initializers
-from tf1hub.publish.variable_nodes import VARIABLE_OPS, declare_variables
+from tf1hub.publish.variable_nodes import declare_variables
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec
 

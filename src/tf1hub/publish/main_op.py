@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tf1hub.format.messages_pb2 import MetaGraphDef
 from tf1hub.format.tensor_names import node_of
-from tf1hub.publish.variable_nodes import ASSIGN_OPS
+from tf1hub.format.variable_ops import ASSIGN_OPS
 
 MAIN_OP_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _MAIN_OP_SIGNATURE = "__saved_model_init_op"

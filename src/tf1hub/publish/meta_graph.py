@@ -18,6 +18,7 @@ from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.capture import capture_variant
 from tf1hub.publish.inlining import inline_calls
 from tf1hub.publish.signatures import add_signature
+from tf1hub.publish.variable_nodes import complete_definitions
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 
@@ -66,6 +67,7 @@ def capture_meta_graph(
     Raises:
         CreationError: the graph cannot become a module.
     """
+    complete_definitions(meta_graph)
     _prune(meta_graph, place)
     message = tf.compat.v1.GraphDef.FromString(meta_graph.graph_def.SerializeToString())
     with tf.Graph().as_default() as graph:

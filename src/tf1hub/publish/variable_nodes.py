@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.format.variable_defs import Slice
+from tf1hub.format.variable_defs import Slice, each_once, variables_by_collection
+from tf1hub.format.variable_ops import add_read, free_name, initializer_of, read_of
 
-VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
-ASSIGN_OPS = ("Assign", "AssignVariableOp")
 _STEP = ("AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp")
 _FLOATING = (1, 2, 14, 19)
 """float32, float64, bfloat16 and float16."""
@@ -45,7 +44,7 @@ def declare_variables(
             readers[node_of(node.input[0])].append(node)
     missing = []
     for name in sorted(names):
-        initializer = _initializer(nodes, name, readers[name])
+        initializer = initializer_of(name, nodes, readers[name])
         if initializer is None:
             missing.append(name)
             initializer = _add_initializer(graph, nodes, nodes[name], (shapes or {}).get(name))
@@ -53,7 +52,7 @@ def declare_variables(
             variable_name=f"{name}:0",
             initializer_name=initializer.name,
             initial_value_name=tensor_name(initializer.input[1]),
-            snapshot_name=f"{_read(graph, nodes, nodes[name], readers[name])}:0",
+            snapshot_name=f"{_read(graph, nodes, nodes[name])}:0",
             is_resource=nodes[name].op == "VarHandleOp",
             trainable=trainable(name) if trainable else is_trainable(nodes[name], readers[name]),
         )
@@ -71,6 +70,31 @@ def declare_variables(
     return missing
 
 
+def complete_definitions(meta_graph: MetaGraphDef) -> None:
+    """Lets each variable of a graph say all that today's TensorFlow expects of one, in place.
+
+    Those of older TensorFlows leave fields out, and with them nodes that only newer ones make.
+    """
+    graph = meta_graph.graph_def
+    nodes = {node.name: node for node in graph.node}
+    variables = variables_by_collection(meta_graph, "the graph")
+    trained = {variable.node for variable in variables["trainable_variables"]}
+    definitions = {variable.node: variable.definition for variable in each_once(variables)}
+    for node, definition in definitions.items():
+        if node in nodes and not definition.initializer_name:
+            initializer = _add_initializer(graph, nodes, nodes[node], None)
+            definition.initializer_name = initializer.name
+            definition.initial_value_name = tensor_name(initializer.input[1])
+        if node in nodes and not definition.snapshot_name:
+            definition.snapshot_name = f"{_read(graph, nodes, nodes[node])}:0"
+        definition.trainable = node in trained
+    for collection, listed in variables.items():
+        if listed:
+            meta_graph.collection_def[collection].bytes_list.value[:] = [
+                definitions[variable.node].SerializeToString() for variable in listed
+            ]
+
+
 def is_trainable(variable: NodeDef, readers: Collection[NodeDef]) -> bool:
     """Whether a variable looks like a weight: floating point, and no counter, moving average or statistic.
 
@@ -84,23 +108,10 @@ def is_trainable(variable: NodeDef, readers: Collection[NodeDef]) -> bool:
     )
 
 
-def _initializer(nodes: Mapping[str, NodeDef], name: str, readers: Collection[NodeDef]) -> NodeDef | None:
-    assigns = [node for node in readers if node.op in ASSIGN_OPS and not _restores(nodes, node)]
-    named = [node for node in assigns if node.name == f"{name}/Assign"]
-    return next(iter(named or assigns), None)
-
-
-def _restores(nodes: Mapping[str, NodeDef], assign: NodeDef) -> bool:
-    value = nodes[node_of(assign.input[1])]
-    while value.op in ("Identity", "Cast") and value.input:
-        value = nodes[node_of(value.input[0])]
-    return value.op in ("RestoreV2", "Restore", "Placeholder")
-
-
 def _add_initializer(
     graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef, shape: tuple[int, ...] | None
 ) -> NodeDef:
-    value = graph.node.add(name=_free(f"{variable.name}/Initializer/zeros", nodes), op="Const")
+    value = graph.node.add(name=free_name(f"{variable.name}/Initializer/zeros", nodes), op="Const")
     dtype = variable.attr["dtype"].type
     value.attr["dtype"].type = dtype
     # A tensor without values is one of zeros, however large.
@@ -113,7 +124,7 @@ def _add_initializer(
         for size in shape:
             tensor.tensor_shape.dim.add(size=size)
     op, attr = ("AssignVariableOp", "dtype") if variable.op == "VarHandleOp" else ("Assign", "T")
-    initializer = graph.node.add(name=_free(f"{variable.name}/Assign", nodes), op=op)
+    initializer = graph.node.add(name=free_name(f"{variable.name}/Assign", nodes), op=op)
     initializer.input.extend([variable.name, value.name])
     initializer.attr[attr].type = dtype
     for node in (value, initializer):
@@ -121,23 +132,5 @@ def _add_initializer(
     return initializer
 
 
-def _read(graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef, readers: Collection[NodeDef]) -> str:
-    resource = variable.op == "VarHandleOp"
-    op = "ReadVariableOp" if resource else "Identity"
-    wanted = f"{variable.name}/Read/ReadVariableOp" if resource else f"{variable.name}/read"
-    for node in readers:
-        if node.op == op and node.name == wanted:
-            return node.name
-    read = graph.node.add(name=_free(wanted, nodes), op=op)
-    read.input.append(variable.name)
-    read.attr["dtype" if resource else "T"].type = variable.attr["dtype"].type
-    nodes[read.name] = read
-    return read.name
-
-
-def _free(wanted: str, nodes: Mapping[str, NodeDef]) -> str:
-    name, number = wanted, 0
-    while name in nodes:
-        number += 1
-        name = f"{wanted}_{number}"
-    return name
+def _read(graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef) -> str:
+    return (read_of(variable, nodes) or add_read(graph, nodes, variable)).name

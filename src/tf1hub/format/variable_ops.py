@@ -1,0 +1,110 @@
+"""The ops around a variable in a graph: what initializes it, and what reads it.
+
+VariableDefs name them, those of older TensorFlows not all: `initial_value_name` came in 1.4, and resource
+variables have a `snapshot_name` since 1.8; before that, TensorFlow itself assumes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
+from tf1hub.format.tensor_names import node_of, tensor_name
+
+VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
+ASSIGN_OPS = ("Assign", "AssignVariableOp")
+_REFERENCES = ("VariableV2", "Variable")
+
+
+def complete(definition: VariableDef, nodes: Callable[[], Mapping[str, NodeDef]]) -> None:
+    """Fills in, in place, what a graph tells of a variable. What it does not tell stays empty.
+
+    `trainable` (since 1.11) is left as it is: what is trained is said by the collection `trainable_variables`
+    in all versions. `synchronization` and `aggregation` (since 1.13) mean by zero what absent ones do.
+
+    Args:
+        definition: of a variable.
+        nodes: gives the graph's nodes by name; called only where something is left out.
+    """
+    named = definition.initializer_name and definition.initial_value_name and definition.snapshot_name
+    if named and definition.is_resource:
+        return
+    graph = nodes()
+    variable = graph.get(node_of(definition.variable_name))
+    if variable is None:
+        return
+    definition.is_resource = variable.op not in _REFERENCES
+    if not definition.initializer_name:
+        initializer = initializer_of(variable.name, graph, readers_of(variable.name, graph))
+        definition.initializer_name = initializer.name if initializer is not None else ""
+    if not definition.initial_value_name:
+        initializer = graph.get(node_of(definition.initializer_name))
+        if initializer is not None and initializer.op in ASSIGN_OPS and len(initializer.input) > 1:
+            definition.initial_value_name = tensor_name(initializer.input[1])
+    if not definition.snapshot_name:
+        read = read_of(variable, graph)
+        definition.snapshot_name = f"{read.name}:0" if read is not None else ""
+
+
+def readers_of(variable: str, nodes: Mapping[str, NodeDef]) -> list[NodeDef]:
+    """The nodes whose first input is a variable."""
+    return [node for node in nodes.values() if node.input and tensor_name(node.input[0]) == f"{variable}:0"]
+
+
+def initializer_of(variable: str, nodes: Mapping[str, NodeDef], readers: Iterable[NodeDef]) -> NodeDef | None:
+    """The op that gives a variable its initial value; None where the graph has none.
+
+    Args:
+        variable: the variable's node.
+        nodes: the graph.
+        readers: the nodes whose first input is the variable.
+    """
+    assigns = [node for node in readers if node.op in ASSIGN_OPS and not _restores(nodes, node)]
+    named = [node for node in assigns if node.name == f"{variable}/Assign"]
+    return next(iter(named or assigns), None)
+
+
+def read_of(variable: NodeDef, nodes: Mapping[str, NodeDef]) -> NodeDef | None:
+    """The op that TensorFlow makes beside each variable to read it; None where the graph has none."""
+    op, name, _ = _reading(variable)
+    read = nodes.get(name)
+    return read if read is not None and read.op == op else None
+
+
+def add_read(graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef) -> NodeDef:
+    """Adds that op.
+
+    Args:
+        graph: what to add to.
+        nodes: its nodes by name; the new one joins them.
+        variable: a node of `graph`.
+    """
+    op, name, attribute = _reading(variable)
+    read = graph.node.add(name=free_name(name, nodes), op=op)
+    read.input.append(variable.name)
+    read.attr[attribute].type = variable.attr["dtype"].type
+    nodes[read.name] = read
+    return read
+
+
+def free_name(wanted: str, *taken: Mapping[str, NodeDef]) -> str:
+    """The name, with a number where it is taken."""
+    name, number = wanted, 0
+    while any(name in names for names in taken):
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
+
+
+def _reading(variable: NodeDef) -> tuple[str, str, str]:
+    """The op that reads a variable, what TensorFlow calls it, and its attribute for the dtype."""
+    if variable.op in _REFERENCES:
+        return "Identity", f"{variable.name}/read", "T"
+    return "ReadVariableOp", f"{variable.name}/Read/ReadVariableOp", "dtype"
+
+
+def _restores(nodes: Mapping[str, NodeDef], assign: NodeDef) -> bool:
+    value = nodes.get(node_of(assign.input[1])) if len(assign.input) > 1 else None
+    while value is not None and value.op in ("Identity", "Cast") and value.input:
+        value = nodes.get(node_of(value.input[0]))
+    return value is None or value.op in ("RestoreV2", "Restore", "Placeholder")
