@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tf1hub.errors import MissingDependencyError
@@ -82,22 +82,45 @@ class Holder(autotrackable.AutoTrackable):
     Args:
         held: the object. Its variables, tables and files are shown, and not the functions that it has in a
             SavedModel: who calls it saves what is called. Attributes set on the holder are shown beside them.
+        stand_ins: by a variable's identity what is shown in its place. TensorFlow writes a value once for each
+            object that it finds, so where a layer's weight stands for a variable, only one of them may be shown.
         known: holders of the parts of a larger object, by the part's identity.
     """
 
     # A loader sets attributes with the names of the held object's children; mangled ones do not meet them.
     __held: Any
+    __stand_ins: Mapping[int, Any]
     __known: dict[int, Holder]
 
-    def __init__(self, held: Any, known: dict[int, Holder] | None = None) -> None:
+    def __init__(
+        self,
+        held: Any,
+        stand_ins: Mapping[int, Any] | None = None,
+        known: dict[int, Holder] | None = None,
+    ) -> None:
         # Past TensorFlow, which tracks what attributes hold.
         object.__setattr__(self, "_Holder__held", held)
+        object.__setattr__(self, "_Holder__stand_ins", stand_ins or {})
         object.__setattr__(self, "_Holder__known", {} if known is None else known)
         super().__init__()
 
     def __children(self) -> dict[str, Any]:
         children = getattr(self.__held, "_trackable_children", None)
-        return {} if children is None else dict(children("checkpoint"))
+        found = {} if children is None else dict(children("checkpoint"))
+        return {name: self.__shown(child) for name, child in found.items()}
+
+    def __shown(self, child: Any) -> Any:
+        if id(child) in self.__stand_ins:
+            return self.__stand_ins[id(child)]
+        return self.__part(child) if self.__leads_to_a_stand_in(child) else child
+
+    def __leads_to_a_stand_in(self, child: Any) -> bool:
+        if not self.__stand_ins or isinstance(child, _LEAVES):
+            return False
+        return any(id(each) in self.__stand_ins for each in tf.train.TrackableView(child).descendants())
+
+    def __part(self, child: Any) -> Holder:
+        return self.__known.setdefault(id(child), _Part(child, self.__stand_ins, self.__known))
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         del save_type, kwargs
@@ -111,9 +134,10 @@ class Holder(autotrackable.AutoTrackable):
         child = self.__children().get(name)
         if child is None or isinstance(child, tf.Variable):
             return child
-        if isinstance(child, tf.saved_model.Asset | tf.saved_model.experimental.TrackableResource):
-            return None
-        return self.__known.setdefault(id(child), _Part(child, self.__known))
+        return None if isinstance(child, _LEAVES) else self.__part(child)
+
+
+_LEAVES = (tf.saved_model.Asset, tf.saved_model.experimental.TrackableResource)
 
 
 class _Part(Holder, data_structures.TrackableDataStructure):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from typing import Any
 
 import building
 import numpy as np
@@ -75,3 +76,39 @@ def text(path: pathlib.Path) -> hub.ModuleSpec:
 def export(spec: hub.ModuleSpec, path: pathlib.Path) -> str:
     """Writes a module; returns its path."""
     return building.export(spec, path)
+
+
+class Spelling(tf.Module):
+    """A table two objects down, beside a variable, and a variable with the name of an attribute."""
+
+    def __init__(self, vocabulary: pathlib.Path) -> None:
+        super().__init__()
+        vocabulary.write_text("cat\ndog\nbird\n")
+        lines = tf.lookup.TextFileIndex
+        initializer = tf.lookup.TextFileInitializer(
+            str(vocabulary), tf.string, lines.WHOLE_LINE, tf.int64, lines.LINE_NUMBER
+        )
+        self.inner = tf.Module()
+        self.inner.table = tf.lookup.StaticVocabularyTable(initializer, 1)
+        self.inner.embeddings = tf.Variable(np.arange(8, dtype=np.float32).reshape(4, 2))
+        self._children = tf.Variable(1.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def __call__(self, words: Any) -> Any:
+        return self._children * tf.gather(self.inner.embeddings, self.inner.table.lookup(words))
+
+
+KINDS = ["module", "text", "converted", "converted text", "SavedModel"]
+
+
+def of_kind(kind: str, path: str, text_path: str, tmp_path: pathlib.Path) -> str:
+    """The handle of such a module."""
+    if kind == "SavedModel":
+        tf.saved_model.save(Spelling(tmp_path / "words.txt"), str(tmp_path / "saved_model"))
+        (tmp_path / "words.txt").unlink()
+        return str(tmp_path / "saved_model")
+    handle = text_path if "text" in kind else path
+    if "converted" in kind:
+        hub.convert(handle, tmp_path / "converted")
+        return str(tmp_path / "converted")
+    return handle

@@ -69,51 +69,15 @@ def test_saving_and_reloading_gives_the_same_results_and_trains_on(
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)
 
 
-class Spelling(tf.Module):
-    """A table two objects down, beside a variable, and a variable with the name of an attribute."""
-
-    def __init__(self, vocabulary: pathlib.Path) -> None:
-        super().__init__()
-        vocabulary.write_text("cat\ndog\nbird\n")
-        lines = tf.lookup.TextFileIndex
-        initializer = tf.lookup.TextFileInitializer(
-            str(vocabulary), tf.string, lines.WHOLE_LINE, tf.int64, lines.LINE_NUMBER
-        )
-        self.inner = tf.Module()
-        self.inner.table = tf.lookup.StaticVocabularyTable(initializer, 1)
-        self.inner.embeddings = tf.Variable(np.arange(8, dtype=np.float32).reshape(4, 2))
-        self._children = tf.Variable(1.0)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def __call__(self, words: Any) -> Any:
-        return self._children * tf.gather(self.inner.embeddings, self.inner.table.lookup(words))
-
-
-KINDS = ["module", "text", "converted", "converted text", "SavedModel"]
-
-
-def of_kind(kind: str, path: str, text_path: str, tmp_path: pathlib.Path) -> str:
-    """The handle of such a module."""
-    if kind == "SavedModel":
-        tf.saved_model.save(Spelling(tmp_path / "words.txt"), str(tmp_path / "saved_model"))
-        (tmp_path / "words.txt").unlink()
-        return str(tmp_path / "saved_model")
-    handle = text_path if "text" in kind else path
-    if "converted" in kind:
-        hub.convert(handle, tmp_path / "converted")
-        return str(tmp_path / "converted")
-    return handle
-
-
 @pytest.mark.skipif(IS_KERAS_3, reason="Keras 3 writes files")
 @pytest.mark.parametrize("trainable", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", keras_modules.KINDS)
 @pytest.mark.filterwarnings("ignore")  # Keras 2 says of its own saved_model format that it is old
 def test_the_directories_of_keras_2_restore_and_train_on(
     kind: str, trainable: bool, path: str, text_path: str, tmp_path: pathlib.Path
 ) -> None:
     inputs = X if kind in ("module", "converted") else tf.constant(WORDS)
-    layer = hub.KerasLayer(of_kind(kind, path, text_path, tmp_path), trainable=trainable)
+    layer = hub.KerasLayer(keras_modules.of_kind(kind, path, text_path, tmp_path), trainable=trainable)
     model = keras.Sequential(
         [keras.Input(inputs.shape[1:], dtype=inputs.dtype), layer, keras.layers.Dense(1)]
     )

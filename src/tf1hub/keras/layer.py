@@ -20,7 +20,7 @@ from tf1hub.keras.symbolic import (
     spec_of_keras_tensor,
     specs_of_shapes,
 )
-from tf1hub.keras.weights import give_weights
+from tf1hub.keras.weights import give_weights, stand_ins
 from tf1hub.keras.which import check_backend, exports_all_tables, in_safe_mode, is_keras_3
 from tf1hub.keras.wrapped import Wrapped
 from tf1hub.tf2.variables import checked_choice
@@ -144,11 +144,11 @@ def _create(keras: Any, base: Any) -> Any:
             )
             _initialize(keras, super().__init__, wrapped, trainable is not False, kwargs)
             self._wrapped = wrapped
+            wrapped.weights = give_weights(keras, self, wrapped.callee)
             # TensorFlow saves the tables and files of what it finds in attributes.
-            self._saved_with_it = Holder(wrapped.loaded)
+            self._saved_with_it = Holder(wrapped.loaded, stand_ins(wrapped.weights))
             if wrapped.callee.has_tables and not exports_all_tables(keras):
                 self._saved_with_it._exported_with_it = _exported_lookup(keras, self._saved_with_it)
-            wrapped.weights = give_weights(keras, self, wrapped.callee)
             if is_keras_3(keras):
                 # Nobody knows whether XLA compiles a graph of those times; Keras would simply try.
                 self.supports_jit = False

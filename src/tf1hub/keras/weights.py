@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -30,6 +30,11 @@ def give_weights(keras: Any, layer: Any, callee: Callee) -> list[Any]:
     trained = {id(variable) for variable in callee.trainable_variables}
     give = _give_keras_3 if is_keras_3(keras) else _give_keras_2
     return give(keras, layer, callee, trained)
+
+
+def stand_ins(weights: Iterable[Any]) -> dict[int, Any]:
+    """By a variable's identity the weight that stands for it; those that are the variable itself are left out."""
+    return {id(weight.value): weight for weight in weights if not isinstance(weight, tf.Variable)}
 
 
 def _give_keras_3(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> list[Any]:
