@@ -27,7 +27,13 @@ from tensorflow.python.autograph.impl import api
 from tensorflow.python.client import pywrap_tf_session as c_api
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
 from tensorflow.python.framework import c_api_util, func_graph, kernels, op_def_registry, ops
-from tensorflow.python.ops import control_flow_util, lookup_ops
+from tensorflow.python.ops import (
+    control_flow_util,
+    lookup_ops,
+    resource_variable_ops,
+    variable_scope,
+    variables,
+)
 from tensorflow.python.saved_model import nested_structure_coder, save_context
 from tensorflow.python.trackable import autotrackable, data_structures
 from tensorflow.python.util import tf_stack
@@ -36,6 +42,8 @@ __all__ = [
     "DenseColumn",
     "DenseColumnV1",
     "Holder",
+    "add_partitioned_to_variable_store",
+    "add_to_variable_store",
     "adding_operations",
     "as_written",
     "call_checked",
@@ -62,6 +70,7 @@ __all__ = [
     "type_spec_from_bytes",
     "type_spec_to_bytes",
     "unique_id",
+    "variable_from_proto",
     "wrapped_graph",
 ]
 
@@ -167,6 +176,71 @@ def from_proto(collection: str, message_bytes: bytes) -> Any:
     """
     message = ops.get_collection_proto_type(collection).FromString(message_bytes)
     return ops.get_from_proto_function(collection)(message, import_scope=None)
+
+
+def variable_from_proto(message_bytes: bytes, is_initialized: Any = None) -> Any:
+    """The variable that a serialized VariableDef stands for, with all that a fresh one has.
+
+    TensorFlow's own way from a message leaves attributes out that optimizers and distribution strategies
+    ask for, another set of them in each release.
+
+    Args:
+        message_bytes: the VariableDef, whose names are those of the default graph.
+        is_initialized: the tensor that tells whether a resource variable has its value.
+    """
+    variable = from_proto("variables", message_bytes)
+    # A message knows the numbers of the second generation of this enum; `get_variable` gives the first.
+    aggregation = tf.compat.v1.VariableAggregation(variable.aggregation.value)
+    if isinstance(variable, resource_variable_ops.BaseResourceVariable):
+        # Every fresh variable has come through here, so whatever attributes there are, they are set.
+        resource_variable_ops.BaseResourceVariable.__init__(
+            variable,
+            trainable=variable.trainable,
+            shape=variable.shape,
+            dtype=variable.dtype,
+            handle=variable.handle,
+            synchronization=variable.synchronization,
+            aggregation=aggregation,
+            name=variable.op.name,
+            unique_id=variable.handle.op.get_attr("shared_name").decode() or variable.op.name,
+            handle_name=variable.handle.op.name,
+            graph_element=variable._graph_element,
+            initial_value=variable._initial_value,
+            initializer_op=variable.initializer,
+            is_initialized_op=is_initialized,
+            cached_value=variable._cached_value,
+            save_slice_info=variable._save_slice_info,
+            in_graph_mode=True,
+        )
+    else:
+        variable._graph_key = variable.graph._graph_key
+        variable._aggregation = aggregation
+    # Where `get_variable` finds the name taken, it shows where the variable was made.
+    c_api.TF_SetOpStackTrace(variable.op._c_op, tf_stack.extract_stack())
+    return variable
+
+
+def add_to_variable_store(variable: Any) -> None:
+    """Lets `get_variable`, and what finds variables by name, find one of the default graph.
+
+    A variable that has the name already keeps it.
+    """
+    variable_scope._get_default_variable_store()._vars.setdefault(variable.op.name, variable)
+
+
+def add_partitioned_to_variable_store(
+    name: str, shape: Sequence[int], parts: Sequence[Any], partitions: Sequence[int]
+) -> None:
+    """Lets `get_variable` find a partitioned variable of the default graph.
+
+    Args:
+        name: of the whole. A partitioned variable that has the name already keeps it.
+        shape: of the whole.
+        parts: the variables that hold it, each with its slice; they are added each for itself too.
+        partitions: how many parts there are along each dimension.
+    """
+    whole = variables.PartitionedVariable(name, list(shape), parts[0].dtype, list(parts), list(partitions))
+    variable_scope._get_default_variable_store()._partitioned_vars.setdefault(name, whole)
 
 
 def is_plain_place(graph: Any) -> bool:

@@ -65,5 +65,11 @@ def new_state_scope(name: str) -> str:
             candidate = scope.name
         # None leaves all name scopes, so that the name is asked for as it stands.
         with tf.compat.v1.name_scope(None):
-            if graph.unique_name(candidate, mark_as_used=False) == candidate:
+            free = graph.unique_name(candidate, mark_as_used=False) == candidate
+            if free and not _holds_operations(graph, candidate):
                 return str(graph.unique_name(candidate, mark_as_used=True))
+
+
+def _holds_operations(graph: tf.Graph, scope: str) -> bool:
+    """Whether something lies in the scope, which need not have been entered for that: `get_variable("module/w")`."""
+    return any(operation.name.startswith(f"{scope}/") for operation in graph.get_operations())

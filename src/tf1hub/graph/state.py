@@ -8,9 +8,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import from_proto, unique_id
+from tf1hub._tensorflow import (
+    add_partitioned_to_variable_store,
+    add_to_variable_store,
+    unique_id,
+    variable_from_proto,
+)
 from tf1hub.format.messages_pb2 import VariableDef
-from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.format.variable_defs import Slice, StoredVariable
 from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.state_cut import StateCut
 from tf1hub.spec.variant import Variant
@@ -54,6 +59,7 @@ def create_state(
         *(f"{node}:0" for node in sorted(state_cut.nodes)),
         *state_cut.table_initializers,
         *state_cut.regularization_losses,
+        *(f"{node}:0" for node in sorted(state_cut.initialized.values())),
     ]
     # State belongs to the program, not to the place where it happens to be created: neither control
     # dependencies nor an active loop or branch reach it.
@@ -61,11 +67,21 @@ def create_state(
         found = imported(importable, scope, {}, contexts, wanted, _shared_names(state_cut, graph, scope))
         trained = variant.trainable_nodes if trainable else frozenset()
         variables = [
-            (stored, _variable(definition, scope, stored.node in trained), stored.node)
+            (
+                stored,
+                _variable(
+                    definition,
+                    scope,
+                    stored.node in trained,
+                    found.get(f"{state_cut.initialized.get(stored.node)}:0"),
+                ),
+                stored.node,
+            )
             for stored, definition in state_cut.variables
         ]
     tensors = {f"{node}:0": found[f"{node}:0"] for node in state_cut.nodes}
     _add_to_collections(graph, state_cut, variant, variables, found, trainable)
+    _add_to_variable_store(variables, scope)
     return State(tensors, _by_name(variables))
 
 
@@ -79,7 +95,7 @@ def _shared_names(state_cut: StateCut, graph: Any, scope: str) -> dict[str, byte
     return {node: owner.encode() + name for node, name in state_cut.shared.items()}
 
 
-def _variable(definition: VariableDef, scope: str, trainable: bool) -> Any:
+def _variable(definition: VariableDef, scope: str, trainable: bool, is_initialized: Any) -> Any:
     renamed = VariableDef()
     renamed.CopyFrom(definition)
     # Before TensorFlow 1.11 the message did not say it, only the collection did, which is what counts still.
@@ -89,7 +105,11 @@ def _variable(definition: VariableDef, scope: str, trainable: bool) -> Any:
             setattr(renamed, field, f"{scope}/{getattr(renamed, field)}")
     if renamed.HasField("save_slice_info_def"):
         renamed.save_slice_info_def.full_name = f"{scope}/{renamed.save_slice_info_def.full_name}"
-    return from_proto("variables", renamed.SerializeToString())
+    variable = variable_from_proto(renamed.SerializeToString(), is_initialized)
+    if variable.initial_value is not None:
+        # What is read from a file has no shape of its own.
+        variable.initial_value.set_shape(variable.shape)
+    return variable
 
 
 def _add_to_collections(
@@ -115,6 +135,20 @@ def _add_to_collections(
         graph.add_to_collection(_KEYS.ASSET_FILEPATHS, found[name])
     for name in state_cut.regularization_losses:
         graph.add_to_collection(_KEYS.REGULARIZATION_LOSSES, found[name])
+
+
+def _add_to_variable_store(variables: Sequence[tuple[StoredVariable, Any, str]], scope: str) -> None:
+    """Lets programs find the variables by name, as those that `get_variable` made: `init_from_checkpoint` does."""
+    partitioned: dict[str, list[tuple[Slice, Any]]] = {}
+    for stored, variable, _ in variables:
+        add_to_variable_store(variable)
+        if stored.slice is not None:
+            partitioned.setdefault(stored.name, []).append((stored.slice, variable))
+    for name, parts in partitioned.items():
+        shape = parts[0][0].full_shape
+        if all(part.full_shape == shape for part, _ in parts):
+            counts = [len({part.offset[axis] for part, _ in parts}) for axis in range(len(shape))]
+            add_partitioned_to_variable_store(f"{scope}/{name}", shape, [part for _, part in parts], counts)
 
 
 def _by_name(variables: Sequence[tuple[StoredVariable, Any, str]]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class StateCut:
         assets: names of the asset tensors.
         regularization_losses: tensor names of the losses that need nothing but state.
         shared: nodes whose state is found by name, which must be made unique per instance.
+        initialized: for each resource variable's node, the node that tells whether it has its value.
     """
 
     cut: Cut
@@ -45,6 +46,7 @@ class StateCut:
     assets: list[str] = field(default_factory=list)
     regularization_losses: list[str] = field(default_factory=list)
     shared: dict[str, bytes] = field(default_factory=dict)
+    initialized: dict[str, str] = field(default_factory=dict)
 
 
 def state_nodes(variant: Variant) -> set[str]:
@@ -98,11 +100,12 @@ def cut_state(
             definition.snapshot_name = f"{add_read(graph, nodes, nodes[variable.node]).name}:0"
     if checkpoint is not None and variables:
         nodes.update(_restore_from(graph, nodes, variables, checkpoint))
+    initialized = _initialized(graph, nodes, variables)
     _put_asset_paths(nodes, variant, asset_paths)
     tables = variant.collection("table_initializer")
     losses = state_losses(variant) if trainable else []
     shared_nodes = state_nodes(variant)
-    targets = [*shared_nodes, *tables, *losses]
+    targets = [*shared_nodes, *tables, *losses, *initialized.values()]
     for _, definition in variables:
         names = (definition.initializer_name, definition.snapshot_name, definition.initial_value_name)
         targets += [name for name in names if name]
@@ -115,6 +118,7 @@ def cut_state(
         asset_tensors(variant),
         losses,
     )
+    result.initialized = initialized
     for name in shared_nodes:
         node = nodes[name]
         if node.op != "Const" and shares_by_name(node):
@@ -209,6 +213,28 @@ def _assign(initializer: NodeDef, variable: str, value: str, handle: NodeDef) ->
         initializer.attr.clear()
         initializer.attr[dtype_attr].type = handle.attr["dtype"].type
     initializer.input[:] = [variable, value]
+
+
+def _initialized(
+    graph: GraphDef, nodes: dict[str, NodeDef], variables: list[tuple[StoredVariable, VariableDef]]
+) -> dict[str, str]:
+    """The nodes that tell of resource variables whether they have their values; new ones are added."""
+    result = {}
+    for variable, _ in variables:
+        if nodes[variable.node].op != "VarHandleOp":
+            continue
+        name = f"{variable.node}/IsInitialized/VarIsInitializedOp"
+        found = nodes.get(name)
+        if found is None or found.op != "VarIsInitializedOp" or list(found.input) != [variable.node]:
+            name = free_name(name, nodes)
+            nodes[name] = graph.node.add(
+                name=name,
+                op="VarIsInitializedOp",
+                device=nodes[variable.node].device,
+                input=[variable.node],
+            )
+        result[variable.node] = name
+    return result
 
 
 def _put_asset_paths(nodes: Mapping[str, NodeDef], variant: Variant, asset_paths: Mapping[str, str]) -> None:
