@@ -68,17 +68,84 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_all_faults(tmp_path: pat
     assert not (tmp_path / "m").exists()
 
 
-def test_an_existing_path_is_never_overwritten(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("name", ["saved_model.pb", "tfhub_module.pb", "variables", "saved_model.pbtxt"])
+def test_what_is_there_of_a_module_is_never_overwritten(tmp_path: pathlib.Path, name: str) -> None:
     path = tmp_path / "m"
     path.mkdir()
+    (path / name).write_text("data")
     (path / "precious").write_text("data")
     with pytest.raises(hub.errors.ExportError) as caught:
         export(affine(), path)
     assert str(caught.value) == (
-        f"Cannot export to {path}: something is there already. "
+        f"Cannot export to {path}: something is there already ({name}). "
         "Exporting never overwrites; choose a new path, or remove what is there."
     )
-    assert [file.name for file in path.iterdir()] == ["precious"]
+    assert sorted(file.name for file in path.iterdir()) == sorted([name, "precious"])
+
+
+def test_a_file_is_never_overwritten(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "m").write_text("precious")
+    with pytest.raises(hub.errors.ExportError) as caught:
+        export(affine(), tmp_path / "m")
+    assert str(caught.value) == (
+        f"Cannot export to {tmp_path / 'm'}: something is there already. "
+        "Exporting never overwrites; choose a new path, or remove what is there."
+    )
+    assert (tmp_path / "m").read_text() == "precious"
+
+
+def test_a_module_goes_beside_other_files(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "m" / "events").mkdir(parents=True)
+    (tmp_path / "m" / "train.log").write_text("step 1")
+    (tmp_path / "link").symlink_to("m")
+    path = export(affine(), tmp_path / "link")
+    with tf.Graph().as_default():
+        assert run(hub.Module(path)([1.0])) == [3.0]
+    assert (tmp_path / "m" / "train.log").read_text() == "step 1"
+    assert sorted(os.listdir(tmp_path / "m")) == [
+        "events", "saved_model.pb", "tfhub_module.pb", "train.log", "variables",
+    ]  # fmt: skip
+    with pytest.raises(hub.errors.ExportError, match="something is there already"):
+        export(affine(), path)
+
+
+def test_assets_of_somebody_else_stay_as_they_are(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        path = tf1.constant(str(tmp_path / "vocab.txt"))
+        tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, path)
+        hub.add_signature(outputs=tf1.io.read_file(path))
+
+    (tmp_path / "vocab.txt").write_text("a")
+    (tmp_path / "m" / "assets").mkdir(parents=True)
+    (tmp_path / "m" / "assets" / "vocab.txt").write_text("precious")
+    with pytest.raises(hub.errors.ExportError, match=r"something is there already \(assets\)"):
+        hub.create_module_spec(module_fn).export(tmp_path / "m")
+    assert os.listdir(tmp_path / "m") == ["assets"]
+    assert (tmp_path / "m" / "assets" / "vocab.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables", "tfhub_module.pb"])
+def test_beside_other_files_it_is_whole_or_not_there(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "train.log").write_text("step 1")
+    there: list[str] = []
+    rename = os.rename
+
+    def failing(source: str, target: str) -> None:
+        if target == str(tmp_path / name):
+            there[:] = os.listdir(tmp_path)
+            raise OSError(5, "Input/output error")
+        rename(source, target)
+
+    monkeypatch.setattr("tf1hub.storage.whole.os.rename", failing)
+    with pytest.raises(hub.errors.ExportError) as caught:
+        export(affine(), tmp_path)
+    assert str(caught.value) == f"Cannot export to {tmp_path}: Input/output error."
+    assert os.listdir(tmp_path) == ["train.log"]
+    if name == "tfhub_module.pb":
+        assert {"saved_model.pb", "variables"} < set(there)
+    assert "tfhub_module.pb" not in there
 
 
 def test_an_empty_directory_and_missing_parents_are_fine(tmp_path: pathlib.Path) -> None:
@@ -168,7 +235,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: pathlib.Path, monkeypatch: pytest.
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tf1hub.format.module_writer._flush", full)
+    monkeypatch.setattr("tf1hub.storage.whole.flush", full)
     with pytest.raises(hub.errors.ExportError, match="No space left on device"):
         export(spec, tmp_path / "m")
     assert list(tmp_path.iterdir()) == []

@@ -198,7 +198,7 @@ def test_nothing_is_left_where_it_fails(tmp_path: pathlib.Path) -> None:
         text_embedding(source, tmp_path / "module", progress=interrupted)
     assert os.listdir(tmp_path) == ["vectors.txt"]
     (tmp_path / "module").mkdir()
-    (tmp_path / "module" / "mine").write_text("")
+    (tmp_path / "module" / "saved_model.pb").write_text("")
     with pytest.raises(ExportError, match="something is there already"):
         text_embedding(source, tmp_path / "module")
 

@@ -267,9 +267,18 @@ def test_a_signature_without_inputs_is_called_with_nothing_and_with_an_empty_dic
 def test_an_existing_path_is_left_alone(tmp_path: pathlib.Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("years of work")
-    with pytest.raises(ExportError, match="something is there already"):
+    (tmp_path / "out" / "variables").write_text("height, weight")
+    with pytest.raises(ExportError, match=r"something is there already \(variables\)"):
         hub.convert(hub.create_module_spec(doubled), tmp_path / "out")
-    assert os.listdir(tmp_path / "out") == ["thesis.txt"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["thesis.txt", "variables"]
+
+
+def test_other_files_stay_beside_what_is_written(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    hub.convert(hub.create_module_spec(doubled), tmp_path / "out")
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "years of work"
+    assert tf.saved_model.load(str(tmp_path / "out")).signatures
 
 
 def test_what_is_no_tf1_module_is_told_apart(tmp_path: pathlib.Path) -> None:

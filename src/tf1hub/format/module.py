@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from tf1hub.errors import FormatError, NotAModuleError
+from tf1hub.errors import NotAModuleError
 from tf1hub.format import module_def, saved_model
 from tf1hub.format.messages_pb2 import SavedModel
-from tf1hub.format.storage import Storage, storage_at
+from tf1hub.storage import Place, place_at
 
 VARIABLES_PREFIX = "variables/variables"
 """The checkpoint's prefix below the module's directory."""
@@ -31,7 +31,7 @@ class StoredModule(NamedTuple):
         saved_model: the parsed `saved_model.pb`.
     """
 
-    storage: Storage
+    storage: Place
     saved_model: SavedModel
 
     @property
@@ -51,45 +51,38 @@ def read_module(path: str | os.PathLike[str]) -> StoredModule:
     """Reads the module in a directory, without TensorFlow.
 
     Args:
-        path: a local directory, or one with a scheme that TensorFlow's file layer reads (which
-            then needs TensorFlow).
+        path: a local directory, or a URL that fsspec or TensorFlow's file layer reads (which it then
+            needs).
 
     Raises:
         NotAModuleError: there is no module at `path`; a SavedModel is told from it.
         UnsupportedFormatError: the module has a newer format or needs an unknown feature.
         FormatError: a file of the module is damaged.
     """
-    storage = storage_at(path)
+    storage = place_at(path)
     _check_is_module(storage)
-    module_def.check_module_def(_read(storage, module_def.FILE_NAME), storage.path(module_def.FILE_NAME))
+    module_def.check_module_def(storage.read(module_def.FILE_NAME), storage.path(module_def.FILE_NAME))
     if not storage.exists(saved_model.FILE_NAME):
         raise NotAModuleError(_NO_GRAPH.format(place=storage.root))
     graphs = saved_model.parse_saved_model(
-        _read(storage, saved_model.FILE_NAME), storage.path(saved_model.FILE_NAME)
+        storage.read(saved_model.FILE_NAME), storage.path(saved_model.FILE_NAME)
     )
     return StoredModule(storage, graphs)
 
 
 def is_module(path: str | os.PathLike[str]) -> bool:
     """Whether the directory has the file that tells a TF1 Hub module."""
-    return storage_at(path).exists(module_def.FILE_NAME)
+    return place_at(path).exists(module_def.FILE_NAME)
 
 
-def _check_is_module(storage: Storage) -> None:
+def _check_is_module(storage: Place) -> None:
     if storage.exists(module_def.FILE_NAME):
         return
     if not storage.exists(""):
         raise NotAModuleError(_NOTHING.format(place=storage.root))
     if not storage.is_directory(""):
-        raise NotAModuleError(_NOT_A_DIRECTORY.format(place=storage.root, size=len(_read(storage, ""))))
+        raise NotAModuleError(_NOT_A_DIRECTORY.format(place=storage.root, size=storage.size("")))
     if storage.exists(saved_model.FILE_NAME):
         raise NotAModuleError(_SAVED_MODEL.format(place=storage.root))
     names = ", ".join(storage.list("")) or "nothing"
     raise NotAModuleError(_EMPTY.format(place=storage.root, names=names))
-
-
-def _read(storage: Storage, name: str) -> bytes:
-    try:
-        return storage.read(name)
-    except OSError as error:
-        raise FormatError(f"{storage.path(name)} cannot be read: {error}.") from error

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tf1hub.format.checkpoint import CheckpointReader
-from tf1hub.format.storage import is_remote
 from tf1hub.graph.application import ApplicationCut, cut_application
 from tf1hub.graph.contexts import contexts_of
 from tf1hub.graph.custom_gradients import mark_lost_gradients
@@ -100,9 +99,7 @@ def _prepare(spec: ModuleSpec, variant: Variant) -> Definition:
     if variant.variables and spec.checkpoint is not None:
         reader = CheckpointReader(spec.checkpoint)
         check_variables(variant, reader)
-        # On remote storage this would read the weights, which TensorFlow then reads again.
-        if not is_remote(spec.checkpoint):
-            reader.check_files()
+        reader.check_files()
     return Definition(
         variant,
         spec.checkpoint,

@@ -212,7 +212,7 @@ class Module:
         or the whole module.
 
         Args:
-            path: the new module's directory; nothing may be there yet, or an empty directory.
+            path: the new module's directory, here or at a URL; it may hold other files, but nothing of a module.
             session: a session of this graph in which the variables are initialized.
 
         Raises:

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from tf1hub.errors import CreationError
 from tf1hub.format import assets
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
-from tf1hub.format.storage import is_remote
 from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.storage import absolute
 
 
 class AssetFiles:
@@ -21,7 +21,7 @@ class AssetFiles:
 
     def add(self, source: str) -> str:
         """The name in `assets/` of a source file."""
-        path = source if is_remote(source) else os.path.abspath(source)
+        path = absolute(source)
         if path not in self._names:
             base = os.path.basename(path)
             name, number = base, 0

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
-from tf1hub.format.storage import is_remote
 from tf1hub.publish.module_fn import create_module_spec
 from tf1hub.publish.temporary import temporary_prefix
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.storage import absolute
 
 
 def from_checkpoint(
@@ -75,9 +75,8 @@ def checkpoint_prefix(checkpoint: str | os.PathLike[str]) -> str:
     Raises:
         CheckpointError: the directory has none.
     """
-    path = os.fspath(checkpoint)
     # The spec outlives a change of the working directory.
-    path = path if is_remote(path) else os.path.abspath(path.removeprefix("file://"))
+    path = absolute(os.fspath(checkpoint))
     if not tf.io.gfile.isdir(path):
         return path
     latest = tf.train.latest_checkpoint(path)

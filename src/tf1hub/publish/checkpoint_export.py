@@ -9,11 +9,13 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.errors import ExporterError, ExportError
+from tf1hub.format import module_def
 from tf1hub.format.checkpoint import CheckpointReader, read_variables
 from tf1hub.graph import Module
 from tf1hub.publish.registered import registered_modules
-from tf1hub.publish.staging import staged
 from tf1hub.spec.export import names_besides
+from tf1hub.storage import joined
+from tf1hub.storage.whole import new_directory
 
 NO_MODULES = (
     "No module was registered for export in the graph that {builder} builds. "
@@ -73,9 +75,9 @@ def export_from_checkpoint(
     if not modules:
         raise ExporterError(NO_MODULES.format(builder=f"{getattr(build_fn, '__name__', 'build_fn')}()"))
     target = os.fspath(export_dir)
-    with staged(target) as directory:
+    with new_directory(target, module_def.FILE_NAME) as directory:
         write_modules(modules, directory, from_checkpoint(path))
-    return {name: os.path.join(target, name) for name in modules}
+    return {name: joined(target, name) for name in modules}
 
 
 def from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:

@@ -13,13 +13,13 @@ import tensorflow as tf
 from tf1hub.errors import CreationError, WrongModeError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.saved_model import SCHEMA_VERSION
-from tf1hub.format.storage import storage_at
 from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.meta_graph import Sign, capture_meta_graph
 from tf1hub.publish.saved_model import read_variant
 from tf1hub.publish.signatures import add_signature, components
 from tf1hub.publish.temporary import temporary_directory
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.storage import place_at
 
 
 @dataclass
@@ -87,7 +87,7 @@ def from_function(
     _save(directory, traced)
     assets = AssetFiles()
     place = ", ".join(_name_of(value) for value in functions.values())
-    meta_graph, checkpoint = read_variant(storage_at(directory), place)
+    meta_graph, checkpoint = read_variant(place_at(directory), place)
     captured = capture_meta_graph(meta_graph, frozenset(), place, assets, _signing(traced, meta_graph))
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[captured])
     return ModuleSpec(definition, place, checkpoint, assets.paths)

@@ -8,10 +8,12 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.errors import ExporterError, MissingDependencyError
+from tf1hub.format import module_def
 from tf1hub.graph import Module
 from tf1hub.publish.checkpoint_export import NO_MODULES, from_checkpoint, write_modules
 from tf1hub.publish.registered import registered_modules
-from tf1hub.publish.staging import keep_latest, staged, timestamped
+from tf1hub.publish.staging import keep_latest, timestamped
+from tf1hub.storage.whole import new_directory
 
 
 def _estimator() -> Any | None:
@@ -115,7 +117,7 @@ class LatestModuleExporter(_Exporter):
                 tf.get_logger().warning(NO_MODULES.format(builder="the model_fn of the Estimator"))
                 return None
             target = timestamped(export_path)
-            with staged(target) as directory:
+            with new_directory(target, module_def.FILE_NAME) as directory:
                 self._write(modules, directory, checkpoint, saver)
         if self._exports_to_keep is not None:
             keep_latest(export_path, self._exports_to_keep)

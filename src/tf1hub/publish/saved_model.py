@@ -11,7 +11,6 @@ from tf1hub.format.dtypes import STRING
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, SavedModel
 from tf1hub.format.module import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
-from tf1hub.format.storage import Storage, is_remote, storage_at
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.publish.assets import AssetFiles, read_paths_directly
 from tf1hub.publish.capture import ALLOWED_COLLECTIONS
@@ -21,6 +20,7 @@ from tf1hub.publish.object_graph import declare_objects
 from tf1hub.publish.saved_objects import saved_variables
 from tf1hub.publish.tables import add_to_node_list
 from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.storage import Place, absolute, place_at
 
 _OWN_COLLECTIONS = (
     *MAIN_OP_COLLECTIONS,
@@ -87,7 +87,8 @@ def create_module_spec_from_saved_model(
         CreationError: it cannot become a module; the message says why.
         UnknownNameError: it has no such tags or signature.
     """
-    storage = storage_at(_absolute(os.fspath(saved_model_path)))
+    # The spec outlives a change of the working directory.
+    storage = place_at(absolute(os.fspath(saved_model_path)))
     source = _read(storage)
     dropped = set(drop_collections or ())
     place = f"the SavedModel {storage.root}"
@@ -110,7 +111,7 @@ def create_module_spec_from_saved_model(
     return ModuleSpec(definition, place, checkpoint if has_variables else None, files.paths)
 
 
-def read_variant(storage: Storage, place: str) -> tuple[MetaGraphDef, str | None]:
+def read_variant(storage: Place, place: str) -> tuple[MetaGraphDef, str | None]:
     """The meta graph of a TensorFlow 2 SavedModel with a module's collections, and its checkpoint."""
     (meta_graph,) = _read(storage).meta_graphs
     checkpoint = _adopt(meta_graph, storage, _checkpoint(storage), place)
@@ -118,16 +119,11 @@ def read_variant(storage: Storage, place: str) -> tuple[MetaGraphDef, str | None
     return meta_graph, checkpoint
 
 
-def _absolute(path: str) -> str:
-    # The spec outlives a change of the working directory.
-    return path if is_remote(path) else os.path.abspath(path.removeprefix("file://"))
-
-
-def _checkpoint(storage: Storage) -> str | None:
+def _checkpoint(storage: Place) -> str | None:
     return storage.path(VARIABLES_PREFIX) if storage.exists(VARIABLES_PREFIX + ".index") else None
 
 
-def _adopt(meta_graph: MetaGraphDef, storage: Storage, checkpoint: str | None, place: str) -> str | None:
+def _adopt(meta_graph: MetaGraphDef, storage: Place, checkpoint: str | None, place: str) -> str | None:
     """Turns what a SavedModel knows of variables, tables and assets into a module's collections, in place.
 
     Returns:
@@ -144,7 +140,7 @@ def _adopt(meta_graph: MetaGraphDef, storage: Storage, checkpoint: str | None, p
     return checkpoint
 
 
-def _read(storage: Storage) -> SavedModel:
+def _read(storage: Place) -> SavedModel:
     if not storage.exists(FILE_NAME):
         names = ", ".join(storage.list("")) or "nothing"
         raise NotAModuleError(
@@ -173,7 +169,7 @@ def _renamed_tags(source: SavedModel, inference: Tags, place: str) -> dict[froze
     return {wanted: frozenset()}
 
 
-def _put_assets(meta_graph: MetaGraphDef, storage: Storage, place: str) -> None:
+def _put_assets(meta_graph: MetaGraphDef, storage: Place, place: str) -> None:
     """Puts the paths of the assets back into their constants, in place."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     files = assets.asset_files(meta_graph, place)

@@ -18,7 +18,6 @@ from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
 from tf1hub.format.checkpoint.reader import CheckpointReader
 from tf1hub.format.files import is_added, purpose
 from tf1hub.format.messages_pb2 import ImageModuleInfo
-from tf1hub.format.storage import LocalStorage, is_remote
 from tf1hub.format.variable_defs import StoredVariable, by_name
 from tf1hub.spec import common_signatures
 from tf1hub.spec.checkpoint_check import declared_type
@@ -36,6 +35,7 @@ from tf1hub.spec.description import (
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
+from tf1hub.storage import is_remote, place_at
 
 if TYPE_CHECKING:
     from tf1hub.handles.manifest import Manifest
@@ -195,7 +195,7 @@ def _added_files(spec: ModuleSpec) -> Iterator[FileDescription]:
     """What lies in the module's directory and is no part of it; other folders than its own may hold anything."""
     if is_remote(spec.name) or not os.path.isfile(os.path.join(spec.name, module_def.FILE_NAME)):
         return
-    storage = LocalStorage(spec.name)
+    storage = place_at(spec.name)
     assets = {f"assets/{name}" for name in spec.asset_paths}
     for folder in ("", "assets/", "assets.extra/", "debug/", "variables/"):
         for name in (folder + found for found in storage.list(folder.rstrip("/"))):

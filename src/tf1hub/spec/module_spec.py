@@ -10,9 +10,9 @@ from tf1hub.errors import ExportError, FormatError, InputError, UnknownAttachmen
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import StoredModule, read_module
 from tf1hub.format.saved_model import check_meta_graph, format_tags
-from tf1hub.format.storage import is_remote
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
+from tf1hub.storage import is_remote
 
 _Message = TypeVar("_Message")
 
@@ -224,7 +224,7 @@ class ModuleSpec:
             [1.0, 2.0]
 
         Args:
-            path: the new module's directory; nothing may be there yet.
+            path: the new module's directory, here or at a URL; it may hold other files, but nothing of a module.
             checkpoint_path: prefix of a V2 checkpoint that holds the module's variables; None for
                 the values that the spec came with (those of the module or SavedModel that it was
                 read from, for instance).

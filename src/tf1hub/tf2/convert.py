@@ -19,9 +19,9 @@ from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import is_module, read_module
 from tf1hub.format.module_writer import check_free, write_directory
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
-from tf1hub.format.storage import storage_at
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
+from tf1hub.storage import place_at
 from tf1hub.tf2.conversion import Compared, Conversion
 from tf1hub.tf2.conversion_check import compare
 from tf1hub.tf2.export import export_values
@@ -72,7 +72,7 @@ def convert(
     Args:
         handle: a URL, a path or a ModuleSpec of a TF1 module; or what `tf1hub.load` made of one, whose
             variables then are written with the values that they have now.
-        path: the new directory; nothing may be there yet.
+        path: the new directory, here or at a URL; it may hold other files, but nothing of a module or SavedModel.
         to: the form; `"saved_model"` is the one there is.
         tags: the graph variant, as for `tf1hub.load`.
         trainable: the variables that optimizers will see, as for `tf1hub.load`.
@@ -234,7 +234,7 @@ def _written(module: LoadedModule, directory: str) -> ModuleSpec:
 
 
 def _spec_at(path: str) -> ModuleSpec:
-    storage = storage_at(path)
+    storage = place_at(path)
     if is_module(path) or not storage.exists(FILE_NAME):
         return ModuleSpec.from_stored(read_module(path))
     graphs = parse_saved_model(storage.read(FILE_NAME), storage.path(FILE_NAME)).meta_graphs

@@ -210,7 +210,7 @@ class LoadedModule(tf.Module):
         """Writes the module in the TF1 Hub format, with the values that its variables have now.
 
         Args:
-            path: the new module's directory; nothing may be there yet.
+            path: the new module's directory, here or at a URL; it may hold other files, but nothing of a module.
             session: what `tf1hub.Module.export` takes; here there is none, and any is refused.
 
         Raises:

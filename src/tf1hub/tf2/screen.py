@@ -12,9 +12,9 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.saved_model import FILE_NAME, format_tags
-from tf1hub.format.storage import storage_at
 from tf1hub.format.tensor_names import split_tensor_name, tensor_name
 from tf1hub.spec.variant import Variant
+from tf1hub.storage import place_at
 from tf1hub.tf2 import graph, op_types
 from tf1hub.tf2.array_order import check_order
 from tf1hub.tf2.decompile import decompile
@@ -108,7 +108,7 @@ def _elsewhere(refused: Sequence[Variant], inference: Variant) -> Iterator[str]:
 
 def _is_stored(variant: Variant) -> bool:
     """Whether others can load the module; a definition that lies nowhere is called by what made it."""
-    return storage_at(variant.module).exists(FILE_NAME)
+    return place_at(variant.module).exists(FILE_NAME)
 
 
 def _is_known(variant: Variant) -> bool:

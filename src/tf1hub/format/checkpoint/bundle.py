@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,9 @@ from tf1hub.format import dtypes
 from tf1hub.format.checkpoint import arrays
 from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.index import Entry, Index
-from tf1hub.format.checkpoint.shards import Shards, index_path, split_prefix
+from tf1hub.format.checkpoint.shards import Shards, index_path
 from tf1hub.format.checkpoint.strings import read_strings, strings_crc, variants_crc
-from tf1hub.format.storage import LocalStorage, Storage, storage_at
+from tf1hub.storage import Faults, Place, parted, place_at
 
 if TYPE_CHECKING:
     from typing import Any
@@ -43,8 +42,8 @@ class Bundle:
     """
 
     def __init__(self, prefix: str) -> None:
-        directory, name = split_prefix(prefix)
-        storage = storage_at(directory)
+        directory, name = parted(prefix)
+        storage = place_at(directory, Faults(CheckpointError))
         self.prefix = prefix
         self.index = Index(_read_index(storage, index_path(name), prefix), index_path(prefix))
         self._shards = Shards(storage, name, self.index.num_shards)
@@ -111,14 +110,11 @@ class Bundle:
             )
 
 
-def _read_index(storage: Storage, name: str, prefix: str) -> bytes:
+def _read_index(storage: Place, name: str, prefix: str) -> bytes:
     path = storage.path(name)
-    try:
-        size = os.path.getsize(path) if isinstance(storage, LocalStorage) else 0
-        if size > MAX_INDEX_BYTES:
-            raise CheckpointError(f"{path}: an index of {size} bytes; {MAX_INDEX_BYTES} are the most.")
-        return storage.read(name)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: there is no such file, so {prefix} is no checkpoint.") from error
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}.") from error
+    size = storage.size(name)
+    if size is None and not storage.exists(name):
+        raise CheckpointError(f"{path}: there is no such file, so {prefix} is no checkpoint.")
+    if size is not None and size > MAX_INDEX_BYTES:
+        raise CheckpointError(f"{path}: an index of {size} bytes; {MAX_INDEX_BYTES} are the most.")
+    return storage.read(name)

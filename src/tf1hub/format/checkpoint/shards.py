@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import mmap
 import os
-import posixpath
 from collections.abc import Iterator
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint.index import Entry
-from tf1hub.format.storage import LocalStorage, Storage, is_remote
+from tf1hub.storage import Place
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     Buffer: TypeAlias = mmap.mmap | bytes
 
-__all__ = ["CHUNK_BYTES", "Shards", "index_path", "refuse_overlaps", "shard_path", "split_prefix"]
+__all__ = ["CHUNK_BYTES", "Shards", "index_path", "refuse_overlaps", "shard_path"]
 
 # Each call of the system costs time, most of all on a virtual machine. Memory is taken for two or three
 # of these.
 CHUNK_BYTES = 1 << 24
-
-
-def split_prefix(prefix: str) -> tuple[str, str]:
-    """Returns the directory of a checkpoint, and its name in there.
-
-    Example:
-        >>> split_prefix("gs://bucket/model.ckpt-10")
-        ('gs://bucket', 'model.ckpt-10')
-    """
-    return posixpath.split(prefix) if is_remote(prefix) else os.path.split(prefix)
 
 
 def index_path(prefix: str) -> str:
@@ -54,12 +43,12 @@ class Shards:
     """Reads the data files of one checkpoint, each opened when it is first needed.
 
     Args:
-        storage: of the directory that the files are in.
+        storage: the directory that the files are in.
         name: of the checkpoint in it, the last part of its prefix.
         count: of its data files.
     """
 
-    def __init__(self, storage: Storage, name: str, count: int) -> None:
+    def __init__(self, storage: Place, name: str, count: int) -> None:
         self._storage = storage
         self._name = name
         self._count = count
@@ -76,14 +65,10 @@ class Shards:
         Raises:
             CheckpointError: the file is missing or too short.
         """
-        if not isinstance(self._storage, LocalStorage):
-            # Remote files have no size but their content.
-            self.mapped(entry, what)
-            return
-        try:
-            self._check_bounds(entry, os.stat(self.path(entry.shard)).st_size, what)
-        except OSError as error:
-            raise self._unreadable(entry.shard, what, error) from error
+        size = self._storage.size(shard_path(self._name, entry.shard, self._count))
+        if size is None:
+            raise self._unreadable(entry.shard, what, FileNotFoundError())
+        self._check_bounds(entry, size, what)
 
     def mapped(self, entry: Entry, what: str) -> Buffer:
         """Returns the data file that an entry lies in, memory-mapped, once it is known to lie there."""
@@ -96,7 +81,7 @@ class Shards:
 
     def chunks(self, entry: Entry, what: str) -> Iterator[bytes]:
         """Yields the bytes of an entry in chunks, read from the file, so that they take no memory."""
-        if not isinstance(self._storage, LocalStorage):
+        if not self._storage.is_local:
             data = self.mapped(entry, what)
             for position in range(entry.offset, entry.offset + entry.size, CHUNK_BYTES):
                 yield data[position : min(position + CHUNK_BYTES, entry.offset + entry.size)]
@@ -117,9 +102,12 @@ class Shards:
             raise self._unreadable(entry.shard, what, error) from error
 
     def _map(self, number: int, what: str) -> Buffer:
+        if not self._storage.is_local:
+            name = shard_path(self._name, number, self._count)
+            if self._storage.size(name) is None:
+                raise self._unreadable(number, what, FileNotFoundError())
+            return self._storage.read(name)
         try:
-            if not isinstance(self._storage, LocalStorage):
-                return self._storage.read(shard_path(self._name, number, self._count))
             with open(self.path(number), "rb") as file:
                 # An empty file cannot be mapped; it is the one of a checkpoint whose tensors are all empty.
                 if not os.fstat(file.fileno()).st_size:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tf1hub.errors import CheckpointError, NotAModuleError, UnknownNameError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint.reader import CheckpointReader
-from tf1hub.format.checkpoint.shards import index_path, split_prefix
-from tf1hub.format.storage import storage_at
+from tf1hub.format.checkpoint.shards import index_path
+from tf1hub.storage import parted, place_at
 
 if TYPE_CHECKING:
     from typing import Any
@@ -131,7 +131,7 @@ def read_variables(path: str | os.PathLike[str]) -> Variables:
         >>> directory.cleanup()
     """
     place = os.fspath(path)
-    storage = storage_at(place)
+    storage = place_at(place)
     if storage.exists(index_path(_NAME)):
         return Variables(CheckpointReader(storage.path(_NAME)))
     if _is_checkpoint(place):
@@ -155,5 +155,5 @@ def read_variables(path: str | os.PathLike[str]) -> Variables:
 
 
 def _is_checkpoint(prefix: str) -> bool:
-    directory, name = split_prefix(prefix)
-    return storage_at(directory).exists(index_path(name))
+    directory, name = parted(prefix)
+    return place_at(directory).exists(index_path(name))

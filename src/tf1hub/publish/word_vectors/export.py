@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from tf1hub.errors import CreationError, ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
-from tf1hub.format.storage import is_remote
 from tf1hub.publish.module_fn import create_module_spec
 from tf1hub.publish.word_vectors.binary import read_binary
 from tf1hub.publish.word_vectors.collection import Collection, Problem
@@ -18,6 +17,7 @@ from tf1hub.publish.word_vectors.graph import COMBINERS, TOKENIZERS, VARIABLE, T
 from tf1hub.publish.word_vectors.source import FORMATS, Layout, Progress, Source, layout_of
 from tf1hub.publish.word_vectors.text import read_text
 from tf1hub.spec.export import export_module
+from tf1hub.storage import is_remote
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def text_embedding(
 
     Args:
         source: the file; packed with gzip or not.
-        path: the new module's directory; nothing may be there yet.
+        path: the new module's directory, here or at a URL; it may hold other files, but nothing of a module.
         format: `"glove"` (text), `"word2vec"` (text with a header line), `"word2vec-binary"` or
             `"fasttext"` (its `.vec`); None finds out.
         limit: takes the first so many vectors only (files are sorted by frequency); None takes all.

@@ -1,0 +1,21 @@
+"""Places: directories of this machine, and what fsspec or TensorFlow's file layer reach.
+
+A path or URL that a user or a module gives is a place. `place_at` opens it for reading and writing, with the errors of
+whatever lies behind turned into ours; `tf1hub.storage.whole` writes whole or not at all. Neither TensorFlow nor fsspec is
+imported before a place needs it.
+"""
+
+from tf1hub.storage.address import absolute, is_remote, joined, local_path, parted, redacted
+from tf1hub.storage.place import Faults, Place, place_at
+
+__all__ = [
+    "Faults",
+    "Place",
+    "absolute",
+    "is_remote",
+    "joined",
+    "local_path",
+    "parted",
+    "place_at",
+    "redacted",
+]
