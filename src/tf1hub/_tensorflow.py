@@ -55,11 +55,11 @@ __all__ = [
     "from_proto",
     "in_current_graph",
     "is_compiled",
-    "is_made_again",
     "is_plain_place",
     "is_saving",
     "lookup_ops",
     "op_def",
+    "plain_variable",
     "register_feature_column",
     "registered_gradient",
     "registered_ops",
@@ -71,6 +71,7 @@ __all__ = [
     "type_spec_to_bytes",
     "unique_id",
     "variable_from_proto",
+    "variables_of_the_program",
     "wrapped_graph",
 ]
 
@@ -332,12 +333,26 @@ def as_written(function: _Function) -> _Function:
     return marked
 
 
-def is_made_again(error: ValueError) -> bool:
-    """Whether TensorFlow refuses a variable because a `tf.function` would make one each time it is traced.
+def plain_variable(value: Any) -> Any:
+    """A variable that no variable creator hears of: neither a program's own ones nor those of a distribution strategy."""
+    return resource_variable_ops.ResourceVariable(value)
 
-    It has no type of error for that.
+
+@contextlib.contextmanager
+def variables_of_the_program() -> Iterator[None]:
+    """A context in which variables are not those of the `tf.function` that is being traced.
+
+    A function watches over the variables that are made while it is traced, also inside of `tf.init_scope`, and refuses
+    them where it is traced again. A program's own creators, and those of a distribution strategy, see them as ever:
+    their priority is higher. TensorFlow loads SavedModels in this way.
     """
-    return "tf.function only supports singleton tf.Variables" in str(error)
+
+    def create(next_creator: Any, **arguments: Any) -> Any:
+        del next_creator
+        return resource_variable_ops.default_variable_creator_v2(None, **arguments)
+
+    with ops.get_default_graph()._variable_creator_scope(create, priority=50):
+        yield
 
 
 def is_compiled() -> bool:

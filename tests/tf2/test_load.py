@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import pathlib
 import re
 from typing import Any
@@ -92,62 +91,6 @@ def test_calling_a_loaded_module_in_a_graph_says_what_to_write_instead() -> None
     )
     with tf.Graph().as_default(), pytest.raises(WrongModeError, match=f"^{re.escape(text)}$"):
         module(tf.constant([1.0]))
-
-
-def test_loading_inside_a_function_is_not_rewritten(
-    caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
-) -> None:
-    hub.load(hub.create_module_spec(module_fn)).export(tmp_path / "module")
-    kept = []
-
-    @tf.function
-    def call(x: Any) -> Any:
-        if not kept:
-            kept.append(hub.load(tmp_path / "module"))
-        return kept[0](x)
-
-    logger = logging.getLogger("tensorflow")
-    logger.addHandler(caplog.handler)
-    try:
-        assert call(tf.constant([1.0])).numpy().tolist() == [2.0]
-    finally:
-        logger.removeHandler(caplog.handler)
-    assert "AutoGraph" not in caplog.text
-
-
-@pytest.mark.parametrize("stored", [False, True])
-def test_loading_each_time_that_a_function_is_traced_is_refused(stored: bool, tmp_path: pathlib.Path) -> None:
-    handle: Any = hub.create_module_spec(module_fn)
-    if stored:
-        hub.load(handle).export(tmp_path / "module")
-        handle = str(tmp_path / "module")
-
-    @tf.function
-    def call(x: Any) -> Any:
-        return hub.load(handle)(x)
-
-    text = (
-        "tf1hub.load makes a module's variables, and inside of a tf.function it is called each time that this is traced. "
-        f"Load {handle if stored else 'module_fn()'} once, outside, and call it inside: module = tf1hub.load(handle); "
-        "function = tf.function(lambda inputs: module(inputs))"
-    )
-    for x in tf.constant([1.0]), tf.constant([1.0, 2.0]):
-        with pytest.raises(WrongModeError, match=f"^{re.escape(text)}$"):
-            call(x)
-
-
-def test_loading_a_definition_inside_a_function_once_is_fine() -> None:
-    spec = hub.create_module_spec(module_fn)
-    kept: list[Any] = []
-
-    @tf.function
-    def call(x: Any) -> Any:
-        if not kept:
-            kept.append(hub.load(spec))
-        return kept[0](x)
-
-    for x in [1.0], [1.0, 2.0]:
-        assert call(tf.constant(x)).numpy().tolist() == [2.0 * value for value in x]
 
 
 def several_inputs() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tf1hub._tensorflow import plain_variable
 from tf1hub.errors import UnsupportedGraphError, WrongModeError
 from tf1hub.format.checkpoint import read_variables
 from tf1hub.format.graph_walk import ancestors
@@ -115,7 +116,7 @@ def run_initializers(
             mine = {node: batch[node] for node in batch if node in variant.nodes and node not in variables}
             if mine:
                 for node, value in _run(State(variant, resources), mine).items():
-                    variables[node] = tf.Variable(value)
+                    variables[node] = plain_variable(value)
                     _keep(values, mine[node], value.numpy())
         for node in batch:
             del waiting[node]

@@ -7,9 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import as_written, is_made_again
+from tf1hub._tensorflow import as_written, variables_of_the_program
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.module import is_module, read_module
+from tf1hub.graph.kept import kept_with
 from tf1hub.spec.module_spec import ModuleSpec, Tags, tag_set
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, chosen_variants
@@ -27,12 +28,6 @@ _CHOSEN = (
     "trainable_variables that you choose; or use tf1hub.KerasLayer(handle, trainable=...), which takes names too."
 )
 
-_MADE_AGAIN = (
-    "tf1hub.load makes a module's variables, and inside of a tf.function it is called each time that this is traced. "
-    "Load {place} once, outside, and call it inside: module = tf1hub.load(handle); "
-    "function = tf.function(lambda inputs: module(inputs))"
-)
-
 
 # Called inside a `tf.function` it would be rewritten by AutoGraph, which takes long and warns.
 @as_written
@@ -43,6 +38,10 @@ def load(
     options: tf.saved_model.LoadOptions | None = None,
 ) -> Any:
     """Loads a module for TensorFlow 2: callable, trainable, savable.
+
+    Inside of a `tf.function` it loads a module anew each time that this is traced; `tf.init_scope` changes
+    nothing about that, and variable creators see the variables, both as for `tf.saved_model.load`. A module that is
+    trained is loaded once, outside.
 
     Args:
         handle: a URL, a path or a ModuleSpec of a TF1 module; or that of a TF2 SavedModel, for which
@@ -68,8 +67,7 @@ def load(
         UnknownNameError: `trainable` names what is not there.
         InputError: `trainable` chooses nothing, or among the variables of a SavedModel.
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
-        WrongModeError: eager execution is off; or it is called each time that a `tf.function` is traced; or
-            this process was forked from one that uses TensorFlow.
+        WrongModeError: eager execution is off; or this process was forked from one that uses TensorFlow.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -120,19 +118,27 @@ def load_spec(
     variants = chosen_variants(spec, tags)
     check_supported(variants)
     options = options or tf.saved_model.LoadOptions()
-    try:
-        with tf.init_scope():
-            values = values_of(
-                spec,
-                list(dict.fromkeys(variants)),
-                options.experimental_io_device,
-                options.experimental_skip_checkpoint,
-            )
-            return _built(spec, variants, trainable, values)
-    except ValueError as error:
-        if is_made_again(error):
-            raise WrongModeError(_MADE_AGAIN.format(place=spec.name)) from error
-        raise
+    with tf.init_scope(), variables_of_the_program():
+        values = values_of(
+            spec,
+            list(dict.fromkeys(variants)),
+            options.experimental_io_device,
+            options.experimental_skip_checkpoint,
+        )
+        module = _built(spec, variants, trainable, values)
+    _keep_with_function(module)
+    return module
+
+
+def _keep_with_function(module: LoadedModule) -> None:
+    """Lets a module live as long as the function that is being traced, which holds what it calls by handles alone."""
+    graph = tf.compat.v1.get_default_graph()
+    outermost = None
+    while getattr(graph, "building_function", False):
+        outermost, graph = graph, graph.outer_graph
+    if outermost is not None:
+        kept: list[LoadedModule] = kept_with(outermost, "loaded", list)
+        kept.append(module)
 
 
 def _built(
