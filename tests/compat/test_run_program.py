@@ -154,7 +154,7 @@ table = tf.contrib.lookup.index_table_from_tensor(["a", "b"])
 with tf.Session() as session:
   session.run(tf.tables_initializer())
   print(session.run(table.lookup(tf.constant(["b"]))), tf.zeros([3]).shape[0].value)
-for name in ("crf", "image"):
+for name in ("opt", "image"):
   try:
     getattr(contrib, name)
   except AttributeError as error:
@@ -177,10 +177,12 @@ for path in ("layers.dense", "nn.rnn_cell.LSTMCell", "estimator.Estimator", "not
     lines = result.stdout.splitlines()
     assert lines[:3] == ["True True False True", "tensorflow True True", "[1] 3"]
     ended = "tf.contrib ended with TensorFlow 1.15. Of it, tf1hub answers what has a successor, in "
-    ended += "cluster_resolver, data, distribute, estimator, framework, layers, lookup, losses, metrics, rnn, slim, "
-    ended += "tpu, training, util."
+    ended += (
+        "cluster_resolver, crf, data, distribute, estimator, framework, layers, lookup, losses, metrics, "
+    )
+    ended += "predictor, rnn, slim, tpu, training, util."
     assert lines[3:6] == [
-        f"No 'tf.contrib.crf': {ended}",
+        f"No 'tf.contrib.opt': {ended}",
         f"No 'tf.contrib.image': {ended}",
         "tensorflow.contrib.seq2seq",
     ]

@@ -2,7 +2,7 @@
 
     python forks.py JOBS.json
 
-Importing TensorFlow is most of what a small program costs, so fifteen of them share one import. A
+Importing TensorFlow is most of what a small program costs, so all of them share one import. A
 job is {"argv": ..., "cwd": ..., "out": ..., "err": ...}; its exit code is added as "code".
 """
 

@@ -15,6 +15,7 @@ PROGRAMS = {
     "image_retraining": set(),
     "monitored_restart": set(),
     "bert_tokens": set(),
+    "crf_tagger": set(),
     "fine_tuning": {"layers"},
     "keras_lambda": {"layers"},
     "publish_train_tags": {"layers", "slim"},
@@ -23,7 +24,13 @@ PROGRAMS = {
     "text_classification_column": {"estimator"},
 }
 
-_WITH_WORK = ("nested_module", "monitored_restart", "estimator_model_fn", "text_classification_column")
+_WITH_WORK = (
+    "nested_module",
+    "crf_tagger",
+    "monitored_restart",
+    "estimator_model_fn",
+    "text_classification_column",
+)
 
 
 def arguments(name, modules, work):

@@ -30,6 +30,19 @@ class Package:
 
 
 _HERE = "tf1hub.compat.contrib"
+_PREDICTOR = ("from_estimator", "from_saved_model")
+_CRF = (
+    "crf_binary_score",
+    "crf_constrained_decode",
+    "crf_decode",
+    "crf_filtered_inputs",
+    "crf_log_likelihood",
+    "crf_log_norm",
+    "crf_multitag_sequence_score",
+    "crf_sequence_score",
+    "crf_unary_score",
+    "viterbi_decode",
+)
 
 PACKAGES: Mapping[str, Package] = {
     "slim": Package(("tf_slim",)),
@@ -64,6 +77,8 @@ PACKAGES: Mapping[str, Package] = {
             "static_bidirectional_rnn": f"{_V1}:nn.static_bidirectional_rnn",
         },
     ),
+    "crf": Package((), {name: f"tf1hub.compat.crf:{name}" for name in _CRF}),
+    "predictor": Package((), {name: f"tf1hub.compat.predictor:{name}" for name in _PREDICTOR}),
     "estimator": Package((f"{_V1}:estimator.experimental", f"{_V1}:estimator")),
     "distribute": Package((f"{_V1}:distribute",)),
     "cluster_resolver": Package((f"{_V1}:distribute.cluster_resolver",)),
@@ -92,9 +107,6 @@ def make(fullname: str) -> ModuleType:
     """
     path = fullname.removeprefix(PACKAGE).lstrip(".")
     if path in PACKAGES:
-        # Asked for at once, so that what is missing is said where the import stands.
-        for source in PACKAGES[path].sources:
-            _import(source.partition(":")[0], path)
         return AliasModule(fullname, lambda name: _lookup(path, name), lambda: _names(path))
     if not path or any(known.startswith(path + ".") for known in PACKAGES):
         return AliasModule(fullname, lambda name: _subpackage(fullname, name), lambda: _children(path))
@@ -104,7 +116,7 @@ def make(fullname: str) -> ModuleType:
         if isinstance(found, ModuleType):
             inner = found
             return AliasModule(fullname, lambda name: attribute_or_submodule(inner, name), lambda: dir(inner))
-    raise ModuleNotFoundError(_missing(fullname), name=fullname)
+    raise ModuleNotFoundError(missing(fullname), name=fullname)
 
 
 def batch_and_drop_remainder(batch_size: int) -> Any:
@@ -125,7 +137,7 @@ def _lookup(path: str, name: str) -> Any:
         return found
     if any(known.startswith(f"{path}.{name}") for known in PACKAGES):
         return importlib.import_module(f"{PACKAGE}.{path}.{name}")
-    raise AttributeError(_missing(f"{PACKAGE}.{path}.{name}"))
+    raise AttributeError(missing(f"{PACKAGE}.{path}.{name}"))
 
 
 def _search(path: str, name: str) -> Any:
@@ -175,7 +187,19 @@ def _children(path: str) -> list[str]:
     )
 
 
-def _missing(fullname: str) -> str:
+def lacks(fullname: str) -> MissingDependencyError | None:
+    """What using a package of contrib will raise, for lack of what answers it; None where that is there."""
+    path = fullname.removeprefix(PACKAGE).lstrip(".")
+    for source in PACKAGES[path].sources if path in PACKAGES else ():
+        try:
+            _import(source.partition(":")[0], path)
+        except MissingDependencyError as error:
+            return error
+    return None
+
+
+def missing(fullname: str) -> str:
+    """The sentence about a name of contrib that nothing answers."""
     return (
         f"No {fullname.replace('tensorflow', 'tf', 1)!r}: tf.contrib ended with TensorFlow 1.15. "
         f"Of it, tf1hub answers what has a successor, in {', '.join(_children(''))}."

@@ -7,12 +7,14 @@ import importlib
 import importlib.metadata
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from tf1hub.compat.alias import AliasModule
 from tf1hub.compat.contrib import install_contrib
+from tf1hub.compat.contrib_imports import import_contrib
 
 _LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
 
@@ -117,7 +119,10 @@ class _Import:
         if first in _REAL:
             module = self._original(name, globals, locals, fromlist, 0)
             return module if fromlist else self._facade
-        module = importlib.import_module(name) if first == "contrib" else _walk(self._facade, rest, name)
+        if first == "contrib":
+            module = import_contrib(name, fromlist or (), sys._getframe(1))
+        else:
+            module = _walk(self._facade, rest, name)
         return module if fromlist else self._facade
 
 
