@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-from pathlib import Path
-
 import pytest
 import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.checks.ops import SUPPORTED, op_support, tables_of, versions_text
+from tf1hub.checks.ops import SUPPORTED, op_support, versions_text
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 tf1 = tf.compat.v1
-ROOT = Path(__file__).resolve().parents[2]
-RECORD = ROOT / "src" / "tf1hub" / "checks" / "op_support.json"
 
 
 def module_with(op: str, **versions: int) -> ModuleSpec:
@@ -98,17 +92,3 @@ def test_ops_in_functions_count_and_functions_do_not():
 def test_neighbouring_versions_are_told_as_a_range():
     assert versions_text(["2.15", "2.17"]) == "2.15, 2.17"
     assert versions_text(["2.15", "2.16", "2.17"]) == "2.15 to 2.17"
-
-
-def test_every_supported_version_is_on_record():
-    assert tuple(json.loads(RECORD.read_text())["graph_versions"]) == SUPPORTED
-
-
-def test_record_is_what_the_installed_tensorflow_says():
-    specification = importlib.util.spec_from_file_location("op_support", ROOT / "scripts" / "op_support.py")
-    script = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(script)
-    version, graph_version, installed = script.installed_ops()
-    recorded = json.loads(RECORD.read_text())
-    assert recorded["graph_versions"][version] == graph_version
-    assert tables_of(recorded)[version] == installed

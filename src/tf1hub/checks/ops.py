@@ -1,26 +1,17 @@
-"""Which supported TensorFlow has the ops that a module uses.
-
-`op_support.json` is written by `scripts/op_support.py` from installed TensorFlows, one of each
-supported version.
-"""
+"""Which supported TensorFlow has the ops that a module uses, as the record of ops says."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from tf1hub.checks.findings import ADVICE, ERROR, WARNING, Finding
 from tf1hub.format.saved_model import format_tags
+from tf1hub.graphdef.op_record import graph_versions, recorded_ops
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
 SUPPORTED = ("2.15", "2.16", "2.17", "2.18", "2.19", "2.20", "2.21")
 YES, NO = "yes", "no"
-
-_FILE = "op_support.json"
 
 
 def op_support(spec: ModuleSpec) -> tuple[dict[str, str], list[Finding]]:
@@ -41,18 +32,20 @@ def op_support(spec: ModuleSpec) -> tuple[dict[str, str], list[Finding]]:
 
 def _faults(variant: Variant) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
     """Yields what some TensorFlow lacks: the fault's id and words, and the verdict on each version."""
-    tables = _tables()
+    tables = recorded_ops()
     for op, attrs in sorted(_uses(variant).items()):
         each = {version: YES if op in table else NO for version, table in tables.items()}
         if NO in each.values():
             yield ("op-missing", f"the op {op!r}"), each
             continue
         for attr in sorted(attrs):
-            each = {version: YES if attr in table[op].split() else NO for version, table in tables.items()}
+            each = {
+                version: YES if attr in table[op].get("attr", ()) else NO for version, table in tables.items()
+            }
             if NO in each.values():
                 yield ("op-attribute-missing", f"the attribute {attr!r} of the op {op!r}"), each
     wanted = variant.meta_graph.graph_def.versions.min_consumer
-    each = {version: YES if wanted <= number else NO for version, number in _graph_versions().items()}
+    each = {version: YES if wanted <= number else NO for version, number in graph_versions().items()}
     if NO in each.values():
         yield ("graph-too-new", f"graphs for consumers of version {wanted} and newer"), each
 
@@ -87,8 +80,9 @@ def _finding(variant: Variant, fault: tuple[str, str], each: Mapping[str, str]) 
 
 def _deprecated(variant: Variant) -> Iterator[Finding]:
     producer = variant.meta_graph.graph_def.versions.producer
+    tables = recorded_ops()
     for op in sorted(_uses(variant)):
-        since = max((_deprecated_since(table.get(op, "")) for table in _tables().values()), default=0)
+        since = max(int(table.get(op, {}).get("deprecated", 0)) for table in tables.values())
         if not since:
             continue
         refused = producer >= since
@@ -119,48 +113,3 @@ def versions_text(versions: list[str]) -> str:
     ):
         return f"{versions[0]} to {versions[-1]}"
     return ", ".join(versions)
-
-
-def _deprecated_since(entry: str) -> int:
-    last = entry.rpartition(" ")[2]
-    return int(last[1:]) if last.startswith("@") else 0
-
-
-@cache
-def _recorded() -> dict[str, dict[str, Any]]:
-    recorded: dict[str, dict[str, Any]] = json.loads(
-        files("tf1hub.checks").joinpath(_FILE).read_text("utf-8")
-    )
-    return recorded
-
-
-@cache
-def _graph_versions() -> dict[str, int]:
-    return {version: int(number) for version, number in _recorded()["graph_versions"].items()}
-
-
-@cache
-def _tables() -> dict[str, dict[str, str]]:
-    return tables_of(_recorded())
-
-
-def tables_of(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """For each version, its ops: attributes, and `@N` for those deprecated since graph version N.
-
-    The record has one text for an op that never changed, else a text for each version that changed it
-    (None where it is gone).
-
-    Example:
-        >>> recorded = {"graph_versions": {"2.15": 1, "2.16": 2, "2.17": 3}, "ops": {"A": "T", "B": {"2.16": ""}}}
-        >>> tables_of(recorded)
-        {'2.15': {'A': 'T'}, '2.16': {'A': 'T', 'B': ''}, '2.17': {'A': 'T', 'B': ''}}
-    """
-    tables: dict[str, dict[str, str]] = {version: {} for version in recorded["graph_versions"]}
-    for name, entry in recorded["ops"].items():
-        now = entry if isinstance(entry, str) else None
-        for version, table in tables.items():
-            if not isinstance(entry, str):
-                now = entry.get(version, now)
-            if now is not None:
-                table[name] = now
-    return tables

@@ -12,8 +12,8 @@ from tf1hub.errors import CreationError
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, TensorInfo
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.contexts import anchors, contexts_of, restricted
 from tf1hub.graph.cut import colocate, reach
+from tf1hub.graphdef.contexts import anchors, contexts_of, restricted
 from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.capture import capture_variant
 from tf1hub.publish.inlining import inline_calls

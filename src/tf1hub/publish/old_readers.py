@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from tf1hub.format.dtypes import INT32, INT64
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
-from tf1hub.graph.contexts import contexts_of, nodes_inside
+from tf1hub.graphdef.contexts import contexts_of, nodes_inside
 from tf1hub.spec.variant import Variant
 
 # All sparse segment ops have the segments' ids as their third input, whose type has been free since 2.2.

@@ -17,8 +17,7 @@ from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.variable_defs import StoredVariable, by_name
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.variant import Variant
-from tf1hub.tf2.emit import run
-from tf1hub.tf2.scope import Trace
+from tf1hub.tf2.emit import Trace, run
 from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.values import from_arrays, from_checkpoint
 from tf1hub.tf2.variables import Values, declared_variables

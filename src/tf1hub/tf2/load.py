@@ -7,17 +7,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import as_written, variables_of_the_program
+from tf1hub._tensorflow import as_written, op_def, variables_of_the_program
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.graph.kept import kept_with
+from tf1hub.program.screen import Runtime, check_supported
 from tf1hub.spec.module_spec import ModuleSpec, Tags, tag_set
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, chosen_variants
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
-from tf1hub.tf2.screen import check_supported
 from tf1hub.tf2.state import Resources
 from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, checked_choice, create_variables
@@ -116,7 +116,7 @@ def load_spec(
         )
     use_tensorflow()
     variants = chosen_variants(spec, tags)
-    check_supported(variants)
+    check_supported(variants, Runtime(f"TensorFlow {tf.__version__}", op_def))
     options = options or tf.saved_model.LoadOptions()
     with tf.init_scope(), variables_of_the_program():
         values = values_of(

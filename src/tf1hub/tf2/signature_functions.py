@@ -12,9 +12,8 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graph.inputs import assemble, dense_tensors
 from tf1hub.spec.tensor_info import ParsedTensorInfo
-from tf1hub.tf2.emit import run
+from tf1hub.tf2.emit import Trace, run
 from tf1hub.tf2.keywords import keywords
-from tf1hub.tf2.scope import Trace
 from tf1hub.tf2.state import State
 
 

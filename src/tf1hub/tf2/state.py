@@ -9,19 +9,19 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub._tensorflow import op_def
 from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, VersionDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name
+from tf1hub.graphdef import op_types
+from tf1hub.program.code import Program
+from tf1hub.program.decompile import Hints, decompile
+from tf1hub.program.functions import Functions
+from tf1hub.program.hints import hints_of
+from tf1hub.program.nodes import Tensor
+from tf1hub.program.written import written_variables
 from tf1hub.spec.variant import Variant
-from tf1hub.tf2 import op_types
-from tf1hub.tf2.decompile import Hints, decompile
-from tf1hub.tf2.emit import run
-from tf1hub.tf2.functions import Functions
-from tf1hub.tf2.graph import Tensor
-from tf1hub.tf2.hints import hints_of
-from tf1hub.tf2.program import Program
-from tf1hub.tf2.references import written
-from tf1hub.tf2.scope import Trace
+from tf1hub.tf2.emit import Trace, run
 from tf1hub.tf2.tables import MutableTable, Table
 
 
@@ -51,7 +51,7 @@ class State:
     def __init__(self, variant: Variant, resources: Resources) -> None:
         self.variant = variant
         self._resources = resources
-        self.functions = Functions(self.library)
+        self.functions = Functions(self.library, op_def)
 
     @property
     def variables(self) -> Mapping[str, tf.Variable]:
@@ -85,6 +85,7 @@ class State:
         return decompile(
             self.variant.nodes,
             [split_tensor_name(name) for name in fetches],
+            self.functions.effects,
             targets,
             {split_tensor_name(name) for name in fed},
             self._hints,
@@ -92,7 +93,7 @@ class State:
 
     def written(self, program: Program) -> set[str]:
         """The nodes of the variables that a program may write."""
-        return written(program, self.variables.keys(), self.functions.may_write)
+        return written_variables(program, self.variables.keys(), self.functions.may_write)
 
     def placeholders(self, targets: Sequence[str], fed: Collection[str] = ()) -> list[str]:
         """The placeholders that some nodes or tensors need although nothing feeds them.

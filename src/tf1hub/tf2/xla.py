@@ -15,10 +15,10 @@ from tf1hub import _tensorflow
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import tensor_name
-from tf1hub.tf2 import graph, op_types
+from tf1hub.graphdef import op_types
+from tf1hub.tf2.emit.tensor_arrays import filled_up_to
 from tf1hub.tf2.signature_functions import needed
 from tf1hub.tf2.state import State
-from tf1hub.tf2.tensor_arrays import filled_up_to
 
 _READ_ELSEWHERE = (
     op_types.VARIABLES
@@ -28,7 +28,7 @@ _READ_ELSEWHERE = (
     | op_types.TENSOR_ARRAYS.keys()
     | op_types.FUNCTIONAL
     | op_types.PLACEHOLDERS
-    | graph.CONTROL_FLOW
+    | op_types.CONTROL_FLOW
     # Whatever uses a text is found by itself; the texts of an Assert are dropped with it.
     | {"Const", "NoOp", "RefIdentity"}
 )

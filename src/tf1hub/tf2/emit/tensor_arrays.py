@@ -16,11 +16,12 @@ import tensorflow as tf
 
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import AttrValue, NodeDef, TensorProto, TensorShapeProto
-from tf1hub.tf2 import op_types
-from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.program import Op, Program
-from tf1hub.tf2.scope import Reference, Scope
-from tf1hub.tf2.tensor_facts import distinct, made_by, range_limit, same
+from tf1hub.graphdef import op_types
+from tf1hub.program.code import Op, Program
+from tf1hub.program.nodes import Node, Tensor
+from tf1hub.tf2.emit.registry import emits
+from tf1hub.tf2.emit.scope import Reference, Scope
+from tf1hub.tf2.emit.tensor_facts import distinct, made_by, range_limit, same
 
 
 @dataclass(eq=False)
@@ -46,6 +47,7 @@ class TensorArrayReference(Reference):
         )
 
 
+@emits(op_types.TENSOR_ARRAYS)
 def emit_tensor_array(scope: Scope, op: Op) -> None:
     """Any op on a TensorArray."""
     does = op_types.TENSOR_ARRAYS[op.node.op]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
-from tf1hub.tf2.graph import Node, Tensor
+from tf1hub.program.nodes import Node, Tensor
 
 
 @dataclass(slots=True, eq=False)
@@ -158,3 +158,16 @@ class Program:
                     waiting.extend((branch, depth + 1) for branch in item.branches)
                 elif isinstance(item, Loop):
                     waiting.extend((part, depth + 1) for part in (item.condition_region, item.body))
+
+
+@dataclass(frozen=True)
+class Body:
+    """A function as a program.
+
+    Attributes:
+        arguments: the tensors that the program takes as its arguments.
+        program: what it does; its fetches are the results.
+    """
+
+    arguments: list[Tensor]
+    program: Program

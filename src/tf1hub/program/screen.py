@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-import tensorflow as tf
-
-from tf1hub import _tensorflow
 from tf1hub.errors import UnsupportedGraphError
+from tf1hub.format import dtypes
 from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.saved_model import FILE_NAME, format_tags
 from tf1hub.format.tensor_names import split_tensor_name, tensor_name
+from tf1hub.graphdef import op_types
+from tf1hub.graphdef.op_definitions import OpDefinitions
+from tf1hub.program.array_order import check_order
+from tf1hub.program.decompile import decompile
+from tf1hub.program.effects import Effects
+from tf1hub.program.functions import Functions
+from tf1hub.program.hints import hints_of
+from tf1hub.program.nodes import Node, Tensor, execution_order
+from tf1hub.program.regions import find_regions
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import place_at
-from tf1hub.tf2 import graph, op_types
-from tf1hub.tf2.array_order import check_order
-from tf1hub.tf2.decompile import decompile
-from tf1hub.tf2.effects import runs_once
-from tf1hub.tf2.functions import Functions
-from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.hints import hints_of
-from tf1hub.tf2.regions import find_regions
 
 _RUNS_PYTHON = r"PyFunc|PyFuncStateless|EagerPyFunc"
 _REASONS = {
@@ -56,21 +56,39 @@ _READ_HERE = (
     | op_types.QUESTIONS
     | op_types.TABLES
     | op_types.OLD_TABLE_OPS
-    | graph.CONTROL_FLOW
+    | op_types.CONTROL_FLOW
     | {"RefIdentity"}
 )
 
 
-def check_supported(variants: tuple[Variant, Variant]) -> None:
+@dataclass(frozen=True)
+class Runtime:
+    """What a program is to run on.
+
+    Attributes:
+        name: with its version, in words for messages.
+        definition_of: the definitions of the ops that it has.
+    """
+
+    name: str
+    definition_of: OpDefinitions
+
+
+def check_supported(variants: tuple[Variant, Variant], runtime: Runtime) -> None:
     """Checks that variants can be traced again.
 
     Args:
         variants: for inference and for training.
+        runtime: what they are to run on.
 
     Raises:
         UnsupportedGraphError: a graph uses constructs that cannot be read; all are listed.
     """
-    found = {variant: problems for variant in dict.fromkeys(variants) if (problems := unsupported(variant))}
+    found = {
+        variant: problems
+        for variant in dict.fromkeys(variants)
+        if (problems := list_unsupported(variant, runtime))
+    }
     if not found:
         return
     first = next(iter(found))
@@ -80,15 +98,16 @@ def check_supported(variants: tuple[Variant, Variant]) -> None:
             text += f"\nThe graph of its variant {format_tags(variant.tags)} has:"
         text += "".join(f"\n  - {problem}" for problem in problems)
     inference, _ = variants
-    elsewhere = list(_elsewhere([variant for variant in found if _is_known(variant)], inference))
+    known = [variant for variant in found if _is_known(variant, runtime)]
+    elsewhere = list(_elsewhere(known, inference, runtime))
     if inference not in found:
         elsewhere.insert(0, _ALONE.format(handle=repr(first.module) if _is_stored(first) else "spec"))
     raise UnsupportedGraphError("\n".join([text, *elsewhere]))
 
 
-def _elsewhere(refused: Sequence[Variant], inference: Variant) -> Iterator[str]:
+def _elsewhere(refused: Sequence[Variant], inference: Variant, runtime: Runtime) -> Iterator[str]:
     """Where variants that are refused still work, in a sentence or two."""
-    without_python = {variant: _without_python(variant) for variant in refused}
+    without_python = {variant: _without_python(variant, runtime) for variant in refused}
     if not refused:
         return
     first = refused[0]
@@ -111,16 +130,16 @@ def _is_stored(variant: Variant) -> bool:
     return place_at(variant.module).exists(FILE_NAME)
 
 
-def _is_known(variant: Variant) -> bool:
+def _is_known(variant: Variant, runtime: Runtime) -> bool:
     """Whether TensorFlow can import the graph, all of which it does for any part."""
-    functions = Functions(variant.meta_graph.graph_def.library)
+    functions = Functions(variant.meta_graph.graph_def.library, runtime.definition_of)
     nodes = [*variant.nodes.values(), *functions.nodes_used(variant.nodes.values())]
-    return all(node.op in functions or _tensorflow.op_def(node.op) is not None for node in nodes)
+    return all(node.op in functions or runtime.definition_of(node.op) is not None for node in nodes)
 
 
-def _without_python(variant: Variant) -> list[str]:
+def _without_python(variant: Variant, runtime: Runtime) -> list[str]:
     """The signatures that run no Python code of the program that made them."""
-    functions = Functions(variant.meta_graph.graph_def.library)
+    functions = Functions(variant.meta_graph.graph_def.library, runtime.definition_of)
     names: list[str] = []
     for signature in variant.signature_names:
         outputs = [name for info in variant.outputs(signature).values() for name in info.tensor_names]
@@ -130,37 +149,39 @@ def _without_python(variant: Variant) -> list[str]:
     return names
 
 
-def unsupported(variant: Variant) -> list[str]:
+def list_unsupported(variant: Variant, runtime: Runtime) -> list[str]:
     """What of a variant cannot be traced again, a sentence for each; empty where all is well."""
     fetches, fed = _asked_for(variant)
     used = ancestors(variant.nodes, fetches, fed)
     nodes = [variant.nodes[name] for name in used]
-    functions = Functions(variant.meta_graph.graph_def.library)
+    functions = Functions(variant.meta_graph.graph_def.library, runtime.definition_of)
     in_functions = list(functions.nodes_used(nodes))
-    problems = list(_unsupported_ops([*nodes, *in_functions], functions))
+    problems = list(_unsupported_ops([*nodes, *in_functions], functions, runtime))
     problems += _state_of_functions(in_functions)
     if not problems:
         problems += _unreadable_functions(functions, nodes)
-    if any(node.op in graph.CONTROL_FLOW or node.op in op_types.TENSOR_ARRAYS for node in nodes):
-        problems += _unreadable_control_flow(variant, fetches, fed)
+    if any(node.op in op_types.CONTROL_FLOW or node.op in op_types.TENSOR_ARRAYS for node in nodes):
+        problems += _unreadable_control_flow(variant, fetches, fed, functions.effects)
     return problems
 
 
-def _unreadable_control_flow(variant: Variant, fetches: list[str], fed: Collection[str]) -> list[str]:
+def _unreadable_control_flow(
+    variant: Variant, fetches: list[str], fed: Collection[str], effects: Effects
+) -> list[str]:
     problems: list[str] = []
     hints = hints_of(variant)
     wanted, given = [split_tensor_name(name) for name in fetches], {split_tensor_name(name) for name in fed}
     try:
-        ordered = graph.execution_order(variant.nodes, wanted, (), given)
+        ordered = execution_order(variant.nodes, wanted, (), given)
         regions = find_regions(ordered, hints.predicates, problems)
         if problems:
             return problems
         problems += _choices_between_references(ordered)
         check_order(ordered, regions, problems)
         in_loops = {name for name, path in regions.paths.items() if any(step[0].is_loop for step in path)}
-        if not problems and any(runs_once(ordered[name].definition) for name in in_loops):
+        if not problems and any(effects.runs_once(ordered[name].definition) for name in in_loops):
             # Reading it whole takes a while, and finds only what such ops can do wrong.
-            decompile(variant.nodes, [], [name for name, _ in wanted], given, hints)
+            decompile(variant.nodes, [], effects, [name for name, _ in wanted], given, hints)
     except UnsupportedGraphError as error:
         problems.append(str(error))
     return problems
@@ -169,7 +190,7 @@ def _unreadable_control_flow(variant: Variant, fetches: list[str], fed: Collecti
 def _choices_between_references(nodes: Mapping[str, Node]) -> Iterator[str]:
     """Merges of different variables, tables or TensorArrays, which here are Python objects."""
     for node in nodes.values():
-        if node.op in graph.MERGES and _is_of_references(node):
+        if node.op in op_types.MERGES and _is_of_references(node):
             behind = sorted(_makers(nodes, (node.name, 0)))
             if len(behind) > 1:
                 yield (
@@ -179,7 +200,7 @@ def _choices_between_references(nodes: Mapping[str, Node]) -> Iterator[str]:
 
 
 def _is_of_references(node: Node) -> bool:
-    return node.op.startswith("Ref") or node.definition.attr["T"].type == tf.resource.as_datatype_enum
+    return node.op.startswith("Ref") or node.definition.attr["T"].type == dtypes.RESOURCE
 
 
 def _makers(nodes: Mapping[str, Node], reference: Tensor) -> set[str]:
@@ -193,7 +214,7 @@ def _makers(nodes: Mapping[str, Node], reference: Tensor) -> set[str]:
             continue
         seen.add(name)
         node = nodes.get(name)
-        if node is not None and node.op in graph.MERGES:
+        if node is not None and node.op in op_types.MERGES:
             waiting.extend(source for source, _ in node.inputs)
         elif node is not None and node.op in _HAND_ON:
             waiting.append(node.inputs[0][0])
@@ -203,10 +224,10 @@ def _makers(nodes: Mapping[str, Node], reference: Tensor) -> set[str]:
 
 
 _HAND_ON = (
-    graph.SWITCHES
-    | graph.ENTERS
-    | graph.EXITS
-    | graph.NEXT_ITERATIONS
+    op_types.SWITCHES
+    | op_types.ENTERS
+    | op_types.EXITS
+    | op_types.NEXT_ITERATIONS
     | op_types.REF_WRITES
     | {"Identity", "RefIdentity"}
 )
@@ -245,11 +266,11 @@ def _fed(variant: Variant, signature: str) -> set[str]:
     return {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
 
 
-def _unsupported_ops(nodes: Sequence[NodeDef], functions: Functions) -> Iterator[str]:
+def _unsupported_ops(nodes: Sequence[NodeDef], functions: Functions, runtime: Runtime) -> Iterator[str]:
     by_type: dict[str, list[str]] = {}
     for node in nodes:
         by_type.setdefault(node.op, []).append(node.name)
-    yield from _listed(by_type, lambda op: None if op in functions else _reason(op))
+    yield from _listed(by_type, lambda op: None if op in functions else _reason(op, runtime))
 
 
 def _listed(by_type: Mapping[str, list[str]], reason_of: Callable[[str], str | None]) -> Iterator[str]:
@@ -260,15 +281,15 @@ def _listed(by_type: Mapping[str, list[str]], reason_of: Callable[[str], str | N
             yield f"the op type {op} ({count} {min(names)!r}): it {reason}"
 
 
-def _reason(op: str) -> str | None:
+def _reason(op: str, runtime: Runtime) -> str | None:
     if op in _READ_HERE or op in op_types.TENSOR_ARRAYS:
         return None
     for pattern, reason in _REASONS.items():
         if re.fullmatch(pattern, op):
             return reason
-    known = _tensorflow.op_def(op)
+    known = runtime.definition_of(op)
     if known is None:
-        return f"is not known to TensorFlow {tf.__version__}; the package that defines it may have to be imported"
+        return f"is not known to {runtime.name}; the package that defines it may have to be imported"
     if any(argument.is_ref for argument in known.input_arg):
         return "changes a ref variable in a way that tf.Variable cannot"
     return None

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
 from tf1hub.errors import UnsupportedGraphError
-from tf1hub.tf2 import graph, op_types
-from tf1hub.tf2.graph import Node
-from tf1hub.tf2.regions import Construct, Regions
+from tf1hub.graphdef import op_types
+from tf1hub.program.nodes import Node
+from tf1hub.program.regions import Construct, Regions
 
 _Loops: TypeAlias = tuple[Construct, ...]
 _Sources: TypeAlias = Callable[[Node], list[str]]
@@ -102,7 +102,7 @@ class _Arrays:
                 source = self._nodes.get(name)
                 if source is None:
                     continue
-                if source.op in graph.ENTERS and node.name not in self._regions.loop_merges:
+                if source.op in op_types.ENTERS and node.name not in self._regions.loop_merges:
                     return True
                 # What is behind another write is its own matter.
                 if name not in found and name not in self._bits:
@@ -151,7 +151,7 @@ class _Arrays:
 
     def _open_sources(self, node: Node, closed: _Loops, sources: _Sources) -> list[str]:
         """Where a node comes from, but not from the iteration before of some loops."""
-        if node.op in graph.NEXT_ITERATIONS and not set(self._loops(node.name)[-1:]).isdisjoint(closed):
+        if node.op in op_types.NEXT_ITERATIONS and not set(self._loops(node.name)[-1:]).isdisjoint(closed):
             return []
         return sources(node)
 
@@ -160,7 +160,7 @@ class _Arrays:
 
 
 def _hands_on(node: Node) -> bool:
-    return node.op in graph.CONTROL_FLOW or node.op == "Identity"
+    return node.op in op_types.CONTROL_FLOW or node.op == "Identity"
 
 
 def _flow_sources(node: Node) -> list[str]:
@@ -170,7 +170,7 @@ def _flow_sources(node: Node) -> list[str]:
         return [node.inputs[-1][0]]
     if does is not None:
         return []
-    return [name for name, _ in (node.inputs[:1] if node.op in graph.SWITCHES else node.inputs)]
+    return [name for name, _ in (node.inputs[:1] if node.op in op_types.SWITCHES else node.inputs)]
 
 
 def _all_sources(node: Node) -> list[str]:

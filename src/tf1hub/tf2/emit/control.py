@@ -9,8 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.errors import UnsupportedGraphError
-from tf1hub.tf2.graph import Tensor
-from tf1hub.tf2.scope import Reference, Scope
+from tf1hub.program.nodes import Tensor
+from tf1hub.tf2.emit.scope import Reference, Scope
 
 _Run = Callable[[Scope], Sequence[Any]]
 

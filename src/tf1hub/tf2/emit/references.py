@@ -1,23 +1,17 @@
-"""Variables as programs see them: which are written, how they are read and written."""
+"""Variables as programs see them: how they are read and written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub._tensorflow import is_saving
-from tf1hub.tf2 import op_types
-from tf1hub.tf2.graph import Tensor
-from tf1hub.tf2.program import Op, Program
-from tf1hub.tf2.scope import Reference, Scope
-
-_KEEP_UNWRITTEN = op_types.DENSE_READS | op_types.GATHERS | op_types.QUESTIONS | {"Identity", "RefIdentity"}
-
-
-_HAND_ON = op_types.REF_WRITES | {"Identity", "RefIdentity"}
-"""Op types whose output may be the variable that they are given."""
+from tf1hub.graphdef import op_types
+from tf1hub.program.code import Op, Program
+from tf1hub.tf2.emit.registry import emits
+from tf1hub.tf2.emit.scope import Reference, Scope
 
 
 class VariableReference(Reference):
@@ -61,54 +55,6 @@ class VariableReference(Reference):
         return tf.gather_nd(self.value(scope) if self.constant and scope.depth else self.variable, indices)
 
 
-def written(program: Program, variables: Set[str], writes: Callable[[Op], bool]) -> set[str]:
-    """The nodes of the variables that a program may write.
-
-    Args:
-        program: the program.
-        variables: the nodes that hold variables.
-        writes: whether an op that calls functions may write what it is given.
-    """
-    found: set[str] = set()
-    ops = [op for op, _ in program.ops()]
-    carriers = {name for name, _ in program.joins} | {op.node.name for op in ops if op.node.op in _HAND_ON}
-    carriers |= variables
-    for op in ops:
-        kind = op.node.op
-        if kind in op_types.WRITES:
-            behind = _behind(program, op.inputs[0])
-            # A reference out of a function, say, may be to any variable.
-            found |= behind if behind.issubset(variables) else variables
-        elif kind not in _KEEP_UNWRITTEN:
-            # Most inputs are numbers; what is behind them need not be looked for.
-            references = [tensor for tensor in op.inputs if tensor[0] in carriers]
-            given = {name for tensor in references for name in _behind(program, tensor) if name in variables}
-            handles = {name for name in given if program.by_name[name].node.op in op_types.RESOURCE_VARIABLES}
-            if handles and writes(op):
-                found |= handles
-    return found
-
-
-def _behind(program: Program, reference: Tensor) -> set[str]:
-    """The nodes that a reference may come from, through conds and loops; writes of ref variables hand it on."""
-    found: set[str] = set()
-    seen: set[Tensor] = set()
-    waiting = [reference]
-    while waiting:
-        tensor = program.origin(waiting.pop())
-        if tensor in seen:
-            continue
-        seen.add(tensor)
-        op = program.by_name.get(tensor[0])
-        if tensor in program.joins:
-            waiting.extend(program.joins[tensor])
-        elif op is not None and op.node.op in op_types.REF_WRITES:
-            waiting.append(op.inputs[0])
-        else:
-            found.add(tensor[0])
-    return found
-
-
 def hoist(program: Program, scope: Scope) -> None:
     """Reads, outside of all regions and functions, the variables that are constant and used inside of one.
 
@@ -125,6 +71,7 @@ def hoist(program: Program, scope: Scope) -> None:
                     VariableReference(variables[name], True, True).value(scope)
 
 
+@emits(op_types.VARIABLES)
 def emit_variable(scope: Scope, op: Op) -> None:
     """VarHandleOp, VariableV2: the variable itself."""
     name = op.node.name
@@ -139,11 +86,13 @@ def _reference(scope: Scope, op: Op) -> VariableReference:
     return reference
 
 
+@emits(("ReadVariableOp",))
 def emit_read(scope: Scope, op: Op) -> None:
     """ReadVariableOp."""
     scope.set((op.node.name, 0), _reference(scope, op).value(scope))
 
 
+@emits(("VariableShape",))
 def emit_shape(scope: Scope, op: Op) -> None:
     """VariableShape."""
     attributes = op.node.definition.attr
@@ -151,11 +100,13 @@ def emit_shape(scope: Scope, op: Op) -> None:
     scope.set((op.node.name, 0), tf.shape(_reference(scope, op).value(scope), out_type))
 
 
+@emits(op_types.QUESTIONS)
 def emit_question(scope: Scope, op: Op) -> None:
     """VarIsInitializedOp, IsVariableInitialized: a `tf.Variable` always is."""
     scope.set((op.node.name, 0), tf.constant(True))
 
 
+@emits(op_types.GATHERS)
 def emit_gather(scope: Scope, op: Op) -> None:
     """ResourceGather, ResourceGatherNd."""
     reference, indices = _reference(scope, op), scope.tensor(op.inputs[1])
@@ -167,6 +118,7 @@ def emit_gather(scope: Scope, op: Op) -> None:
     scope.set((op.node.name, 0), reference.gather(scope, indices, batch_dims))
 
 
+@emits(op_types.WRITES)
 def emit_write(scope: Scope, op: Op) -> None:
     """All ops that assign to a variable or to parts of it."""
     reference = _reference(scope, op)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tf1hub.format.messages_pb2 import CondContextDef, ControlFlowContextDef, WhileContextDef
 from tf1hub.format.tensor_names import split_tensor_name
-from tf1hub.graph.contexts import contexts_of
+from tf1hub.graphdef.contexts import contexts_of
+from tf1hub.program.decompile import Hints
+from tf1hub.program.nodes import Tensor
 from tf1hub.spec.variant import Variant
-from tf1hub.tf2.decompile import Hints
-from tf1hub.tf2.graph import Tensor
 
 
 def hints_of(variant: Variant) -> Hints:

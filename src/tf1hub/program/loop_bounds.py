@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from tf1hub.format.messages_pb2 import TensorProto
-from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.program import LoopVariable, Op, Program
-
-if TYPE_CHECKING:
-    from tf1hub.tf2.functions import Body
+from tf1hub.program.code import Body, LoopVariable, Op, Program
+from tf1hub.program.nodes import Node, Tensor
 
 
 def bounds_of(

@@ -7,25 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.format.messages_pb2 import NodeDef
-from tf1hub.spec import gradient_names
-from tf1hub.tf2 import op_types
-from tf1hub.tf2.control import choose, least, repeat
-from tf1hub.tf2.functions import emit_call, emit_case, emit_if, emit_while
-from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.program import Cond, Loop, Op, Program, Region
-from tf1hub.tf2.references import (
-    VariableReference,
-    emit_gather,
-    emit_question,
-    emit_read,
-    emit_shape,
-    emit_variable,
-    emit_write,
-    hoist,
-)
-from tf1hub.tf2.scope import Reference, Scope, Trace
-from tf1hub.tf2.tensor_arrays import emit_tensor_array
+from tf1hub.program.code import Cond, Loop, Op, Program, Region
+from tf1hub.program.nodes import Tensor
+from tf1hub.tf2.emit.control import choose, least, repeat
+from tf1hub.tf2.emit.references import VariableReference, hoist
+from tf1hub.tf2.emit.registry import emitter_of
+from tf1hub.tf2.emit.scope import Reference, Scope, Trace
 
 _GIVEN = "_given"
 """What gives all that is fed. No node of a graph is called like that: none starts with `_`."""
@@ -137,11 +124,9 @@ def _carried(scope: Scope, value: Any) -> Any:
 
 def emit_op(scope: Scope, op: Op) -> None:
     """Emits one op, now or with others later."""
-    kind = op.node.op
-    if kind in _EMITTERS:
-        _EMITTERS[kind](scope, op)
-    elif kind in scope.trace.state.functions:
-        emit_call(scope, op, run_body)
+    emitter = emitter_of(scope, op)
+    if emitter is not None:
+        emitter(scope, op)
     elif any(isinstance(scope.known(tensor), VariableReference) for tensor in op.inputs):
         # It may read or write a variable, so it must not be moved.
         scope.flush()
@@ -149,62 +134,3 @@ def emit_op(scope: Scope, op: Op) -> None:
         scope.flush()
     else:
         scope.run_later(op.node, op.inputs)
-
-
-def _emit_identity(scope: Scope, op: Op) -> None:
-    value = scope.known(op.inputs[0])
-    if gradient_names.ATTRIBUTE in op.node.definition.attr:
-        scope.run_later(op.node, op.inputs)
-    elif isinstance(value, VariableReference) and value.by_value and op.node.op == "Identity":
-        scope.set((op.node.name, 0), value.value(scope))
-    else:
-        scope.alias((op.node.name, 0), op.inputs[0])
-
-
-def _emit_default(scope: Scope, op: Op) -> None:
-    scope.alias((op.node.name, 0), op.inputs[0])
-
-
-def _emit_constant(scope: Scope, op: Op) -> None:
-    path = None if scope.in_function else scope.trace.state.asset_path((op.node.name, 0))
-    if path is None:
-        scope.run_later(op.node, op.inputs)
-    else:
-        scope.set((op.node.name, 0), path)
-
-
-def _emit_table(scope: Scope, op: Op) -> None:
-    scope.set((op.node.name, 0), scope.trace.state.table(op.node.name).resource_handle)
-
-
-def _emit_old_table_op(scope: Scope, op: Op) -> None:
-    definition = NodeDef()
-    definition.CopyFrom(op.node.definition)
-    definition.op += "V2"
-    scope.run_later(Node(op.node.name, definition.op, op.node.inputs, (), definition), op.inputs)
-
-
-def _with_bodies(emit: Callable[..., None]) -> Callable[[Scope, Op], None]:
-    return lambda scope, op: emit(scope, op, run_body)
-
-
-_Emitter = Callable[[Scope, Op], None]
-_EMITTERS: dict[str, _Emitter] = {
-    **dict.fromkeys(op_types.VARIABLES, emit_variable),
-    **dict.fromkeys(op_types.GATHERS, emit_gather),
-    **dict.fromkeys(op_types.QUESTIONS, emit_question),
-    **dict.fromkeys(op_types.WRITES, emit_write),
-    **dict.fromkeys(op_types.TENSOR_ARRAYS, emit_tensor_array),
-    **dict.fromkeys(op_types.TABLES, _emit_table),
-    **dict.fromkeys(op_types.OLD_TABLE_OPS, _emit_old_table_op),
-    **dict.fromkeys(op_types.CALLS, _with_bodies(emit_call)),
-    **dict.fromkeys(("If", "StatelessIf"), _with_bodies(emit_if)),
-    **dict.fromkeys(("Case", "StatelessCase"), _with_bodies(emit_case)),
-    **dict.fromkeys(("While", "StatelessWhile"), _with_bodies(emit_while)),
-    "ReadVariableOp": emit_read,
-    "VariableShape": emit_shape,
-    "Identity": _emit_identity,
-    "RefIdentity": _emit_identity,
-    "PlaceholderWithDefault": _emit_default,
-    "Const": _emit_constant,
-}

@@ -8,21 +8,29 @@ loop takes all of the loop's entries and exits in; what else a context names is 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import CondContextDef, ControlFlowContextDef, WhileContextDef
 from tf1hub.format.tensor_names import node_of
-from tf1hub.spec.variant import Variant
 
 _MESSAGES: dict[str, Any] = {"cond_context": CondContextDef, "while_context": WhileContextDef}
 
 _Context = CondContextDef | WhileContextDef
 
 
-def contexts_of(variant: Variant) -> list[tuple[str, _Context]]:
+class _HasCollections(Protocol):
+    @property
+    def place(self) -> str:
+        """What has the collections, in words for messages."""
+
+    def collection_bytes(self, name: str) -> Sequence[bytes]:
+        """The serialized items of a collection."""
+
+
+def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
     """A variant's outermost contexts, each with its collection.
 
     Raises:

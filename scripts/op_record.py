@@ -1,10 +1,9 @@
-"""Records which ops the installed TensorFlow has, for `tf1hub check`.
+"""Records which ops the installed TensorFlow has, and what they take and give.
 
-    PYTHON scripts/op_support.py     adds or replaces the entry of the TensorFlow that PYTHON has
+    PYTHON scripts/op_record.py      adds or replaces the entry of the TensorFlow that PYTHON has
 
-`--check` writes nothing, and fails where the file does not say what is installed. For each op the
-file has its attributes, and `@N` where it is deprecated since graph version N: one text where all
-recorded versions agree, else one for each version that changed it (null where it is gone).
+`--check` writes nothing, and fails where the file does not say what is installed. What the file
+says of an op is told in `tf1hub/graphdef/op_record.py`, which reads it.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tf1hub.checks.ops import tables_of
+from tf1hub.graphdef.op_record import FILE_NAME, Entry, encode, tables_of
 
-FILE = Path(__file__).resolve().parent.parent / "src" / "tf1hub" / "checks" / "op_support.json"
+FILE = Path(__file__).resolve().parent.parent / "src" / "tf1hub" / "graphdef" / FILE_NAME
 
 
 def main() -> int:
@@ -39,37 +39,29 @@ def main() -> int:
     return 0
 
 
-def installed_ops() -> tuple[str, int, dict[str, str]]:
+def installed_ops() -> tuple[str, int, dict[str, Entry]]:
     """The installed TensorFlow's minor version, its graph version, and its ops."""
     import tensorflow as tf
 
     from tf1hub._tensorflow import op_def, registered_ops
 
     version = ".".join(tf.version.VERSION.split(".")[:2])
-    return version, tf.version.GRAPH_DEF_VERSION, {name: describe(op_def(name)) for name in registered_ops()}
+    return version, tf.version.GRAPH_DEF_VERSION, {name: encode(op_def(name)) for name in registered_ops()}
 
 
-def describe(definition: Any) -> str:
-    words = sorted(attr.name for attr in definition.attr)
-    if definition.HasField("deprecation"):
-        words.append(f"@{definition.deprecation.version}")
-    return " ".join(words)
-
-
-def text_of(graph_versions: dict[str, int], tables: dict[str, dict[str, str]]) -> str:
+def text_of(graph_versions: Mapping[str, int], tables: Mapping[str, Mapping[str, Entry]]) -> str:
     """The file's text, an op a line so that changes can be read."""
     first = min(tables)
     lines = []
     for name in sorted(set().union(*tables.values())):
-        changes: dict[str, str | None] = {}
+        changes: dict[str, Entry | None] = {}
         last = None
         for version in sorted(tables):
             entry = tables[version].get(name)
             if entry != last:
                 changes[version] = last = entry
-        lines.append(
-            f"{json.dumps(name)}: {json.dumps(changes[first] if [*changes] == [first] else changes)}"
-        )
+        said: Any = changes[first] if [*changes] == [first] else changes
+        lines.append(f"{json.dumps(name)}: {json.dumps(said)}")
     versions = json.dumps(dict(sorted(graph_versions.items())))
     return f'{{"graph_versions": {versions},\n"ops": {{\n' + ",\n".join(lines) + "\n}}\n"
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tf1hub.errors import UnsupportedGraphError
-from tf1hub.tf2 import graph
-from tf1hub.tf2.graph import Node, Tensor
+from tf1hub.graphdef import op_types
+from tf1hub.program.nodes import Node, Tensor
 
 
 @dataclass(slots=True, eq=False)
@@ -132,34 +132,34 @@ class _Finder:
 
     def _find_loop_nodes(self) -> None:
         for node in self._nodes.values():
-            if node.op in graph.MERGES:
+            if node.op in op_types.MERGES:
                 sources = (self._nodes.get(source) for source, _ in node.inputs)
-                if any(source is not None and source.op in graph.NEXT_ITERATIONS for source in sources):
+                if any(source is not None and source.op in op_types.NEXT_ITERATIONS for source in sources):
                     self._regions.loop_merges.add(node.name)
-            elif node.op in graph.SWITCHES:
+            elif node.op in op_types.SWITCHES:
                 predicate = self._nodes.get(node.inputs[1][0])
-                if predicate is not None and predicate.op == graph.LOOP_CONDITION:
+                if predicate is not None and predicate.op == op_types.LOOP_CONDITION:
                     self._regions.loop_switches.add(node.name)
 
     def _place(self, node: Node) -> None:
-        if node.op in graph.MERGES:
+        if node.op in op_types.MERGES:
             self._place_merge(node)
             return
         path = self._meet(node)
         regions = self._regions
-        if node.op in graph.ENTERS:
+        if node.op in op_types.ENTERS:
             frame = Construct(node.definition.attr["frame_name"].s.decode())
             regions.paths[node.name] = path
             regions.constructs[node.name] = frame
             self._outputs[node.name] = (*path, (frame, 0))
-        elif node.op in graph.EXITS:
+        elif node.op in op_types.EXITS:
             if not path or not path[-1][0].is_loop:
                 raise UnsupportedGraphError(
                     f"The node {node.name!r} ({node.op}) leaves a loop, but is in none."
                 )
             regions.paths[node.name] = path[:-1]
             regions.constructs[node.name] = path[-1][0]
-        elif node.op in graph.SWITCHES and node.name not in regions.loop_switches:
+        elif node.op in op_types.SWITCHES and node.name not in regions.loop_switches:
             regions.paths[node.name] = path
             cond = self._cond(node.inputs[1], path)
             regions.constructs[node.name] = cond
@@ -208,7 +208,9 @@ class _Finder:
     def _forward_inputs(self, node: Node) -> list[Tensor]:
         sources = ((tensor, self._nodes.get(tensor[0])) for tensor in node.inputs)
         return [
-            tensor for tensor, source in sources if source is None or source.op not in graph.NEXT_ITERATIONS
+            tensor
+            for tensor, source in sources
+            if source is None or source.op not in op_types.NEXT_ITERATIONS
         ]
 
     def _meet(self, node: Node, inputs: Iterable[Tensor] | None = None) -> Path:
@@ -229,7 +231,7 @@ class _Finder:
             return self._outputs[name]
         path = self._regions.paths.get(name, ())  # what is fed stands outside of everything
         construct = self._regions.constructs.get(name)
-        if construct is not None and self._nodes[name].op in graph.SWITCHES and index >= 0:
+        if construct is not None and self._nodes[name].op in op_types.SWITCHES and index >= 0:
             return (*path, (construct, index))
         return path
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf1hub import _tensorflow
-from tf1hub.tf2.graph import Tensor
-from tf1hub.tf2.program import Op, Program
+from tf1hub.program.code import Op, Program
+from tf1hub.program.nodes import Tensor
 
 
 def made_by(program: Program, tensor: Tensor) -> Op | None:

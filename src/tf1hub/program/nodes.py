@@ -9,6 +9,7 @@ from typing import TypeAlias
 from tf1hub.errors import FormatError, UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import split_tensor_name
+from tf1hub.graphdef import op_types
 
 Tensor: TypeAlias = tuple[str, int]
 """An output of a node: the node's name and the number of the output."""
@@ -89,17 +90,12 @@ def execution_order(
             stack.append((name, node))
             sources = [source for source, index in node.inputs if (source, index) not in fed]
             for source in reversed([*sources, *(name for name in node.controls if name not in given)]):
-                if node.op in MERGES and source in definitions and definitions[source].op in NEXT_ITERATIONS:
+                if (
+                    node.op in op_types.MERGES
+                    and source in definitions
+                    and definitions[source].op in op_types.NEXT_ITERATIONS
+                ):
                     roots.append(source)
                 elif source not in order:
                     stack.append((source, None))
     return order
-
-
-SWITCHES = frozenset({"Switch", "RefSwitch"})
-MERGES = frozenset({"Merge", "RefMerge"})
-ENTERS = frozenset({"Enter", "RefEnter"})
-EXITS = frozenset({"Exit", "RefExit"})
-NEXT_ITERATIONS = frozenset({"NextIteration", "RefNextIteration"})
-LOOP_CONDITION = "LoopCond"
-CONTROL_FLOW = SWITCHES | MERGES | ENTERS | EXITS | NEXT_ITERATIONS | {LOOP_CONDITION}

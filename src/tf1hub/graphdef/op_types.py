@@ -1,4 +1,4 @@
-"""The op types that are read as more than straight-line code."""
+"""Op types by what they are: variables, tables, TensorArrays, control flow, calls."""
 
 from __future__ import annotations
 
@@ -80,26 +80,12 @@ OLD_TABLE_OPS = frozenset(
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 FUNCTIONAL = CALLS | {"If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile"}
 
+SWITCHES = frozenset({"Switch", "RefSwitch"})
+MERGES = frozenset({"Merge", "RefMerge"})
+ENTERS = frozenset({"Enter", "RefEnter"})
+EXITS = frozenset({"Exit", "RefExit"})
+NEXT_ITERATIONS = frozenset({"NextIteration", "RefNextIteration"})
+LOOP_CONDITION = "LoopCond"
+CONTROL_FLOW = SWITCHES | MERGES | ENTERS | EXITS | NEXT_ITERATIONS | {LOOP_CONDITION}
+
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
-
-_EARLY = (
-    VARIABLES | DENSE_READS | TABLES | {name for name, does in TENSOR_ARRAYS.items() if does == "Scatter"}
-)
-_LATE = WRITES
-_LATER_THAN_PLAIN = FUNCTIONAL
-
-
-def rank(op: str) -> int:
-    """When to run an op among all that could run now; smaller is sooner.
-
-    Ops that need TensorFlow's Python functions cut straight-line code in pieces, so they gather
-    before and after it. A variable is read before it is written where the graph leaves that open.
-    """
-    if op in _EARLY:
-        return 0
-    if op in _LATE:
-        return 3
-    return 2 if op in _LATER_THAN_PLAIN else 1
-
-
-CONSTRUCT_RANK = 2

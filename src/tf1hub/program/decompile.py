@@ -9,13 +9,14 @@ from typing import TypeAlias
 
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
-from tf1hub.tf2 import graph, op_types
-from tf1hub.tf2.array_order import check_order
-from tf1hub.tf2.effects import runs_once
-from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.loop_bounds import bounds_of, scalar
-from tf1hub.tf2.program import Cond, Item, Loop, LoopVariable, Merged, Op, Program, Region
-from tf1hub.tf2.regions import Construct, Path, Regions, find_regions
+from tf1hub.graphdef import op_types
+from tf1hub.program import rank
+from tf1hub.program.array_order import check_order
+from tf1hub.program.code import Cond, Item, Loop, LoopVariable, Merged, Op, Program, Region
+from tf1hub.program.effects import Effects
+from tf1hub.program.loop_bounds import bounds_of, scalar
+from tf1hub.program.nodes import Node, Tensor, execution_order
+from tf1hub.program.regions import Construct, Path, Regions, find_regions
 
 _Leaf: TypeAlias = str | Construct
 """What stands in a region: an op, by name, or a cond or loop."""
@@ -37,6 +38,7 @@ class Hints:
 def decompile(
     definitions: Mapping[str, NodeDef],
     fetches: Sequence[Tensor],
+    effects: Effects,
     targets: Sequence[str] = (),
     fed: Collection[Tensor] = (),
     hints: Hints | None = None,
@@ -46,6 +48,7 @@ def decompile(
     Args:
         definitions: the graph, by node name.
         fetches: the tensors whose values are wanted.
+        effects: tells what nodes do beside computing.
         targets: nodes to run, such as update ops.
         fed: tensors that are given.
         hints: what is known beyond the nodes.
@@ -56,29 +59,34 @@ def decompile(
             TensorArrays do not order what is done with them.
     """
     hints = hints or Hints()
-    nodes = graph.execution_order(definitions, fetches, targets, fed)
+    nodes = execution_order(definitions, fetches, targets, fed)
     regions = find_regions(nodes, hints.predicates)
     check_order(nodes, regions)
-    return _Builder(nodes, regions, hints).program(fetches)
+    return _Builder(nodes, regions, hints, effects).program(fetches)
 
 
 def carried_tensors(nodes: Mapping[str, Node]) -> dict[Tensor, Tensor]:
     """For each tensor that control flow only hands on, the tensor that it is."""
     carried: dict[Tensor, Tensor] = {}
     for node in nodes.values():
-        if node.op in graph.SWITCHES:
+        if node.op in op_types.SWITCHES:
             source = carried.get(node.inputs[0], node.inputs[0])
             carried[(node.name, 0)] = carried[(node.name, 1)] = source
-        elif node.op in graph.ENTERS or node.op in graph.NEXT_ITERATIONS or node.op == graph.LOOP_CONDITION:
+        elif (
+            node.op in op_types.ENTERS
+            or node.op in op_types.NEXT_ITERATIONS
+            or node.op == op_types.LOOP_CONDITION
+        ):
             carried[(node.name, 0)] = carried.get(node.inputs[0], node.inputs[0])
     return carried
 
 
 class _Builder:
-    def __init__(self, nodes: Mapping[str, Node], regions: Regions, hints: Hints) -> None:
+    def __init__(self, nodes: Mapping[str, Node], regions: Regions, hints: Hints, effects: Effects) -> None:
         self._nodes = nodes
         self._regions = regions
         self._hints = hints
+        self._effects = effects
         self._carried = carried_tensors(nodes)
         self._trails: dict[str, tuple[_Leaf | None, ...]] = {}
         self._leaves: dict[Path, dict[_Leaf, int]] = {(): {}}
@@ -103,7 +111,7 @@ class _Builder:
         if node.name in self._regions.constructs:
             leaf = self._regions.constructs[node.name]
             self._members.setdefault(leaf, []).append(node)
-        elif node.op in graph.CONTROL_FLOW:
+        elif node.op in op_types.CONTROL_FLOW:
             leaf = None
             self._members.setdefault(path[-1][0], []).append(node)
         else:
@@ -123,7 +131,7 @@ class _Builder:
         name, _ = tensor
         path = self._regions.paths.get(name, ())
         if path or (
-            name in self._regions.constructs and self._nodes[name].op in graph.SWITCHES | graph.ENTERS
+            name in self._regions.constructs and self._nodes[name].op in op_types.SWITCHES | op_types.ENTERS
         ):
             raise UnsupportedGraphError(
                 f"The tensor '{name}:{tensor[1]}' is asked for, but it lies inside a loop or a branch of a cond."
@@ -164,12 +172,12 @@ class _Builder:
 
     def _rank(self, leaf: _Leaf) -> int:
         if isinstance(leaf, Construct):
-            return op_types.CONSTRUCT_RANK
+            return rank.CONSTRUCT
         node = self._nodes[leaf]
         if node.op == "Identity" and node.inputs[0][0] in self._nodes:
             # The read of a ref variable.
-            return op_types.rank(self._nodes[node.inputs[0][0]].op) if self._is_ref(node.inputs[0]) else 1
-        return op_types.rank(node.op)
+            return rank.of(self._nodes[node.inputs[0][0]].op) if self._is_ref(node.inputs[0]) else 1
+        return rank.of(node.op)
 
     def _is_ref(self, tensor: Tensor) -> bool:
         return self._nodes[tensor[0]].op in op_types.REF_VARIABLES
@@ -191,7 +199,7 @@ class _Builder:
     def _cond(self, construct: Construct, path: Path) -> Cond:
         assert not isinstance(construct.key, str)
         off, on = (self._region(inner, self._leaves.get(inner, {})) for inner in _branches(construct, path))
-        merges = [node for node in self._members[construct] if node.op in graph.MERGES]
+        merges = [node for node in self._members[construct] if node.op in op_types.MERGES]
         return Cond(self._seen_through(construct.key), (off, on), [self._merged(node) for node in merges])
 
     def _merged(self, node: Node) -> Merged:
@@ -202,7 +210,7 @@ class _Builder:
     def _branch_of(self, tensor: Tensor) -> int:
         name, index = tensor
         node = self._nodes[name]
-        if node.op in graph.SWITCHES and name in self._regions.constructs:
+        if node.op in op_types.SWITCHES and name in self._regions.constructs:
             return index
         return self._regions.paths[name][-1][1]
 
@@ -211,17 +219,17 @@ class _Builder:
     def _loop(self, frame: Construct, path: Path) -> Loop:
         assert isinstance(frame.key, str)
         members = self._members[frame]
-        conditions = [node for node in members if node.op == graph.LOOP_CONDITION]
+        conditions = [node for node in members if node.op == op_types.LOOP_CONDITION]
         if len(conditions) != 1:
             raise UnsupportedGraphError(
                 f"The loop {frame.key!r} has {len(conditions)} LoopCond nodes instead of one."
             )
         condition = self._seen_through(conditions[0].inputs[0])
-        variables = [self._variable(node, members) for node in members if node.op in graph.MERGES]
+        variables = [self._variable(node, members) for node in members if node.op in op_types.MERGES]
         inner: Path = (*path, (frame, 0))
         for_condition, for_body = self._loop_parts(inner, condition, variables)
         self._check_runs_once(frame.key, for_condition.keys() & for_body.keys())
-        enter = next(node for node in members if node.op in graph.ENTERS)
+        enter = next(node for node in members if node.op in op_types.ENTERS)
         parallel = (
             enter.definition.attr["parallel_iterations"].i
             if "parallel_iterations" in enter.definition.attr
@@ -239,17 +247,17 @@ class _Builder:
 
     def _variable(self, merge: Node, members: Iterable[Node]) -> LoopVariable:
         sources = [self._nodes.get(name) for name, _ in merge.inputs]
-        enters = [source for source in sources if source is not None and source.op in graph.ENTERS]
-        nexts = [source for source in sources if source is not None and source.op in graph.NEXT_ITERATIONS]
+        enters = [source for source in sources if source is not None and source.op in op_types.ENTERS]
+        nexts = [source for source in sources if source is not None and source.op in op_types.NEXT_ITERATIONS]
         if len(enters) != 1 or len(nexts) != 1 or len(sources) != 2:
             raise UnsupportedGraphError(
                 f"The node {merge.name!r} (Merge) starts no loop: it joins {merge.inputs}."
             )
         switches = {
-            node.name for node in members if node.op in graph.SWITCHES and node.inputs[0][0] == merge.name
+            node.name for node in members if node.op in op_types.SWITCHES and node.inputs[0][0] == merge.name
         }
         exits = [
-            (node.name, 0) for node in members if node.op in graph.EXITS and node.inputs[0][0] in switches
+            (node.name, 0) for node in members if node.op in op_types.EXITS and node.inputs[0][0] in switches
         ]
         return LoopVariable(
             merge.name, self._seen_through(enters[0].inputs[0]), self._seen_through(nexts[0].inputs[0]), exits
@@ -257,7 +265,7 @@ class _Builder:
 
     def _check_runs_once(self, frame: str, shared: Iterable[_Leaf]) -> None:
         names = [leaf for leaf in shared if isinstance(leaf, str)]
-        twice = sorted(name for name in names if runs_once(self._nodes[name].definition))
+        twice = sorted(name for name in names if self._effects.runs_once(self._nodes[name].definition))
         if twice:
             raise UnsupportedGraphError(
                 f"The node {twice[0]!r} ({self._nodes[twice[0]].op}) is needed by the condition and by the body of "

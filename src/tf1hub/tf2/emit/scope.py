@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.program import Op, Program
-from tf1hub.tf2.straight_line import StraightLine
-
-if TYPE_CHECKING:
-    from tf1hub.tf2.state import State
+from tf1hub.format.messages_pb2 import FunctionDefLibrary, VersionDef
+from tf1hub.program.code import Op, Program
+from tf1hub.program.functions import Functions
+from tf1hub.program.nodes import Node, Tensor
+from tf1hub.tf2.emit.straight_line import StraightLine
 
 
 class Reference(ABC):
@@ -21,6 +20,35 @@ class Reference(ABC):
     @abstractmethod
     def tensor(self, scope: Scope) -> Any:
         """What an ordinary op gets that takes this as its input."""
+
+
+class ModuleState(Protocol):
+    """What a program needs of the module that it belongs to."""
+
+    @property
+    def functions(self) -> Functions:
+        """The functions of the graph's library."""
+
+    @property
+    def library(self) -> FunctionDefLibrary:
+        """The same as messages."""
+
+    @property
+    def versions(self) -> VersionDef:
+        """The versions of the graph."""
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The module's `tf.Variable`s, by node."""
+
+    def table(self, name: str) -> Any:
+        """The table that a node makes."""
+
+    def asset_path(self, tensor: Tensor) -> Any:
+        """The path of the asset that a tensor names, as a tensor; None for any other tensor."""
+
+    def written(self, program: Program) -> set[str]:
+        """The nodes of the variables that a program may write."""
 
 
 @dataclass(eq=False)
@@ -33,7 +61,7 @@ class Trace:
         hoisted: values of variables that were read once, outside of all regions, by `id`.
     """
 
-    state: State
+    state: ModuleState
     seeded: bool = False
     hoisted: dict[int, Any] = field(default_factory=dict)
     _written: dict[int, set[str]] = field(default_factory=dict)

@@ -14,8 +14,8 @@ from tf1hub._tensorflow import in_current_graph, op_def
 from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, GraphDef, VersionDef
 from tf1hub.graph.custom_gradients import mark_lost_gradients
-from tf1hub.tf2.graph import Node, Tensor
-from tf1hub.tf2.seeds import follow_seed
+from tf1hub.program.nodes import Node, Tensor
+from tf1hub.tf2.emit.seeds import follow_seed
 
 _DROPPED_ATTRIBUTES = ("_class", "_output_shapes")
 """Colocations name ops that are not here; shapes are inferred anew."""

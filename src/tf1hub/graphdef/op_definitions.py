@@ -1,0 +1,42 @@
+"""Where the definitions of ops come from: a record of TensorFlow's, or a TensorFlow that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from tf1hub.format.messages_pb2 import NodeDef
+
+OpDefinitions: TypeAlias = Callable[[str], Any]
+"""Gives the OpDef of an op type, TensorFlow's message or ours, or None where it is not known."""
+
+
+def first_outputs(node: NodeDef, definition: Any) -> dict[str, int]:
+    """For each named output of a node, the number of its first tensor.
+
+    Args:
+        node: the node.
+        definition: the OpDef of its op type, or the signature of the function that it calls.
+    """
+    firsts: dict[str, int] = {}
+    count = 0
+    for argument in definition.output_arg:
+        firsts[argument.name] = count
+        count += argument_length(argument, node, definition)
+    return firsts
+
+
+def argument_length(argument: Any, node: NodeDef, definition: Any) -> int:
+    """How many tensors an argument of an op is, as a node has it: more than one where it is a list."""
+    if argument.number_attr:
+        return int(attribute(argument.number_attr, node, definition).i)
+    if argument.type_list_attr:
+        return len(attribute(argument.type_list_attr, node, definition).list.type)
+    return 1
+
+
+def attribute(name: str, node: NodeDef, definition: Any) -> Any:
+    """A node's attribute, or the default that its op has for it."""
+    if name in node.attr:
+        return node.attr[name]
+    return next(attribute.default_value for attribute in definition.attr if attribute.name == name)
