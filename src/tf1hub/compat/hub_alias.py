@@ -8,6 +8,7 @@ from typing import Any
 
 import tf1hub
 from tf1hub.compat.alias import AliasFinder, AliasModule, serve
+from tf1hub.compat.flags import define_flags
 from tf1hub.errors import Error
 
 ALIAS = "tensorflow_hub"
@@ -65,6 +66,8 @@ def _make(fullname: str) -> AliasModule:
             f"{', '.join(_SUBMODULES)}. All public names are in {ALIAS} itself.",
             name=fullname,
         )
+    if not rest:
+        define_flags()
     lookup = (lambda name: _public(fullname, name)) if rest else _public_or_submodule
     attributes = {"__version__": ORIGINAL_VERSION} if rest in ("", "version") else {}
     return AliasModule(fullname, lookup, lambda: tf1hub.__all__, attributes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -19,6 +19,9 @@ CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 LOAD_FORMAT_VARIABLE = "TFHUB_MODEL_LOAD_FORMAT"
 OFFLINE_VARIABLE = "TF1HUB_OFFLINE"
 LOCK_FILE_NAME = "tf1hub.lock"
+
+fallbacks: dict[str, Callable[[], str | None]] = {}
+"""What gives the value of a variable that the environment does not set: a flag of an old program's command line."""
 
 _NO = ("", "0", "false", "no", "off")
 _YES = ("1", "true", "yes", "on")
@@ -116,7 +119,7 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
     Raises:
       HandleError: A variable or key has a value that it cannot have.
     """
-    env = os.environ if environ is None else environ
+    env = _environment() if environ is None else environ
     config = _Config(config_path(env))
     read = _Reader(env, config)
     named = overrides.pop("cache_dir", None)
@@ -145,6 +148,13 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
         lock_file=_lock_file(env.get("TF1HUB_LOCKFILE")),
     )
     return settings._replace(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def _environment() -> Mapping[str, str]:
+    given = {
+        name: value for name, read in fallbacks.items() if not os.environ.get(name) and (value := read())
+    }
+    return {**os.environ, **given}
 
 
 def is_remote(path: str) -> bool:
