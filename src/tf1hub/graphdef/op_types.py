@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 RESOURCE_VARIABLES = frozenset({"VarHandleOp"})
 REF_VARIABLES = frozenset({"Variable", "VariableV2"})
 VARIABLES = RESOURCE_VARIABLES | REF_VARIABLES
@@ -78,7 +80,11 @@ OLD_TABLE_OPS = frozenset(
 """Ops on tables whose handles are strings; each has a twin with `V2` that takes a resource."""
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-FUNCTIONAL = CALLS | {"If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile"}
+FUNCTIONAL = CALLS | {"If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile", "For"}
+"""Op types that are read as what they call."""
+
+RUN_FUNCTIONS = re.compile(r".*Dataset(V\d+)?|MapDefun|BatchFunction|XlaCallModule")
+"""Op types that take functions and run them by themselves, as ordinary ops."""
 
 SWITCHES = frozenset({"Switch", "RefSwitch"})
 MERGES = frozenset({"Merge", "RefMerge"})

@@ -290,6 +290,9 @@ def _reason(op: str, runtime: Runtime) -> str | None:
     known = runtime.definition_of(op)
     if known is None:
         return f"is not known to {runtime.name}; the package that defines it may have to be imported"
+    takes_functions = any(attr.type in ("func", "list(func)") for attr in known.attr)
+    if takes_functions and op not in op_types.FUNCTIONAL and not op_types.RUN_FUNCTIONS.fullmatch(op):
+        return "runs functions of the graph in a way that cannot be written as TF2 code"
     if any(argument.is_ref for argument in known.input_arg):
         return "changes a ref variable in a way that tf.Variable cannot"
     return None

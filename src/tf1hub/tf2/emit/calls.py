@@ -102,6 +102,24 @@ def emit_while(scope: Scope, op: Op) -> None:
     scope.set_outputs(op.node.name, results)
 
 
+@emits(("For",))
+def emit_for(scope: Scope, op: Op) -> None:
+    """For: a body that is given a counter before what it carries."""
+    name = _function_name(op, "body")
+    start, limit, step = (scope.tensor(tensor) for tensor in op.inputs[:3])
+    # As many steps as reach the limit or pass it; a step of 0 is an error here as in TensorFlow's kernel.
+    count = tf.maximum((limit - start + step - tf.sign(step)) // step, 0)
+    _, *results = repeat(
+        scope,
+        [start, *(scope.get(tensor) for tensor in op.inputs[3:])],
+        lambda _, values: tf.where(step > 0, values[0] < limit, values[0] > limit),
+        lambda inner, values: [values[0] + step, *_call(inner, name, values)],
+        f"The node {op.node.name!r}",
+        maximum_iterations=count,
+    )
+    scope.set_outputs(op.node.name, results)
+
+
 def _tensor(scope: Scope, value: Any) -> Any:
     return value.tensor(scope) if isinstance(value, Reference) else value
 
