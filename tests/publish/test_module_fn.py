@@ -282,3 +282,47 @@ def test_variables_are_resources_also_under_v1_behaviour() -> None:
         "x:0 ",
         "[('inner/w', True), ('old/w', False), ('plain', True)]",
     ]
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+def test_a_saved_model_loaded_in_a_module_fn_is_answered_by_the_way_to_keep_its_values(
+    tmp_path: pathlib.Path, has_table: bool
+) -> None:
+    path = str(tmp_path / "saved")
+    with tf.Graph().as_default(), tf1.Session() as session:
+        x = tf1.placeholder(tf.float32, [None])
+        scale = tf1.get_variable("scale", initializer=2.0)
+        session.run([tf1.global_variables_initializer(), scale.assign(5.0)])
+        init = tf1.tables_initializer() if has_table else None
+        tf1.saved_model.simple_save(session, path, {"x": x}, {"y": x * scale}, legacy_init_op=init)
+
+    def module_fn() -> None:
+        with tf1.Session() as session:
+            loaded = tf1.saved_model.loader.load(session, ["serve"], path)
+        signature = loaded.signature_def["serving_default"]
+        graph = tf1.get_default_graph()
+        x, y = (
+            graph.get_tensor_by_name(info.name) for info in (signature.inputs["x"], signature.outputs["y"])
+        )
+        hub.add_signature(inputs=x, outputs=y)
+
+    advice = (
+        "The module_fn loads a SavedModel. What a session restores in there does not become part of the module, whose "
+        "variables start from their own initializers. Make the module of the SavedModel itself, with its values: "
+        "tf1hub.create_module_spec_from_saved_model(path)."
+    )
+    if has_table:
+        assert refusal(module_fn) == (
+            "variant {} of module_fn() has the collections 'saved_model_main_op', which a module cannot carry. "
+            + advice
+        )
+    else:
+        with pytest.warns(UserWarning, match="module_fn loads") as caught:
+            hub.create_module_spec(module_fn)
+        (warning,) = [one for one in caught if "module_fn" in str(one.message)]
+        assert str(warning.message) == "variant {} of module_fn(): " + advice
+        assert warning.filename == __file__
+    spec = hub.create_module_spec_from_saved_model(path)
+    with tf.Graph().as_default():
+        outputs = hub.Module(spec, tags={"serve"})([1.0], signature="serving_default", as_dict=True)
+        assert run(outputs["y"]).tolist() == [5.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,6 +33,13 @@ ALLOWED_COLLECTIONS = (
     "while_context",
 )
 """The graph collections that a module carries; any other is refused."""
+
+_SAVED_MODEL_COLLECTIONS = {"legacy_init_op", "saved_model_assets", "saved_model_main_op"}
+_LOADED = (
+    "The module_fn loads a SavedModel. What a session restores in there does not become part of the module, whose "
+    "variables start from their own initializers. Make the module of the SavedModel itself, with its values: "
+    "tf1hub.create_module_spec_from_saved_model(path)."
+)
 
 
 def capture_variant(
@@ -77,11 +85,28 @@ def _collections(graph: Any, place: str, dropped: set[str]) -> list[str]:
     wanted = [key for key in present if key not in dropped and graph.get_collection_ref(key)]
     unknown = sorted(key for key in wanted if key not in ALLOWED_COLLECTIONS)
     if unknown:
-        raise CreationError(
-            f"{place} has the collections {', '.join(map(repr, unknown))}, which a module cannot carry. "
-            f"If users of the module do not need them: create_module_spec(..., drop_collections={unknown!r})."
+        # Its values would be lost where the collections are dropped.
+        advice = (
+            _LOADED
+            if _has_saved_model(graph, unknown)
+            else "If users of the module do not need them: "
+            f"create_module_spec(..., drop_collections={unknown!r})."
         )
+        names = ", ".join(map(repr, unknown))
+        raise CreationError(f"{place} has the collections {names}, which a module cannot carry. {advice}")
+    if _has_saved_model(graph, ()):
+        warnings.warn(f"{place}: {_LOADED}", stacklevel=5)
     return wanted
+
+
+def _has_saved_model(graph: Any, collections: Iterable[str]) -> bool:
+    """Whether a module_fn has loaded a SavedModel, or the graph of another program that was saved.
+
+    Those bring along a Saver that writes in shards, as no other is likely to in a module_fn.
+    """
+    return not _SAVED_MODEL_COLLECTIONS.isdisjoint(collections) or any(
+        operation.type == "MergeV2Checkpoints" for operation in graph.get_operations()
+    )
 
 
 def _add_signatures(meta_graph: MetaGraphDef, said: Recording) -> None:

@@ -25,7 +25,8 @@ def create_module_spec(
     `module_fn` is called once for each graph variant, in an empty graph. It uses
     `tf.compat.v1.placeholder` for inputs and `tf.compat.v1.get_variable` for variables, and calls
     `tf1hub.add_signature` at least once. Variables are resource variables, also where v2 behaviour is off; a
-    `variable_scope(..., use_resource=False)` makes ref variables.
+    `variable_scope(..., use_resource=False)` makes ref variables. What a session restores in `module_fn` is not
+    kept: for trained values see `create_module_spec_from_saved_model` and `publish.from_checkpoint`.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
