@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -51,7 +50,6 @@ __all__ = [
     "compiled_kernels",
     "deserialize_feature_column",
     "edge",
-    "file_layer",
     "from_proto",
     "in_current_graph",
     "is_compiled",
@@ -439,48 +437,3 @@ def checkpointed_objects(value: bytes) -> Any:
 def unique_id() -> int:
     """A number that no other call in this process returned."""
     return int(ops.uid())
-
-
-class _FileLayer:
-    """TensorFlow's file layer, its errors turned into OSError."""
-
-    def __init__(self) -> None:
-        self._files = tf.io.gfile
-
-    def _call(self, function: Any, *args: Any) -> Any:
-        try:
-            return function(*args)
-        except tf.errors.OpError as error:
-            raise OSError(f"{args[0]}: {error.message}") from error
-
-    def exists(self, path: str) -> bool:
-        return bool(self._call(self._files.exists, path))
-
-    def isdir(self, path: str) -> bool:
-        return bool(self._call(self._files.isdir, path))
-
-    def listdir(self, path: str) -> list[str]:
-        return list(self._call(self._files.listdir, path))
-
-    def makedirs(self, path: str) -> None:
-        self._call(self._files.makedirs, path)
-
-    def read(self, path: str) -> bytes:
-        def whole(path: str) -> bytes:
-            with self._files.GFile(path, "rb") as file:
-                return bytes(file.read())
-
-        result: bytes = self._call(whole, path)
-        return result
-
-    def copy(self, source: str, target: str) -> None:
-        def streamed(source: str, target: str) -> None:
-            with self._files.GFile(source, "rb") as reader, self._files.GFile(target, "wb") as writer:
-                shutil.copyfileobj(reader, writer, 1 << 20)
-
-        self._call(streamed, source, target)
-
-
-def file_layer() -> _FileLayer:
-    """TensorFlow's file layer: reads and writes `gs://`, `ram://` and whatever else it knows."""
-    return _FileLayer()

@@ -78,10 +78,10 @@ def test_resolve_dry_run_says_what_is_damaged(capsys, url, cache):
 
 def test_exit_codes_of_faults(capsys, server, url, tmp_path):
     page = server.on("/page", lambda request: request.answer(b"<html>", content_type="text/html"))
-    zipped = server.on("/zip", whole(b"PK\x03\x04" + bytes(600)))
+    packed = server.on("/rar", whole(b"Rar!" + bytes(600)))
     assert run(capsys, "resolve", page)[0] == _exit.UNAVAILABLE == 3
     assert run(capsys, "resolve", "--offline", url)[0] == _exit.OFFLINE == 4
-    assert run(capsys, "resolve", zipped)[0] == _exit.REFUSED_CONTENT == 5
+    assert run(capsys, "resolve", packed)[0] == _exit.REFUSED_CONTENT == 5
     assert run(capsys, "resolve", f"{url}#sha256:{'0' * 64}")[0] == _exit.REFUSED_CONTENT
     assert run(capsys, "resolve", tmp_path / "nothing")[0] == _exit.NOT_A_MODULE == 6
     assert run(capsys, "resolve", f"{url}#sha256:abc")[0] == _exit.USAGE == 2

@@ -8,7 +8,8 @@ import pytest
 
 from tf1hub.errors import HandleError
 from tf1hub.handles import cache as caches
-from tf1hub.handles.handle import Kind, has_secrets, parse, redacted
+from tf1hub.handles.handle import Kind, parse
+from tf1hub.storage import has_secrets, redacted
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 KAGGLE = "https://www.kaggle.com/models/google/elmo/tensorFlow1/default/3"
@@ -123,7 +124,7 @@ def test_pin_is_split_off(place):
         ("https://", "The handle 'https://' names no host."),
         ("https://host:port/m", "The handle 'https://host:port/m' is not a URL: Port could not be cast to "
          "integer value as 'port'."),
-        ("file://other/m", "The handle 'file://other/m' names the host 'other'. Write file:///PATH instead."),
+        ("file://other/m", "'file://other/m' names the host 'other'. Write file:///PATH instead."),
         ("gs://", "The handle 'gs://' names no place after gs://."),
         ("/m#sha256:12", "The pin of the handle '/m#sha256:12': 'sha256:12' is not 'sha256:' followed by 64 "
          "hexadecimal digits."),

@@ -11,9 +11,10 @@ from archives import MODULE, tgz, tree, write
 from misbehaving_server import in_turn, whole
 
 from tf1hub.errors import ArchiveError, DownloadError, MissingDependencyError, NotAModuleError, OfflineError
-from tf1hub.handles import bundle, storage
+from tf1hub.handles import bundle
 from tf1hub.handles.api import download, resolve
 from tf1hub.handles.progress import shown
+from tf1hub.storage import place_at
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -68,7 +69,7 @@ def test_remote_directory_with_other_files_is_refused(memory):
 
 
 def test_scheme_that_nobody_knows_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("tf1hub.handles.gfile.storage", lambda _: None)
+    monkeypatch.setattr("tf1hub.storage.with_tensorflow.place_at", lambda *_: None)
     with pytest.raises(
         MissingDependencyError, match=r"pip install 'tf1hub\[remote\]' and fsspec's package for nosuch"
     ):
@@ -170,12 +171,6 @@ def test_ram_that_only_tensorflow_reads():
             file.write(data)
     assert resolve("ram://m") == "ram://m"
     assert tree(download("ram://m")) == MODULE
-    store = storage.storage_of("ram://m")
-    assert store.size("ram://m/saved_model.pb") == len(MODULE["saved_model.pb"])
-    assert store.size("ram://m/nothing") is None
-    assert store.files("ram://nothing") == {}
-    store.remove("ram://m")
-    assert store.files("ram://m") == {}
 
 
 def test_cache_in_ram_of_tensorflow(server, monkeypatch):
@@ -183,7 +178,7 @@ def test_cache_in_ram_of_tensorflow(server, monkeypatch):
     monkeypatch.setenv("TFHUB_CACHE_DIR", "ram://cache")
     url = server.on("/M/1", whole(tgz()))
     place = resolve(url)
-    assert b"".join(storage.storage_of(place).chunks(f"{place}/saved_model.pb")) == MODULE["saved_model.pb"]
+    assert place_at(place).read("saved_model.pb") == MODULE["saved_model.pb"]
     assert resolve(url) == place
     assert len(server.log) == 1
 

@@ -45,7 +45,8 @@ def register(subparsers: Any) -> None:
 
 def _root(args: argparse.Namespace) -> str:
     from tf1hub.errors import CacheError
-    from tf1hub.handles.settings import from_environment, is_remote
+    from tf1hub.handles.settings import from_environment
+    from tf1hub.storage import is_remote
 
     root = from_environment(cache_dir=args.cache_dir).cache_dir
     if is_remote(root) and args.cache_verb != "path":

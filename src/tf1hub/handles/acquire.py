@@ -10,11 +10,12 @@ from tf1hub.handles import files, locking, manifest, plan, progress, publishing,
 from tf1hub.handles.cache import Entry, State
 from tf1hub.handles.compression import TruncatedArchiveError
 from tf1hub.handles.extract import extract
-from tf1hub.handles.handle import Handle, Kind, has_secrets, redacted
+from tf1hub.handles.handle import Handle, Kind
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.plan import Action, Plan
 from tf1hub.handles.settings import OFFLINE_VARIABLE, Settings
 from tf1hub.handles.sources import Source
+from tf1hub.storage import Place, has_secrets, place_at, redacted
 
 
 def acquire(decided: Plan, settings: Settings) -> str:
@@ -200,19 +201,21 @@ def _publish(
 
 def _is_file(place: Handle) -> bool:
     """Whether remote storage has a file there, which then is an archive, whatever its name."""
-    from tf1hub.handles.storage import storage_of
+    return _opened(place).size("") is not None
 
-    return storage_of(place.location).size(place.location) is not None
+
+def _opened(place: Handle) -> Place:
+    from tf1hub.handles.remote_copy import FAULTS
+
+    return place_at(place.location, FAULTS)
 
 
 def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
     if place.kind is Kind.ARCHIVE:
         chunks, total = files.chunks(place.location), None
     else:
-        from tf1hub.handles.storage import storage_of
-
-        store = storage_of(place.location)
-        chunks, total = store.chunks(place.location), store.size(place.location)
+        opened = _opened(place)
+        chunks, total = opened.chunks(""), opened.size("")
     done = 0
     for chunk in chunks:
         done += len(chunk)

@@ -11,9 +11,10 @@ import enum
 import os
 import re
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from tf1hub.errors import HandleError
+from tf1hub.storage import local_path, redacted
 
 FORMAT_PARAMETER = "tf-hub-format"
 ARCHIVE_SUFFIXES = (
@@ -46,8 +47,6 @@ _KAGGLE_LONG = (
     rf"(?i)/models/(?P<owner>{_SLUG})/(?P<model>{_SLUG})/frameworks/(?P<framework>tensorflow[12])"
     rf"/variations/(?P<variation>{_SLUG})(?:/versions/(?P<version>\d+))?/?"
 )
-# Values that open doors must not reach logs, messages or files.
-_SECRET_PARAMETER = re.compile(r"token|secret|sig|key|password|credential|auth|expires|policy", re.IGNORECASE)
 
 
 class Kind(enum.Enum):
@@ -143,7 +142,7 @@ def parse(handle: str | os.PathLike[str]) -> Handle:
         return _parse_path(text, pin)
     name = scheme[1].lower()
     if name == "file":
-        return _parse_path(_path_of_file_url(text), pin)
+        return _parse_path(local_path(text), pin)
     if name in ("http", "https"):
         return _parse_http(text, pin)
     return _parse_remote(text, name, pin)
@@ -176,29 +175,6 @@ def with_format(url: str, load_format: str) -> str:
     query = _without_format_parameter(parts.query)
     query = f"{query}&{FORMAT_PARAMETER}={load_format}" if query else f"{FORMAT_PARAMETER}={load_format}"
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
-
-
-def has_secrets(url: str) -> bool:
-    """Returns whether a URL carries user information or signed parameters."""
-    parts = urlsplit(url)
-    names = (name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
-    return "@" in parts.netloc or any(_SECRET_PARAMETER.search(name) for name in names)
-
-
-def redacted(url: str) -> str:
-    """Returns a URL with user information and secret-looking parameter values masked.
-
-    >>> redacted("https://me:pw@host/m?X-Goog-Signature=abc&a=b")
-    'https://host/m?X-Goog-Signature=***&a=b'
-    """
-    if _SCHEME.match(url) is None:
-        return url
-    parts = urlsplit(url)
-    masked = [
-        f"{pair.partition('=')[0]}=***" if _SECRET_PARAMETER.search(pair.partition("=")[0]) else pair
-        for pair in parts.query.split("&")
-    ]
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(masked)))
 
 
 def check_digest(digest: str, where: str) -> str:
@@ -239,15 +215,6 @@ def _is_packed(path: str) -> bool:
             return looks_packed(file.read(512))
     except OSError:
         return False
-
-
-def _path_of_file_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.netloc not in ("", "localhost"):
-        raise HandleError(f"The handle {text!r} names the host {parts.netloc!r}. Write file:///PATH instead.")
-    path = unquote(parts.path)
-    # file:///C:/module: the slash before the drive is the URL's, not the path's.
-    return path[1:] if os.name == "nt" and re.match(r"/[A-Za-z]:", path) else path
 
 
 def _parse_http(text: str, pin: str | None) -> Handle:

@@ -17,8 +17,8 @@ from urllib3 import exceptions as faults
 
 from tf1hub.errors import DownloadError
 from tf1hub.handles import tokens
-from tf1hub.handles.handle import redacted
 from tf1hub.handles.settings import Settings
+from tf1hub.storage import redacted
 
 MAX_REDIRECTS = 10
 # A host that asks for more patience than this is reported instead.

@@ -14,7 +14,8 @@ from tf1hub.errors import CacheError, NotAModuleError
 from tf1hub.handles import cache
 from tf1hub.handles.cache import ABSENT, Entry, Health, State
 from tf1hub.handles.handle import Handle, Kind
-from tf1hub.handles.settings import Settings, is_remote
+from tf1hub.handles.settings import Settings
+from tf1hub.storage import is_remote
 
 # Schemes whose directories TensorFlow reads without a copy, so that parameter
 # servers and remote workers read the same files.

@@ -14,17 +14,17 @@ from tf1hub.handles import manifest as manifests
 from tf1hub.handles.cache import ABSENT, Entry, Health, State
 from tf1hub.handles.handle import Handle
 from tf1hub.handles.plan import Action, Plan, keys
-from tf1hub.handles.remote_copy import copy_out
+from tf1hub.handles.remote_copy import FAULTS, copy_out
 from tf1hub.handles.settings import Settings
-from tf1hub.handles.storage import Storage, storage_of
+from tf1hub.storage import Place, place_at
 
 
 def plan_remote(
     handle: Handle, settings: Settings, pins: tuple[tuple[str, str], ...], *, force: bool = False
 ) -> Plan:
     """Decides what to do about a handle where the cache is in remote storage."""
-    store = storage_of(settings.cache_dir)
-    found = [(key, _check(store, f"{settings.cache_dir}/{key}")) for key in keys(handle)]
+    cache = place_at(settings.cache_dir, FAULTS)
+    found = [(key, _check(cache, key)) for key in keys(handle)]
     for key, health in found:
         if health.state is State.COMPLETE and not force:
             return Plan(Action.USE, handle, f"{settings.cache_dir}/{key}", "in the cache", None, health, pins)
@@ -39,7 +39,8 @@ def acquire_remote(decided: Plan, settings: Settings) -> str:
     from tf1hub.handles.acquire import acquire
     from tf1hub.handles.plan import plan
 
-    store = storage_of(settings.cache_dir)
+    cache = place_at(settings.cache_dir, FAULTS)
+    key = decided.path.rpartition("/")[2]
     with tempfile.TemporaryDirectory(prefix="tf1hub-") as local:
         here = settings._replace(cache_dir=local)
         got = plan(decided.handle, here, in_place=False)
@@ -49,18 +50,18 @@ def acquire_remote(decided: Plan, settings: Settings) -> str:
         if made is None:
             records = manifests.of_directory(directory)
             made = manifests.make(decided.handle.shown, records, directory)
-        store.remove(f"{decided.path}.manifest.json")
-        store.remove(decided.path)
+        cache.remove(f"{key}.manifest.json")
+        cache.remove(key)
         copy_out(directory, made.files, decided.path)
-        store.write(f"{decided.path}.manifest.json", iter([made.to_json().encode()]))
+        cache.write(f"{key}.manifest.json", [made.to_json().encode()])
     return decided.path
 
 
-def _check(store: Storage, url: str) -> Health:
-    files = store.files(url)
+def _check(cache: Place, key: str) -> Health:
+    files = cache.files(key)
     if not files:
         return ABSENT
-    manifest = _manifest(store, f"{url}.manifest.json")
+    manifest = _manifest(cache, f"{key}.manifest.json")
     if manifest is None:
         # The original library fills remote caches too; its rename there is not atomic,
         # but saved_model.pb without the rest is rare enough to be told by its use.
@@ -74,11 +75,10 @@ def _check(store: Storage, url: str) -> Health:
     return Health(State.DAMAGED if faults else State.COMPLETE, faults, manifest)
 
 
-def _manifest(store: Storage, url: str) -> manifests.Manifest | None:
-    if store.size(url) is None:
+def _manifest(cache: Place, name: str) -> manifests.Manifest | None:
+    if cache.size(name) is None:
         return None
     try:
-        text = b"".join(store.chunks(url)).decode()
-        return manifests.from_json(text, url)
+        return manifests.from_json(cache.read(name).decode(), cache.path(name))
     except (CacheError, UnicodeDecodeError):
         return None

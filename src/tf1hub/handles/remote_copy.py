@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 
-from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError
+from tf1hub.errors import ArchiveError, CacheError, DownloadError, NotAModuleError
 from tf1hub.format.files import is_module_file
 from tf1hub.handles import cache, files, names
-from tf1hub.handles.handle import redacted
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.progress import Report
 from tf1hub.handles.settings import Settings
-from tf1hub.handles.storage import Storage, storage_of
+from tf1hub.storage import Faults, Place, place_at, redacted
+
+FAULTS = Faults(DownloadError, CacheError)
+"""What stands for remote storage that fails a resolver."""
 
 
 def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tuple[FileRecord, ...]:
@@ -32,8 +34,8 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
       ArchiveError: A name is unsafe, or it is too large.
       DownloadError: It cannot be read, or changed meanwhile.
     """
-    store = storage_of(url)
-    found = store.files(url)
+    place = place_at(url, FAULTS)
+    found = place.files("")
     if not found:
         raise NotAModuleError(f"There is no directory {redacted(url)}.")
     total = sum(found.values())
@@ -47,7 +49,7 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
     done = 0
     records = []
     for name, raw in sorted(checked.items()):
-        record = _copy_file(store, f"{url}/{raw}", directory, name)
+        record = _copy_file(place, raw, directory, name)
         if record.size != found[raw]:
             raise DownloadError(
                 f"{redacted(url)}/{raw} has {record.size} bytes, not the {found[raw]} it was listed with."
@@ -66,17 +68,17 @@ def copy_out(directory: str, records: tuple[FileRecord, ...], url: str) -> None:
 
     The model file comes last, so that what was interrupted is no module.
     """
-    store = storage_of(url)
+    place = place_at(url, FAULTS)
     for record in sorted(records, key=lambda one: one.name.startswith("saved_model.")):
-        store.write(f"{url}/{record.name}", files.chunks(f"{directory}/{record.name}"))
+        place.write(record.name, files.chunks(f"{directory}/{record.name}"))
 
 
-def _copy_file(store: Storage, url: str, directory: str, name: str) -> FileRecord:
+def _copy_file(place: Place, raw: str, directory: str, name: str) -> FileRecord:
     path = os.path.join(directory, *name.split("/"))
     os.makedirs(os.path.dirname(path), exist_ok=True)
     digest, size = hashlib.sha256(), 0
     with open(path, "xb") as file:
-        for chunk in store.chunks(url):
+        for chunk in place.chunks(raw):
             digest.update(chunk)
             size += len(chunk)
             file.write(chunk)

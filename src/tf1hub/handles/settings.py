@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tf1hub.errors import HandleError
 from tf1hub.handles import limits
+from tf1hub.storage import absolute as absolute_path
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
 LOAD_FORMAT_VARIABLE = "TFHUB_MODEL_LOAD_FORMAT"
@@ -157,16 +158,9 @@ def _environment() -> Mapping[str, str]:
     return {**os.environ, **given}
 
 
-def is_remote(path: str) -> bool:
-    """Returns whether a path is a place in remote storage, such as `gs://bucket/dir`."""
-    return "://" in path
-
-
 def absolute(path: str) -> str:
     """Returns a local path as absolute, and a remote one without a slash at its end."""
-    if is_remote(path):
-        return path.rstrip("/")
-    return os.path.abspath(os.path.expanduser(path))
+    return absolute_path(os.path.expanduser(path))
 
 
 class _Config:

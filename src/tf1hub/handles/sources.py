@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tf1hub.handles import redirects
 from tf1hub.handles.handle import ARCHIVE_SUFFIXES, Handle, Kind, parse, with_format
-from tf1hub.handles.settings import Settings, is_remote
+from tf1hub.handles.settings import Settings
+from tf1hub.storage import is_remote
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 from tf1hub.errors import DownloadError
 from tf1hub.handles.compression import KINDS, TruncatedArchiveError
-from tf1hub.handles.handle import redacted
 from tf1hub.handles.http import Answer, Client, PassingError
+from tf1hub.storage import redacted
 
 # A connection that brought at least this much counts as progress, so that a
 # bad line gets through however often it breaks.

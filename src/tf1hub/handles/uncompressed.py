@@ -7,8 +7,9 @@ import time
 
 from tf1hub.errors import DownloadError, OfflineError
 from tf1hub.handles import redirects
-from tf1hub.handles.handle import Handle, parse, redacted, with_format
-from tf1hub.handles.settings import LOAD_FORMAT_VARIABLE, OFFLINE_VARIABLE, Settings, is_remote
+from tf1hub.handles.handle import Handle, parse, with_format
+from tf1hub.handles.settings import LOAD_FORMAT_VARIABLE, OFFLINE_VARIABLE, Settings
+from tf1hub.storage import is_remote, redacted
 
 _PLACE = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 _MAX_PLACE_BYTES = 4096

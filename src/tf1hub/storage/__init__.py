@@ -5,13 +5,14 @@ whatever lies behind turned into ours; `tf1hub.storage.whole` writes whole or no
 imported before a place needs it.
 """
 
-from tf1hub.storage.address import absolute, is_remote, joined, local_path, parted, redacted
+from tf1hub.storage.address import absolute, has_secrets, is_remote, joined, local_path, parted, redacted
 from tf1hub.storage.place import Faults, Place, place_at
 
 __all__ = [
     "Faults",
     "Place",
     "absolute",
+    "has_secrets",
     "is_remote",
     "joined",
     "local_path",

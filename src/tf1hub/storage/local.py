@@ -47,13 +47,14 @@ class LocalPlace:
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
-    def files(self) -> dict[str, int]:
+    def files(self, name: str) -> dict[str, int]:
         found = {}
-        with mapped(self.root, "listed", self._faults.read):
-            for folder, _, names in os.walk(self.root, followlinks=True):
-                for name in names:
-                    path = os.path.join(folder, name)
-                    found[os.path.relpath(path, self.root).replace(os.sep, "/")] = os.path.getsize(path)
+        root = self.path(name)
+        with mapped(root, "listed", self._faults.read):
+            for folder, _, below in os.walk(root, followlinks=True):
+                for base in below:
+                    path = os.path.join(folder, base)
+                    found[os.path.relpath(path, root).replace(os.sep, "/")] = os.path.getsize(path)
         return found
 
     def read(self, name: str) -> bytes:

@@ -57,8 +57,8 @@ class Place(Protocol):
         """The sorted names directly below the directory `name`; empty where there is none."""
         ...
 
-    def files(self) -> dict[str, int]:
-        """The names of all files below the place, with their bytes; empty where there is no directory."""
+    def files(self, name: str) -> dict[str, int]:
+        """The names of all files below the directory `name`, with their bytes; empty where there is none."""
         ...
 
     def read(self, name: str) -> bytes:

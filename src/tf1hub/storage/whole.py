@@ -154,7 +154,7 @@ def _flush_directory(directory: str) -> None:
 def _upload(directory: str, path: str, last: str) -> None:
     target = place_at(path, Faults(ExportError, ExportError))
     source = place_at(directory)
-    names = sorted(source.files(), key=lambda name: (name.rpartition("/")[2] == last, name))
+    names = sorted(source.files(""), key=lambda name: (name.rpartition("/")[2] == last, name))
     check_free(path, {name.partition("/")[0] for name in names})
     written: list[str] = []
     try:

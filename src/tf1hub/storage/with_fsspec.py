@@ -62,11 +62,11 @@ class FsspecPlace:
             {str(path).rstrip("/").rpartition("/")[2] for path in found if path.rstrip("/") != inner}
         )
 
-    def files(self) -> dict[str, int]:
-        if not self.is_directory(""):
+    def files(self, name: str) -> dict[str, int]:
+        if not self.is_directory(name):
             return {}
-        inner = self._inner("").rstrip("/")
-        with mapped(self.root, "listed", self._faults.read):
+        inner = self._inner(name).rstrip("/")
+        with mapped(self.path(name), "listed", self._faults.read):
             found = self._files.find(inner, detail=True)
         return {path[len(inner) + 1 :]: int(info["size"] or 0) for path, info in found.items()}
 

@@ -77,18 +77,19 @@ class TensorFlowPlace:
         with mapped(path, "listed", self._faults.read):
             return sorted(entry.rstrip("/") for entry in self._files.listdir(path))
 
-    def files(self) -> dict[str, int]:
+    def files(self, name: str) -> dict[str, int]:
         found: dict[str, int] = {}
-        with mapped(self.root, "listed", self._faults.read):
-            if not self._files.isdir(self.root):
+        root = self.path(name)
+        with mapped(root, "listed", self._faults.read):
+            if not self._files.isdir(root):
                 return {}
-            for folder, _, names in self._files.walk(self.root):
-                for name in names:
-                    path = f"{folder.rstrip('/')}/{name}"
+            for folder, _, below in self._files.walk(root):
+                for base in below:
+                    path = f"{folder.rstrip('/')}/{base}"
                     size = self._size(path)
                     # ram:// lists the files beside a directory whose names begin like its own.
                     if size is not None:
-                        found[path[len(self.root) + 1 :]] = size
+                        found[path[len(root) + 1 :]] = size
         return found
 
     def read(self, name: str) -> bytes:
@@ -111,8 +112,12 @@ class TensorFlowPlace:
         path = self.path(name)
         with mapped(path, "written", self._faults.write):
             self._files.makedirs(path.rpartition("/")[0])
+            if path.startswith("ram://") and self._files.exists(path):
+                # It would append.
+                self._files.remove(path)
             try:
                 with self._files.GFile(path, "wb") as file:
+                    file.write(b"")  # without a write, there would be no file
                     for piece in chunks:
                         file.write(piece)
             except BaseException:
