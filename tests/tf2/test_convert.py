@@ -23,7 +23,7 @@ from tf1hub.errors import (
     UnknownSignatureError,
     WrongModeError,
 )
-from tf1hub.tf2 import conversion_check
+from tf1hub.tf2 import conversion_check, convert, converted_assets
 
 tf1 = tf.compat.v1
 
@@ -372,3 +372,80 @@ def test_a_conversion_may_go_to_remote_storage() -> None:
     path = "ram://test_convert/out"
     hub.convert(hub.create_module_spec(doubled), path)
     np.testing.assert_array_equal(tf.saved_model.load(path)(tf.constant([4.0])), [8.0])
+
+
+def test_outputs_that_are_paths_of_files_or_are_made_of_them_are_compared(tmp_path: pathlib.Path) -> None:
+    """`vocab_file` of BERT's modules, `spm_path` of the sentence encoder."""
+    (tmp_path / "vocab.txt").write_text("the\nquick\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "vocab.txt").write_text("brown\nfox\n")
+
+    def module_fn() -> None:
+        files = [tf.constant(str(tmp_path / name)) for name in ("vocab.txt", "other/vocab.txt")]
+        for file in files:
+            tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, file)
+        rows = tf1.placeholder(tf.int64, [None])
+        outputs = {
+            "vocab_file": files[0],
+            "beside": tf.strings.join([tf.strings.regex_replace(files[0], "[^/]*$", ""), "merges.txt"]),
+            "both": tf.stack(files),
+            "in_a_batch": tf.gather(tf.stack(files), rows),
+            "length": tf.strings.length(files[1]),
+            "hash": tf.strings.to_hash_bucket_fast(files[1], 1000),
+            "content": tf.io.read_file(files[1]),
+            "do_lower_case": tf.constant(True),
+        }
+        hub.add_signature("tokenization_info", {}, {**outputs, "in_a_batch": files[0]})
+        hub.add_signature(inputs=rows, outputs=outputs)
+
+    path = written(tmp_path / "module", module_fn)
+    conversion = hub.convert(path, tmp_path / "out")
+    assert conversion.all_compared
+    assert {row.max_abs for row in conversion.compared} == {0.0}
+    assert {row.output for row in conversion.compared} >= {
+        "vocab_file",
+        "beside",
+        "both",
+        "in_a_batch",
+        "hash",
+    }
+    os.rename(tmp_path / "out", tmp_path / "moved")
+    told = hub.load(tmp_path / "moved")(signature="tokenization_info", as_dict=True)
+    assert told["vocab_file"].numpy().decode() == str(tmp_path / "moved" / "assets" / "vocab.txt")
+    assert told["content"].numpy() == b"brown\nfox\n"
+    # Straight from the function too, whose files lie in two directories and have one name.
+    assert hub.convert(hub.create_module_spec(module_fn), tmp_path / "direct").all_compared
+
+
+def test_a_conversion_without_one_of_the_files_is_not_kept(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vocab.txt").write_text("the\n")
+
+    def module_fn() -> None:
+        file = tf.constant(str(tmp_path / "vocab.txt"))
+        tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, file)
+        hub.add_signature(outputs=file)
+
+    def changed(spec: Any, directory: str) -> Any:
+        pathlib.Path(directory, "assets", "vocab.txt").write_text("The\n")
+        return converted_assets.with_assets_of(spec, directory)
+
+    monkeypatch.setattr(convert, "with_assets_of", changed)
+    path = written(tmp_path / "module", module_fn)
+    with pytest.raises(CheckFailedError) as caught:
+        hub.convert(path, tmp_path / "out")
+    assert str(caught.value) == (
+        f"The conversion of {path} lacks its asset 'vocab.txt', so it was not kept. It has: vocab.txt."
+    )
+    assert not os.path.exists(tmp_path / "out")
+
+
+def test_results_of_the_original_that_differ_from_run_to_run_are_told(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        hub.add_signature(inputs=x, outputs=x + tf.cast(tf.timestamp() * 1e6 % 1000.0, tf.float32))
+
+    (row,) = hub.convert(hub.create_module_spec(module_fn), tmp_path / "out").compared
+    assert row.max_abs is None
+    assert row.not_compared.startswith("the original's own results differ from run to run, by ")

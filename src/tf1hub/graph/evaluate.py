@@ -41,10 +41,19 @@ def eval_function_for_module(
     Raises:
         Error: as `Module`.
     """
+    with evaluating(spec, tags) as evaluate:
+        yield evaluate
+
+
+@contextlib.contextmanager
+def evaluating(
+    spec: ModuleSpec | str | os.PathLike[str], tags: Tags = None, config: Any = None
+) -> Iterator[Callable[..., Any]]:
+    """The same, with a configuration of the session."""
     graph = tf.Graph()
     with graph.as_default():
         module = Module(spec, tags=tags)
-        session = tf.compat.v1.Session(graph=graph)
+        session = tf.compat.v1.Session(graph=graph, config=config)
         with session:
             session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])
             calls: dict[tuple[str | None, bool], tuple[Any, Any]] = {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import tensorflow as tf
 
 from tf1hub.checks.distance import Distance, distance
 from tf1hub.checks.generate import Example
@@ -15,40 +18,33 @@ from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.conversion import Compared
-from tf1hub.tf2.original import FAILURES, Expected, Given, random_ops, run_original
+from tf1hub.tf2.original import FAILURES, Expected, by_chance, random_ops
 from tf1hub.tf2.serving import as_keywords, flatten, part_names
+from tf1hub.tf2.signature_functions import input_types
+from tf1hub.tf2.variables import updated_nodes
 
 
 @dataclass(frozen=True)
 class _Try:
-    """One output on one example.
+    """One output on one example: how far the conversion is from the original."""
 
-    Attributes:
-        words: the example.
-        apart: the conversion from the original.
-        by_chance: the original from itself.
-    """
-
-    words: str
+    example: Example
     apart: Distance
-    by_chance: Distance
 
 
 def compare(
-    spec: ModuleSpec,
-    variants: Sequence[Variant],
+    original: ModuleSpec,
+    expected: Sequence[tuple[Variant, Sequence[Expected]]],
     converted: Any,
-    given: Given,
     tolerance: float,
     say: Callable[[str], None],
 ) -> Iterator[Compared]:
     """Yields a row for each output of each signature.
 
     Args:
-        spec: the original.
-        variants: those that run without and with `training=True`.
+        original: what was converted.
+        expected: what its variants give, that for inference first.
         converted: what `tf.saved_model.load` made of the conversion.
-        given: inputs to use instead of generated ones.
         tolerance: how far an output may be from the original's, relative to its largest value.
         say: is told what is under way.
 
@@ -56,18 +52,31 @@ def compare(
         CheckFailedError: the converted module gives other numbers, or fails; all such outputs are named.
     """
     faults: list[str] = []
-    for variant in dict.fromkeys(variants):
-        call = Inference(converted) if variant is variants[0] else Training(converted)
-        for expected in run_original(spec, variant, given, say):
-            say(f"comparing {expected.signature!r} of {format_tags(variant.tags)}")
-            check = SignatureCheck(variant, expected, call, tolerance)
-            yield from check.rows()
+    for number, (variant, signatures) in enumerate(expected):
+        call = Training(converted, updated_nodes([variant])) if number else Inference(converted)
+        for signature in signatures:
+            say(f"comparing {signature.signature!r} of {format_tags(variant.tags)}")
+            check = SignatureCheck(original, variant, signature, call, tolerance)
+            with _unoptimized():
+                yield from check.rows()
             faults += check.faults
     if faults:
         listed = "".join(f"\n  - {fault}" for fault in faults)
         raise CheckFailedError(
-            f"The conversion of {spec.name} does not compute what the module computes, so it was not kept:{listed}"
+            f"The conversion of {original.name} does not compute what the module computes, so it was not kept:{listed}"
         )
+
+
+@contextlib.contextmanager
+def _unoptimized() -> Iterator[None]:
+    """Has functions run as they were written: optimizing one takes far longer than running it a few times."""
+    name = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    tf.config.optimizer.set_experimental_options({name: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 class Inference:
@@ -75,35 +84,70 @@ class Inference:
 
     def __init__(self, module: Any) -> None:
         self._module = module
+        self._calls = _Calls(module, training=False)
 
     def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         """The outputs in both ways, as dense tensors."""
-        infos = variant.outputs(signature)
-        called = self._module(inputs or None, signature=signature, as_dict=True)
+        called = self._calls(variant, signature, inputs)
         keywords = as_keywords(flatten(inputs, variant.inputs(signature)))
-        return [flatten(called, infos), self._module.signatures[signature](**keywords)]
+        return [called, self._module.signatures[signature](**keywords)]
 
 
 class Training:
-    """The converted module as training programs call it."""
+    """The converted module as training programs call it.
 
-    def __init__(self, module: Any) -> None:
-        self._module = module
+    Args:
+        module: the converted module.
+        updated: names of variables that the calls write.
+    """
+
+    def __init__(self, module: Any, updated: set[str]) -> None:
+        self._calls = _Calls(module, training=True)
         # Each call starts from the statistics that the original has.
-        self._statistics = [(v, v.numpy()) for v in module.variables if not v.trainable]
+        written = [variable for variable in module.variables if variable.name.removesuffix(":0") in updated]
+        self._statistics = [(variable, variable.numpy()) for variable in written]
 
     def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         """The outputs as dense tensors."""
-        outputs = self._module(inputs or None, training=True, signature=signature, as_dict=True)
+        outputs = self._calls(variant, signature, inputs)
         for variable, value in self._statistics:
             variable.assign(value)
-        return [flatten(outputs, variant.outputs(signature))]
+        return [outputs]
+
+
+class _Calls:
+    """Calls a converted module.
+
+    Inside a function, which takes inputs of all sizes: called by itself, what TensorFlow restored is traced
+    and prepared anew for each.
+    """
+
+    def __init__(self, module: Any, training: bool) -> None:
+        self._module = module
+        self._training = training
+        self._functions: dict[str, Any] = {}
+
+    def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        infos = variant.outputs(signature)
+
+        def call(given: dict[str, Any] | None) -> dict[str, Any]:
+            module = self._module
+            return flatten(module(given, training=self._training, signature=signature, as_dict=True), infos)
+
+        if not inputs:
+            return call(None)
+        if signature not in self._functions:
+            types = input_types(variant.inputs(signature))
+            self._functions[signature] = tf.function(call, autograph=False, input_signature=[types])
+        outputs: dict[str, Any] = self._functions[signature](inputs)
+        return outputs
 
 
 class SignatureCheck:
     """The comparison of one signature.
 
     Args:
+        original: what was converted.
         variant: whose signature it is.
         expected: what the original gives.
         converted: calls the converted module.
@@ -111,8 +155,14 @@ class SignatureCheck:
     """
 
     def __init__(
-        self, variant: Variant, expected: Expected, converted: Inference | Training, tolerance: float
+        self,
+        original: ModuleSpec,
+        variant: Variant,
+        expected: Expected,
+        converted: Inference | Training,
+        tolerance: float,
     ) -> None:
+        self._original = original
         self._variant = variant
         self._expected = expected
         self._converted = converted
@@ -123,11 +173,11 @@ class SignatureCheck:
     def rows(self) -> Iterator[Compared]:
         """Compares, and yields a row for each output."""
         tries: dict[str, list[_Try]] = {name: [] for name in self._infos}
-        for example, expected, again in self._expected.runs:
+        for example, expected in self._expected.runs:
             results = self._run(example)
             for name in self._infos if results else ():
                 found = max((_apart(result[name], expected[name]) for result in results), key=_relative)
-                tries[name].append(_Try(example.words, found, _apart(expected[name], again[name])))
+                tries[name].append(_Try(example, found))
         for name in self._infos:
             why_random = self._why_random(name, tries[name])
             if why_random:
@@ -138,22 +188,24 @@ class SignatureCheck:
                 variant=format_tags(self._variant.tags),
                 signature=self._expected.signature,
                 output=name,
-                inputs=tuple(one.words for one in tries[name]),
+                inputs=tuple(one.example.words for one in tries[name]),
                 max_abs=None if worst is None else worst.absolute,
                 max_rel=None if worst is None else worst.relative,
                 not_compared=why_random or self._expected.failure,
             )
 
     def _why_random(self, output: str, tries: Sequence[_Try]) -> str:
-        """Why there is nothing to compare with; empty where there is."""
-        by_chance = max((one.by_chance.relative for one in tries), default=0.0)
+        """Why there is nothing to compare with; empty where there is, and where all agrees."""
+        differs = [one.example for one in tries if one.apart.relative > self._tolerance]
+        if not differs:
+            return ""
         ops = random_ops(self._variant, self._infos[output])
-        if ops and any(max(one.apart.relative, one.by_chance.relative) > self._tolerance for one in tries):
+        if ops:
             return f"it depends on chance: {', '.join(ops)}"
-        if by_chance > self._tolerance:
-            return (
-                f"the original's own results differ from run to run, by {by_chance:.2g} of the largest value"
-            )
+        again = by_chance(self._original, self._variant, self._expected.signature, differs)
+        apart = max((_apart(one[output], other[output]).relative for one, other in again), default=0.0)
+        if apart > self._tolerance:
+            return f"the original's own results differ from run to run, by {apart:.2g} of the largest value"
         return ""
 
     def _run(self, example: Example) -> list[dict[str, list[Any]]]:
@@ -179,7 +231,7 @@ class SignatureCheck:
             if one.apart.relative > self._tolerance:
                 yield (
                     f"{self._place()} gives an output {output!r} that differs by up to {one.apart.absolute:.3g}, "
-                    f"{one.apart.relative:.2g} of its largest value (allowed: {self._tolerance:.2g}), on {one.words}"
+                    f"{one.apart.relative:.2g} of its largest value (allowed: {self._tolerance:.2g}), on {one.example.words}"
                 )
 
     def _place(self) -> str:

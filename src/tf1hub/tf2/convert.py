@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import math
 import numbers
@@ -24,10 +25,11 @@ from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.storage import place_at
 from tf1hub.tf2.conversion import Compared, Conversion
 from tf1hub.tf2.conversion_check import compare
+from tf1hub.tf2.converted_assets import with_assets_of
 from tf1hub.tf2.export import export_values
 from tf1hub.tf2.load import load_spec, local_directory
 from tf1hub.tf2.loaded import LoadedModule
-from tf1hub.tf2.original import Given, check_given
+from tf1hub.tf2.original import Given, check_given, run_original
 from tf1hub.tf2.serving import input_names, serving_function
 from tf1hub.tf2.variables import Trainable
 
@@ -136,11 +138,18 @@ class _Work:
         """Writes the SavedModel into a directory, and compares it with the original."""
         self._say("writing")
         self._save(directory)
+        # One after the other, so that the weights are in memory once.
         self._module = None
+        gc.collect()
+        original = with_assets_of(self._spec, directory)
+        expected = [
+            (variant, run_original(original, variant, self._examples, self._say))
+            for variant in dict.fromkeys(self._variants)
+        ]
+        gc.collect()
         self._say("loading what was written")
         written = tf.saved_model.load(directory)
-        rows = compare(self._spec, self._variants, written, self._examples, self._tolerance, self._say)
-        self.compared.extend(rows)
+        self.compared.extend(compare(original, expected, written, self._tolerance, self._say))
 
     def _save(self, directory: str) -> None:
         assert self._module is not None

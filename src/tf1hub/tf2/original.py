@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from tf1hub.checks.run import image_size, reason
 from tf1hub.errors import Error, InputError
 from tf1hub.format.graph_walk import ancestors, functions_used
 from tf1hub.format.saved_model import format_tags
-from tf1hub.graph import eval_function_for_module
+from tf1hub.graph.evaluate import evaluating
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.module_spec import ModuleSpec
@@ -28,8 +30,10 @@ FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
 """What running a signature on unsuitable inputs raises."""
 
 _RANDOM = re.compile("Random|Multinomial|TruncatedNormal|Stateful(StandardNormal|Uniform)")
-_Arrays: TypeAlias = dict[str, list[Any]]
-_Evaluate: TypeAlias = Callable[[Example], _Arrays]
+Arrays: TypeAlias = dict[str, list[Any]]
+"""The dense arrays of each output."""
+
+_Evaluate: TypeAlias = Callable[[Example], Arrays]
 _GUESSES = 8
 """How many lengths are tried that only the sizes of variables suggest."""
 
@@ -40,19 +44,19 @@ class Expected:
 
     Attributes:
         signature: its name.
-        runs: inputs, and the outputs of two runs on them; of each output its dense arrays.
+        runs: inputs, and the outputs on them; of each output its dense arrays.
         failure: why there are no runs, or none on some of the inputs; else empty.
     """
 
     signature: str
-    runs: list[tuple[Example, _Arrays, _Arrays]]
+    runs: list[tuple[Example, Arrays]]
     failure: str
 
 
 def run_original(
     spec: ModuleSpec, variant: Variant, given: Given, say: Callable[[str], None]
-) -> Iterator[Expected]:
-    """Runs all signatures of a variant, twice on each of their inputs.
+) -> list[Expected]:
+    """Runs all signatures of a variant.
 
     Args:
         spec: the module.
@@ -61,17 +65,34 @@ def run_original(
         say: is told what is under way.
     """
     found = []
-    with eval_function_for_module(spec, tags=variant.tags) as function:
+    with _evaluating(spec, variant) as evaluate:
         for name in variant.signature_names:
             say(f"running {name!r} of {format_tags(variant.tags)}")
+            found.append(_run(variant, name, functools.partial(evaluate, name), given.get(name)))
+    return found
 
-            def evaluate(example: Example, signature: str = name) -> _Arrays:
-                outputs = function(dict(example.feeds), signature=signature, as_dict=True)
-                return {key: _arrays(value) for key, value in outputs.items()}
 
-            found.append(_run(variant, name, evaluate, given.get(name)))
-    # Not before: while the graph is in use, nothing of TensorFlow 2 runs.
-    yield from found
+def by_chance(
+    spec: ModuleSpec, variant: Variant, signature: str, inputs: Sequence[Example]
+) -> list[tuple[Arrays, Arrays]]:
+    """Runs a signature twice on each of some inputs: what it gives may depend on more than these."""
+    with _evaluating(spec, variant) as evaluate:
+        return [(evaluate(signature, example), evaluate(signature, example)) for example in inputs]
+
+
+@contextlib.contextmanager
+def _evaluating(spec: ModuleSpec, variant: Variant) -> Iterator[Callable[[str, Example], Arrays]]:
+    """Gives a function from a signature and inputs to outputs."""
+    # Optimizing a graph takes far longer than running it a few times.
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    with evaluating(spec, variant.tags, config) as function:
+
+        def evaluate(signature: str, example: Example) -> Arrays:
+            outputs = function(dict(example.feeds), signature=signature, as_dict=True)
+            return {key: _arrays(value) for key, value in outputs.items()}
+
+        yield evaluate
 
 
 def check_given(given: Given, variant: Variant) -> None:
@@ -122,12 +143,12 @@ def _run(
 
 
 def _tried(signature: str, evaluate: _Evaluate, inputs: Iterable[Example]) -> Expected:
-    runs: list[tuple[Example, _Arrays, _Arrays]] = []
+    runs: list[tuple[Example, Arrays]] = []
     failure = ""
     try:
         for example in inputs:
             try:
-                runs.append((example, evaluate(example), evaluate(example)))
+                runs.append((example, evaluate(example)))
             except FAILURES as error:
                 failure = f"the original itself fails on {example.words}: {reason(error)}"
     except CannotGenerateError as error:

@@ -35,10 +35,14 @@ def signature_function(state: State, signature: str, update: bool) -> tf.types.e
         by_name = dict(zip(fetches, values, strict=True))
         return {name: _as_declared(assemble(info, by_name), info) for name, info in outputs.items()}
 
+    return tf.function(apply, autograph=False, input_signature=[input_types(inputs)])
+
+
+def input_types(inputs: Mapping[str, ParsedTensorInfo]) -> dict[str, Any]:
+    """The types of a signature's inputs, as a `tf.function` of a dict of them takes them."""
     # Not every input's name is one that an op of a graph may have.
     parameters = keywords(inputs)
-    specs = {name: type_spec(info, parameters[name]) for name, info in inputs.items()}
-    return tf.function(apply, autograph=False, input_signature=[specs])
+    return {name: type_spec(info, parameters[name]) for name, info in inputs.items()}
 
 
 def _as_declared(value: Any, info: ParsedTensorInfo) -> Any:

@@ -71,7 +71,7 @@ def create_variables(
     """
     declared = declared_variables(variants)
     picked = _picked(declared, variants, trainable, place)
-    updated = _updated_nodes(variants)
+    updated = updated_nodes(variants)
     holders = _holders(declared, variants)
     created: dict[str, tf.Variable] = {}
     for variable, dtype, value in values(with_dtypes(declared, variants)):
@@ -156,8 +156,8 @@ def _named(name: str, marked: Collection[str], known: Mapping[str, set[str]]) ->
     return known.get(name) or {variable for variable in marked if variable.startswith(name + "/")}
 
 
-def _updated_nodes(variants: Sequence[Variant]) -> set[str]:
-    """The variables that a variant writes other than to initialize them."""
+def updated_nodes(variants: Sequence[Variant]) -> set[str]:
+    """The nodes of the variables that a variant writes other than to initialize them."""
     found: set[str] = set()
     for variant in variants:
         initializers = {node_of(variable.definition.initializer_name) for variable in variant.variables}
