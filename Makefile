@@ -15,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tf215 test-legacy test-package lint format types contracts docs fuzz interop \
+.PHONY: help demo test test-tf215 test-legacy test-package lint format types contracts docs site fuzz interop \
 	bench protos protos-check lock clean
 
 help:  ## this list
@@ -64,6 +64,11 @@ contracts:  ## imports run one way, and TensorFlow stays out of format, resolve 
 docs:  ## runs the examples of README.md, docs/ and the docstrings
 	@$(SETUP) tf221
 	$(TF221) -m pytest --doctest-modules README.md docs src/tf1hub $(ARGS)
+
+site:  ## docs/ and the docstrings as a site, in build/site; a link that leads nowhere is an error
+	@$(SETUP) tf221
+	.venv/tf221/bin/sphinx-build --fail-on-warning --keep-going --quiet -b html docs build/site
+	@echo "build/site/index.html"
 
 fuzz:  ## damages modules at random for a minute and more (FUZZ_EXAMPLES=2000)
 	@$(SETUP) tf221

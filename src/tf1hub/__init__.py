@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from tf1hub import keras as keras
     from tf1hub import publish as publish
     from tf1hub.checks.check import check as check
+    from tf1hub.checks.findings import Report as Report
     from tf1hub.columns import image_embedding_column as image_embedding_column
     from tf1hub.columns import sparse_text_embedding_column as sparse_text_embedding_column
     from tf1hub.columns import text_embedding_column as text_embedding_column
     from tf1hub.columns import text_embedding_column_v2 as text_embedding_column_v2
     from tf1hub.comparing.compare import compare as compare
+    from tf1hub.comparing.result import Comparison as Comparison
     from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
     from tf1hub.compat import run_program as run_program
+    from tf1hub.format.checkpoint import Variables as Variables
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
     from tf1hub.graph import eval_function_for_module as eval_function_for_module
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from tf1hub.publish.checkpoint_export import export_from_checkpoint as export_from_checkpoint
     from tf1hub.publish.latest_exporter import LatestModuleExporter as LatestModuleExporter
     from tf1hub.publish.registered import register_module_for_export as register_module_for_export
+    from tf1hub.spec.description import ModuleDescription as ModuleDescription
+    from tf1hub.spec.difference import ModuleDifference as ModuleDifference
     from tf1hub.spec.difference import diff as diff
     from tf1hub.spec.image import get_expected_image_size as get_expected_image_size
     from tf1hub.spec.image import get_num_image_channels as get_num_image_channels
@@ -47,18 +52,27 @@ if TYPE_CHECKING:
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
     from tf1hub.spec.weights import read_variables as read_variables
+    from tf1hub.tf2.conversion import Conversion as Conversion
     from tf1hub.tf2.convert import convert as convert
     from tf1hub.tf2.initial_values import initial_values as initial_values
     from tf1hub.tf2.load import load as load
+    from tf1hub.tf2.loaded import LoadedModule as LoadedModule
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Comparison": "tf1hub.comparing.result",
+    "Conversion": "tf1hub.tf2.conversion",
     "ImageModuleInfo": "tf1hub.format.messages_pb2",
     "KerasLayer": "tf1hub.keras",
     "LatestModuleExporter": "tf1hub.publish.latest_exporter",
+    "LoadedModule": "tf1hub.tf2.loaded",
     "Module": "tf1hub.graph",
+    "ModuleDescription": "tf1hub.spec.description",
+    "ModuleDifference": "tf1hub.spec.difference",
     "ModuleSpec": "tf1hub.spec.module_spec",
+    "Report": "tf1hub.checks.findings",
+    "Variables": "tf1hub.format.checkpoint",
     "add_signature": "tf1hub.publish",
     "attach_image_module_info": "tf1hub.publish",
     "attach_message": "tf1hub.publish",

@@ -44,6 +44,14 @@ def sparse_text_embedding_column(
             module takes for unknown. None gives such examples an embedding of zeros.
         trainable: whether the module's variables are trained.
 
+    Example:
+        >>> import tf1hub as hub
+        >>> column = hub.sparse_text_embedding_column(
+        ...     "words", "tests/golden/modules/text_embedding/module", combiner="mean", default_value=None
+        ... )
+        >>> column.name
+        'words_hub_module_embedding'
+
     Returns:
         A column of shape `[N]`.
 

@@ -35,6 +35,11 @@ def text_embedding_column_v2(
         output_key: which output to use, where the SavedModel returns a dict of several.
         trainable: whether the variables are trained.
 
+    Example:
+        >>> import tf1hub as hub
+        >>> hub.text_embedding_column_v2("review", "tests/golden/modules/text_embedding/module").name
+        'review_hub_module_embedding'
+
     Returns:
         A column of shape `[N]`.
 

@@ -32,6 +32,11 @@ def run_program(
             including the parts of `tf.contrib` that have successors.
         as_module: `program` names a module.
 
+    Example:
+        >>> import tf1hub as hub
+        >>> hub.run_program("retrain.py", ["--tfhub_module", "inception"], tf1=True)  # doctest: +SKIP
+        0
+
     Returns:
         0; or 1 after an exception that the program did not catch, its traceback printed.
 

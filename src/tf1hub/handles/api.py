@@ -26,9 +26,10 @@ def resolve(
     What is cached is used as it is, after a look that costs one `stat` per
     file; a damaged entry is downloaded again.
 
-    >>> import os, tempfile
-    >>> resolve(tempfile.gettempdir()) == os.path.abspath(tempfile.gettempdir())
-    True
+    Example:
+      >>> import tf1hub as hub
+      >>> hub.resolve("tests/golden/modules/half_plus_two/module")[-21:]
+      '/half_plus_two/module'
 
     Args:
       handle: A directory, an archive (tar, tar.gz, zip, ...), a URL, a place in remote storage,
@@ -81,6 +82,11 @@ def download(
 
     Like `resolve`, but remote storage is copied even where TensorFlow could
     read it in place.
+
+    Example:
+      >>> import tf1hub as hub
+      >>> hub.download("tests/golden/modules/half_plus_two/module", offline=True)[-21:]
+      '/half_plus_two/module'
 
     Args:
       handle: As for `resolve`.

@@ -164,31 +164,38 @@ def _create(keras: Any, base: Any) -> Any:
             return super().__call__(as_tensors(inputs), *args, **kwargs)
 
         def call(self, inputs: Any, training: Any = None) -> Any:
+            """Applies the module; `training` has no effect while the layer is frozen."""
             return self._wrapped.apply(inputs, training if self.trainable else False, _float(self))
 
         def compute_output_shape(self, input_shape: Any) -> Any:
+            """The shapes of the outputs for shapes of inputs, from a trace."""
             inputs = specs_of_shapes(input_shape, self._wrapped.callee.input_specs, _float(self))
             outputs = output_specs(self.call, inputs)
             shape = known_shape if is_keras_3(keras) else lambda spec: tf.TensorShape(spec.shape)
             return tf.nest.map_structure(shape, outputs)
 
         def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
+            """What Keras 3 asks for symbolic inputs: shapes and dtypes of the outputs."""
             del training  # the shapes are the same
             specs = tf.nest.map_structure(lambda value: spec_of_keras_tensor(keras, value), inputs)
             outputs = output_specs(self.call, specs)
             return tf.nest.map_structure(lambda spec: keras_tensor_of_spec(keras, spec), outputs)
 
         def save_own_variables(self, store: Any) -> None:
+            """Puts the module's variables into a file of weights."""
             self._wrapped.save_weights(store)
 
         def load_own_variables(self, store: Any) -> None:
+            """Takes the module's variables from a file of weights."""
             self._wrapped.load_weights(store)
 
         def get_config(self) -> dict[str, Any]:
+            """The arguments that make this layer again: its handle, not its weights."""
             return {**super().get_config(), **self._wrapped.config()}
 
         @classmethod
         def from_config(cls, config: dict[str, Any]) -> Any:
+            """Makes the layer that `get_config` describes."""
             config = dict(config)
             chosen = config.pop("trainable_variables", None)
             # Keras 2 wrote it for the first layer of a model; Keras 3 knows no such argument.

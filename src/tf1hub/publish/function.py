@@ -65,7 +65,7 @@ def from_function(
             them, by the signatures' names. One alone is the signature `"default"`. It returns a
             tensor (the output `"default"`), a dict, or a list (`"output_0"`, `"output_1"`, ...) of
             tensors, SparseTensors or RaggedTensors.
-        input_signature: the `tf.TensorSpec`s (or specs of the others) of its arguments, where it does
+        input_signature: the specs (`tf.TensorSpec` and its like) of its arguments, where it does
             not say so itself; for all functions alike.
 
     Returns:

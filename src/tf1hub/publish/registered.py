@@ -17,6 +17,12 @@ def register_module_for_export(module: Module, export_name: str) -> None:
         export_name: name of the directory, below that of the export, into which the module is written. It
             has nothing to do with the scope of the module.
 
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> with tf.Graph().as_default():
+        ...     module = hub.Module("tests/golden/modules/half_plus_two/module")
+        ...     hub.register_module_for_export(module, "half_plus_two")
+
     Raises:
         ExporterError: the name is taken in this graph, or cannot be that of a directory.
     """

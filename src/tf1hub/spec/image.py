@@ -70,7 +70,18 @@ def get_num_image_channels(
 ) -> int:
     """The number of channels of a module's images: 3 for RGB.
 
-    Arguments as for `get_expected_image_size`.
+    Args:
+        module_or_spec: a `Module` or a `ModuleSpec`.
+        signature: name of the signature; `"default"` where None.
+        input_name: name of the input; `"images"` where None.
+
+    Returns:
+        The number, from the shape `[batch_size, height, width, channels]` of the input.
+
+    Example:
+        >>> import tf1hub as hub
+        >>> hub.get_num_image_channels(hub.load_module_spec("tests/golden/modules/image/module"))
+        3
 
     Raises:
         UnknownSignatureError: there is no such signature.

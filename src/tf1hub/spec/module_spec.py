@@ -71,7 +71,7 @@ class ModuleSpec:
 
     @property
     def name(self) -> str:
-        """The module in words: its path, or the function that made it."""
+        """The module in words, which are its path or the function that made it."""
         return self._name
 
     @property
@@ -231,7 +231,7 @@ class ModuleSpec:
             name_transform_fn: maps a variable's name in the module to its name in the checkpoint;
                 None for equal names.
             values: of variables that shall not come from the checkpoint, or of all: arrays by the
-                variables' names in the module, or `tf.Variable`s that are called like them. A
+                variables' names in the module, or variables (`tf.Variable`) that are called like them. A
                 partitioned variable is given whole.
 
         Raises:
@@ -272,6 +272,15 @@ def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
 
     Args:
         path: a handle; whatever `tf1hub.resolve` takes.
+
+    Example:
+        >>> import tf1hub as hub
+        >>> spec = hub.load_module_spec("tests/golden/modules/half_plus_two/module")
+        >>> spec.get_signature_names()
+        ['default']
+
+    Returns:
+        The definition. Nothing of TensorFlow is imported for it.
 
     Raises:
         HandleError: the handle cannot name a module.

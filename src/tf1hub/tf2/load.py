@@ -36,7 +36,7 @@ def load(
     tags: Tags = None,
     trainable: Trainable = True,
     options: tf.saved_model.LoadOptions | None = None,
-) -> Any:
+) -> LoadedModule | Any:
     """Loads a module for TensorFlow 2: callable, trainable, savable.
 
     Inside of a `tf.function` it loads a module anew each time that this is traced; `tf.init_scope` changes

@@ -153,7 +153,7 @@ class LoadedModule(tf.Module):
 
     @property
     def signatures(self) -> Mapping[str, Any]:
-        """The signatures by name: functions from keyword arguments to a dict of outputs, for inference."""
+        """The signatures by name, as functions from keyword arguments to a dict of outputs, for inference."""
         return Signatures(self._engine)
 
     @property

@@ -66,7 +66,7 @@ class Variables(_Base):
 
     @property
     def dtypes(self) -> dict[str, str]:
-        """The names of the variables' dtypes, as TensorFlow has them: `float32`, `bfloat16`, `string`."""
+        """The names of the variables' dtypes, as TensorFlow has them (`float32`, `bfloat16`, `string`)."""
         return (
             {name: dtypes.name_of(self._reader.dtype(name)) for name in self._reader}
             if self._reader is not None
