@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tf1hub.columns import sparse_text_embedding_column as sparse_text_embedding_column
     from tf1hub.columns import text_embedding_column as text_embedding_column
     from tf1hub.columns import text_embedding_column_v2 as text_embedding_column_v2
-    from tf1hub.comparing.compare import compare as compare
+    from tf1hub.comparing import compare as compare
     from tf1hub.comparing.result import Comparison as Comparison
     from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
     from tf1hub.compat import run_program as run_program
