@@ -24,6 +24,7 @@ from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import saved_object_graph_pb2, struct_pb2, trackable_object_graph_pb2
 from tensorflow.python.autograph.impl import api
 from tensorflow.python.client import pywrap_tf_session as c_api
+from tensorflow.python.eager import record
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
 from tensorflow.python.framework import c_api_util, func_graph, kernels, op_def_registry, ops
 from tensorflow.python.ops import (
@@ -55,9 +56,14 @@ __all__ = [
     "is_compiled",
     "is_plain_place",
     "is_saving",
+    "is_taped",
     "lookup_ops",
+    "not_taped",
+    "note_variable",
+    "notes_variables",
     "op_def",
     "plain_variable",
+    "record_on_tapes",
     "register_feature_column",
     "registered_gradient",
     "registered_ops",
@@ -240,6 +246,46 @@ def add_partitioned_to_variable_store(
     """
     whole = variables.PartitionedVariable(name, list(shape), parts[0].dtype, list(parts), list(partitions))
     variable_scope._get_default_variable_store()._partitioned_vars.setdefault(name, whole)
+
+
+def notes_variables() -> bool:
+    """Whether the use of a variable is noted by anybody: by a tape, or by the function being built."""
+    return is_taped() or hasattr(ops.get_default_graph(), "watch_variable")
+
+
+def note_variable(variable: Any) -> None:
+    """Notes the use of a resource variable, as reading its value does."""
+    resource_variable_ops.variable_accessed(variable)
+
+
+def is_taped() -> bool:
+    """Whether a GradientTape or a ForwardAccumulator is active."""
+    return bool(record.could_possibly_record())
+
+
+def not_taped() -> contextlib.AbstractContextManager[None]:
+    """A context in which no tape is active."""
+    context: contextlib.AbstractContextManager[None] = record.stop_recording()
+    return context
+
+
+def record_on_tapes(
+    name: str,
+    outputs: Sequence[Any],
+    inputs: Sequence[Any],
+    gradient: Callable[..., list[Any]],
+    tangent: Callable[..., list[Any]],
+) -> None:
+    """Notes something as one op on the active tapes.
+
+    Args:
+        name: of its kind.
+        outputs: its tensors.
+        inputs: the tensors and handles of variables that it depends on.
+        gradient: gives the gradients of the inputs from those of the outputs, one argument for each.
+        tangent: gives the tangents of the outputs from those of the inputs, one argument for each.
+    """
+    record.record_operation(name, list(outputs), list(inputs), gradient, tangent)
 
 
 def is_plain_place(graph: Any) -> bool:

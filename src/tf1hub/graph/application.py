@@ -13,6 +13,7 @@ from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.repeating import Repeater, Step, repetition_of
+from tf1hub.graph.tapes import record
 from tf1hub.graphdef.contexts import anchors, nodes_inside
 from tf1hub.spec.variant import Variant
 
@@ -81,6 +82,7 @@ def apply(
     contexts: Sequence[Any],
     scope: str,
     state: Mapping[str, Any],
+    resources: Collection[str],
     feeds: Mapping[str, Any],
     repeater: Repeater | None,
 ) -> dict[str, Any]:
@@ -92,6 +94,7 @@ def apply(
         contexts: the variant's control flow contexts.
         scope: absolute scope for its ops.
         state: tensors of the state by their names in the variant.
+        resources: the names in the variant of the handles of the resource variables that it reads.
         feeds: tensors of the inputs by their names in the variant.
         repeater: of an application whose input-independent ops can be used again.
 
@@ -108,6 +111,8 @@ def apply(
         graph.add_to_collection(_KEYS.UPDATE_OPS, found[name])
     for name in application.regularization_losses:
         graph.add_to_collection(_KEYS.REGULARIZATION_LOSSES, found[name])
+    results = [found[name] for name in (*application.outputs, *application.regularization_losses)]
+    record(results, feeds.values(), [state[name] for name in resources])
     return {name: found[name] for name in application.outputs}
 
 

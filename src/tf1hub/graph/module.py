@@ -18,6 +18,7 @@ from tf1hub.graph.export import export_from_session
 from tf1hub.graph.repeating import Repeater
 from tf1hub.graph.scopes import graph_of_state, new_state_scope
 from tf1hub.graph.state import State, create_state
+from tf1hub.graph.tapes import note_use
 from tf1hub.spec.module_spec import ModuleSpec, Tags, as_module_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 
@@ -156,6 +157,12 @@ class Module:
         with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
             values = conversion.convert_inputs(inputs, infos, name, self._variant.place)
         application, importable = self._definition.application(name, self._trainable)
+        resources = {
+            handle: variable
+            for handle, variable in self._state.resources.items()
+            if handle in application.cut.inputs
+        }
+        note_use(resources.values())
         state, feeds = self._state.tensors, conversion.dense_tensors(values, infos)
         # What does not depend on the inputs has the same value in all applications, so the first of
         # them lends it; but not where an application has to wait, or to run somewhere else.
@@ -170,6 +177,7 @@ class Module:
                 self._definition.contexts,
                 scope,
                 state,
+                resources,
                 feeds,
                 self._repeaters.get(name) if plain else None,
             )

@@ -18,6 +18,7 @@ from tf1hub.format.messages_pb2 import VariableDef
 from tf1hub.format.variable_defs import Slice, StoredVariable
 from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.state_cut import StateCut
+from tf1hub.graph.tapes import note_use, record
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys
@@ -30,10 +31,13 @@ class State:
     Attributes:
         tensors: the tensor of every handle and asset constant, by its name in the variant.
         variables: name in the module to variable, or to the list of a partitioned one's parts.
+        resources: the resource variables, and parts of partitioned ones, by the names of their handles in
+            the variant.
     """
 
     tensors: dict[str, Any]
     variables: dict[str, Any]
+    resources: dict[str, Any]
 
 
 def create_state(
@@ -82,7 +86,12 @@ def create_state(
     tensors = {f"{node}:0": found[f"{node}:0"] for node in state_cut.nodes}
     _add_to_collections(graph, state_cut, variant, variables, found, trainable)
     _add_to_variable_store(variables, scope)
-    return State(tensors, _by_name(variables))
+    resources = {f"{node}:0": variable for _, variable, node in variables if node in state_cut.initialized}
+    losses = [found[name] for name in state_cut.regularization_losses]
+    if losses:
+        note_use(resources.values())
+        record(losses, [], [tensors[name] for name in resources])
+    return State(tensors, _by_name(variables), resources)
 
 
 def _shared_names(state_cut: StateCut, graph: Any, scope: str) -> dict[str, bytes]:
