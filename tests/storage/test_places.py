@@ -9,7 +9,7 @@ import pytest
 
 from tf1hub.errors import CacheError, DownloadError, ExportError, FormatError, HandleError
 from tf1hub.storage import Faults, absolute, is_remote, joined, local_path, parted, place_at
-from tf1hub.storage.whole import check_free, new_directory, write_file
+from tf1hub.storage.whole import check_free, new_directory
 
 FAULTS = Faults(DownloadError, CacheError)
 
@@ -50,7 +50,7 @@ def test_what_was_written_is_read(root):
 
 
 def test_a_file_is_a_place_without_names_below_it(root):
-    write_file(joined(root, "vocab.txt"), [b"a\n"])
+    place_at(joined(root, "vocab.txt")).write("", [b"a\n"])
     place = place_at(joined(root, "vocab.txt"))
     assert (place.size(""), place.is_directory(""), place.list(""), place.files("")) == (2, False, [], {})
 

@@ -30,8 +30,9 @@ def run(args: argparse.Namespace) -> int:
     from tf1hub.handles import lockfile
     from tf1hub.handles.locked import lock
     from tf1hub.handles.settings import LOCK_FILE_NAME
+    from tf1hub.storage import absolute
 
-    path = os.path.abspath(args.lock_file or os.environ.get("TF1HUB_LOCKFILE") or LOCK_FILE_NAME)
+    path = absolute(args.lock_file or os.environ.get("TF1HUB_LOCKFILE") or LOCK_FILE_NAME)
     args.lock_file = None
     before = lockfile.load_or_empty(path)
     handles = args.handles or [one.handle for one in before]

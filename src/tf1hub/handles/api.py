@@ -8,6 +8,7 @@ from tf1hub.handles import settings as settings_module
 from tf1hub.handles.handle import Handle, Kind, parse
 from tf1hub.handles.plan import Action, Plan, plan
 from tf1hub.handles.settings import Settings
+from tf1hub.storage import absolute
 
 
 def resolve(
@@ -62,7 +63,7 @@ def resolve(
         progress=progress,
         allow_extra_files=allow_extra_files,
         max_bytes=max_bytes,
-        lock_file=None if lock_file is None else os.path.abspath(lock_file),
+        lock_file=None if lock_file is None else absolute(os.fspath(lock_file)),
     )
     return carry_out(decide(parse(handle), settings, full=verify), settings)
 
@@ -110,7 +111,7 @@ def download(
         progress=progress,
         allow_extra_files=allow_extra_files,
         max_bytes=max_bytes,
-        lock_file=None if lock_file is None else os.path.abspath(lock_file),
+        lock_file=None if lock_file is None else absolute(os.fspath(lock_file)),
     )
     decided = decide(parse(handle), settings, in_place=False, force=force)
     return carry_out(decided, settings)

@@ -16,7 +16,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tf1hub.errors import ArchiveError, CacheError, ExportError, HandleError
+from tf1hub.errors import ArchiveError, CacheError, HandleError
 from tf1hub.handles import cache, files, manifest, names, publishing
 from tf1hub.handles.acquire import unpack
 from tf1hub.handles.cache import Entry, State
@@ -25,6 +25,7 @@ from tf1hub.handles.handle import Handle, parse
 from tf1hub.handles.manifest import FileRecord, Manifest
 from tf1hub.handles.settings import Settings
 from tf1hub.handles.tarstream import Member, TarStream
+from tf1hub.storage import whole
 
 VERSION = 1
 INDEX = "bundle.json"
@@ -70,16 +71,8 @@ def make(path: str, modules: Iterable[tuple[Handle, str]]) -> list[Manifest]:
             )
         records = manifest.of_directory(directory)
         found[cache.keys_of(handle)[0]] = manifest.make(handle.shown, records, "a bundle"), directory
-    temporary = f"{path}.{files.unique_suffix()}"
-    try:
-        with open(temporary, "xb") as file, _tar_writer(file, path) as archive:
-            _write(archive, found)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ExportError(f"The bundle {path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+    with whole.new_file(path) as temporary, open(temporary, "xb") as file, _tar_writer(file, path) as archive:
+        _write(archive, found)
     return [made for made, _ in found.values()]
 
 

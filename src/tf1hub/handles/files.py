@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 
 from tf1hub.errors import CacheError, NotAModuleError
+from tf1hub.storage import is_remote, local_path, place_at
 
 _CHUNK = 1 << 20
 
@@ -22,6 +23,12 @@ def chunks(path: str) -> Iterator[bytes]:
       NotAModuleError: There is no such file.
       CacheError: It cannot be read.
     """
+    if is_remote(path):
+        from tf1hub.handles.remote_copy import FAULTS
+
+        yield from place_at(path, FAULTS).chunks("")
+        return
+    path = local_path(path)
     try:
         with open(path, "rb", buffering=0) as file:
             while chunk := file.read(_CHUNK):

@@ -11,14 +11,13 @@ size = 353768422
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tf1hub.errors import HandleError
-from tf1hub.handles import files
+from tf1hub.errors import CacheError, HandleError
 from tf1hub.handles.handle import Handle, check_digest, parse
 from tf1hub.handles.settings import load_toml
+from tf1hub.storage import Faults, place_at
 
 VERSION = 1
 _HEAD = "# Written by 'tf1hub lock'. Commit this file: it pins the content of each module.\n"
@@ -85,9 +84,10 @@ def save(path: str, modules: Iterable[Locked]) -> None:
         f"{json.dumps(one.digest)}\nsize = {one.size}\n"
         for one in sorted(modules, key=lambda one: one.handle)
     ]
-    files.write_text(path, f"{_HEAD}version = {VERSION}\n{''.join(blocks)}")
+    text = f"{_HEAD}version = {VERSION}\n{''.join(blocks)}"
+    place_at(path, Faults(HandleError, CacheError)).write("", [text.encode()])
 
 
 def load_or_empty(path: str) -> tuple[Locked, ...]:
     """Returns the modules of a lock file, `()` where there is none yet."""
-    return load(path) if os.path.isfile(path) else ()
+    return load(path) if place_at(path, Faults(HandleError)).exists("") else ()

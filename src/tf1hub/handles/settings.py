@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tf1hub.errors import HandleError
 from tf1hub.handles import limits
+from tf1hub.storage import Faults, place_at
 from tf1hub.storage import absolute as absolute_path
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
@@ -241,12 +242,9 @@ def load_toml(path: str) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(place_at(path, Faults(HandleError)).read("").decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise HandleError(f"{path} is not TOML: {error}.") from error
-    except OSError as error:
-        raise HandleError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
@@ -282,5 +280,5 @@ def _progress(env: Mapping[str, str], config: _Config) -> str:
 
 def _lock_file(named: str | None) -> str | None:
     if named is not None:
-        return os.path.abspath(named) if named else None
+        return absolute_path(named) if named else None
     return os.path.abspath(LOCK_FILE_NAME) if os.path.isfile(LOCK_FILE_NAME) else None

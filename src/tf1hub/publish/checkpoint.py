@@ -6,15 +6,15 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import tensorflow as tf
-
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
+from tf1hub.format.checkpoint.latest import latest_checkpoint
+from tf1hub.format.checkpoint.shards import index_path
 from tf1hub.publish.module_fn import create_module_spec
-from tf1hub.publish.temporary import temporary_prefix
+from tf1hub.publish.temporary import for_tensorflow, temporary_prefix
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec
-from tf1hub.storage import absolute
+from tf1hub.storage import absolute, place_at
 
 
 def from_checkpoint(
@@ -77,12 +77,13 @@ def checkpoint_prefix(checkpoint: str | os.PathLike[str]) -> str:
     """
     # The spec outlives a change of the working directory.
     path = absolute(os.fspath(checkpoint))
-    if not tf.io.gfile.isdir(path):
-        return path
-    latest = tf.train.latest_checkpoint(path)
+    # On ram://, the beginning of a name is a directory.
+    if place_at(index_path(path)).exists("") or not place_at(path).is_directory(""):
+        return for_tensorflow(path)
+    latest = latest_checkpoint(path)
     if latest is None:
         raise CheckpointError(
             f"{path} is a directory without a checkpoint (a file 'checkpoint' that names the latest). "
             "Give a checkpoint's prefix, such as model.ckpt-1000."
         )
-    return str(latest)
+    return for_tensorflow(latest)

@@ -11,10 +11,12 @@ import tensorflow as tf
 from tf1hub.errors import ExporterError, ExportError
 from tf1hub.format import module_def
 from tf1hub.format.checkpoint import CheckpointReader, read_variables
+from tf1hub.format.checkpoint.latest import latest_checkpoint
+from tf1hub.format.checkpoint.shards import index_path
 from tf1hub.graph import Module
 from tf1hub.publish.registered import registered_modules
 from tf1hub.spec.export import names_besides
-from tf1hub.storage import joined
+from tf1hub.storage import joined, place_at
 from tf1hub.storage.whole import new_directory
 
 NO_MODULES = (
@@ -112,9 +114,10 @@ def write_modules(
 
 
 def _checkpoint_prefix(path: str) -> str:
-    if not tf.io.gfile.isdir(path):
+    # On ram://, the beginning of a name is a directory.
+    if place_at(index_path(path)).exists("") or not place_at(path).is_directory(""):
         return path
-    latest = tf.train.latest_checkpoint(path)
+    latest = latest_checkpoint(path)
     if latest is None:
         raise ExportError(f"There is no checkpoint in the directory {path}; has the program been trained?")
-    return str(latest)
+    return latest

@@ -15,6 +15,7 @@ from tf1hub.format.tensor_names import tensor_name
 from tf1hub.publish.graph_def import Names, as_message, from_graph_def
 from tf1hub.publish.temporary import temporary_prefix
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.storage import Faults, place_at
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -81,11 +82,7 @@ def _read(path: str) -> GraphDef:
     from google.protobuf import text_format
     from google.protobuf.message import DecodeError
 
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            data = file.read()
-    except tf.errors.OpError as error:
-        raise CreationError(f"The frozen graph {path} cannot be read: {error.message}.") from error
+    data = place_at(path, Faults(CreationError)).read("")
     try:
         if path.endswith((".pbtxt", ".txt")):
             return as_message(text_format.Parse(data, tf.compat.v1.GraphDef()))

@@ -19,6 +19,7 @@ from tf1hub.publish.meta_graph import capture_meta_graph, prepare
 from tf1hub.publish.object_graph import declare_objects
 from tf1hub.publish.saved_objects import saved_variables
 from tf1hub.publish.tables import add_to_node_list
+from tf1hub.publish.temporary import for_tensorflow
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.storage import Place, absolute, place_at
 
@@ -88,10 +89,11 @@ def create_module_spec_from_saved_model(
         UnknownNameError: it has no such tags or signature.
     """
     # The spec outlives a change of the working directory.
-    storage = place_at(absolute(os.fspath(saved_model_path)))
+    path = absolute(os.fspath(saved_model_path))
+    storage = place_at(for_tensorflow(path))
     source = _read(storage)
     dropped = set(drop_collections or ())
-    place = f"the SavedModel {storage.root}"
+    place = f"the SavedModel {path}"
     checkpoint = _checkpoint(storage)
     renamed = _renamed_tags(source, inference_tags, place)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION)

@@ -1,4 +1,4 @@
-"""Checkpoints that a spec owns because its values lay in no checkpoint before."""
+"""Files that a spec owns: checkpoints of values that lay in none before, copies of what TensorFlow cannot read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import atexit
 import os
 import shutil
 import tempfile
+
+from tf1hub.handles.plan import IN_PLACE_SCHEMES
+from tf1hub.storage import absolute, is_remote, parted, place_at, scheme_of
 
 
 def temporary_directory() -> str:
@@ -22,3 +25,27 @@ def temporary_directory() -> str:
 def temporary_prefix() -> str:
     """The prefix for a new checkpoint that is removed when the process ends."""
     return os.path.join(temporary_directory(), "variables")
+
+
+def for_tensorflow(path: str) -> str:
+    """An absolute path where TensorFlow's ops find what lies at a place.
+
+    Args:
+        path: a directory, or the prefix of a checkpoint. What only fsspec reads is copied.
+    """
+    if not is_remote(path) or scheme_of(path) in IN_PLACE_SCHEMES:
+        return absolute(path)
+    place = place_at(path)
+    if place.is_directory(""):
+        name, found = "", list(place.files(""))
+    else:
+        directory, name = parted(path)
+        place = place_at(directory)
+        found = [one for one in place.list("") if one.startswith(f"{name}.")]
+    if not found:
+        # Whoever reads there says so.
+        return absolute(path)
+    target = place_at(temporary_directory())
+    for one in found:
+        target.write(one, place.chunks(one))
+    return target.path(name)

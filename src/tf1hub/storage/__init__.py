@@ -5,7 +5,16 @@ whatever lies behind turned into ours; `tf1hub.storage.whole` writes whole or no
 imported before a place needs it.
 """
 
-from tf1hub.storage.address import absolute, has_secrets, is_remote, joined, local_path, parted, redacted
+from tf1hub.storage.address import (
+    absolute,
+    has_secrets,
+    is_remote,
+    joined,
+    local_path,
+    parted,
+    redacted,
+    scheme_of,
+)
 from tf1hub.storage.place import Faults, Place, place_at
 
 __all__ = [
@@ -19,4 +28,5 @@ __all__ = [
     "parted",
     "place_at",
     "redacted",
+    "scheme_of",
 ]

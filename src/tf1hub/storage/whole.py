@@ -6,11 +6,11 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from tf1hub.errors import Error, ExportError
 from tf1hub.storage.address import absolute, is_remote
-from tf1hub.storage.faults import said
+from tf1hub.storage.faults import mapped, said
 from tf1hub.storage.place import Faults, Place, place_at
 
 _EXISTS = (
@@ -84,13 +84,36 @@ def new_directory(path: str, last: str, names: Collection[str] | None = None) ->
         raise ExportError(_CANNOT.format(path=path, said=said(error))) from error
 
 
-def write_file(path: str, chunks: Iterable[bytes], faults: Faults | None = None) -> None:
-    """Writes a file: readers see what was there before or the new content, never a part.
+@contextlib.contextmanager
+def new_file(path: str, faults: Faults | None = None) -> Iterator[str]:
+    """The path of a local file to write, which becomes the file at `path` at the end, or nothing does.
+
+    Readers of `path` see what was there before or all of the new file.
 
     Raises:
         ExportError: it cannot be written, or what `faults` says.
     """
-    place_at(path, faults).write("", chunks)
+    faults = faults or Faults()
+    if is_remote(path):
+        with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
+            source = os.path.join(directory, "file")
+            yield source
+            place_at(path, faults).write("", place_at(source, faults).chunks(""))
+        return
+    target = absolute(path)
+    beside = os.path.join(
+        os.path.dirname(target), f".{os.path.basename(target)}.tf1hub-{os.urandom(4).hex()}"
+    )
+    try:
+        with mapped(path, "written", faults.write):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            yield beside
+            with open(beside, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(beside, target)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
 
 
 @contextlib.contextmanager

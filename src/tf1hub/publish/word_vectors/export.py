@@ -17,7 +17,7 @@ from tf1hub.publish.word_vectors.graph import COMBINERS, TOKENIZERS, VARIABLE, T
 from tf1hub.publish.word_vectors.source import FORMATS, Layout, Progress, Source, layout_of
 from tf1hub.publish.word_vectors.text import read_text
 from tf1hub.spec.export import export_module
-from tf1hub.storage import is_remote
+from tf1hub.storage import absolute, is_remote
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _collect(
 def _directory_beside(path: str) -> tempfile.TemporaryDirectory[str]:
     if is_remote(path):
         return tempfile.TemporaryDirectory(prefix="tf1hub-")
-    parent, name = os.path.split(os.path.abspath(path.removeprefix("file://")))
+    parent, name = os.path.split(absolute(path))
     try:
         os.makedirs(parent, exist_ok=True)
         # Beside the module, where there is room for it.

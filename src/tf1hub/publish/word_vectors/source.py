@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
-from tf1hub.errors import FormatError
+from tf1hub.errors import Error, FormatError
+from tf1hub.storage import place_at
+from tf1hub.storage.stream import Stream
 
 FORMATS = ("glove", "word2vec", "word2vec-binary", "fasttext")
 
@@ -19,6 +22,7 @@ Progress = Callable[[int, int], None]
 
 _GZIP = b"\x1f\x8b"
 _SAMPLE_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 20
 _SAMPLE_LINES = 1000
 
 
@@ -37,15 +41,12 @@ class Source:
         self._files = contextlib.ExitStack()
 
     def __enter__(self) -> Source:
-        try:
-            self._raw: BinaryIO = self._files.enter_context(open(self.path, "rb"))
-            self._size = os.fstat(self._raw.fileno()).st_size
-        except OSError as error:
-            raise FormatError(f"The word vectors {self.path} cannot be read: {error}.") from error
-        magic = self._raw.read(2)
-        self._raw.seek(0)
+        place = place_at(self.path)
+        self._size = place.size("") or 0
+        self._stream = Stream(place.chunks(""))
+        self._raw = self._files.enter_context(io.BufferedReader(self._stream, _BUFFER_BYTES))
         self._unpacked: Any = self._raw
-        if magic == _GZIP:
+        if self._raw.peek(2)[:2] == _GZIP:
             from isal import igzip
 
             unpack: Any = igzip.open
@@ -76,10 +77,12 @@ class Source:
     def _read(self, size: int) -> bytes:
         try:
             data: bytes = self._unpacked.read(size)
+        except Error:
+            raise
         except (OSError, EOFError, zlib.error) as error:
             raise FormatError(f"The word vectors {self.path} are damaged or were cut: {error}.") from error
         if self._progress is not None:
-            self._progress(self._raw.tell(), self._size)
+            self._progress(self._stream.position, self._size)
         return data
 
 
