@@ -292,7 +292,8 @@ def test_a_saved_model_loaded_in_a_module_fn_is_answered_by_the_way_to_keep_its_
     with tf.Graph().as_default(), tf1.Session() as session:
         x = tf1.placeholder(tf.float32, [None])
         scale = tf1.get_variable("scale", initializer=2.0)
-        session.run([tf1.global_variables_initializer(), scale.assign(5.0)])
+        session.run(tf1.global_variables_initializer())
+        session.run(scale.assign(5.0))
         init = tf1.tables_initializer() if has_table else None
         tf1.saved_model.simple_save(session, path, {"x": x}, {"y": x * scale}, legacy_init_op=init)
 

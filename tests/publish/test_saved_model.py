@@ -100,7 +100,7 @@ def test_a_tf1_saved_model_keeps_tags_signatures_values_and_what_is_trainable(
 def test_a_spec_of_a_saved_model_exports_its_own_values_and_assets(tmp_path: pathlib.Path) -> None:
     spec = hub.create_module_spec_from_saved_model(tf1_saved_model(tmp_path))
     spec.export(tmp_path / "module")
-    assert sorted(hub.read_variables(tmp_path / "module")) == ["global_step", "scale", "weights"]
+    assert sorted(hub.read_variables(tmp_path / "module")) == ["scale", "weights"]
     assert (tmp_path / "module" / "assets" / "words.txt").read_text() == "a\nb\nc\n"
     result = applied(str(tmp_path / "module"), ["c"], "serving_default", {"serve"})
     np.testing.assert_allclose(result.outputs["vectors"], WEIGHTS[[2]] * 3)
@@ -316,3 +316,131 @@ def _check_words(source: Any) -> None:
     (rows,) = loaded.trainable_variables
     gradient = tf.convert_to_tensor(tape.gradient(outputs["vectors"], rows))
     assert gradient.numpy().tolist() == [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
+
+
+def trained_saved_model(directory: pathlib.Path, size: int) -> tuple[str, Any]:
+    """What an Estimator exports: a partitioned embedding behind a shared table, its optimizer's slots, averages, a step."""
+    path = str(directory / "trained")
+    with tf.Graph().as_default():
+        step = tf1.train.get_or_create_global_step()
+        words = tf1.placeholder(tf.string, [None], name="words")
+        with tf1.variable_scope("", partitioner=tf1.fixed_size_partitioner(2)):
+            rows = tf1.get_variable("rows", [size, 4], initializer=tf1.random_uniform_initializer(seed=1))
+        scale = tf1.get_variable("scale", initializer=3.0)
+        mean = tf1.get_variable("moving_mean", initializer=0.5, trainable=False)
+        tf1.get_variable("unused", [size, 4])
+        tf1.get_variable("head/kernel", [size, 4], regularizer=lambda w: 0.1 * tf.nn.l2_loss(w))
+        # The second handle is the table of the first, which alone is filled.
+        table(directory)
+        kind = tf.raw_ops.HashTableV2
+        named = {"key_dtype": tf.string, "value_dtype": tf.int64, "shared_name": "shared"}
+        fill, read = kind(**named), kind(**named)
+        other = kind(**{**named, "shared_name": "other"})
+        for handle in (fill, other):
+            tf1.add_to_collection(
+                tf1.GraphKeys.TABLE_INITIALIZERS,
+                tf.raw_ops.LookupTableImportV2(
+                    table_handle=handle, keys=["a", "b"], values=tf.constant([0, size - 1], tf.int64)
+                ),
+            )
+        ids = tf.raw_ops.LookupTableFindV2(
+            table_handle=read, keys=words, default_value=tf.constant(1, tf.int64)
+        )
+        vectors = tf1.nn.embedding_lookup(rows, ids, partition_strategy="div") * scale
+        tf1.add_to_collection(
+            tf1.GraphKeys.UPDATE_OPS, mean.assign(0.9 * mean + 0.1 * tf.reduce_mean(vectors))
+        )
+        tf1.add_to_collection(tf1.GraphKeys.MODEL_VARIABLES, scale)
+        average = tf.train.ExponentialMovingAverage(0.9).apply([scale])
+        loss = tf.reduce_sum(tf.square(vectors)) + sum(tf1.losses.get_regularization_losses())
+        train = tf1.train.AdamOptimizer(0.1).minimize(loss, step)
+        signature = tf1.saved_model.predict_signature_def({"words": words}, {"vectors": vectors})
+        with tf1.Session() as session:
+            session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
+            session.run([train, average], {words: ["a", "b", "c"]})
+            builder = tf1.saved_model.Builder(path)
+            assets = tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS)
+            builder.add_meta_graph_and_variables(
+                session,
+                ["serve"],
+                {"serving_default": signature},
+                assets_collection=assets,
+                main_op=tf1.tables_initializer(),
+            )
+            builder.save()
+            return path, session.run(vectors, {words: ["a", "b"]})
+
+
+def test_only_what_signatures_updates_and_losses_need_comes_along(tmp_path: pathlib.Path) -> None:
+    path, vectors = trained_saved_model(tmp_path, size=300)
+    stored = hub.read_variables(os.path.join(path, "variables", "variables"))
+    assert {"global_step", "unused", "rows/Adam", "beta1_power", "scale/ExponentialMovingAverage"} <= set(
+        stored
+    )
+    spec = hub.create_module_spec_from_saved_model(
+        path, drop_collections=["moving_average_variables", "train_op"]
+    )
+    spec.export(tmp_path / "module")
+    module = hub.read_variables(tmp_path / "module")
+    assert sorted(module) == ["head/kernel", "moving_mean", "rows", "scale"]
+    np.testing.assert_array_equal(module["rows"], stored["rows"])
+    description = hub.inspect(tmp_path / "module")
+    assert [variable.name for variable in description.variables if variable.trainable] == [
+        "head/kernel",
+        "rows",
+        "scale",
+    ]
+    assert description.assets == ()
+    (variant,) = hub.load_module_spec(tmp_path / "module").variants()
+    assert variant.nodes_in("model_variables") == {"scale"}
+    assert len(variant.collection("table_initializer")) == 1
+    size = sum(file.stat().st_size for file in (tmp_path / "module" / "variables").iterdir())
+    whole = sum(file.stat().st_size for file in pathlib.Path(path, "variables").iterdir())
+    assert size < 1.2 * 4 * (2 * 300 * 4 + 2) < whole / 2.5
+    for source in (spec, str(tmp_path / "module")):
+        result = applied(source, ["a", "b"], "serving_default", {"serve"})
+        np.testing.assert_allclose(result.outputs["vectors"], vectors, rtol=1e-6)
+        assert result.trainable == ["head/kernel", "rows/part_0", "rows/part_1", "scale"]
+        assert result.gradients == ["rows/part_0", "rows/part_1", "scale"]
+    with tf.Graph().as_default():
+        module = hub.Module(spec, trainable=True, tags={"serve"})
+        module(["a"], signature="serving_default", as_dict=True)
+        assert len(tf1.get_collection(tf1.GraphKeys.UPDATE_OPS)) == 1
+        assert len(tf1.losses.get_regularization_losses()) == 1
+
+
+@pytest.mark.parametrize("use_resource", [True, False])
+def test_an_average_comes_along_without_the_weight_that_it_started_from(
+    tmp_path: pathlib.Path, use_resource: bool
+) -> None:
+    path = str(tmp_path / "averaged")
+    with tf.Graph().as_default(), tf1.variable_scope("", use_resource=use_resource):
+        x = tf1.placeholder(tf.float32, [None])
+        weight = tf1.get_variable("weight", initializer=3.0)
+        averages = tf.train.ExponentialMovingAverage(0.5)
+        update = averages.apply([weight])
+        with tf1.Session() as session:
+            session.run(weight.initializer)
+            session.run([variable.initializer for variable in tf1.global_variables()])
+            session.run(weight.assign(7.0))
+            session.run(update)
+            outputs = {"y": x * averages.average(weight)}
+            tf1.saved_model.simple_save(session, path, {"x": x}, outputs)
+    spec = hub.create_module_spec_from_saved_model(path, ["moving_average_variables"])
+    spec.export(tmp_path / "module")
+    variables = hub.read_variables(tmp_path / "module")
+    assert {name: value.tolist() for name, value in variables.items()} == {
+        "weight/ExponentialMovingAverage": 5.0
+    }
+    result = applied(str(tmp_path / "module"), [1.0], "serving_default", {"serve"})
+    assert result.outputs["y"].tolist() == [5.0]
+
+
+def test_what_a_tf2_saved_model_does_not_call_stays_behind(tmp_path: pathlib.Path) -> None:
+    module = Embedder(tmp_path)
+    module.slots = [tf.Variable(tf.zeros_like(module.weights), name="Adam/m")]
+    module.step = tf.Variable(0, dtype=tf.int64, name="global_step")
+    tf.saved_model.save(module, str(tmp_path / "saved"))
+    spec = hub.create_module_spec_from_saved_model(tmp_path / "saved")
+    spec.export(tmp_path / "module")
+    assert sorted(hub.read_variables(tmp_path / "module")) == ["factor", "scale", "weights"]

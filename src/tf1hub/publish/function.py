@@ -88,7 +88,8 @@ def from_function(
     assets = AssetFiles()
     place = ", ".join(_name_of(value) for value in functions.values())
     meta_graph, checkpoint = read_variant(place_at(directory), place)
-    captured = capture_meta_graph(meta_graph, frozenset(), place, assets, _signing(traced, meta_graph))
+    sign = _signing(traced, meta_graph)
+    captured = capture_meta_graph(meta_graph, frozenset(), place, assets, sign, restored=True)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[captured])
     return ModuleSpec(definition, place, checkpoint, assets.paths)
 

@@ -18,7 +18,8 @@ from tf1hub.format.variable_ops import VARIABLE_OPS
 from tf1hub.graph.cut import reach
 from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.checkpoint import checkpoint_prefix
-from tf1hub.publish.meta_graph import capture_meta_graph, prepare, signature_tensors
+from tf1hub.publish.meta_graph import capture_meta_graph, prepare
+from tf1hub.publish.pruning import signature_tensors
 from tf1hub.publish.tables import add_table_initializers
 from tf1hub.publish.variable_nodes import declare_variables
 from tf1hub.spec.checkpoint_check import check_variables
@@ -113,7 +114,7 @@ def spec_of(meta_graph: MetaGraphDef, place: str, checkpoint: str | None) -> Mod
         CheckpointError: the checkpoint does not fit.
     """
     assets = AssetFiles()
-    captured = capture_meta_graph(meta_graph, frozenset(), place, assets)
+    captured = capture_meta_graph(meta_graph, frozenset(), place, assets, restored=checkpoint is not None)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[captured])
     spec = ModuleSpec(definition, place, checkpoint, assets.paths)
     if checkpoint is not None:

@@ -15,7 +15,7 @@ from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.format.variable_ops import VARIABLE_OPS
 from tf1hub.graph.cut import colocate, reach
 from tf1hub.publish.main_op import main_op_parts
-from tf1hub.publish.meta_graph import keep_nodes, signature_tensors
+from tf1hub.publish.pruning import keep_nodes, signature_tensors
 from tf1hub.publish.saved_objects import SavedVariable
 from tf1hub.publish.tables import add_to_node_list
 from tf1hub.publish.temporary import temporary_prefix

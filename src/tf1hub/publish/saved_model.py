@@ -51,7 +51,8 @@ def create_module_spec_from_saved_model(
 
     Each of its meta graphs becomes a variant with the same tags, usually `{"serve"}`, and the same
     signatures, usually `"serving_default"`. Variables start from its values and stay trainable where
-    they were; tables and assets come along. Of a TensorFlow 2 SavedModel, the calls of functions are
+    they were; tables and assets come along. What no signature, update op or regularization loss needs does not:
+    slots of optimizers, step counters, unused variables. Of a TensorFlow 2 SavedModel, the calls of functions are
     written out, so that it can be trained as any module.
 
     Example:
@@ -108,7 +109,10 @@ def create_module_spec_from_saved_model(
         if default_signature is not None:
             _add_default(meta_graph, default_signature, where)
         new_tags = renamed.get(tags, tags)
-        definition.meta_graphs.append(capture_meta_graph(meta_graph, new_tags, where, files))
+        restored = checkpoint is not None
+        definition.meta_graphs.append(
+            capture_meta_graph(meta_graph, new_tags, where, files, restored=restored)
+        )
     has_variables = any("variables" in graph.collection_def for graph in definition.meta_graphs)
     return ModuleSpec(definition, place, checkpoint if has_variables else None, files.paths)
 

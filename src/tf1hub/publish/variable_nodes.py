@@ -95,6 +95,32 @@ def complete_definitions(meta_graph: MetaGraphDef) -> None:
             ]
 
 
+def start_from_zeros(meta_graph: MetaGraphDef, names: Collection[str]) -> None:
+    """Gives variables of a graph a new initializer, in place, where their shape is known."""
+    graph = meta_graph.graph_def
+    nodes = {node.name: node for node in graph.node}
+    definitions: dict[str, bytes] = {}
+    for collection, listed in variables_by_collection(meta_graph, "the graph").items():
+        for variable in listed:
+            shape = nodes[variable.node].attr["shape"].shape if variable.node in names else None
+            if (
+                variable.node in definitions
+                or shape is None
+                or shape.unknown_rank
+                or -1 in {d.size for d in shape.dim}
+            ):
+                continue
+            initializer = _add_initializer(graph, nodes, nodes[variable.node], None)
+            variable.definition.initializer_name = initializer.name
+            variable.definition.initial_value_name = tensor_name(initializer.input[1])
+            definitions[variable.node] = variable.definition.SerializeToString()
+        if listed:
+            meta_graph.collection_def[collection].bytes_list.value[:] = [
+                definitions.get(variable.node) or variable.definition.SerializeToString()
+                for variable in listed
+            ]
+
+
 def is_trainable(variable: NodeDef, readers: Collection[NodeDef]) -> bool:
     """Whether a variable looks like a weight: floating point, and no counter, moving average or statistic.
 
