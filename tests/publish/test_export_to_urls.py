@@ -17,6 +17,7 @@ import tf1hub as hub
 from tf1hub.cli.main import main
 from tf1hub.errors import CheckpointError, CreationError, ExportError, NotAModuleError
 from tf1hub.handles import lockfile
+from tf1hub.publish.staging import keep_latest, timestamped
 from tf1hub.storage import place_at
 
 tf1 = tf.compat.v1
@@ -112,6 +113,7 @@ def test_saved_models_and_checkpoints_behind_urls_become_modules(root: str, tmp_
         spec = hub.publish.from_checkpoint(module_fn, place)
         with tf.Graph().as_default():
             assert run(hub.Module(spec)([2.0])) == [6.0]
+    assert hub.read_variables(f"{root}/training/model-7")["w"] == 3.0
     hub.create_module_spec(module_fn).export(f"{root}/m", checkpoint_path=f"{root}/training/model-7")
     assert value(f"{root}/m", [2.0]) == [6.0]
 
@@ -262,3 +264,36 @@ def test_a_named_table_and_its_file_travel_to_a_url(root: str, tmp_path: pathlib
         initialize(session)
         module.export(f"{root}/m", session)
     assert value(f"{root}/m", ["b", "?"]).tolist() == [[2.0], [3.0]]
+
+
+def test_assets_behind_urls_are_sized_and_compared(root: str) -> None:
+    def asset(content: bytes) -> hub.ModuleSpec:
+        place_at(f"{root}/{content.decode()}").write("words.txt", [content])
+
+        def module_fn() -> None:
+            path = tf1.constant(f"{root}/{content.decode()}/words.txt")
+            tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, path)
+            hub.add_signature(outputs=path)
+
+        return hub.create_module_spec(module_fn)
+
+    one, other = asset(b"one"), asset(b"two")
+    assert [(found.name, found.bytes) for found in hub.inspect(one).assets] == [("words.txt", 3)]
+    assert hub.diff(one, asset(b"one")).same
+    assert [found.subject for found in hub.diff(one, other).differences] == ["asset"]
+    one.export(f"{root}/m")
+    assert place_at(f"{root}/m").read("assets/words.txt") == b"one"
+
+
+def test_exports_named_by_their_time_behind_urls(root: str) -> None:
+    base = f"{root}/export"
+    assert timestamped(base).startswith(f"{base}/1")
+    place = place_at(base)
+    for number in (9999999990, 9999999991, 9999999992):
+        place.write(f"{number}/saved_model.pb", [b""])
+    place.write("9999999995", [b"a file of that name stays, and counts"])
+    place.write("notes/today", [b""])
+    assert timestamped(base) == f"{base}/9999999996"
+    place.remove("9999999995")
+    keep_latest(base, 2)
+    assert place.list("") == ["9999999991", "9999999992", "notes"]

@@ -20,6 +20,7 @@ from tf1hub.spec.inspection import decode_attachment, inspect
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.value_difference import Difference, value_differences
 from tf1hub.spec.variant import Variant
+from tf1hub.storage import place_at
 
 __all__ = ["Difference", "ModuleDifference", "diff"]
 
@@ -186,15 +187,22 @@ def _values(
 def _assets(
     specs: tuple[ModuleSpec, ModuleSpec], a: ModuleDescription, b: ModuleDescription
 ) -> Iterator[Difference]:
-    from tf1hub.handles.manifest import hash_file
-
     for name, left, right in _paired({x.name: x for x in a.assets}, {x.name: x for x in b.assets}):
         sized = left is not None and right is not None and left.bytes is not None
         if sized and left == right:
-            digests = [hash_file(spec.asset_paths[name])[:16] for spec in specs]
+            digests = [_digest(spec.asset_paths[name])[:16] for spec in specs]
             yield from _compare("asset", name, digests[0], digests[1], lambda digest: f"sha256 {digest}...")
         else:
             yield from _compare("asset", name, left, right, lambda asset: f"{asset.bytes} bytes")
+
+
+def _digest(path: str) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    for chunk in place_at(path).chunks(""):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _attachments(place: str, a: Variant, b: Variant) -> Iterator[Difference]:

@@ -185,10 +185,7 @@ def _variable(
 
 
 def _asset(name: str, path: str) -> AssetDescription:
-    # A remote one is only asked for by those who read it: it would cost TensorFlow's import.
-    if is_remote(path) or not os.path.isfile(path):
-        return AssetDescription(name, None)
-    return AssetDescription(name, os.path.getsize(path))
+    return AssetDescription(name, place_at(path).size(""))
 
 
 def _added_files(spec: ModuleSpec) -> Iterator[FileDescription]:

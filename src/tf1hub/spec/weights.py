@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tf1hub.format import checkpoint
+from tf1hub.storage import place_at, scheme_of
 
 
 def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
@@ -33,7 +34,7 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
 
     Args:
         handle: a module's handle (a path, a URL, ...), or the prefix of a V2 checkpoint
-            (`model.ckpt-1000`).
+            (`model.ckpt-1000`), here or in remote storage.
 
     Returns:
         A mapping from names to arrays; parts of partitioned variables are put together. Its
@@ -45,7 +46,7 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
         CheckpointError: the checkpoint is damaged.
     """
     place = os.fspath(handle)
-    if os.path.exists(place + ".index"):
+    if scheme_of(place) not in ("http", "https") and place_at(place + ".index").exists(""):
         return checkpoint.read_variables(place)
     from tf1hub.handles import resolve
 
