@@ -10,6 +10,7 @@ from golden import cases
 
 from tf1hub.cli import show
 from tf1hub.cli.main import main
+from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.spec.inspection import inspect
 
 IMAGE = cases.load("image").path
@@ -50,6 +51,20 @@ def test_files_of_the_publisher_say_what_they_are_for(capsys, tmp_path):
         "name         size  what for\n"
         "LICENSE       4 B  the terms of use\n"
         "notes.txt  2.0 kB\n"
+    ) in capsys.readouterr().out
+
+
+def test_ops_of_packages_say_what_to_import(capsys, tmp_path):
+    path = tmp_path / "m"
+    shutil.copytree(cases.load("half_plus_two").path, path)
+    definition = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    definition.meta_graphs[0].graph_def.node.add(name="custom", op="TokenizerFromLogits")
+    (path / "saved_model.pb").write_bytes(definition.SerializeToString())
+    main(["show", str(path)])
+    assert (
+        "ops of packages\n"
+        "op                   package          import\n"
+        "TokenizerFromLogits  tensorflow-text  tensorflow_text\n"
     ) in capsys.readouterr().out
 
 

@@ -118,8 +118,16 @@ def test_ops_that_this_tensorflow_lacks_are_all_named(module_path: pathlib.Path)
     (module_path / "saved_model.pb").write_bytes(definition.SerializeToString())
     assert refusal(module_path, errors.UnsupportedGraphError) == (
         f"TensorFlow {tf.__version__} does not have 2 of the ops in variant {{}} of {module_path}: AnotherOp, "
-        "SentencepieceOp. They come from a package with custom ops, to be imported first, or from another version "
-        "of TensorFlow."
+        "SentencepieceOp. SentencepieceOp comes from the package tensorflow-text. Install it (pip install "
+        "tensorflow-text), and write before the module is used: import tensorflow_text; for the command: --import "
+        "tensorflow_text, or TF1HUB_IMPORTS=tensorflow_text in the environment. The others (AnotherOp) come from a "
+        "package with custom ops, to be imported first, or from another version of TensorFlow."
+    )
+    del definition.meta_graphs[0].graph_def.node[-2]
+    (module_path / "saved_model.pb").write_bytes(definition.SerializeToString())
+    assert refusal(module_path, errors.UnsupportedGraphError) == (
+        f"TensorFlow {tf.__version__} does not have 1 of the ops in variant {{}} of {module_path}: AnotherOp. They come "
+        "from a package with custom ops, to be imported first, or from another version of TensorFlow."
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 
 from tf1hub.checks.conventions import common_signature_results, convention_findings
-from tf1hub.checks.findings import Finding, Report, Run, worst_first
+from tf1hub.checks.findings import Report, Run, worst_first
 from tf1hub.checks.fine_tuning import fine_tuning
 from tf1hub.checks.ops import op_support
 from tf1hub.checks.paths import leaked_paths
 from tf1hub.checks.stored import stored_files
+from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 
 
@@ -19,6 +21,7 @@ def check(
     handle: ModuleSpec | str | os.PathLike[str],
     run: bool | None = None,
     progress: Callable[[str], None] | None = None,
+    imports: Iterable[str] = (),
 ) -> Report:
     """Checks a module: is it whole, does it keep the conventions, can it be fine-tuned, does it run?
 
@@ -39,6 +42,7 @@ def check(
         handle: a handle, or a ModuleSpec.
         run: run each signature on generated inputs; None: where TensorFlow is installed.
         progress: is told in words what is under way.
+        imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
 
     Returns:
         The findings, the common signatures, the TensorFlow versions, and what was run.
@@ -47,8 +51,9 @@ def check(
         HandleError: the handle cannot name a module.
         ResolveError: the module could not be had.
         FormatError: the module is too damaged to be checked.
-        MissingDependencyError: `run`, and TensorFlow is not installed.
+        MissingDependencyError: `run`, and TensorFlow is not installed; or one of `imports` cannot be imported.
     """
+    import_packages(imports, "imports=")
     say = progress or (lambda _: None)
     spec = as_module_spec(handle)
     say("the graph")
@@ -57,19 +62,26 @@ def check(
     results = list(common_signature_results(spec))
     findings = [*stored_files(spec, say), *convention_findings(spec, results)]
     findings += [*fine_tuning(spec), *leaked_paths(spec)]
-    versions, lacking = op_support(spec)
-    findings += lacking
     runs: list[Run] = []
-    if run or (run is None and find_spec("tensorflow") is not None):
+    running = run or (run is None and find_spec("tensorflow") is not None)
+    if running:
         say("importing TensorFlow")
-        runs, found = _run(spec, say)
+        # Raises the error that says what to install, and brings what the environment names.
+        import tf1hub._tensorflow  # noqa: F401
+    versions, lacking = op_support(spec, _is_loaded)
+    findings += lacking
+    if running:
+        from tf1hub.checks.run import run_signatures
+
+        runs, found = run_signatures(spec, say)
         findings += found
     return Report(spec.name, worst_first(findings), tuple(results), versions, tuple(runs))
 
 
-def _run(spec: ModuleSpec, say: Callable[[str], None]) -> tuple[list[Run], list[Finding]]:
-    # Raises the error that says what to install.
-    import tf1hub._tensorflow  # noqa: F401 - only its error
-    from tf1hub.checks.run import run_signatures
+def _is_loaded(op: str) -> bool:
+    """Whether the TensorFlow of this process has an op; without one, nothing is loaded."""
+    if "tensorflow" not in sys.modules:
+        return False
+    from tf1hub._tensorflow import op_def
 
-    return run_signatures(spec, say)
+    return op_def(op) is not None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from tf1hub.checks.findings import ADVICE, ERROR, WARNING, Finding
 from tf1hub.format.saved_model import format_tags
+from tf1hub.graphdef.op_packages import package_of, where_from
 from tf1hub.graphdef.op_record import graph_versions, recorded_ops
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
@@ -14,8 +15,14 @@ SUPPORTED = ("2.15", "2.16", "2.17", "2.18", "2.19", "2.20", "2.21")
 YES, NO = "yes", "no"
 
 
-def op_support(spec: ModuleSpec) -> tuple[dict[str, str], list[Finding]]:
+def op_support(
+    spec: ModuleSpec, loaded: Callable[[str], bool] = lambda _: False
+) -> tuple[dict[str, str], list[Finding]]:
     """Whether each supported TensorFlow has all ops of a module, and findings for those it lacks.
+
+    Args:
+        spec: the module.
+        loaded: whether this process has an op; one that it has and no TensorFlow is of a package that is loaded.
 
     Returns:
         Version to `"yes"` or `"no"`; and the findings.
@@ -23,31 +30,51 @@ def op_support(spec: ModuleSpec) -> tuple[dict[str, str], list[Finding]]:
     verdicts = dict.fromkeys(SUPPORTED, YES)
     findings: list[Finding] = []
     for variant in spec.variants():
-        for fault, each in _faults(variant):
+        of_packages = [op for op in sorted(_uses(variant)) if _is_nowhere(op) and loaded(op)]
+        if of_packages:
+            findings.append(_of_packages(variant, of_packages))
+        for fault, each in _faults(variant, set(of_packages)):
             verdicts.update((version, NO) for version, verdict in each.items() if verdict == NO)
             findings.append(_finding(variant, fault, each))
         findings.extend(_deprecated(variant))
     return verdicts, findings
 
 
-def _faults(variant: Variant) -> Iterator[tuple[tuple[str, str], dict[str, str]]]:
-    """Yields what some TensorFlow lacks: the fault's id and words, and the verdict on each version."""
+def _is_nowhere(op: str) -> bool:
+    return not any(op in table for table in recorded_ops().values())
+
+
+def _of_packages(variant: Variant, ops: list[str]) -> Finding:
+    packages = sorted({package.module for op in ops if (package := package_of(op)) is not None})
+    return Finding(
+        "op-of-a-package",
+        ADVICE,
+        f"{', '.join(ops)}: no TensorFlow has {'it' if len(ops) == 1 else 'them'}, and a package that is loaded here does.",
+        f"Say in the documentation that users import {' and '.join(packages) or 'that package'} first.",
+        format_tags(variant.tags),
+    )
+
+
+def _faults(variant: Variant, of_packages: set[str]) -> Iterator[tuple[tuple[str, str, str], dict[str, str]]]:
+    """Yields what some TensorFlow lacks: the fault's id, its words and the op, and the verdict on each version."""
     tables = recorded_ops()
     for op, attrs in sorted(_uses(variant).items()):
+        if op in of_packages:
+            continue
         each = {version: YES if op in table else NO for version, table in tables.items()}
         if NO in each.values():
-            yield ("op-missing", f"the op {op!r}"), each
+            yield ("op-missing", f"the op {op!r}", op), each
             continue
         for attr in sorted(attrs):
             each = {
                 version: YES if attr in table[op].get("attr", ()) else NO for version, table in tables.items()
             }
             if NO in each.values():
-                yield ("op-attribute-missing", f"the attribute {attr!r} of the op {op!r}"), each
+                yield ("op-attribute-missing", f"the attribute {attr!r} of the op {op!r}", op), each
     wanted = variant.meta_graph.graph_def.versions.min_consumer
     each = {version: YES if wanted <= number else NO for version, number in graph_versions().items()}
     if NO in each.values():
-        yield ("graph-too-new", f"graphs for consumers of version {wanted} and newer"), each
+        yield ("graph-too-new", f"graphs for consumers of version {wanted} and newer", ""), each
 
 
 def _uses(variant: Variant) -> dict[str, set[str]]:
@@ -64,12 +91,15 @@ def _uses(variant: Variant) -> dict[str, set[str]]:
     return uses
 
 
-def _finding(variant: Variant, fault: tuple[str, str], each: Mapping[str, str]) -> Finding:
+def _finding(variant: Variant, fault: tuple[str, str, str], each: Mapping[str, str]) -> Finding:
     lacking = [version for version, verdict in each.items() if verdict == NO]
     nowhere = len(lacking) == len(each)
     if nowhere:
         message = f"No supported TensorFlow has {fault[1]}."
-        remedy = "Load the library that registers it before the module, or make the module without it."
+        remedy = (
+            where_from([fault[2]])
+            or "Load the library that registers it before the module, or make the module without it."
+        )
     else:
         message = f"TensorFlow {versions_text(lacking)} does not have {fault[1]}."
         remedy = (

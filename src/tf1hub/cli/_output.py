@@ -18,6 +18,18 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="print only errors; the exit code tells")
 
 
+def add_import_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--import`, for verbs that run modules; `main` imports what it names."""
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        metavar="MODULE",
+        help="import MODULE first, because it brings ops that modules use, such as tensorflow_text; may be repeated "
+        "(default: $TF1HUB_IMPORTS)",
+    )
+
+
 def print_json(document: Any) -> None:
     """Prints one JSON document, followed by a line break, to standard output."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

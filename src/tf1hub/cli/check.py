@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_output_options, print_json, progress, table, title
+from tf1hub.cli._output import add_import_option, add_output_options, print_json, progress, table, title
 
 if TYPE_CHECKING:
     from tf1hub.checks.findings import Report
@@ -29,6 +29,7 @@ def register(subparsers: Any) -> None:
         default=None,
         help="run each signature on generated inputs (default: where TensorFlow is installed)",
     )
+    add_import_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run, exit_code_of_errors=_exit.TROUBLE)
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_output_options, emit, progress
+from tf1hub.cli._output import add_import_option, add_output_options, emit, progress
 
 
 def register(subparsers: Any) -> None:
@@ -33,6 +33,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split (default: 0)")
     parser.add_argument("--features-dir", metavar="DIR", help="where features are kept between runs")
     parser.add_argument("--no-cache", action="store_true", help="compute all features anew, and keep none")
+    add_import_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_output_options, print_json, progress, table, title
+from tf1hub.cli._output import add_import_option, add_output_options, print_json, progress, table, title
 
 if TYPE_CHECKING:
     from tf1hub.tf2.conversion import Conversion
@@ -45,6 +45,7 @@ def register(subparsers: Any) -> None:
         metavar="T",
         help="how far an output may be from the module's, relative to its largest value (default: 1e-4)",
     )
+    add_import_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)
 

@@ -73,6 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has printed the help or the fault already
         return stop.code if isinstance(stop.code, int) else _exit.USAGE
     try:
+        if getattr(args, "imports", None):
+            from tf1hub.graphdef.op_packages import import_packages
+
+            import_packages(args.imports, "--import")
         code: int = args.run(args)
         sys.stdout.flush()
     except Error as error:

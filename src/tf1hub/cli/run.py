@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tf1hub.cli._output import add_import_option
+
 
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
@@ -21,6 +23,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "-m", dest="as_module", action="store_true", help="PROGRAM is a module's name, as in python -m"
     )
+    add_import_option(parser)
     parser.add_argument("program", metavar="PROGRAM", help="a Python file")
     parser.add_argument("arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="the program's arguments")
     parser.set_defaults(run=run)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf1hub.cli import _exit
 from tf1hub.cli._output import add_output_options, human_bytes, print_json, table, title
+from tf1hub.graphdef.op_packages import package_of
 
 if TYPE_CHECKING:
     from tf1hub.spec.description import (
@@ -67,6 +68,10 @@ def sections(module: ModuleDescription, limit: int | None) -> Iterator[str]:
     yield from _section("in the checkpoint, but no variable of any variant", unused, limit)
     counts = _ops(module)
     yield from _section("ops", counts, limit, right=range(1, len(counts[0])))
+    brought = [
+        (op, found.package, found.module) for op, *_ in counts[1:] if (found := package_of(op)) is not None
+    ]
+    yield from _section("ops of packages", [("op", "package", "import"), *sorted(brought)], limit)
 
 
 def _section(

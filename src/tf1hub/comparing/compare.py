@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tf1hub.comparing.features import Features, choose_signature, compute
 from tf1hub.comparing.result import Compared, Comparison
 from tf1hub.comparing.task import Task, read_task
 from tf1hub.errors import CheckFailedError, InputError
+from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 
@@ -27,6 +28,7 @@ def compare(
     text_column: str | None = None,
     label_column: str | None = None,
     progress: Callable[[str], None] | None = None,
+    imports: Iterable[str] = (),
 ) -> Comparison:
     """Tells which of several modules suits a task, by a linear classifier on the features of each.
 
@@ -61,6 +63,7 @@ def compare(
         text_column: the column of the texts, where a CSV file's header leaves it open.
         label_column: the column of the labels, likewise.
         progress: is told what is under way, in a line.
+        imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
 
     Returns:
         The modules, best first; it prints as a table, and draws itself with `plot(path)`.
@@ -68,9 +71,10 @@ def compare(
     Raises:
         InputError: the task is not a labelled set, or there are no handles.
         CheckFailedError: modules lack the conventional signature; all are named, before anything runs.
-        MissingDependencyError: scikit-learn, or Pillow for images, is not installed.
+        MissingDependencyError: scikit-learn, or Pillow for images, is not installed; or one of `imports` cannot be imported.
         Error: as `load_module_spec`, for each handle.
     """
+    import_packages(imports, "imports=")
     if isinstance(handles, str | os.PathLike) or not handles:
         raise InputError(f"compare takes a list of handles, not {handles!r}.")
     if batch_size < 1:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tf1hub._tensorflow import op_def
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
+from tf1hub.graphdef.op_packages import package_of, where_from
 from tf1hub.spec.variant import Variant
 
 _RESOURCE = 20
@@ -45,10 +46,13 @@ def check_ops(variant: Variant) -> None:
     if missing:
         import tensorflow as tf
 
+        unknown = [op for op in missing if package_of(op) is None]
+        rest = "They come" if unknown == missing else f"The others ({', '.join(unknown)}) come"
+        guess = f"{rest} from a package with custom ops, to be imported first, or from another version of TensorFlow."
         raise UnsupportedGraphError(
             f"TensorFlow {tf.__version__} does not have {len(missing)} of the ops in {variant.place}: "
-            f"{', '.join(missing)}. They come from a package with custom ops, to be imported first, "
-            "or from another version of TensorFlow."
+            f"{', '.join(missing)}. "
+            + " ".join(filter(None, [where_from(missing), guess if unknown else ""]))
         )
 
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tf1hub.errors import HandleError
+from tf1hub.graphdef.op_packages import VARIABLE as IMPORTS_VARIABLE
 from tf1hub.handles import limits
 from tf1hub.storage import Faults, place_at
 from tf1hub.storage import absolute as absolute_path
@@ -150,6 +151,18 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
         lock_file=_lock_file(env.get("TF1HUB_LOCKFILE")),
     )
     return settings._replace(**{name: value for name, value in overrides.items() if value is not None})
+
+
+def imports(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Returns the modules to import together with TensorFlow, because they bring ops.
+
+    Raises:
+      HandleError: The configuration file cannot be read, or names something else.
+    """
+    env = os.environ if environ is None else environ
+    if IMPORTS_VARIABLE in env:
+        return env[IMPORTS_VARIABLE].replace(",", " ").split()
+    return [str(module) for module in _Config(config_path(env)).get("imports", list) or []]
 
 
 def _environment() -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from tf1hub.format.saved_model import FILE_NAME, format_tags
 from tf1hub.format.tensor_names import split_tensor_name, tensor_name
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.op_definitions import OpDefinitions
+from tf1hub.graphdef.op_packages import where_from
 from tf1hub.program.array_order import check_order
 from tf1hub.program.decompile import decompile
 from tf1hub.program.effects import Effects
@@ -289,7 +290,8 @@ def _reason(op: str, runtime: Runtime) -> str | None:
             return reason
     known = runtime.definition_of(op)
     if known is None:
-        return f"is not known to {runtime.name}; the package that defines it may have to be imported"
+        advice = where_from([op]) or "the package that defines it may have to be imported"
+        return f"is not known to {runtime.name}; {advice}"
     takes_functions = any(attr.type in ("func", "list(func)") for attr in known.attr)
     if takes_functions and op not in op_types.FUNCTIONAL and not op_types.RUN_FUNCTIONS.fullmatch(op):
         return "runs functions of the graph in a way that cannot be written as TF2 code"

@@ -9,7 +9,7 @@ import math
 import numbers
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -20,6 +20,7 @@ from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import is_module, read_module
 from tf1hub.format.module_writer import check_free, write_directory
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
+from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.storage import place_at
@@ -50,6 +51,7 @@ def convert(
     examples: Given | None = None,
     tolerance: float = TOLERANCE,
     progress: Callable[[str], None] | None = None,
+    imports: Iterable[str] = (),
 ) -> Conversion:
     """Converts a TF1 module to a self-contained SavedModel of TensorFlow 2, and compares the two.
 
@@ -84,6 +86,7 @@ def convert(
             list of dicts of arrays.
         tolerance: how far an output may be from the original's, relative to its largest value.
         progress: is told in words what is under way.
+        imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
 
     Returns:
         What was written, and for each output the largest difference.
@@ -96,7 +99,9 @@ def convert(
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
         CheckFailedError: the converted module gives other numbers; nothing was left at `path`.
         ExportError: something is at `path`, or it cannot be written.
+        MissingDependencyError: one of `imports` cannot be imported.
     """
+    import_packages(imports, "imports=")
     say = progress or (lambda _: None)
     target = os.fspath(path)
     _check_form(to)
