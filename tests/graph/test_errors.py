@@ -45,7 +45,9 @@ def test_a_saved_model_is_recognized(module_path: pathlib.Path) -> None:
     (module_path / "tfhub_module.pb").unlink()
     assert refusal(module_path, errors.NotAModuleError) == (
         f"{module_path} has no tfhub_module.pb but a saved_model.pb: it looks like a SavedModel, not a TF1 Hub "
-        "module. Load it with tf1hub.load, or with tf.saved_model.load."
+        "module. Load it with tf1hub.load, or with tf.saved_model.load. For tf1hub.Module, make a module of it: "
+        f"spec = tf1hub.create_module_spec_from_saved_model({str(module_path)!r}, inference_tags={{'serve'}}, "
+        "default_signature='serving_default'); module = tf1hub.Module(spec)"
     )
 
 

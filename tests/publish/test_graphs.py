@@ -79,8 +79,9 @@ def test_without_a_checkpoint_the_initializers_stay_and_export_wants_one(
         spec.export(tmp_path / "module")
     assert str(caught.value) == (
         "Cannot export the GraphDef: it has 4 variables and came without values. Give them: "
-        "spec.export(path, checkpoint_path=...) or spec.export(path, values=...); "
-        "or take what its initializers give: tf1hub.load(spec).export(path)."
+        "spec.export(path, checkpoint_path=...) or spec.export(path, values=...). Those that a session has trained "
+        "are written by module.export(path, session); those that the initializers give, untrained, by "
+        "tf1hub.load(spec).export(path)."
     )
 
 

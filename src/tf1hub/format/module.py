@@ -17,7 +17,9 @@ _NOTHING = "There is nothing at {place}. A module is a directory with the file t
 _NOT_A_DIRECTORY = "{place} is a file of {size} bytes, not a module's directory. A module is a directory with the file tfhub_module.pb, or an archive of one (.tar.gz, .zip, ...)."
 _SAVED_MODEL = (
     "{place} has no tfhub_module.pb but a saved_model.pb: it looks like a SavedModel, not a TF1 Hub module. "
-    "Load it with tf1hub.load, or with tf.saved_model.load."
+    "Load it with tf1hub.load, or with tf.saved_model.load. For tf1hub.Module, make a module of it: "
+    "spec = tf1hub.create_module_spec_from_saved_model({place!r}, inference_tags={{'serve'}}, "
+    "default_signature='serving_default'); module = tf1hub.Module(spec)"
 )
 _EMPTY = "{place} is no TF1 Hub module: it has no tfhub_module.pb. It has: {names}."
 _NO_GRAPH = "{place} is half of a TF1 Hub module: it has tfhub_module.pb but no saved_model.pb. Fetch or export it again."

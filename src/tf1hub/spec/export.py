@@ -18,8 +18,9 @@ from tf1hub.spec.variant import Variant
 
 _NO_VALUES = (
     "Cannot export {module}: it has {count} variables and came without values. "
-    "Give them: spec.export(path, checkpoint_path=...) or spec.export(path, values=...); "
-    "or take what its initializers give: tf1hub.load(spec).export(path)."
+    "Give them: spec.export(path, checkpoint_path=...) or spec.export(path, values=...). Those that a session has "
+    "trained are written by module.export(path, session); those that the initializers give, untrained, by "
+    "tf1hub.load(spec).export(path)."
 )
 _NOT_OWNED = (
     "Cannot export from {variant}: {other} has variables that it lacks: {names}; and the module came without values "
