@@ -15,7 +15,9 @@
     ├── UnknownNameError (ValueError, KeyError)
     │   ├── UnknownSignatureError            the variant has no signature of this name
     │   ├── UnknownTagsError                 the module has no variant with these tags
-    │   └── UnknownAttachmentError           nothing is attached under this key
+    │   ├── UnknownAttachmentError           nothing is attached under this key
+    │   └── UnknownOutputError (TypeError)   the signature has no output of this name
+    ├── ArgumentError (TypeError)            an argument is not of a type that could be meant
     ├── InputError (TypeError)               a signature was called with the wrong inputs
     ├── CreationError (ValueError)           a module_fn made a graph that cannot become a module
     ├── ColumnError (ValueError)             a module or a setting does not suit a feature column
@@ -37,6 +39,7 @@ from __future__ import annotations
 
 __all__ = [
     "ArchiveError",
+    "ArgumentError",
     "CacheError",
     "CheckFailedError",
     "CheckpointError",
@@ -58,6 +61,7 @@ __all__ = [
     "ResolveError",
     "UnknownAttachmentError",
     "UnknownNameError",
+    "UnknownOutputError",
     "UnknownSignatureError",
     "UnknownTagsError",
     "UnsupportedFormatError",
@@ -134,6 +138,14 @@ class UnknownTagsError(UnknownNameError):
 
 class UnknownAttachmentError(UnknownNameError):
     """Nothing is attached to the module under this key."""
+
+
+class UnknownOutputError(UnknownNameError, TypeError):
+    """The signature has no output of this name; or none called `default`, where one was to be chosen."""
+
+
+class ArgumentError(Error, TypeError):
+    """An argument is not of a type that could be meant: a number where a handle or a path goes, say."""
 
 
 class InputError(Error, TypeError):

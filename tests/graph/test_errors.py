@@ -243,11 +243,11 @@ def test_inputs_for_a_signature_without_any() -> None:
 
 
 def test_no_default_output_says_as_dict() -> None:
-    with tf.Graph().as_default(), pytest.raises(errors.InputError) as caught:
+    with tf.Graph().as_default(), pytest.raises(errors.UnknownOutputError) as caught:
         hub.Module(hub.create_module_spec(two_inputs))(signature="several")
     assert str(caught.value) == (
-        "The signature 'several' of variant {} of two_inputs() has no output 'default'; "
-        "pass as_dict=True for its outputs 'a': int32 [], 'b': int32 []."
+        "No output 'default' in the signature 'several' of variant {} of two_inputs(). It has: a, b. "
+        "Ask for all of them with as_dict=True."
     )
 
 

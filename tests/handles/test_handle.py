@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tf1hub.errors import HandleError
+from tf1hub.errors import ArgumentError, HandleError
 from tf1hub.handles import cache as caches
 from tf1hub.handles.handle import Kind, parse
 from tf1hub.storage import has_secrets, redacted
@@ -137,7 +137,7 @@ def test_what_cannot_name_a_module_is_refused(given, message):
 
 
 def test_bytes_are_no_handle():
-    with pytest.raises(HandleError, match=r"A handle is a string or a path, not bytes\."):
+    with pytest.raises(ArgumentError, match=r"a handle \(a string\) or a ModuleSpec, not by b'/data'\."):
         parse(b"/data")
 
 

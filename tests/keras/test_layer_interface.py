@@ -102,8 +102,8 @@ def test_unknown_names_list_those_that_there_are(path: str) -> None:
         f"No output 'logits' in the signature 'default' of variant {{}} of {path}. It has: default, hidden."
     )
     assert refusal(errors.UnknownNameError, path, signature="named") == (
-        f"The signature 'named' of variant {{}} of {path} has the outputs one, two. Choose one with output_key=..., "
-        "or all with signature_outputs_as_dict=True."
+        f"No output 'default' in the signature 'named' of variant {{}} of {path}. It has: one, two. Choose one with "
+        "output_key=..., or all with signature_outputs_as_dict=True."
     )
     assert refusal(errors.LayerError, path, arguments={"scale": 1}) == (
         f"arguments= has 'scale', and the inputs of the signature 'default' of variant {{}} of {path} are "
@@ -153,9 +153,9 @@ def test_object_is_not_callable_says_which_signatures_there_are(signatures_only:
         f"{signatures_only} cannot be called; it has signatures only: serving_default. Choose one with "
         "signature=..., and output_key=... or signature_outputs_as_dict=True."
     )
-    assert refusal(ValueError, 3) == (
-        "tf1hub.KerasLayer takes a handle (a path, a URL, ...), a ModuleSpec, or what can be called, such as "
-        "tf1hub.load(handle) gives; not 3."
+    assert refusal(TypeError, 3) == (
+        "A module is named by a handle (a string) or a ModuleSpec, not by 3. tf1hub.KerasLayer also takes what can be "
+        "called, such as tf1hub.load(handle) gives."
     )
 
 

@@ -15,6 +15,7 @@ from golden import cases
 
 import tf1hub as hub
 from tf1hub.errors import (
+    ArgumentError,
     CheckFailedError,
     ExportError,
     InputError,
@@ -336,11 +337,11 @@ def test_a_tolerance_is_a_number(tolerance: Any, tmp_path: pathlib.Path) -> None
 
 
 def test_what_cannot_be_converted_is_told_what_can(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(ArgumentError) as caught:
         hub.convert(object(), tmp_path / "out")  # type: ignore[arg-type]
     assert str(caught.value) == (
-        "tf1hub.convert takes a handle, a ModuleSpec, or what tf1hub.load gives; it was given object. Of a "
-        "KerasLayer give layer.resolved_object; of a tf1hub.Module its handle, or what module.export(path, session) "
+        "A module is named by a handle (a string) or a ModuleSpec, not by object. tf1hub.convert also takes what "
+        "tf1hub.load gives. Of a KerasLayer give layer.resolved_object; of a tf1hub.Module its handle, or what module.export(path, session) "
         "wrote."
     )
     hub.convert(hub.create_module_spec(doubled), tmp_path / "converted")

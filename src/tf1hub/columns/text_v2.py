@@ -70,7 +70,7 @@ class _TextEmbeddingColumnV2(ModuleColumn):
     def _directory(self) -> str:
         from tf1hub.handles import resolve
 
-        return os.fspath(resolve(os.fspath(self.module_path)))
+        return os.fspath(resolve(self.module_path))
 
     @property
     def _is_tf1(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tf1hub.arguments import handle_text
 from tf1hub.comparing import probe
 from tf1hub.comparing.cache import FeatureCache, default_directory
 from tf1hub.comparing.features import Features, choose_signature, compute
@@ -80,10 +81,10 @@ def compare(
     if batch_size < 1:
         raise InputError(f"The batch size is a positive number, not {batch_size}.")
     probe.check_installed()
-    examples = read_task(task, text_column, label_column)
     say = progress or (lambda _: None)
-    names = [os.fspath(handle) for handle in dict.fromkeys(handles)]
+    names = [handle_text(handle) for handle in dict.fromkeys(handles)]
     specs = {name: load_module_spec(name) for name in names}
+    examples = read_task(task, text_column, label_column)
     signatures = _signatures(specs, examples.kind)
     cache = FeatureCache(default_directory() if cache_dir == "" else cache_dir)
     data_digest = examples.digest()

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import is_plain_place
+from tf1hub.arguments import path_text
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.graph import inputs as conversion
 from tf1hub.graph.application import apply
@@ -21,6 +22,7 @@ from tf1hub.graph.state import State, create_state
 from tf1hub.graph.tapes import note_use
 from tf1hub.spec.module_spec import ModuleSpec, Tags, as_module_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.unknown import unknown_output
 
 _EAGER = (
     "tf1hub.Module builds a graph, and this is eager mode. In TensorFlow 2 write\n"
@@ -149,10 +151,8 @@ class Module:
         name = self._variant.check_signature(signature)
         outputs = self._variant.outputs(name)
         if not as_dict and "default" not in outputs:
-            raise InputError(
-                f"The signature {name!r} of {self._variant.place} has no output 'default'; "
-                f"pass as_dict=True for its outputs {conversion.describe(outputs)}."
-            )
+            place = f"the signature {name!r} of {self._variant.place}"
+            raise unknown_output("default", place, outputs, "Ask for all of them with as_dict=True.")
         infos = self._variant.inputs(name)
         with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
             values = conversion.convert_inputs(inputs, infos, name, self._variant.place)
@@ -227,7 +227,7 @@ class Module:
             ExportError: something is at `path`; it cannot be written; or another variant has variables
                 that this one lacks, and the module came without values for them.
         """
-        export_from_session(self._spec, self._variant, self._state.variables, os.fspath(path), session)
+        export_from_session(self._spec, self._variant, self._state.variables, path_text(path), session)
 
     @property
     def variable_map(self) -> Mapping[str, Any]:

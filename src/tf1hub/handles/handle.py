@@ -13,6 +13,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from tf1hub.arguments import handle_text
 from tf1hub.errors import HandleError
 from tf1hub.storage import local_path, redacted
 
@@ -127,11 +128,10 @@ def parse(handle: str | os.PathLike[str]) -> Handle:
       The parsed handle.
 
     Raises:
+      ArgumentError: It is no string.
       HandleError: It cannot name a module.
     """
-    given = os.fspath(handle)
-    if not isinstance(given, str):
-        raise HandleError(f"A handle is a string or a path, not {type(handle).__name__}.")
+    given = handle_text(handle)
     if not given.strip():
         raise HandleError("The handle is empty. Give a path, a URL, or a place in remote storage.")
     if "\0" in given:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tf1hub.arguments import path_text
 from tf1hub.errors import HandleError
 from tf1hub.graphdef.op_packages import VARIABLE as IMPORTS_VARIABLE
 from tf1hub.handles import limits
@@ -127,7 +128,9 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
     read = _Reader(env, config)
     named = overrides.pop("cache_dir", None)
     cache_dir = (
-        os.fspath(named) if named is not None else env.get(CACHE_VARIABLE) or config.get("cache_dir", str)
+        path_text(named, "cache_dir")
+        if named is not None
+        else env.get(CACHE_VARIABLE) or config.get("cache_dir", str)
     )
     settings = Settings(
         cache_dir=absolute(cache_dir or default_cache_dir()),

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tf1hub.errors import LayerError, UnknownNameError
+from tf1hub.errors import LayerError
+from tf1hub.spec.unknown import unknown_output
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,11 @@ class Choice:
     def _key(self, names: Collection[str], place: str) -> str:
         if self.output_key is not None:
             if self.output_key not in names:
-                raise UnknownNameError(
-                    f"No output {self.output_key!r} in {place}. It has: {', '.join(sorted(names))}."
-                )
+                raise unknown_output(self.output_key, place, names)
             return self.output_key
         if "default" in names:
             return "default"
         if len(names) == 1:
             return next(iter(names))
-        raise UnknownNameError(
-            f"{place[0].upper()}{place[1:]} has the outputs {', '.join(sorted(names))}. Choose one with output_key=..., "
-            "or all with signature_outputs_as_dict=True."
-        )
+        instead = "Choose one with output_key=..., or all with signature_outputs_as_dict=True."
+        raise unknown_output("default", place, names, instead)

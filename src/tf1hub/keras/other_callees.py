@@ -7,11 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.errors import InputError, LayerError, UnknownNameError, UnknownSignatureError
+from tf1hub.errors import InputError, LayerError, UnknownNameError
 from tf1hub.keras.callee import Callee, only
 from tf1hub.keras.casting import cast_to
 from tf1hub.keras.choice import Choice
 from tf1hub.keras.traces import holds_tables, parameters, traces
+from tf1hub.spec.unknown import unknown_signature
 
 
 class SignatureCallee(Callee):
@@ -31,8 +32,7 @@ class SignatureCallee(Callee):
     def __init__(self, saved_model: Any, choice: Choice, place: str) -> None:
         signatures = getattr(saved_model, "signatures", None) or {}
         if choice.signature not in signatures:
-            known = ", ".join(sorted(signatures)) or "none"
-            raise UnknownSignatureError(f"No signature {choice.signature!r} in {place}. It has: {known}.")
+            raise unknown_signature(str(choice.signature), place, sorted(signatures))
         self._function = signatures[choice.signature]
         self._choice = choice
         self._signature = str(choice.signature)

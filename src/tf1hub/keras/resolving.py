@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub.arguments import handle_text
 from tf1hub.errors import (
     HandleError,
     LayerConfigError,
@@ -55,9 +56,8 @@ def resolved(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -
             else load(path, tags, chosen, load_options)
         )
     if not callable(handle) and not hasattr(handle, "signatures"):
-        raise HandleError(
-            f"tf1hub.KerasLayer takes a handle (a path, a URL, ...), a ModuleSpec, or what can be called, such as "
-            f"tf1hub.load(handle) gives; not {handle!r}."
+        handle_text(
+            handle, "tf1hub.KerasLayer also takes what can be called, such as tf1hub.load(handle) gives."
         )
     if tags is not None or load_options is not None:
         raise LayerError(

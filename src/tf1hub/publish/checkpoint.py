@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from tf1hub.arguments import path_text
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
 from tf1hub.format.checkpoint.latest import latest_checkpoint
@@ -76,7 +77,7 @@ def checkpoint_prefix(checkpoint: str | os.PathLike[str]) -> str:
         CheckpointError: the directory has none.
     """
     # The spec outlives a change of the working directory.
-    path = absolute(os.fspath(checkpoint))
+    path = absolute(path_text(checkpoint))
     # On ram://, the beginning of a name is a directory.
     if place_at(index_path(path)).exists("") or not place_at(path).is_directory(""):
         return for_tensorflow(path)

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub.arguments import path_text
 from tf1hub.errors import ExporterError, ExportError
 from tf1hub.format import module_def
 from tf1hub.format.checkpoint import CheckpointReader, read_variables
@@ -70,13 +71,13 @@ def export_from_checkpoint(
         ExportError: something is at `export_dir`, or it cannot be written.
         CheckpointError: the checkpoint is damaged, or has not all variables.
     """
-    path = _checkpoint_prefix(os.fspath(checkpoint_path))
+    target = path_text(export_dir)
+    path = _checkpoint_prefix(path_text(checkpoint_path))
     with tf.Graph().as_default() as graph:
         build_fn()
         modules = registered_modules(graph)
     if not modules:
         raise ExporterError(NO_MODULES.format(builder=f"{getattr(build_fn, '__name__', 'build_fn')}()"))
-    target = os.fspath(export_dir)
     with new_directory(target, module_def.FILE_NAME) as directory:
         write_modules(modules, directory, from_checkpoint(path))
     return {name: joined(target, name) for name in modules}

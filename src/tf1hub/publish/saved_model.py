@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from tf1hub.arguments import path_text
 from tf1hub.errors import CreationError, NotAModuleError, UnknownNameError
 from tf1hub.format import assets, module_def
 from tf1hub.format.dtypes import STRING
@@ -90,7 +91,7 @@ def create_module_spec_from_saved_model(
         UnknownNameError: it has no such tags or signature.
     """
     # The spec outlives a change of the working directory.
-    path = absolute(os.fspath(saved_model_path))
+    path = absolute(path_text(saved_model_path))
     storage = place_at(for_tensorflow(path))
     source = _read(storage)
     dropped = set(drop_collections or ())

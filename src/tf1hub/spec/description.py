@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tf1hub.format.saved_model import format_tags
+from tf1hub.spec.unknown import tag_set, unknown_signature, unknown_tags
 
 __all__ = [
     "AssetDescription",
@@ -161,9 +162,13 @@ class VariantDescription(NamedTuple):
         """The signature of this name.
 
         Raises:
-            KeyError: there is none.
+            UnknownSignatureError: there is none.
         """
-        return {signature.name: signature for signature in self.signatures}[name]
+        for signature in self.signatures:
+            if signature.name == name:
+                return signature
+        place = f"variant {format_tags(set(self.tags))}"
+        raise unknown_signature(name, place, [signature.name for signature in self.signatures])
 
 
 class Provenance(NamedTuple):
@@ -231,9 +236,14 @@ class ModuleDescription(NamedTuple):
         """The variant with exactly these tags.
 
         Raises:
-            KeyError: there is none.
+            UnknownTagsError: there is none.
+            ArgumentError: the tags are one string.
         """
-        return {variant.tags: variant for variant in self.variants}[tuple(sorted(tags))]
+        wanted = tag_set(tags)
+        for variant in self.variants:
+            if set(variant.tags) == wanted:
+                return variant
+        raise unknown_tags(wanted, self.name, [frozenset(variant.tags) for variant in self.variants])
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as dicts, lists, strings and numbers, ready for JSON; totals included."""

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from tf1hub.errors import ExportError, FormatError, InputError, UnknownAttachmentError, UnknownTagsError
+from tf1hub.arguments import handle_text, path_text
+from tf1hub.errors import ExportError, FormatError, InputError, UnknownAttachmentError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import StoredModule, read_module
 from tf1hub.format.saved_model import check_meta_graph, format_tags
 from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.unknown import tag_set, unknown_tags
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import is_remote
 
@@ -101,11 +103,7 @@ class ModuleSpec:
         """
         wanted = tag_set(tags)
         if wanted not in self._variants:
-            known = ", ".join(format_tags(tags) for tags in self.get_tags())
-            raise UnknownTagsError(
-                f"No graph variant with tags {format_tags(wanted)} in {self._name}. It has: {known}. "
-                f"{_instead(self.get_tags())}"
-            )
+            raise unknown_tags(wanted, self._name, self.get_tags())
         variant = self._variants[wanted]
         if wanted not in self._checked:
             check_meta_graph(variant.meta_graph, variant.place)
@@ -247,7 +245,7 @@ class ModuleSpec:
         from tf1hub.spec.export import export_values
 
         own = self._checkpoint if checkpoint_path is None else checkpoint_path
-        export_values(self, os.fspath(path), own, name_transform_fn, values)
+        export_values(self, path_text(path), own, name_transform_fn, values)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What was derived from the message is derived again where it is needed.
@@ -289,39 +287,15 @@ def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
     """
     from tf1hub.handles import resolve
 
-    return ModuleSpec.from_stored(read_module(resolve(os.fspath(path))))
+    return ModuleSpec.from_stored(read_module(resolve(path)))
 
 
 def as_module_spec(spec: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:
     """The spec itself, or that of a handle.
 
     Raises:
-        TypeError: neither of the two.
+        ArgumentError: neither of the two.
     """
     if isinstance(spec, ModuleSpec):
         return spec
-    if isinstance(spec, str | os.PathLike):
-        return load_module_spec(spec)
-    raise TypeError(f"A module is named by a handle (a string) or a ModuleSpec, not by {spec!r}.")
-
-
-def _instead(known: list[frozenset[str]]) -> str:
-    """What to write for tags, where a module has these."""
-    tagged = [f"write tags={format_tags(tags)}" for tags in known if tags][:1]
-    choices = ["leave tags out"] * (frozenset() in known) + tagged
-    text = ", or ".join(choices)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def tag_set(tags: Tags) -> frozenset[str]:
-    """The tags of a variant as a set; None is the empty one.
-
-    Raises:
-        TypeError: they are one string.
-    """
-    if tags is None:
-        return frozenset()
-    # A string is iterable: {"t", "r", ...} would be looked for, and the message would puzzle.
-    if isinstance(tags, str):
-        raise TypeError(f"Tags are a set of strings: write {{{tags!r}}} instead of {tags!r}.")
-    return frozenset(tags)
+    return load_module_spec(handle_text(spec))

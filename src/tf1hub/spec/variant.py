@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from tf1hub.errors import UnknownSignatureError
 from tf1hub.format import assets, attachments, variable_defs
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
 from tf1hub.format.saved_model import format_tags
 from tf1hub.format.variable_defs import StoredVariable
 from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.unknown import unknown_signature
 
 DEFAULT_SIGNATURE = "default"
 
@@ -119,8 +119,7 @@ class Variant:
     def _known(self, signature: str | None) -> str:
         name = DEFAULT_SIGNATURE if signature is None else signature
         if name not in self.meta_graph.signature_def:
-            known = ", ".join(self.signature_names)
-            raise UnknownSignatureError(f"No signature {name!r} in {self.place}. It has: {known}.")
+            raise unknown_signature(name, self.place, self.signature_names)
         return name
 
     def __repr__(self) -> str:

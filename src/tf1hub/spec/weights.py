@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tf1hub.arguments import handle_text
 from tf1hub.format import checkpoint
 from tf1hub.storage import place_at, scheme_of
 
@@ -45,7 +46,7 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
         ResolveError: the module could not be had.
         CheckpointError: the checkpoint is damaged.
     """
-    place = os.fspath(handle)
+    place = handle_text(handle)
     if scheme_of(place) not in ("http", "https") and place_at(place + ".index").exists(""):
         return checkpoint.read_variables(place)
     from tf1hub.handles import resolve

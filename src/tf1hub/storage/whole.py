@@ -66,7 +66,7 @@ def new_directory(path: str, last: str, names: Collection[str] | None = None) ->
                 _upload(directory, path, last)
             return
         target = absolute(path)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        _make_parent(os.path.dirname(target), path)
         shared = os.path.isdir(target) and bool(os.listdir(target))
         # In it rather than beside it where it is there to stay: it may be another file system.
         with _hidden(target, target if shared else os.path.dirname(target)) as directory:
@@ -114,6 +114,15 @@ def new_file(path: str, faults: Faults | None = None) -> Iterator[str]:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+
+
+def _make_parent(parent: str, path: str) -> None:
+    try:
+        os.makedirs(parent, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        while not os.path.exists(parent):
+            parent = os.path.dirname(parent)
+        raise ExportError(_CANNOT.format(path=path, said=f"{parent} is a file")) from error
 
 
 @contextlib.contextmanager

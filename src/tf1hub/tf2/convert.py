@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub.arguments import handle_text, path_text
 from tf1hub.checks.run import TOLERANCE
 from tf1hub.errors import InputError, NotAModuleError, UnknownNameError, WrongModeError
 from tf1hub.format.messages_pb2 import SavedModel
@@ -38,6 +39,12 @@ SERVING_DEFAULT = "serving_default"
 """The signature that serving tools call where their caller names none."""
 
 _FORMS = {"saved_model": "a SavedModel of TensorFlow 2"}
+
+
+_ALSO_TAKES = (
+    "tf1hub.convert also takes what tf1hub.load gives. Of a KerasLayer give layer.resolved_object; of a tf1hub.Module its "
+    "handle, or what module.export(path, session) wrote."
+)
 
 
 def convert(
@@ -103,7 +110,7 @@ def convert(
     """
     import_packages(imports, "imports=")
     say = progress or (lambda _: None)
-    target = os.fspath(path)
+    target = path_text(path)
     _check_form(to)
     _check_tolerance(tolerance)
     check_free(target)
@@ -210,20 +217,15 @@ def _opened(
         return
     if isinstance(handle, ModuleSpec):
         spec = handle
-    elif not isinstance(handle, str | os.PathLike):
-        if isinstance(handle, tf.__internal__.tracking.AutoTrackable) and hasattr(handle, "signatures"):
-            raise InputError(
-                "tf1hub.convert was given what was loaded from a SavedModel of TensorFlow 2: that is converted already. "
-                "To write it with the values that its variables have now: tf.saved_model.save(loaded, path)"
-            )
+    elif isinstance(handle, tf.__internal__.tracking.AutoTrackable) and hasattr(handle, "signatures"):
         raise InputError(
-            f"tf1hub.convert takes a handle, a ModuleSpec, or what tf1hub.load gives; it was given "
-            f"{type(handle).__name__}. Of a KerasLayer give layer.resolved_object; of a tf1hub.Module its handle, or "
-            "what module.export(path, session) wrote."
+            "tf1hub.convert was given what was loaded from a SavedModel of TensorFlow 2: that is converted already. "
+            "To write it with the values that its variables have now: tf.saved_model.save(loaded, path)"
         )
     else:
+        path = handle_text(handle, _ALSO_TAKES)
         say("fetching")
-        spec = _spec_at(local_directory(os.fspath(handle)))
+        spec = _spec_at(local_directory(path))
     say("reading")
     module = load_spec(spec, tags, trainable)
     if spec.checkpoint is not None or not module.variables:

@@ -9,10 +9,11 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import call_checked, is_compiled
-from tf1hub.errors import InputError, UnknownNameError, WrongModeError
+from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.unknown import unknown_output
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.keywords import by_keyword
 from tf1hub.tf2.processes import check_threads
@@ -212,10 +213,8 @@ class Engine:
             UnknownNameError: the signature has none.
         """
         if "default" not in outputs:
-            raise UnknownNameError(
-                f"The signature {signature or 'default'!r} of {self.inference.variant.place} has no output 'default'. "
-                f"It has: {', '.join(sorted(outputs))}. Ask for all of them with as_dict=True."
-            )
+            place = f"the signature {signature or 'default'!r} of {self.inference.variant.place}"
+            raise unknown_output("default", place, outputs, "Ask for all of them with as_dict=True.")
         return outputs["default"]
 
     def served(self, signature: str) -> Any:

@@ -8,11 +8,13 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import as_written, op_def, variables_of_the_program
+from tf1hub.arguments import handle_text
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.graph.kept import kept_with
 from tf1hub.program.screen import Runtime, check_supported
-from tf1hub.spec.module_spec import ModuleSpec, Tags, tag_set
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.unknown import tag_set
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine, chosen_variants
 from tf1hub.tf2.initial_values import values_of
@@ -84,7 +86,7 @@ def load(
     trainable = checked_choice(trainable)
     if isinstance(handle, ModuleSpec):
         return load_spec(handle, tags, trainable, options)
-    path = local_directory(os.fspath(handle))
+    path = local_directory(handle_text(handle))
     if is_saved_model(path):
         if trainable is not True:
             raise InputError(_CHOSEN.format(path=path))

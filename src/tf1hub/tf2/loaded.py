@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import as_written
+from tf1hub.arguments import path_text
 from tf1hub.errors import ExportError, InputError
 from tf1hub.format.variable_defs import by_name
 from tf1hub.graph.inputs import describe
@@ -218,7 +219,7 @@ class LoadedModule(tf.Module):
         """
         if session is not None:
             raise ExportError(_NO_SESSION.format(path=os.fspath(path)))
-        export_values(self._spec, os.fspath(path), self._engine.resources.variables)
+        export_values(self._spec, path_text(path), self._engine.resources.variables)
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         children: dict[str, Any] = super()._trackable_children(save_type, **kwargs)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tf1hub.arguments import path_text
 from tf1hub.errors import CreationError, ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
@@ -111,7 +112,7 @@ def text_embedding(
         ExportError: something is at `path`, or it cannot be written.
     """
     _check(format, tokenize, combiner, limit, num_oov_buckets, num_partitions)
-    target = os.fspath(path)
+    target = path_text(path)
     check_free(target)
     with _directory_beside(target) as directory, Source(source, progress) as opened:
         layout = layout_of(opened, format)

@@ -1,0 +1,224 @@
+"""A mistake is the same error, in the same words, at every door."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from golden import cases
+
+import tf1hub as hub
+from tf1hub import errors
+from tf1hub.spec.module_spec import ModuleSpec
+
+tf1 = tf.compat.v1
+STORED = cases.load("half_plus_two").path
+X = np.ones([2, 1], np.float32)
+Door = Callable[..., Any]
+
+
+def in_a_graph(door: Door) -> Door:
+    """The door, opened in a graph of its own."""
+
+    def inside(*args: Any) -> Any:
+        with tf.Graph().as_default():
+            return door(*args)
+
+    return inside
+
+
+def evaluate(handle: Any, *args: Any, tags: Any = None, **kwargs: Any) -> Any:
+    with hub.eval_function_for_module(handle, tags=tags) as run:
+        return run(*args, **kwargs)
+
+
+@pytest.fixture(scope="module")
+def spec() -> ModuleSpec:
+    """A module whose signature has two outputs, neither of them called `default`."""
+
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 1])
+        hub.add_signature(inputs=x, outputs={"one": x + 1.0, "two": x + 2.0})
+
+    return hub.create_module_spec(module_fn)
+
+
+TAKE_HANDLES: dict[str, Door] = {
+    "Module": in_a_graph(hub.Module),
+    "KerasLayer": hub.KerasLayer,
+    "check": hub.check,
+    "compare": lambda handle: hub.compare([handle], (np.ones([4]), np.ones([4]))),
+    "convert": lambda handle: hub.convert(handle, "converted"),
+    "diff, first": lambda handle: hub.diff(handle, STORED),
+    "diff, second": lambda handle: hub.diff(STORED, handle),
+    "download": hub.download,
+    "eval_function_for_module": evaluate,
+    "image_embedding_column": lambda handle: hub.image_embedding_column("a", handle),
+    "initial_values": hub.initial_values,
+    "inspect": hub.inspect,
+    "load": hub.load,
+    "load_module_spec": hub.load_module_spec,
+    "read_variables": hub.read_variables,
+    "resolve": hub.resolve,
+    "sparse_text_embedding_column": lambda handle: hub.sparse_text_embedding_column(
+        "a", handle, "mean", None
+    ),
+    "text_embedding_column": lambda handle: hub.text_embedding_column("a", handle),
+    "text_embedding_column_v2": lambda handle: hub.text_embedding_column_v2("a", handle),
+}
+HANDLES: dict[str, tuple[Any, type[errors.Error], str]] = {
+    "a number": (
+        3,
+        errors.ArgumentError,
+        "A module is named by a handle (a string) or a ModuleSpec, not by 3.",
+    ),
+    "None": (
+        None,
+        errors.ArgumentError,
+        "A module is named by a handle (a string) or a ModuleSpec, not by None.",
+    ),
+    "empty": (
+        "",
+        errors.HandleError,
+        "The handle is empty. Give a path, a URL, or a place in remote storage.",
+    ),
+    "nothing there": ("/no/such/module", errors.NotAModuleError, "There is nothing at /no/such/module."),
+    "nothing there, remote": (
+        "memory://no/x",
+        errors.NotAModuleError,
+        "There is no directory memory://no/x.",
+    ),
+    "nobody reads it": (
+        "nowhere://a/b",
+        errors.MissingDependencyError,
+        "Nothing here can read nowhere://a/b",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", HANDLES)
+@pytest.mark.parametrize("door", TAKE_HANDLES)
+def test_a_handle_that_names_no_module(door: str, mistake: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    given, kind, words = HANDLES[mistake]
+    with pytest.raises(errors.Error) as caught:
+        TAKE_HANDLES[door](given)
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith(words)
+    assert not [*tmp_path.iterdir()]
+
+
+ASK_FOR_SIGNATURES: dict[str, Door] = {
+    "Module": in_a_graph(lambda name: hub.Module(STORED)(X, signature=name)),
+    "Module, inputs": in_a_graph(lambda name: hub.Module(STORED).get_input_info_dict(name)),
+    "KerasLayer": lambda name: hub.KerasLayer(STORED, signature=name),
+    "ModuleSpec": lambda name: hub.load_module_spec(STORED).get_output_info_dict(name),
+    "eval_function_for_module": lambda name: evaluate(STORED, X, signature=name),
+    "get_expected_image_size": lambda name: hub.get_expected_image_size(hub.load_module_spec(STORED), name),
+    "inspect": lambda name: hub.inspect(STORED).variant().signature(name),
+    "load": lambda name: hub.load(STORED)(X, signature=name),
+    "load, signatures": lambda name: hub.load(STORED).signatures[name],
+}
+
+
+@pytest.mark.parametrize("door", ASK_FOR_SIGNATURES)
+def test_a_signature_that_is_not_there(door: str) -> None:
+    with pytest.raises(errors.UnknownSignatureError) as caught:
+        ASK_FOR_SIGNATURES[door]("fruit")
+    assert re.fullmatch(
+        r"No signature 'fruit' in variant {}( of \S+)?\. It has: default\.", str(caught.value)
+    )
+
+
+ASK_FOR_TAGS: dict[str, Door] = {
+    "Module": in_a_graph(lambda tags: hub.Module(STORED, tags=tags)),
+    "KerasLayer": lambda tags: hub.KerasLayer(STORED, tags=tags),
+    "ModuleSpec": lambda tags: hub.load_module_spec(STORED).get_input_info_dict(tags=tags),
+    "eval_function_for_module": lambda tags: evaluate(STORED, X, tags=tags),
+    "inspect": lambda tags: hub.inspect(STORED).variant(tags),
+    "load": lambda tags: hub.load(STORED, tags=tags),
+}
+
+
+@pytest.mark.parametrize("door", ASK_FOR_TAGS)
+def test_tags_that_no_variant_has(door: str) -> None:
+    with pytest.raises(errors.UnknownTagsError) as caught:
+        ASK_FOR_TAGS[door]({"fruit"})
+    assert re.fullmatch(
+        r"No graph variant with tags {'fruit'} in \S+\. It has: {}\. Leave tags out\.", str(caught.value)
+    )
+
+
+@pytest.mark.parametrize("door", ASK_FOR_TAGS)
+def test_tags_that_are_one_string(door: str) -> None:
+    with pytest.raises(errors.ArgumentError) as caught:
+        ASK_FOR_TAGS[door]("train")
+    assert str(caught.value) == "Tags are a set of strings: write {'train'} instead of 'train'."
+
+
+ASK_FOR_OUTPUTS: dict[str, Door] = {
+    "Module": in_a_graph(lambda spec: hub.Module(spec)(X)),
+    "KerasLayer": lambda spec: hub.KerasLayer(spec)(X),
+    "eval_function_for_module": lambda spec: evaluate(spec, X),
+    "load": lambda spec: hub.load(spec)(X),
+}
+
+
+@pytest.mark.parametrize("door", ASK_FOR_OUTPUTS)
+def test_no_output_called_default(door: str, spec: ModuleSpec) -> None:
+    with pytest.raises(errors.UnknownOutputError) as caught:
+        ASK_FOR_OUTPUTS[door](spec)
+    words = (
+        f"No output 'default' in the signature 'default' of variant {{}} of {spec.name}. It has: one, two. "
+    )
+    assert str(caught.value).startswith(words)
+
+
+def test_the_lines_that_choose_an_output(spec: ModuleSpec) -> None:
+    assert sorted(hub.load(spec)(X, as_dict=True)) == ["one", "two"]
+    assert sorted(hub.KerasLayer(spec, signature_outputs_as_dict=True)(X)) == ["one", "two"]
+    assert hub.KerasLayer(spec, output_key="two")(X)[0, 0] == 3.0
+
+
+WRITE: dict[str, Door] = {
+    "ModuleSpec.export": lambda path: hub.load_module_spec(STORED).export(path),
+    "LoadedModule.export": lambda path: hub.load(STORED).export(path),
+    "convert": lambda path: hub.convert(STORED, path),
+    "export_from_checkpoint": in_a_graph(
+        lambda path: hub.export_from_checkpoint(lambda: None, "checkpoint", path)
+    ),
+}
+
+
+@pytest.mark.parametrize("door", WRITE)
+def test_a_number_where_a_path_goes(door: str) -> None:
+    with pytest.raises(errors.ArgumentError) as caught:
+        WRITE[door](3)
+    assert str(caught.value) == "A path is a string or an os.PathLike, not 3."
+
+
+@pytest.mark.parametrize("door", [door for door in WRITE if door != "export_from_checkpoint"])
+def test_a_place_that_cannot_be_written(door: str, tmp_path: Path) -> None:
+    taken = tmp_path / "file"
+    taken.write_text("not a directory")
+    with pytest.raises(errors.ExportError) as caught:
+        WRITE[door](taken / "module")
+    assert str(caught.value) == f"Cannot export to {taken}/module: {taken} is a file."
+
+
+@pytest.mark.parametrize("door", [door for door in WRITE if door != "export_from_checkpoint"])
+def test_a_remote_place_that_nobody_writes(door: str) -> None:
+    with pytest.raises(errors.MissingDependencyError, match="nowhere://a/b"):
+        WRITE[door]("nowhere://a/b")
+
+
+@pytest.mark.parametrize("door", ["resolve", "download"])
+def test_a_cache_that_is_a_number(door: str) -> None:
+    with pytest.raises(errors.ArgumentError) as caught:
+        getattr(hub, door)(STORED, cache_dir=3)
+    assert str(caught.value) == "A cache_dir is a string or an os.PathLike, not 3."
