@@ -439,3 +439,39 @@ def test_eval_function_builds_each_call_once() -> None:
             f([float(i)])
         assert len(graph.get_operations()) == count
     assert tf1.get_default_graph() is not graph
+
+
+def marked(graph: Any, key: str = "_tpu_replicate") -> set[str]:
+    """The ops that a TPU computation has taken in."""
+    return {operation.name for operation in graph.get_operations() if key in operation.node_def.attr}
+
+
+@pytest.mark.parametrize("made_inside", [True, False])
+@pytest.mark.parametrize("in_function", [True, False])
+def test_in_a_tpu_computation_applications_run_there_and_state_stays_outside(
+    made_inside: bool, in_function: bool
+) -> None:
+    spec = hub.create_module_spec(affine())
+    with tf.Graph().as_default() as graph:
+        made = [] if made_inside else [hub.Module(spec)]
+
+        def computation(x: tf.Tensor) -> tf.Tensor:
+            def apply(value: tf.Tensor) -> tf.Tensor:
+                module = made[0] if made else hub.Module(spec)
+                return module(value)
+
+            return tf.function(apply, autograph=False)(x) if in_function else apply(x)
+
+        tf1.tpu.rewrite(computation, [tf.constant([1.0])])
+        operations = {operation.name: operation for operation in graph.get_operations()}
+        inside = marked(graph)
+        assert not {name for name in operations if name.startswith("module/")} & inside
+        assert "Placeholder" not in {operations[name].type for name in inside}
+        applied = [name for name in operations if "_apply_" in name]
+        assert set(applied) <= inside
+        assert bool(applied) != in_function
+        # What initializes the state is the program's to run, on the host.
+        initializers = [variable.initializer.name for variable in tf1.global_variables()]
+        needed = tf1.graph_util.extract_sub_graph(graph.as_graph_def(), initializers)
+        assert len(initializers) == 2
+        assert not {node.name for node in needed.node} & inside

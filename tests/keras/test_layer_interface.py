@@ -466,3 +466,23 @@ def test_a_dropped_layer_is_freed(path: str) -> None:
     keras.backend.clear_session()
     gc.collect()
     assert kept() is None
+
+
+def test_a_trainable_layer_without_weights_is_logged_once(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    def doubled() -> None:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 3])
+        hub.add_signature(inputs=x, outputs=x * 2.0)
+
+    empty = keras_modules.export(hub.create_module_spec(doubled), tmp_path / "m")
+    for frozen in (hub.KerasLayer(empty), hub.KerasLayer(path, trainable=True)):
+        frozen(X)
+    assert not [record for record in caplog.records if record.name == "absl"]
+    layer = hub.KerasLayer(empty, trainable=True)
+    for _ in range(2):
+        layer(X)
+    assert [record.getMessage() for record in caplog.records if record.name == "absl"] == [
+        f"hub.KerasLayer is trainable but has zero trainable weights. The outputs of {empty} depend on no variable that "
+        "can be trained."
+    ]

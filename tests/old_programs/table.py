@@ -17,7 +17,9 @@ PROGRAMS = {
     "bert_tokens": set(),
     "crf_tagger": set(),
     "fine_tuning": {"layers"},
+    "warm_start": set(),
     "keras_lambda": {"layers"},
+    "bert_keras_layer": {"layers"},
     "publish_train_tags": {"layers", "slim"},
     "slim_head": {"layers", "slim"},
     "estimator_model_fn": {"estimator"},
@@ -28,6 +30,8 @@ _WITH_WORK = (
     "nested_module",
     "crf_tagger",
     "monitored_restart",
+    "warm_start",
+    "bert_keras_layer",
     "estimator_model_fn",
     "text_classification_column",
 )

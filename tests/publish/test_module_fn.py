@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from building import affine, export, run, tf1
 from fresh_process import printed
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 import tf1hub as hub
 
@@ -165,6 +166,35 @@ def asset_module(*files: pathlib.Path) -> Callable[[], None]:
         hub.add_signature(inputs=words, outputs=tf.stack(ids))
 
     return module_fn
+
+
+def test_each_asset_tensor_is_one_entry(tmp_path: pathlib.Path) -> None:
+    """Two of one file, in the order of the collection, and one that the program listed twice."""
+    files = {name: tmp_path / name for name in ("z.txt", "a.txt")}
+    for name, file in files.items():
+        file.write_text(name)
+
+    def module_fn() -> None:
+        tensors = [tf.constant(str(files[f"{name}.txt"]), name=f"path_{name}") for name in "zaz"]
+        for tensor in [*tensors, tensors[0]]:
+            tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, tensor)
+        hub.add_signature(outputs={"paths": tf.stack(tensors)})
+
+    path = export(module_fn, tmp_path / "m")
+    meta_graph = saved_model_pb2.SavedModel.FromString(
+        (tmp_path / "m" / "saved_model.pb").read_bytes()
+    ).meta_graphs[0]
+    entries = [
+        meta_graph_pb2.AssetFileDef.FromString(entry.value)
+        for entry in meta_graph.collection_def["saved_model_assets"].any_list.value
+    ]
+    expected = [("path_z:0", "z.txt"), ("path_a:0", "a.txt"), ("path_z_1:0", "z.txt")]
+    assert [(entry.tensor_info.name, entry.filename) for entry in entries] == expected
+    with tf.Graph().as_default():
+        hub.Module(path)
+        listed = tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS)
+        assert [tensor.name for tensor in listed] == [f"module/{name}" for name, _ in expected]
+        assert [pathlib.Path(value.decode()).name for value in run(*listed)] == [file for _, file in expected]
 
 
 def test_assets_are_stored_once_and_numbered_where_names_clash(tmp_path: pathlib.Path) -> None:

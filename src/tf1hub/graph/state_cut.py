@@ -56,8 +56,9 @@ def state_nodes(variant: Variant) -> set[str]:
 
 
 def asset_tensors(variant: Variant) -> list[str]:
-    """The asset tensors of a variant: those of its collection, and those with a file."""
-    return sorted({*map(tensor_name, variant.collection("asset_filepaths")), *variant.asset_files})
+    """The asset tensors of a variant, each once: those of its collection, in its order, and those with a file."""
+    listed = map(tensor_name, variant.collection("asset_filepaths"))
+    return list(dict.fromkeys([*listed, *variant.asset_files]))
 
 
 def state_losses(variant: Variant) -> list[str]:

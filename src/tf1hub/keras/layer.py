@@ -165,6 +165,8 @@ def _create(keras: Any, base: Any) -> Any:
 
         def call(self, inputs: Any, training: Any = None) -> Any:
             """Applies the module; `training` has no effect while the layer is frozen."""
+            if self.trainable and not self.trainable_weights:
+                self._wrapped.tell_of_no_weights()
             return self._wrapped.apply(inputs, training if self.trainable else False, _float(self))
 
         def compute_output_shape(self, input_shape: Any) -> Any:

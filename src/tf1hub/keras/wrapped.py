@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,6 +17,11 @@ from tf1hub.keras.resolving import callee_of, resolved
 from tf1hub.keras.shapes import set_shapes, with_batch
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.variables import Trainable
+
+_NO_WEIGHTS = (
+    "hub.KerasLayer is trainable but has zero trainable weights. The outputs of %s depend on no variable that can be "
+    "trained."
+)
 
 
 class Wrapped:
@@ -52,6 +58,7 @@ class Wrapped:
         self.place = _described(handle, self.loaded)
         self.callee = callee_of(self.loaded, choice, trainable, self.place, self.loaded is handle)
         self.weights: list[Any] = []
+        self._told_of_no_weights = False
         self._chosen = None if isinstance(trainable, bool) else _names(self.callee.trainable_variables)
         if self._chosen == []:
             raise LayerError(
@@ -94,6 +101,12 @@ class Wrapped:
             training = fixed
         outputs = self.callee(inputs, bool(training), dtype)
         return outputs if self._shapes is None else set_shapes(outputs, self._shapes, "output_shape=")
+
+    def tell_of_no_weights(self) -> None:
+        """Logs, once, that training has nothing to train: where and how the original library did."""
+        if not self._told_of_no_weights:
+            self._told_of_no_weights = True
+            logging.getLogger("absl").error(_NO_WEIGHTS, self.place)
 
     def config(self) -> dict[str, Any]:
         """The arguments that make such a layer again, all of them fit for JSON.

@@ -76,9 +76,12 @@ def take_assets(meta_graph: MetaGraphDef, place: str, files: AssetFiles) -> None
         return
     names: dict[str, str] = {}
     sources: dict[str, str] = {}
-    for tensor in meta_graph.collection_def["asset_filepaths"].node_list.value:
+    # A program may list one tensor twice.
+    for tensor in dict.fromkeys(
+        map(tensor_name, meta_graph.collection_def["asset_filepaths"].node_list.value)
+    ):
         source = _source(nodes[node_of(tensor)], place)
-        names[tensor_name(tensor)] = sources[source] = files.add(source)
+        names[tensor] = sources[source] = files.add(source)
         nodes[node_of(tensor)].attr["value"].tensor.string_val[:] = [assets.PLACEHOLDER]
     assets.set_asset_files(meta_graph, names)
     # The longest first: one path may be the beginning of another.
