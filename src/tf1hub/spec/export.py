@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from tf1hub.errors import ExportError
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
@@ -13,8 +14,10 @@ from tf1hub.format.tensor_names import node_of
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.given_values import GivenValues, Values
 from tf1hub.spec.gradient_names import as_stored, rename_gradients
-from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
+
+if TYPE_CHECKING:
+    from tf1hub.spec.module_spec import ModuleSpec
 
 _NO_VALUES = (
     "Cannot export {module}: it has {count} variables and came without values. "

@@ -15,14 +15,11 @@ from tf1hub.graph.kept import kept_with
 from tf1hub.program.screen import Runtime, check_supported
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.unknown import tag_set
-from tf1hub.spec.variant import Variant
-from tf1hub.tf2.engine import Engine, chosen_variants
+from tf1hub.tf2.engine import chosen_variants
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
-from tf1hub.tf2.state import Resources
-from tf1hub.tf2.values import from_nodes
-from tf1hub.tf2.variables import Trainable, Values, checked_choice, create_variables
+from tf1hub.tf2.variables import Trainable, checked_choice
 
 _CHOSEN = (
     "trainable= of tf1hub.load is for TF1 modules, and {path} is a SavedModel of TensorFlow 2, whose variables are what "
@@ -127,7 +124,7 @@ def load_spec(
             options.experimental_io_device,
             options.experimental_skip_checkpoint,
         )
-        module = _built(spec, variants, trainable, values)
+        module = LoadedModule.build(spec, variants, trainable, values)
     _keep_with_function(module)
     return module
 
@@ -143,22 +140,9 @@ def _keep_with_function(module: LoadedModule) -> None:
         kept.append(module)
 
 
-def _built(
-    spec: ModuleSpec, variants: tuple[Variant, Variant], trainable: Trainable, values: Values
-) -> LoadedModule:
-    variables = create_variables(list(dict.fromkeys(variants)), values, trainable, spec.name)
-    return LoadedModule(spec, Engine(variants, Resources(variables, spec.asset_paths)))
-
-
 def restored(spec: ModuleSpec, state: LoadedState) -> LoadedModule:
-    """A module as it was when its state was taken, in this process or another one."""
-    use_tensorflow()
-    with tf.init_scope():
-        variants = spec.variant(state.inference), spec.variant(state.training)
-        module = _built(spec, variants, state.trainable, from_nodes(state.variables))
-        for node, contents in state.tables.items():
-            module.engine.table(node).replace(*contents)
-        return module
+    """What pickles of version 0, which said none, name as the function that reads them."""
+    return LoadedModule.restore(0, spec, state)
 
 
 def local_directory(handle: str) -> str:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import as_written
 from tf1hub.arguments import path_text
-from tf1hub.errors import ExportError, InputError
+from tf1hub.errors import ExportError, InputError, UnsupportedFormatError
 from tf1hub.format.variable_defs import by_name
 from tf1hub.graph.inputs import describe
 from tf1hub.spec.module_spec import ModuleSpec
@@ -19,9 +19,12 @@ from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
+from tf1hub.tf2.processes import use_tensorflow
 from tf1hub.tf2.saving import SavedParts
+from tf1hub.tf2.state import Resources
 from tf1hub.tf2.tables import MutableTable
-from tf1hub.tf2.variables import declared_variables
+from tf1hub.tf2.values import from_nodes
+from tf1hub.tf2.variables import Trainable, Values, create_variables, declared_variables
 
 _NO_SESSION = (
     "What tf1hub.load gives is exported with the values that its variables have now; no session is needed, and one was "
@@ -35,6 +38,10 @@ _UNKNOWN_KEYWORD = (
     "A loaded module takes the arguments inputs, training, signature and as_dict, and was given {given}. The signature "
     "{signature!r} of {place} has the inputs {inputs}."
 )
+
+
+PICKLE_VERSION = 1
+"""Of what `LoadedModule` pickles; a change of `LoadedState` makes a new one, and reads the old ones."""
 
 
 @dataclass(frozen=True)
@@ -228,8 +235,6 @@ class LoadedModule(tf.Module):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles and copies carry the values; the module's files have to be where they are."""
-        from tf1hub.tf2.load import restored  # which imports this
-
         resources = self._engine.resources
         state = LoadedState(
             inference=self.variant().tags,
@@ -242,12 +247,51 @@ class LoadedModule(tf.Module):
                 if isinstance(table, MutableTable)
             },
         )
-        return restored, (self._spec, state)
+        return LoadedModule.restore, (PICKLE_VERSION, self._spec, state)
+
+    @classmethod
+    def build(
+        cls, spec: ModuleSpec, variants: tuple[Variant, Variant], trainable: Trainable, values: Values
+    ) -> LoadedModule:
+        """A module of two variants of a spec, for inference and for training, with these values."""
+        variables = create_variables(list(dict.fromkeys(variants)), values, trainable, spec.name)
+        return cls(spec, Engine(variants, Resources(variables, spec.asset_paths)))
+
+    @classmethod
+    def restore(cls, version: int, spec: ModuleSpec, state: LoadedState) -> LoadedModule:
+        """A module as it was when it was pickled, in this process or another one.
+
+        Raises:
+            UnsupportedFormatError: a newer tf1hub pickled it.
+        """
+        if version > PICKLE_VERSION:
+            raise UnsupportedFormatError(
+                f"The pickled module {spec.name} is of version {version}, and this tf1hub reads versions up to "
+                f"{PICKLE_VERSION}. Unpickle it with the tf1hub that pickled it, or a newer one."
+            )
+        if version == 0:
+            state = _of_version_0(spec, vars(state))
+        use_tensorflow()
+        with tf.init_scope():
+            variants = spec.variant(state.inference), spec.variant(state.training)
+            module = cls.build(spec, variants, state.trainable, from_nodes(state.variables))
+            for node, contents in state.tables.items():
+                module.engine.table(node).replace(*contents)
+            return module
 
     def __repr__(self) -> str:
         trained = len(self.trainable_variables)
         lines = [*self._engine.describe(), f"{len(self.variables)} variables, {trained} of them trainable"]
         return f"<LoadedModule {self._spec.name}\n  " + "\n  ".join(lines) + ">"
+
+
+def _of_version_0(spec: ModuleSpec, fields: dict[str, Any]) -> LoadedState:
+    """Version 0 had the tags for inference alone, and what was told where the variant for training was left out."""
+    fields = dict(fields)
+    inference, left_out = fields.pop("tags"), fields.pop("refused") is not None
+    train = frozenset({"train"})
+    trains = not inference and not left_out and train in spec.get_tags()
+    return LoadedState(inference=inference, training=train if trains else inference, **fields)
 
 
 def _keywords(variant: Variant, signature: str | None, given: list[str]) -> str:
