@@ -41,9 +41,11 @@ from tensorflow.python.trackable import autotrackable, data_structures
 from tensorflow.python.util import tf_stack
 
 __all__ = [
+    "AutoTrackable",
     "DenseColumn",
     "DenseColumnV1",
     "Holder",
+    "Trackable",
     "add_partitioned_to_variable_store",
     "add_to_variable_store",
     "adding_operations",
@@ -80,6 +82,12 @@ __all__ = [
     "variables_of_the_program",
     "wrapped_graph",
 ]
+
+Trackable = tf.__internal__.tracking.Trackable
+"""What TensorFlow saves: the base class of variables, tables, functions and what holds them."""
+
+AutoTrackable = tf.__internal__.tracking.AutoTrackable
+"""What `tf.saved_model.load` gives is one."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub._tensorflow import Trackable
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.publish.inlining import inline_calls
@@ -83,7 +84,7 @@ def _behind(nodes: Mapping[str, NodeDef], tensors: Iterable[str]) -> set[str]:
 
 def holds_tables(loaded: Any) -> bool:
     """Whether tables are among what an object tracks."""
-    if not isinstance(loaded, tf.__internal__.tracking.Trackable):
+    if not isinstance(loaded, Trackable):
         return False  # a plain function, say
     held = tf.train.TrackableView(loaded).descendants()
     return any(isinstance(each, tf.saved_model.experimental.TrackableResource) for each in held)

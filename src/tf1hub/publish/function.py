@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub._tensorflow import Trackable
 from tf1hub.errors import CreationError, WrongModeError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.saved_model import SCHEMA_VERSION
@@ -198,9 +199,7 @@ def _resource_owners(concrete: Any) -> Iterator[Any]:
             for holder in gc.get_referrers(tensor):
                 # What an object refers to lies in its dict, or, since Python 3.11, in itself.
                 owners = gc.get_referrers(holder) if isinstance(holder, dict) else [holder]
-                yield from (
-                    owner for owner in owners if isinstance(owner, tf.__internal__.tracking.Trackable)
-                )
+                yield from (owner for owner in owners if isinstance(owner, Trackable))
 
 
 def _signing(traced: Mapping[str, _Traced], meta_graph: Any) -> Sign:

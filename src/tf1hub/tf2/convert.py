@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub._tensorflow import AutoTrackable
 from tf1hub.arguments import handle_text, path_text
 from tf1hub.checks.run import TOLERANCE
 from tf1hub.errors import InputError, NotAModuleError, UnknownNameError, WrongModeError
@@ -217,7 +218,7 @@ def _opened(
         return
     if isinstance(handle, ModuleSpec):
         spec = handle
-    elif isinstance(handle, tf.__internal__.tracking.AutoTrackable) and hasattr(handle, "signatures"):
+    elif isinstance(handle, AutoTrackable) and hasattr(handle, "signatures"):
         raise InputError(
             "tf1hub.convert was given what was loaded from a SavedModel of TensorFlow 2: that is converted already. "
             "To write it with the values that its variables have now: tf.saved_model.save(loaded, path)"
