@@ -28,7 +28,14 @@ from tensorflow.python.autograph.impl import api
 from tensorflow.python.client import pywrap_tf_session as c_api
 from tensorflow.python.eager import record
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
-from tensorflow.python.framework import c_api_util, func_graph, kernels, op_def_registry, ops
+from tensorflow.python.framework import (
+    auto_control_deps,
+    c_api_util,
+    func_graph,
+    kernels,
+    op_def_registry,
+    ops,
+)
 from tensorflow.python.ops import (
     control_flow_util,
     lookup_ops,
@@ -49,6 +56,7 @@ __all__ = [
     "add_partitioned_to_variable_store",
     "add_to_variable_store",
     "adding_operations",
+    "as_in_a_function",
     "as_written",
     "call_checked",
     "checkpointed_objects",
@@ -369,6 +377,31 @@ def in_current_graph(tensor: Any) -> Any:
     """The tensor as the `tf.function` being traced sees it: captured where it comes from outside."""
     graph = ops.get_default_graph()
     return tensor if getattr(tensor, "graph", None) is graph else graph.capture(tensor)
+
+
+@contextlib.contextmanager
+def as_in_a_function() -> Iterator[Callable[[Any], Any]]:
+    """A context in which ops are added to a graph as they are to a `tf.function`.
+
+    Stateful ops run in the order in which they are added, and conds and loops are those of control flow v2. It gives a
+    function for each tensor that is to be returned, which waits for all that has to run.
+    """
+    was_enabled = control_flow_util.ENABLE_CONTROL_FLOW_V2
+    control_flow_util.ENABLE_CONTROL_FLOW_V2 = True
+    try:
+        with _automatic_control_dependencies() as returned:
+            yield returned
+    finally:
+        control_flow_util.ENABLE_CONTROL_FLOW_V2 = was_enabled
+
+
+@contextlib.contextmanager
+def _automatic_control_dependencies() -> Iterator[Callable[[Any], Any]]:
+    if getattr(ops.get_default_graph(), "experimental_acd_manager", None) is not None:
+        yield lambda tensor: tensor  # the function around sees to it
+        return
+    with auto_control_deps.AutomaticControlDependencies() as manager:
+        yield manager.mark_as_return
 
 
 def as_written(function: _Function) -> _Function:

@@ -13,7 +13,7 @@ from google.protobuf import text_format
 from tensorflow.core.protobuf import saved_model_pb2
 
 import tf1hub as hub
-from tf1hub.errors import InputError, WrongModeError
+from tf1hub.errors import InputError
 
 tf1 = tf.compat.v1
 
@@ -80,17 +80,6 @@ def test_what_chooses_nothing_is_refused(choice: Any) -> None:
     )
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
         hub.load(hub.create_module_spec(module_fn), trainable=choice)
-
-
-def test_calling_a_loaded_module_in_a_graph_says_what_to_write_instead() -> None:
-    module = hub.load(hub.create_module_spec(module_fn))
-    text = (
-        "What tf1hub.load gives runs eagerly and inside tf.function, and this is a plain graph (a tf.Graph, or "
-        "tf.compat.v1.disable_eager_execution). In a graph, use: module = tf1hub.Module(handle); "
-        "outputs = module(inputs)"
-    )
-    with tf.Graph().as_default(), pytest.raises(WrongModeError, match=f"^{re.escape(text)}$"):
-        module(tf.constant([1.0]))
 
 
 def several_inputs() -> None:

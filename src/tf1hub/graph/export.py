@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,18 +21,30 @@ _FETCH_BYTES = 64 << 20
 
 
 def export_from_session(
-    spec: ModuleSpec, variant: Variant, variables: Mapping[str, Any], path: str, session: Any
+    spec: ModuleSpec,
+    variant: Variant,
+    variables: Sequence[tuple[StoredVariable, Any]],
+    path: str,
+    session: Any,
 ) -> None:
-    """`Module.export`; see there."""
+    """`Module.export`; see there.
+
+    Args:
+        spec: the definition.
+        variant: the one in use, for messages.
+        variables: those of the program, each with what the module stores.
+        path: the new module's directory.
+        session: has their values.
+    """
     check_free(path)
-    write_others = writer_of_others(spec, variant, variables.keys())
+    write_others = writer_of_others(spec, variant, {stored.name for stored, _ in variables})
     if not variables and write_others is None:
         export_module(spec, path, None)
         return
 
     def write_variables(prefix: str) -> None:
         with CheckpointWriter(prefix) as writer:
-            for variable, value in _values(variant, variables, session):
+            for variable, value in _values(variables, session):
                 if variable.slice is None:
                     writer.add(variable.name, value)
                 else:
@@ -44,11 +56,11 @@ def export_from_session(
 
 
 def _values(
-    variant: Variant, variables: Mapping[str, Any], session: Any
+    variables: Iterable[tuple[StoredVariable, Any]], session: Any
 ) -> Iterator[tuple[StoredVariable, np.ndarray]]:
     batch: list[tuple[StoredVariable, Any]] = []
     size = 0
-    for stored, variable in _pairs(variant, variables):
+    for stored, variable in variables:
         batch.append((stored, variable))
         size += (variable.shape.num_elements() or 0) * max(variable.dtype.size, 1)
         if size >= _FETCH_BYTES:
@@ -57,8 +69,13 @@ def _values(
     yield from _fetch(batch, session)
 
 
-def _pairs(variant: Variant, variables: Mapping[str, Any]) -> Iterator[tuple[StoredVariable, Any]]:
-    """Each stored variable with the one in the graph, by name."""
+def variable_pairs(variant: Variant, variables: Mapping[str, Any]) -> Iterator[tuple[StoredVariable, Any]]:
+    """Each stored variable of a variant with the one in the graph, in the order of their names.
+
+    Args:
+        variant: the variant.
+        variables: of a graph, by name in the module; of a partitioned one the list of its parts.
+    """
     for name, stored in sorted(by_name(variant.variables).items()):
         parts = sorted(stored, key=lambda part: part.slice.offset if part.slice else ())
         value = variables[name]

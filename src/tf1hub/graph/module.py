@@ -15,7 +15,7 @@ from tf1hub.graph import inputs as conversion
 from tf1hub.graph.application import apply
 from tf1hub.graph.collector import paused
 from tf1hub.graph.definition import definition_of
-from tf1hub.graph.export import export_from_session
+from tf1hub.graph.export import export_from_session, variable_pairs
 from tf1hub.graph.repeating import Repeater
 from tf1hub.graph.scopes import graph_of_state, new_state_scope
 from tf1hub.graph.state import State, create_state
@@ -227,7 +227,8 @@ class Module:
             ExportError: something is at `path`; it cannot be written; or another variant has variables
                 that this one lacks, and the module came without values for them.
         """
-        export_from_session(self._spec, self._variant, self._state.variables, path_text(path), session)
+        variables = list(variable_pairs(self._variant, self._state.variables))
+        export_from_session(self._spec, self._variant, variables, path_text(path), session)
 
     @property
     def variable_map(self) -> Mapping[str, Any]:

@@ -38,6 +38,11 @@ class Callee(abc.ABC):
     input_specs: Any = None
     has_tables: bool = False
 
+    def name_of(self, variable: tf.Variable) -> str:
+        """The name of a variable, by which a caller may choose it."""
+        name: str = variable.name.removesuffix(":0")
+        return name
+
     @abc.abstractmethod
     def __call__(self, inputs: Any, training: bool, dtype: tf.DType) -> Any:
         """The outputs.
@@ -66,6 +71,11 @@ class Source(abc.ABC):
     trainable_variables: Sequence[tf.Variable]
     regularization_losses: Sequence[Callable[[], Any]]
     has_tables: bool
+
+    def name_of(self, variable: tf.Variable) -> str:
+        """The name that a variable has in the module."""
+        name: str = variable.name.removesuffix(":0")
+        return name
 
     @abc.abstractmethod
     def check_signature(self, name: str | None) -> str:
@@ -110,6 +120,11 @@ class LoadedSource(Source):
         self.trainable_variables = module.trainable_variables
         self.regularization_losses = module.regularization_losses
         self.has_tables = any(node.op in TABLES for node in self._variant.nodes.values())
+        # In a graph, a variable is called after the place where it was made.
+        self._names = {id(variable): node for node, variable in module.engine.resources.variables.items()}
+
+    def name_of(self, variable: tf.Variable) -> str:
+        return self._names[id(variable)]
 
     def check_signature(self, name: str | None) -> str:
         return self._variant.check_signature(name)
@@ -164,11 +179,14 @@ class ModuleCallee(Callee):
         trained = set(module.trained(self._signature, returned))
         # Keras warns at each `fit` of variables that get no gradient.
         self.trainable_variables = [
-            variable for variable in module.trainable_variables if variable.name.removesuffix(":0") in trained
+            variable for variable in module.trainable_variables if module.name_of(variable) in trained
         ]
         self.choosable_variables = list(module.trainable_variables)
         self.regularization_losses = list(module.regularization_losses)
         self.input_specs = only({name: info.type_spec for name, info in self._asked.items()})
+
+    def name_of(self, variable: tf.Variable) -> str:
+        return self._module.name_of(variable)
 
     def __call__(self, inputs: Any, training: bool, dtype: tf.DType) -> Any:
         del dtype  # the signature says which

@@ -21,7 +21,14 @@ from tf1hub.keras.symbolic import (
     specs_of_shapes,
 )
 from tf1hub.keras.weights import give_weights, stand_ins
-from tf1hub.keras.which import check_backend, exports_all_tables, in_safe_mode, is_keras_3
+from tf1hub.keras.which import (
+    check_backend,
+    exports_all_tables,
+    in_graph_mode,
+    in_safe_mode,
+    is_keras_3,
+    training_of_graph,
+)
 from tf1hub.keras.wrapped import Wrapped
 from tf1hub.tf2.variables import checked_choice
 
@@ -147,7 +154,7 @@ def _create(keras: Any, base: Any) -> Any:
             wrapped.weights = give_weights(keras, self, wrapped.callee)
             # TensorFlow saves the tables and files of what it finds in attributes.
             self._saved_with_it = Holder(wrapped.loaded, stand_ins(wrapped.weights))
-            if wrapped.callee.has_tables and not exports_all_tables(keras):
+            if wrapped.callee.has_tables and not exports_all_tables(keras) and not in_graph_mode():
                 self._saved_with_it._exported_with_it = _exported_lookup(keras, self._saved_with_it)
             if is_keras_3(keras):
                 # Nobody knows whether XLA compiles a graph of those times; Keras would simply try.
@@ -167,6 +174,8 @@ def _create(keras: Any, base: Any) -> Any:
             """Applies the module; `training` has no effect while the layer is frozen."""
             if self.trainable and not self.trainable_weights:
                 self._wrapped.tell_of_no_weights()
+            if training is None:
+                training = training_of_graph(keras)
             return self._wrapped.apply(inputs, training if self.trainable else False, _float(self))
 
         def compute_output_shape(self, input_shape: Any) -> Any:

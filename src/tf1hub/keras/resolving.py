@@ -153,7 +153,7 @@ def _instead(loaded: Any, module: RestoredSource | None, signature: str, place: 
 def _choosing(callee: Callee, trainable: Trainable, place: str) -> Callee:
     """The same callee, which trains only the variables that a predicate takes, or that are named or lie below a named scope."""
     if not isinstance(trainable, bool):
-        named = {variable.name.removesuffix(":0"): variable for variable in callee.choosable_variables}
+        named = {callee.name_of(variable): variable for variable in callee.choosable_variables}
         chosen = picked(trainable, named, {name: {name} for name in named}, place, "trainable variables")
         trained = {id(named[name]) for name in chosen}
         callee.trainable_variables = [v for v in callee.trainable_variables if id(v) in trained]

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tf1hub.keras.callee import Callee
 from tf1hub.keras.traces import read_by
-from tf1hub.keras.which import is_keras_3
+from tf1hub.keras.which import is_keras_3, track_in_graph
 
 # By variable, and by whether it is one to train. The weight keeps its variable, and with it the number.
 _known: weakref.WeakValueDictionary[tuple[int, bool], Any] = weakref.WeakValueDictionary()
@@ -96,8 +96,8 @@ def _regularizer(keras: Any, losses: Sequence[Callable[[], Any]]) -> Any:
 
 
 def _give_keras_2(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> list[Any]:
-    del keras
     variables = list(callee.variables)
+    track_in_graph(keras, variables)
     # Keras 2 decides by the variable's own flag, and offers no other way to say which ones are trained.
     layer._trainable_weights.extend(variable for variable in variables if id(variable) in trained)
     layer._non_trainable_weights.extend(variable for variable in variables if id(variable) not in trained)

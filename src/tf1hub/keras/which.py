@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -76,8 +77,30 @@ def exports_all_tables(keras: Any) -> bool:
     return is_keras_3(keras) and tuple(map(int, keras.version().split(".")[:2])) >= (3, 9)
 
 
+def in_graph_mode() -> bool:
+    """Whether layers are made in a graph of TensorFlow 1: inside of a `tf.Graph`, or because eager execution is off."""
+    return not tf.compat.v1.executing_eagerly_outside_functions()
+
+
+def training_of_graph(keras: Any) -> Any:
+    """Whether a model in a graph is being trained, as a tensor: what it is built into runs either way. None elsewhere."""
+    return None if is_keras_3(keras) or not in_graph_mode() else keras.backend.learning_phase()
+
+
+def track_in_graph(keras: Any, variables: Iterable[tf.Variable]) -> None:
+    """Lets the session of a Keras in a graph initialize variables that no layer has made."""
+    if in_graph_mode():
+        backend = importlib.import_module(f"{_package(keras)}.src.backend")
+        for variable in variables:
+            backend.track_variable(variable)
+
+
 def in_safe_mode(keras: Any) -> bool:
     """Whether Keras is loading a model that it was not told to trust; it tells nobody in public."""
-    package = keras.layers.Layer.__module__.partition(".")[0]
-    serialization = importlib.import_module(f"{package}.src.saving.serialization_lib")
+    serialization = importlib.import_module(f"{_package(keras)}.src.saving.serialization_lib")
     return bool(serialization.in_safe_mode())
+
+
+def _package(keras: Any) -> str:
+    package: str = keras.layers.Layer.__module__.partition(".")[0]
+    return package

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf1hub.errors import LayerConfigError, LayerError
+from tf1hub.keras.callee import Callee
 from tf1hub.keras.choice import Choice
 from tf1hub.keras.resolving import callee_of, resolved
 from tf1hub.keras.shapes import set_shapes, with_batch
@@ -59,7 +60,7 @@ class Wrapped:
         self.callee = callee_of(self.loaded, choice, trainable, self.place, self.loaded is handle)
         self.weights: list[Any] = []
         self._told_of_no_weights = False
-        self._chosen = None if isinstance(trainable, bool) else _names(self.callee.trainable_variables)
+        self._chosen = None if isinstance(trainable, bool) else _names(self.callee)
         if self._chosen == []:
             raise LayerError(
                 f"trainable= chooses no variable of {self.place} that the outputs of this layer depend on. Choose others, "
@@ -167,8 +168,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _names(variables: Iterable[tf.Variable]) -> list[str]:
-    return [variable.name.removesuffix(":0") for variable in variables]
+def _names(callee: Callee) -> list[str]:
+    return [callee.name_of(variable) for variable in callee.trainable_variables]
 
 
 def _described(handle: Any, loaded: Any) -> str:

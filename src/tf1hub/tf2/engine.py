@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import call_checked, is_compiled
+from tf1hub._tensorflow import as_in_a_function, call_checked, is_compiled
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
@@ -18,14 +18,19 @@ from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.keywords import by_keyword
 from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.regularization import regularization_losses
-from tf1hub.tf2.signature_functions import has_updates, signature_function
+from tf1hub.tf2.signature_functions import has_updates, signature_function, signature_program
 from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.xla import check_compilable
 
 _TRAIN = frozenset({"train"})
 _IN_A_GRAPH = (
-    "What tf1hub.load gives runs eagerly and inside tf.function, and this is a plain graph (a tf.Graph, or "
-    "tf.compat.v1.disable_eager_execution). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
+    "{place} was loaded in eager mode, where its variables are, and is called in a graph (a tf.Graph, or after "
+    "tf.compat.v1.disable_eager_execution). Load it inside of the graph: module = tf1hub.load(handle); "
+    "outputs = module(inputs)"
+)
+_IN_ANOTHER_GRAPH = (
+    "{place} was loaded in a graph, where its variables are, and is called in {where}. Load it where it is called; or "
+    "write its values, module.export(path, session), and load these: module = tf1hub.load(path)"
 )
 _SYMBOLIC = (
     "The signature {signature!r} of {place} was given a KerasTensor, which has no value: only layers take one. Write: "
@@ -128,12 +133,17 @@ class Engine:
     Args:
         variants: for inference and for training.
         resources: what they share.
+
+    Attributes:
+        graph: in which all of it lives; None in eager mode.
     """
 
     def __init__(self, variants: tuple[Variant, Variant], resources: Resources) -> None:
         self.inference = State(variants[0], resources)
         self.training = self.inference if variants[1] is variants[0] else State(variants[1], resources)
         self.resources = resources
+        with tf.init_scope():
+            self.graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         self._lock = threading.RLock()
         self._functions: dict[tuple[str, bool, bool], Any] = {}
         self._concrete: dict[tuple[str, bool], Any] = {}
@@ -174,21 +184,48 @@ class Engine:
             UnknownSignatureError: the variant has no such signature.
             InputError: an input is missing, extra, or of another type or shape.
             UnsupportedGraphError: it is to be compiled with XLA, which cannot compile some of its ops.
-            WrongModeError: eager execution is off.
+            WrongModeError: it lives in eager mode and is called in a graph, or the other way round.
         """
         name = signature or DEFAULT_SIGNATURE
         check_threads()
         interface = self._interface(name, training)
         given = interface.convert(inputs)
-        if tf.distribute.has_strategy() or not tf.executing_eagerly():
-            if not tf.executing_eagerly() and not tf.inside_function():
-                raise WrongModeError(_IN_A_GRAPH)
-            function = self.function(name, training)
+        if tf.distribute.has_strategy() or not tf.executing_eagerly() or self.graph is not None:
+            self._check_place()
+            state = self.state(training)
             if is_compiled():
-                state = self.state(training)
                 check_compilable(state, name, training and has_updates(state))
-            return dict(function(given))
+            if self.graph is not None:
+                return self._emitted(state, name, training, given)
+            return dict(self.function(name, training)(given))
         return dict(interface.apply(self._traced(name, training), given))
+
+    def _emitted(self, state: State, signature: str, update: bool, given: dict[str, Any]) -> dict[str, Any]:
+        """The outputs of a signature in a graph, whose ops are the program's own.
+
+        A function would have to be changed where its call is differentiated, which no session takes notice of that
+        has run in this graph before.
+        """
+        with as_in_a_function() as returned:
+            outputs = signature_program(state, signature, update)(given)
+            marked: dict[str, Any] = tf.nest.map_structure(returned, outputs, expand_composites=True)
+        return marked
+
+    def _check_place(self) -> None:
+        """Checks that the variables can be had where the module is called.
+
+        Raises:
+            WrongModeError: they live elsewhere.
+        """
+        with tf.init_scope():
+            here = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        if here is self.graph:
+            return
+        place = self.inference.variant.module
+        if self.graph is None:
+            raise WrongModeError(_IN_A_GRAPH.format(place=place))
+        where = "eager mode" if here is None else "another graph"
+        raise WrongModeError(_IN_ANOTHER_GRAPH.format(place=place, where=where))
 
     def _interface(self, signature: str, training: bool) -> Interface:
         interface = self._interfaces.get((signature, training))
@@ -246,7 +283,7 @@ class Engine:
         """The regularization losses as `tf.function`s without arguments."""
         with self._lock:
             if self._losses is None:
-                self._losses = regularization_losses(self.loaded[-1])
+                self._losses = regularization_losses(self.loaded[-1], self.graph is None)
             return self._losses
 
     def describe(self) -> Iterator[str]:

@@ -15,6 +15,8 @@ from tf1hub.errors import UnsupportedGraphError, WrongModeError
 from tf1hub.format.checkpoint import read_variables
 from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.variable_defs import StoredVariable, by_name
+from tf1hub.graph import Module
+from tf1hub.graph.export import variable_pairs
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.emit import Trace, run
@@ -80,8 +82,26 @@ def values_of(
         UnsupportedGraphError: initializers wait for each other.
     """
     if spec.checkpoint is None or skip_checkpoint:
-        return from_arrays(run_initializers(variants, spec.asset_paths), spec.name)
+        if tf.executing_eagerly():
+            return from_arrays(run_initializers(variants, spec.asset_paths), spec.name)
+        return from_arrays(_run_initializers_in_session(spec, variants), spec.name)
     return from_checkpoint(spec.checkpoint, spec.name, io_device)
+
+
+def _run_initializers_in_session(
+    spec: ModuleSpec, variants: Sequence[Variant]
+) -> dict[str, npt.NDArray[Any]]:
+    """Runs the initializers of all variables where there is no eager execution; as `run_initializers`."""
+    bare = ModuleSpec(spec.saved_model, spec.name, None, spec.asset_paths)
+    values: dict[str, npt.NDArray[Any]] = {}
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        modules = {variant: Module(bare, tags=variant.tags) for variant in variants}
+        session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])
+        for variant, module in modules.items():
+            for stored, variable in variable_pairs(variant, module.variable_map):
+                if stored.slice is not None or stored.name not in values:
+                    _keep(values, stored, session.run(variable))
+    return values
 
 
 def run_initializers(

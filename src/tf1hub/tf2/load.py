@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import as_written, op_def, variables_of_the_program
 from tf1hub.arguments import handle_text
-from tf1hub.errors import InputError, WrongModeError
+from tf1hub.errors import InputError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.graph.kept import kept_with
 from tf1hub.program.screen import Runtime, check_supported
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.unknown import tag_set
 from tf1hub.tf2.engine import chosen_variants
+from tf1hub.tf2.in_graph import initialize_in_graph
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
@@ -42,6 +43,10 @@ def load(
     nothing about that, and variable creators see the variables, both as for `tf.saved_model.load`. A module that is
     trained is loaded once, outside.
 
+    In a graph (a `tf.Graph`, or after `tf.compat.v1.disable_eager_execution`), the module lives in that graph and is
+    called in it. The graph's initializers, those of tables alone too, give its variables their values where they have
+    none. They are not among the `trainable_variables` of the graph, but only of the module.
+
     Args:
         handle: a URL, a path or a ModuleSpec of a TF1 module; or that of a TF2 SavedModel, for which
             this is `tf.saved_model.load`. The variables of a ModuleSpec without a checkpoint start from what
@@ -66,7 +71,7 @@ def load(
         UnknownNameError: `trainable` names what is not there.
         InputError: `trainable` chooses nothing, or among the variables of a SavedModel.
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
-        WrongModeError: eager execution is off; or this process was forked from one that uses TensorFlow.
+        WrongModeError: this process was forked from one that uses TensorFlow.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -108,11 +113,6 @@ def load_spec(
     options: tf.saved_model.LoadOptions | None = None,
 ) -> LoadedModule:
     """Loads a TF1 module from its definition; see `load`."""
-    if not tf.executing_eagerly() and not tf.inside_function():
-        raise WrongModeError(
-            "tf1hub.load needs eager execution, which is off here (tf.compat.v1.disable_eager_execution, or inside "
-            "a tf.Graph). In a graph, use: module = tf1hub.Module(handle); outputs = module(inputs)"
-        )
     use_tensorflow()
     variants = chosen_variants(spec, tags)
     check_supported(variants, Runtime(f"TensorFlow {tf.__version__}", op_def))
@@ -125,6 +125,8 @@ def load_spec(
             options.experimental_skip_checkpoint,
         )
         module = LoadedModule.build(spec, variants, trainable, values)
+        if not tf.executing_eagerly():
+            initialize_in_graph(module.engine, values)
     _keep_with_function(module)
     return module
 

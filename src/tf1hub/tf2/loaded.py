@@ -13,6 +13,7 @@ from tf1hub._tensorflow import as_written
 from tf1hub.arguments import path_text
 from tf1hub.errors import ExportError, InputError, UnsupportedFormatError
 from tf1hub.format.variable_defs import by_name
+from tf1hub.graph.export import export_from_session
 from tf1hub.graph.inputs import describe
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -29,6 +30,10 @@ from tf1hub.tf2.variables import Trainable, Values, create_variables, declared_v
 _NO_SESSION = (
     "What tf1hub.load gives is exported with the values that its variables have now; no session is needed, and one was "
     "given. Write: m.export({path!r})"
+)
+_SESSION = (
+    "The module was loaded in a graph, where the values of its variables are in a session, and none was given. Write: "
+    "m.export({path!r}, session)"
 )
 _BY_KEYWORD = (
     "A loaded module takes its inputs as one value or as a dict, and was given {given} by keyword. Write: "
@@ -113,7 +118,7 @@ class LoadedModule(tf.Module):
             UnknownSignatureError: there is no such signature; the message lists those that there are.
             InputError: an input is missing, extra, or of another type or shape; or given as a keyword.
             UnknownNameError: the signature has no output `"default"`, and `as_dict` is false.
-            WrongModeError: in a `tf.Graph`, which `tf1hub.Module` is for.
+            WrongModeError: it was loaded in eager mode and is called in a graph, or the other way round.
         """
         if unknown:
             raise InputError(_keywords(self.variant(), signature, list(unknown)))
@@ -219,14 +224,24 @@ class LoadedModule(tf.Module):
 
         Args:
             path: the new module's directory, here or at a URL; it may hold other files, but nothing of a module.
-            session: what `tf1hub.Module.export` takes; here there is none, and any is refused.
+            session: where the module lives in a graph, the session that has the values; in eager mode there is none,
+                and any is refused.
 
         Raises:
-            ExportError: something is at `path`, or it cannot be written; or a session is given.
+            ExportError: something is at `path`, or it cannot be written; or a session is given in eager mode, or
+                none in a graph.
         """
+        variables = self._engine.resources.variables
+        if self._engine.graph is not None:
+            if session is None:
+                raise ExportError(_SESSION.format(path=os.fspath(path)))
+            declared = declared_variables([state.variant for state in self._engine.loaded])
+            pairs = [(declared[node], variable) for node, variable in variables.items()]
+            export_from_session(self._spec, self.variant(), pairs, path_text(path), session)
+            return
         if session is not None:
             raise ExportError(_NO_SESSION.format(path=os.fspath(path)))
-        export_values(self._spec, path_text(path), self._engine.resources.variables)
+        export_values(self._spec, path_text(path), variables)
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         children: dict[str, Any] = super()._trackable_children(save_type, **kwargs)

@@ -10,8 +10,12 @@ import tensorflow as tf
 from tf1hub.tf2.state import State
 
 
-def regularization_losses(state: State) -> list[Any]:
+def regularization_losses(state: State, as_functions: bool) -> list[Any]:
     """One `tf.function` for each loss of the variant that depends on variables alone.
+
+    Args:
+        state: of the variant.
+        as_functions: otherwise a Python function, whose ops are those of the graph in which it is called.
 
     Losses that need an input are left out, with a warning: the Reusable SavedModel interface has no
     place for them.
@@ -25,6 +29,8 @@ def regularization_losses(state: State) -> list[Any]:
                 f"{', '.join(map(repr, missing))}, and regularization losses are called without inputs.",
                 stacklevel=3,
             )
+        elif not as_functions:
+            losses.append(_loss(state, name))
         else:
             loss = tf.function(_loss(state, name), autograph=False, input_signature=[])
             # Traced by a call, the losses of a few loaded modules look like one that is traced again and again.

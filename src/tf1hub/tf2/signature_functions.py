@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -17,8 +17,10 @@ from tf1hub.tf2.keywords import keywords
 from tf1hub.tf2.state import State
 
 
-def signature_function(state: State, signature: str, update: bool) -> tf.types.experimental.GenericFunction:
-    """A `tf.function` from a dict of inputs to the dict of outputs of a signature.
+def signature_program(
+    state: State, signature: str, update: bool
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """What emits a signature: a Python function from a dict of tensors to the dict of outputs.
 
     Args:
         state: of the variant.
@@ -35,6 +37,12 @@ def signature_function(state: State, signature: str, update: bool) -> tf.types.e
         by_name = dict(zip(fetches, values, strict=True))
         return {name: _as_declared(assemble(info, by_name), info) for name, info in outputs.items()}
 
+    return apply
+
+
+def signature_function(state: State, signature: str, update: bool) -> tf.types.experimental.GenericFunction:
+    """A `tf.function` from a dict of inputs to the dict of outputs of a signature; see `signature_program`."""
+    apply, inputs = signature_program(state, signature, update), state.variant.inputs(signature)
     return tf.function(apply, autograph=False, input_signature=[input_types(inputs)])
 
 

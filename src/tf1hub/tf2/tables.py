@@ -31,7 +31,7 @@ class Table(tf.saved_model.experimental.TrackableResource):
         self._assets = list(assets)
         self._node = node
         self._arguments = tf.function(arguments, autograph=False)
-        self._fill = tf.function(fill, autograph=False)
+        self._fill = tf.function(lambda: [*fill(), tf.constant(True)], autograph=False)
         # Tables are shared by name between all that run in one process.
         self._shared_name = f"{node.name}_{unique_id()}"
 
@@ -52,7 +52,10 @@ class Table(tf.saved_model.experimental.TrackableResource):
         if self.resource_handle is not None:
             # Called by itself, TensorFlow would take the tables of several modules for one function that is
             # traced again and again, and warn of it.
-            self._fill.get_concrete_function()()
+            *_, filled = self._fill.get_concrete_function()()
+            if not tf.executing_eagerly() and not tf.inside_function():
+                # In a graph this is an op, to be run by `tf.compat.v1.tables_initializer`.
+                tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS, filled.op)
 
     def _initialize(self) -> None:
         self.fill()
@@ -67,6 +70,8 @@ class Table(tf.saved_model.experimental.TrackableResource):
         return children
 
     def _destroy_resource(self) -> None:
+        if not tf.executing_eagerly() and not tf.inside_function():
+            return  # in a graph the table goes with the session
         tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
 
 

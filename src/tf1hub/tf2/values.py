@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -18,6 +18,7 @@ _READ_BYTES = 32 << 20
 """How much one op reads: few ops, and never all weights in memory twice."""
 
 _Declared = Iterable[tuple[StoredVariable, tf.DType]]
+_Typed = tuple[StoredVariable, tf.DType, tf.TensorShape]
 _Valued = Iterator[tuple[StoredVariable, tf.DType, Any]]
 
 
@@ -34,12 +35,14 @@ def from_checkpoint(prefix: str, place: str, io_device: str | None = None) -> Va
         reader = CheckpointReader(prefix)
         wanted = list(declared)
         _check_names((variable.name for variable, _ in wanted), reader, place)
-        batch: list[tuple[StoredVariable, tf.DType]] = []
+        batch: list[_Typed] = []
         size = 0
         for variable, dtype in wanted:
-            batch.append((variable, dtype))
-            shape = reader.shape(variable.name) if variable.slice is None else variable.slice.shape
-            size += max(dtype.size, 1) * tf.TensorShape(shape).num_elements()
+            shape = tf.TensorShape(
+                reader.shape(variable.name) if variable.slice is None else variable.slice.shape
+            )
+            batch.append((variable, dtype, shape))
+            size += max(dtype.size, 1) * shape.num_elements()
             if size >= _READ_BYTES:
                 yield from _restored(prefix, batch, io_device)
                 batch, size = [], 0
@@ -49,23 +52,25 @@ def from_checkpoint(prefix: str, place: str, io_device: str | None = None) -> Va
     return read
 
 
-def _restored(prefix: str, batch: list[tuple[StoredVariable, tf.DType]], io_device: str | None) -> _Valued:
+def _restored(prefix: str, batch: Sequence[_Typed], io_device: str | None) -> _Valued:
     try:
         with contextlib.nullcontext() if io_device is None else tf.device(io_device):
             tensors = tf.raw_ops.RestoreV2(
                 prefix=prefix,
-                tensor_names=[variable.name for variable, _ in batch],
+                tensor_names=[variable.name for variable, _, _ in batch],
                 shape_and_slices=[
-                    "" if variable.slice is None else variable.slice.spec() for variable, _ in batch
+                    "" if variable.slice is None else variable.slice.spec() for variable, _, _ in batch
                 ],
-                dtypes=[dtype for _, dtype in batch],
+                dtypes=[dtype for _, dtype, _ in batch],
             )
     except tf.errors.OpError as error:
         raise CheckpointError(f"The checkpoint {prefix} cannot be read: {error.message}") from error
     tensors = list(tensors)
-    for index, (variable, dtype) in enumerate(batch):
+    for index, (variable, dtype, shape) in enumerate(batch):
         # Each is let go of as soon as it has become a variable.
         value, tensors[index] = tensors[index], None
+        # In a graph, what will be read from a file has no shape of its own.
+        value.set_shape(shape)
         yield variable, dtype, value
 
 
