@@ -9,50 +9,20 @@ also run, in processes of their own).
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
-import queue
 import random
 import shutil
-import subprocess
-import sys
-import threading
-from typing import Any
 
 import pytest
+from fuzz.doors import flipped
+from fuzz.worker import Worker
 from golden import cases
 
 import tf1hub as hub
 from tf1hub.format import read_module
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
-DEADLINE_S = 120
-"""For one damaged module, on a machine that is busy with other things."""
-
-
-def mutate(data: bytes, rng: random.Random) -> bytes:
-    """Damages one to three places of a file: bits, bytes, runs, cuts, repeats."""
-    changed = bytearray(data)
-    for _ in range(rng.choice([1, 1, 2, 3])):
-        if not changed:
-            break
-        start = rng.randrange(len(changed))
-        end = min(len(changed), start + rng.choice([1, 1, 2, 4, 32]))
-        kind = rng.randrange(6)
-        if kind == 0:
-            changed[start] ^= 1 << rng.randrange(8)
-        elif kind == 1:
-            changed[start:end] = rng.randbytes(end - start)
-        elif kind == 2:
-            del changed[start:end]
-        elif kind == 3:
-            changed[start:start] = changed[start:end]
-        elif kind == 4:
-            changed[start:end] = rng.choice([b"\x00", b"\x7f", b"\xff"]) * (end - start)
-        else:
-            del changed[start:]
-    return bytes(changed)
 
 
 def damaged_module(name: str, number: int, directory: pathlib.Path) -> str:
@@ -60,7 +30,7 @@ def damaged_module(name: str, number: int, directory: pathlib.Path) -> str:
     rng = random.Random(f"{name} {number}")
     shutil.copytree(cases.ROOT / name / "module", directory)
     file = directory / "saved_model.pb"
-    file.write_bytes(mutate(file.read_bytes(), rng))
+    file.write_bytes(flipped(file.read_bytes(), rng))
     return str(directory)
 
 
@@ -103,49 +73,9 @@ def test_every_byte_of_tfhub_module_pb_counts(tmp_path: pathlib.Path) -> None:
             hub.load_module_spec(str(path))
 
 
-class Worker:
-    """A process that uses damaged modules; what it cannot survive, the test does."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(pathlib.Path(__file__).with_name("fuzz_worker.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        self._answers: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        self._answers.get(timeout=DEADLINE_S)
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(line)
-        self._answers.put("")
-
-    def ask(self, path: str) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(path) + "\n")
-        self._process.stdin.flush()
-        answer = self._answers.get(timeout=DEADLINE_S)
-        assert answer, f"the process died with {self._process.wait()}"
-        result: dict[str, Any] = json.loads(answer)
-        return result
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-
-
 def test_what_runs_in_spite_of_damage_gives_what_its_bytes_say(tmp_path: pathlib.Path) -> None:
-    worker = Worker()
     outcomes: dict[str, int] = {}
-    try:
+    with Worker("fuzz_worker.py") as worker:
         for name in cases.NAMES:
             undamaged = worker.ask(str(cases.ROOT / name / "module"))
             assert undamaged["values"] == undamaged["reference"]
@@ -157,8 +87,6 @@ def test_what_runs_in_spite_of_damage_gives_what_its_bytes_say(tmp_path: pathlib
                     assert result["values"] == result["reference"], f"{name} {number}"
                 kind = next(iter(result))
                 outcomes[kind] = outcomes.get(kind, 0) + 1
-    finally:
-        worker.close()
     # Damage of both kinds was met, or the test would say nothing.
     assert outcomes["error"] > 0
     assert outcomes["values"] > 0

@@ -14,8 +14,8 @@ from golden import cases
 from spec import small_modules
 
 import tf1hub as hub
-from tf1hub.errors import NotAModuleError
-from tf1hub.format.messages_pb2 import ImageModuleInfo
+from tf1hub.errors import FormatError, NotAModuleError
+from tf1hub.format.messages_pb2 import ImageModuleInfo, SavedModel
 from tf1hub.handles.manifest import Manifest, of_directory
 
 
@@ -191,3 +191,27 @@ def test_files_beside_the_module_are_listed_with_what_they_are_for(image_module)
 @pytest.mark.parametrize("name", [name for name in cases.NAMES if "text" in name])
 def test_assets_are_no_files_beside_the_module(name):
     assert hub.inspect(cases.ROOT / name / "module").files == ()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        hub.inspect,
+        lambda path: hub.diff(path, path),
+        lambda path: hub.check(path, run=False),
+        lambda path: hub.load_module_spec(path).export(f"{path}_copy"),
+    ],
+    ids=["inspect", "diff", "check", "export"],
+)
+def test_name_of_a_variable_that_is_damaged(image_module, ask):
+    file = pathlib.Path(image_module) / "saved_model.pb"
+    message = SavedModel.FromString(file.read_bytes())
+    collection = message.meta_graphs[0].collection_def["variables"].bytes_list
+    collection.value[0] = collection.value[0].replace(b"kernel:0", b"kernfl:0")
+    file.write_bytes(message.SerializeToString())
+    with pytest.raises(FormatError) as error:
+        ask(image_module)
+    assert str(error.value) == (
+        f"The collection 'variables' of variant {{}} of {image_module} names 'kernfl:0', which the graph does not"
+        " have."
+    )

@@ -17,6 +17,7 @@ from tf1hub.format import dtypes
 from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph import eval_function_for_module
+from tf1hub.graph.building import reason
 from tf1hub.spec.inspection import decode_attachment, describe_signature
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -198,12 +199,3 @@ def image_size(variant: Variant) -> tuple[int, int] | None:
 
 def _place(variant: Variant) -> str:
     return format_tags(variant.tags)
-
-
-def reason(error: Exception) -> str:
-    """The line that tells; TensorFlow wraps it in a trace of names."""
-    lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines() if line.strip()]
-    marks = [number for number, line in enumerate(lines) if line.startswith("[[")]
-    if isinstance(error, tf.errors.OpError) and marks and marks[0]:
-        return lines[marks[0] - 1]
-    return lines[0] if lines else type(error).__name__

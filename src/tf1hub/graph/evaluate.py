@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub.graph.building import initializing
 from tf1hub.graph.inputs import check_names
 from tf1hub.graph.module import Module
 from tf1hub.spec.module_spec import ModuleSpec, Tags
@@ -39,7 +40,7 @@ def eval_function_for_module(
         Each signature and form of result is built once, so repeated calls do not grow the graph.
 
     Raises:
-        Error: as `Module`.
+        Error: as `Module`; or its variables and tables cannot be initialized from its files.
     """
     with evaluating(spec, tags) as evaluate:
         yield evaluate
@@ -55,7 +56,8 @@ def evaluating(
         module = Module(spec, tags=tags)
         session = tf.compat.v1.Session(graph=graph, config=config)
         with session:
-            session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])
+            with initializing(module.place):
+                session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])
             calls: dict[tuple[str | None, bool], tuple[Any, Any]] = {}
 
             def evaluate(

@@ -13,6 +13,7 @@ from tf1hub.arguments import path_text
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.graph import inputs as conversion
 from tf1hub.graph.application import apply
+from tf1hub.graph.building import building
 from tf1hub.graph.collector import paused
 from tf1hub.graph.definition import definition_of
 from tf1hub.graph.export import export_from_session, variable_pairs
@@ -109,9 +110,10 @@ class Module:
         self._spec = as_module_spec(spec)
         self._trainable = bool(trainable)
         self._variant = self._spec.variant(tags)
-        self._definition = definition_of(self._spec, self._variant)
         self._repeaters: dict[str, Repeater] = {}
-        with graph_of_state(shown), paused():
+        with building(self._variant):
+            self._definition = definition_of(self._spec, self._variant)
+        with graph_of_state(shown), building(self._variant), paused():
             self._graph = tf.compat.v1.get_default_graph()
             self._scope = new_state_scope(name)
             state_cut, importable = self._definition.state(self._trainable)
@@ -156,6 +158,14 @@ class Module:
         infos = self._variant.inputs(name)
         with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
             values = conversion.convert_inputs(inputs, infos, name, self._variant.place)
+        with building(self._variant):
+            tensors = self._applied(name, graph, scope.rstrip("/"), conversion.dense_tensors(values, infos))
+        if not as_dict:
+            return conversion.assemble(outputs["default"], tensors)
+        return {key: conversion.assemble(info, tensors) for key, info in outputs.items()}
+
+    def _applied(self, name: str, graph: Any, scope: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """The dense tensors of a signature's outputs, whose ops this adds to the default graph."""
         application, importable = self._definition.application(name, self._trainable)
         resources = {
             handle: variable
@@ -163,13 +173,12 @@ class Module:
             if handle in application.cut.inputs
         }
         note_use(resources.values())
-        state, feeds = self._state.tensors, conversion.dense_tensors(values, infos)
+        state = self._state.tensors
         # What does not depend on the inputs has the same value in all applications, so the first of
         # them lends it; but not where an application has to wait, or to run somewhere else.
         plain = graph is self._graph and is_plain_place(graph)
         if graph is not self._graph:
             state, feeds = _local(graph, state), _local(graph, feeds)
-        scope = scope.rstrip("/")
         with paused():
             tensors = apply(
                 application,
@@ -183,9 +192,7 @@ class Module:
             )
         if plain and application.repetition is not None:
             self._repeaters.setdefault(name, Repeater(application.repetition, scope))
-        if not as_dict:
-            return conversion.assemble(outputs["default"], tensors)
-        return {key: conversion.assemble(info, tensors) for key, info in outputs.items()}
+        return tensors
 
     def get_signature_names(self) -> list[str]:
         """The names of the variant's signatures, sorted."""

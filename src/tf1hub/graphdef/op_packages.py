@@ -10,7 +10,6 @@ import importlib
 import json
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 from tf1hub.errors import MissingDependencyError
@@ -103,5 +102,8 @@ def import_packages(modules: Iterable[str], named_by: str) -> None:
 
 @cache
 def _packages() -> tuple[OpPackage, ...]:
+    # Everything imports this file, and the import takes longer than asking a module what it is.
+    from importlib.resources import files
+
     entries = json.loads(files("tf1hub.graphdef").joinpath("op_packages.json").read_text("utf-8"))
     return tuple(OpPackage(**{**entry, "ops": frozenset(entry["ops"])}) for entry in entries)

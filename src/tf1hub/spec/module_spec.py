@@ -124,8 +124,12 @@ class ModuleSpec:
             )
 
     def variants(self) -> list[Variant]:
-        """All graph variants, the inference variant first."""
-        return [self._variants[tags] for tags in self.get_tags()]
+        """All graph variants, the inference variant first.
+
+        Raises:
+            FormatError: one of them is damaged.
+        """
+        return [self.variant(tags) for tags in self.get_tags()]
 
     def get_tags(self) -> list[frozenset[str]]:
         """The tags of all variants, a set for each, the inference variant first."""

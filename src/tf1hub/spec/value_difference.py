@@ -91,7 +91,8 @@ def _apart(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.flo
     if one.dtype.kind == "O":
         return np.array([float(a != b) for a, b in zip(one, other, strict=True)], np.float64)
     kind = np.complex128 if one.dtype.kind == "c" else np.float64
-    a, b = one.astype(kind), other.astype(kind)
+    with np.errstate(invalid="ignore"):
+        a, b = one.astype(kind), other.astype(kind)
     equal = (one == other) | (np.isnan(a) & np.isnan(b))
     with np.errstate(invalid="ignore"):
         apart: npt.NDArray[np.float64] = np.abs(a - b)

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tf1hub.checks.distance import Distance, distance
 from tf1hub.checks.generate import Example
-from tf1hub.checks.run import reason
 from tf1hub.errors import CheckFailedError
 from tf1hub.format.saved_model import format_tags
+from tf1hub.graph.building import reason
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant

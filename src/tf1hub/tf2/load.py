@@ -11,6 +11,7 @@ from tf1hub._tensorflow import as_written, op_def, variables_of_the_program
 from tf1hub.arguments import handle_text
 from tf1hub.errors import InputError
 from tf1hub.format.module import is_module, read_module
+from tf1hub.graph.building import building
 from tf1hub.graph.kept import kept_with
 from tf1hub.program.screen import Runtime, check_supported
 from tf1hub.spec.module_spec import ModuleSpec, Tags
@@ -115,15 +116,17 @@ def load_spec(
     """Loads a TF1 module from its definition; see `load`."""
     use_tensorflow()
     variants = chosen_variants(spec, tags)
-    check_supported(variants, Runtime(f"TensorFlow {tf.__version__}", op_def))
+    with building(variants[0]):
+        check_supported(variants, Runtime(f"TensorFlow {tf.__version__}", op_def))
     options = options or tf.saved_model.LoadOptions()
     with tf.init_scope(), variables_of_the_program():
-        values = values_of(
-            spec,
-            list(dict.fromkeys(variants)),
-            options.experimental_io_device,
-            options.experimental_skip_checkpoint,
-        )
+        with building(variants[0]):
+            values = values_of(
+                spec,
+                list(dict.fromkeys(variants)),
+                options.experimental_io_device,
+                options.experimental_skip_checkpoint,
+            )
         module = LoadedModule.build(spec, variants, trainable, values)
         if not tf.executing_eagerly():
             initialize_in_graph(module.engine, values)

@@ -13,6 +13,7 @@ from tf1hub._tensorflow import op_def
 from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, VersionDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name
+from tf1hub.graph.building import building, initializing
 from tf1hub.graphdef import op_types
 from tf1hub.program.code import Program
 from tf1hub.program.decompile import Hints, decompile
@@ -82,14 +83,15 @@ class State:
             targets: names of nodes.
             fed: names of tensors that are given.
         """
-        return decompile(
-            self.variant.nodes,
-            [split_tensor_name(name) for name in fetches],
-            self.functions.effects,
-            targets,
-            {split_tensor_name(name) for name in fed},
-            self._hints,
-        )
+        with building(self.variant):
+            return decompile(
+                self.variant.nodes,
+                [split_tensor_name(name) for name in fetches],
+                self.functions.effects,
+                targets,
+                {split_tensor_name(name) for name in fed},
+                self._hints,
+            )
 
     def written(self, program: Program) -> set[str]:
         """The nodes of the variables that a program may write."""
@@ -115,7 +117,7 @@ class State:
         """The table that a node makes; made and filled when first asked for."""
         with self._resources.lock:
             if name not in self._resources.tables:
-                with tf.init_scope():
+                with tf.init_scope(), building(self.variant), initializing(self.variant.place):
                     node = self.variant.nodes[name]
                     kind = Table if node.op in ("HashTable", "HashTableV2") else MutableTable
                     fillers = self._fillers.get(name, [])

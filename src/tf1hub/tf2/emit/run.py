@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf1hub.graph.building import building
 from tf1hub.program.code import Cond, Loop, Op, Program, Region
 from tf1hub.program.nodes import Tensor
 from tf1hub.tf2.emit.control import choose, least, repeat
@@ -28,10 +29,14 @@ def run(trace: Trace, program: Program, feeds: Mapping[Tensor, Any]) -> list[Any
 
     Returns:
         The values of the program's fetches.
+
+    Raises:
+        UnsupportedGraphError: TensorFlow refuses an op, or the graph is damaged.
     """
     scope = Scope(trace, program, 0)
-    hoist(program, scope)
-    return [_plain(scope, value) for value in run_body(scope, list(feeds), list(feeds.values()))]
+    with building(trace.state.variant):
+        hoist(program, scope)
+        return [_plain(scope, value) for value in run_body(scope, list(feeds), list(feeds.values()))]
 
 
 def _plain(scope: Scope, value: Any) -> Any:

@@ -11,6 +11,7 @@ from tf1hub.format.messages_pb2 import FunctionDefLibrary, VersionDef
 from tf1hub.program.code import Op, Program
 from tf1hub.program.functions import Functions
 from tf1hub.program.nodes import Node, Tensor
+from tf1hub.spec.variant import Variant
 from tf1hub.tf2.emit.straight_line import StraightLine
 
 
@@ -24,6 +25,10 @@ class Reference(ABC):
 
 class ModuleState(Protocol):
     """What a program needs of the module that it belongs to."""
+
+    @property
+    def variant(self) -> Variant:
+        """The variant whose program it is."""
 
     @property
     def functions(self) -> Functions:

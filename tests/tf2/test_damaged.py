@@ -1,0 +1,111 @@
+"""Damage that only TensorFlow notices: an error of the module wherever it is built, called or initialized."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+from collections.abc import Callable
+
+import pytest
+import tensorflow as tf
+from building import affine, export
+from golden import cases
+
+import tf1hub as hub
+from tf1hub import errors
+from tf1hub.format.messages_pb2 import SavedModel
+
+Use = Callable[[str], object]
+
+
+@pytest.fixture
+def module_path(tmp_path: pathlib.Path) -> pathlib.Path:
+    return pathlib.Path(export(affine(), tmp_path / "m"))
+
+
+def edited(path: pathlib.Path, edit: Callable[[SavedModel], None]) -> None:
+    file = path / "saved_model.pb"
+    message = SavedModel.FromString(file.read_bytes())
+    edit(message)
+    file.write_bytes(message.SerializeToString())
+
+
+def called(path: str) -> None:
+    with tf.Graph().as_default():
+        hub.Module(path)([1.0])
+
+
+def evaluated(path: str) -> None:
+    with hub.eval_function_for_module(path):
+        pass
+
+
+DOORS: dict[str, Use] = {
+    "Module": called,
+    "load": lambda path: hub.load(path)([1.0]),
+    "KerasLayer": lambda path: hub.KerasLayer(path)(tf.constant([1.0])),
+    "convert": lambda path: hub.convert(path, f"{path}_converted"),
+}
+
+
+@pytest.mark.parametrize("use", DOORS.values(), ids=DOORS)
+def test_a_graph_that_tensorflow_refuses(module_path: pathlib.Path, use: Use) -> None:
+    def take_an_input_away(message: SavedModel) -> None:
+        node = next(node for node in message.meta_graphs[0].graph_def.node if node.op == "AddV2")
+        del node.input[-1]
+
+    edited(module_path, take_an_input_away)
+    with pytest.raises(errors.UnsupportedGraphError) as error:
+        use(str(module_path))
+    assert f"TensorFlow {tf.__version__} cannot " in str(error.value)
+    assert "NodeDef expected inputs 'float, float' do not match 1 inputs specified" in str(error.value)
+    assert not pathlib.Path(f"{module_path}_converted").exists()
+
+
+def test_a_graph_that_cannot_be_read_says_what_tensorflow_says_of_it(module_path: pathlib.Path) -> None:
+    def read_the_input(message: SavedModel) -> None:
+        for node in message.meta_graphs[0].graph_def.node:
+            if node.op == "ReadVariableOp":
+                node.input[0] = "x"
+
+    edited(module_path, read_the_input)
+    with pytest.raises(errors.UnsupportedGraphError) as error:
+        hub.load(str(module_path))([1.0])
+    place = f"variant {{}} of {module_path}"
+    assert str(error.value).startswith(
+        f"TensorFlow {tf.__version__} cannot build the graph of {place}: Input 0 of node "
+    )
+    assert "was passed float from x:0 incompatible with expected resource." in str(error.value)
+
+
+def test_a_finalized_graph_is_no_fault_of_the_module(module_path: pathlib.Path) -> None:
+    with tf.Graph().as_default() as graph:
+        module = hub.Module(str(module_path))
+        graph.finalize()
+        with pytest.raises(RuntimeError, match="Graph is finalized"):
+            module([1.0])
+
+
+def test_values_that_are_damaged(module_path: pathlib.Path) -> None:
+    file = module_path / "variables" / "variables.data-00000-of-00001"
+    data = file.read_bytes()
+    file.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    with pytest.raises(errors.CheckpointError) as error:
+        evaluated(str(module_path))
+    assert str(error.value).startswith(
+        f"The variables and tables of variant {{}} of {module_path} cannot be initialized: "
+    )
+    assert "Checksum does not match" in str(error.value)
+
+
+@pytest.mark.parametrize("use", [evaluated, lambda path: hub.load(path)(["a"])], ids=["graph", "load"])
+def test_a_vocabulary_that_is_damaged(tmp_path: pathlib.Path, use: Use) -> None:
+    module = pathlib.Path(shutil.copytree(cases.ROOT / "text_embedding" / "module", tmp_path / "m"))
+    (vocabulary,) = (module / "assets").iterdir()
+    vocabulary.write_bytes(b"one\none\n")
+    with pytest.raises(errors.FormatError) as error:
+        use(str(module))
+    assert str(error.value) == (
+        f"The variables and tables of variant {{}} of {module} cannot be initialized: "
+        "HashTable has different value for same key. Key one has 0 and trying to add value 1"
+    )
