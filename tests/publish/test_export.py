@@ -83,6 +83,17 @@ def test_what_is_there_of_a_module_is_never_overwritten(tmp_path: pathlib.Path, 
     assert sorted(file.name for file in path.iterdir()) == sorted([name, "precious"])
 
 
+def test_no_path_is_not_the_working_directory(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(hub.errors.ExportError) as caught:
+        export(affine(), "")
+    assert str(caught.value) == "Cannot export to '': the path is empty. Give the path of a new directory."
+    assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
 def test_a_file_is_never_overwritten(tmp_path: pathlib.Path) -> None:
     (tmp_path / "m").write_text("precious")
     with pytest.raises(hub.errors.ExportError) as caught:

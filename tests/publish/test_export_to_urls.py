@@ -297,3 +297,19 @@ def test_exports_named_by_their_time_behind_urls(root: str) -> None:
     place.remove("9999999995")
     keep_latest(base, 2)
     assert place.list("") == ["9999999991", "9999999992", "notes"]
+
+
+def test_the_variables_of_a_module_in_the_cache_need_no_store(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    place = f"memory://tests-{uuid.uuid4().hex}/m"
+    export_spec(place)
+    assert hub.read_variables(place)["a"] == 2.0
+
+    def gone(*_args: Any, **_options: Any) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(type(memory), "info", gone)
+    assert hub.read_variables(place)["a"] == 2.0

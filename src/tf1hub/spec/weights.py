@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from tf1hub.arguments import handle_text
+from tf1hub.errors import NotAModuleError
 from tf1hub.format import checkpoint
-from tf1hub.storage import place_at, scheme_of
+from tf1hub.storage import is_remote, place_at, scheme_of
 
 
 def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
@@ -47,8 +48,18 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
         CheckpointError: the checkpoint is damaged.
     """
     place = handle_text(handle)
-    if scheme_of(place) not in ("http", "https") and place_at(place + ".index").exists(""):
+    if not is_remote(place) and _is_checkpoint(place):
         return checkpoint.read_variables(place)
     from tf1hub.handles import resolve
 
-    return checkpoint.read_variables(resolve(place))
+    try:
+        return checkpoint.read_variables(resolve(place))
+    except NotAModuleError:
+        # Asked for last, because a module may be in the cache, where no network is needed.
+        if is_remote(place) and scheme_of(place) not in ("http", "https") and _is_checkpoint(place):
+            return checkpoint.read_variables(place)
+        raise
+
+
+def _is_checkpoint(prefix: str) -> bool:
+    return place_at(f"{prefix}.index").exists("")

@@ -30,6 +30,9 @@ def check_free(path: str, names: Collection[str] | None = None) -> None:
     Raises:
         ExportError: something is there, or the place cannot be looked at.
     """
+    if not path:
+        # It would stand for the working directory.
+        raise ExportError("Cannot export to '': the path is empty. Give the path of a new directory.")
     place = place_at(path, Faults(ExportError, ExportError))
     if not place.exists(""):
         return
