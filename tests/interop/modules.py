@@ -115,7 +115,7 @@ def image() -> Example:
     return Example(hub.create_module_spec(module_fn, variants), calls, (calls[2], 0.1))
 
 
-def text_embedding(folder: Path, parts: int) -> Example:
+def text_embedding(folder: Path, parts: int, use_resource: bool = True) -> Example:
     """A vocabulary as asset, a table, embeddings in `parts` parts."""
 
     def module_fn() -> None:
@@ -133,6 +133,7 @@ def text_embedding(folder: Path, parts: int) -> Example:
             [len(VOCABULARY) + 2, 7],
             initializer=tf1.random_uniform_initializer(-1, 1, seed=11),
             partitioner=tf1.fixed_size_partitioner(parts) if parts > 1 else None,
+            use_resource=use_resource,
         )
         tokens = tf1.string_split(tf.strings.regex_replace(tf.strings.lower(sentences), r"[^\w\s]", ""), " ")
         ids = tf.SparseTensor(tokens.indices, table.lookup(tokens.values), tokens.dense_shape)
@@ -275,6 +276,7 @@ EXAMPLES: dict[str, Callable[[Path], Example]] = {
     "ref_variables": lambda _: dense_layers(use_resource=False),
     "image": lambda _: image(),
     "text_embedding": lambda folder: text_embedding(folder, parts=1),
+    "text_embedding_ref": lambda folder: text_embedding(folder, parts=1, use_resource=False),
     "text_embedding_partitioned": lambda folder: text_embedding(folder, parts=3),
     "word_vectors": word_vectors,
     "condition": lambda _: condition(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pathlib
 from collections.abc import Callable
 
@@ -245,23 +246,30 @@ def test_sparse_lookups_are_written_as_tensorflow_1_15_reads_them(combiner: str)
     def module_fn() -> None:
         ids = tf1.placeholder(tf.int64, [3])
         weights = tf1.get_variable("weights", initializer=tf.reshape(tf.range(12.0), [4, 3]))
+        old = tf1.get_variable("old", initializer=tf.reshape(tf.range(12.0), [4, 3]), use_resource=False)
         called = tf.function(lambda ids: looked_up(ids, tf.ones([4, 3])))(ids)
-        hub.add_signature(inputs=ids, outputs={"default": looked_up(ids, weights), "called": called})
+        outputs = {"default": looked_up(ids, weights), "old": looked_up(ids, old), "called": called}
+        hub.add_signature(inputs=ids, outputs=outputs)
 
     spec = hub.create_module_spec(module_fn)
     graph = spec.variant().meta_graph.graph_def
     for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
-        assert not [node.name for node in nodes if "Tsegmentids" in node.attr]
+        assert not [node.name for node in nodes if {"Tsegmentids", "sparse_gradient"} & set(node.attr)]
     scale = {"sum": 1.0, "mean": 1 / 2, "sqrtn": 2**-0.5}[combiner]
     with tf.Graph().as_default():
         module = hub.Module(spec, trainable=True)
         outputs = module([0, 1, 3], as_dict=True)
-        (gradient,) = tf.gradients(outputs["default"][0, 0], module.variable_map["weights"])
-        found = run(outputs["default"], outputs["called"], tf.convert_to_tensor(gradient))
+        variables = [module.variable_map["weights"], module.variable_map["old"]]
+        gradients = tf.gradients(outputs["default"][0, 0] + outputs["old"][0, 0], variables)
+        assert all(isinstance(gradient, tf.IndexedSlices) for gradient in gradients)
+        dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        found = run(outputs["default"], outputs["called"], dense[0], outputs["old"], dense[1])
     expected = [[scale * (0 + 3), scale * (1 + 4), scale * (2 + 5)], [0] * 3, [9, 10, 11]]
     np.testing.assert_allclose(found[0], expected, rtol=1e-6)
     np.testing.assert_allclose(found[1], [[scale * 2] * 3, [0] * 3, [1] * 3], rtol=1e-6)
     np.testing.assert_allclose(found[2][:, 0], [scale, scale, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(found[3], expected, rtol=1e-6)
+    np.testing.assert_allclose(found[4], found[2], rtol=1e-6)
 
 
 def test_sparse_lookups_in_an_old_loop_stay_as_they_are() -> None:
@@ -357,3 +365,25 @@ def test_a_saved_model_loaded_in_a_module_fn_is_answered_by_the_way_to_keep_its_
     with tf.Graph().as_default():
         outputs = hub.Module(spec, tags={"serve"})([1.0], signature="serving_default", as_dict=True)
         assert run(outputs["y"]).tolist() == [5.0]
+
+
+@pytest.mark.skipif(
+    "sparse_gradient" not in inspect.signature(tf.raw_ops.SparseSegmentSum).parameters,
+    reason="this TensorFlow has no sparse gradients of sparse segment ops",
+)
+def test_sparse_gradients_in_a_function_are_written_as_tensorflow_1_15_reads_them() -> None:
+    @tf.function
+    def summed(rows: tf.Tensor) -> tf.Tensor:
+        where = {"indices": tf.constant([3, 1, 0], tf.int64), "segment_ids": tf.constant([0, 0, 2])}
+        return tf.raw_ops.SparseSegmentSum(data=rows, **where, sparse_gradient=True)
+
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [4, 2])
+        hub.add_signature(inputs=x, outputs=summed(x))
+
+    spec = hub.create_module_spec(module_fn)
+    library = spec.variant().meta_graph.graph_def.library
+    assert not [n.name for f in library.function for n in f.node_def if "sparse_gradient" in n.attr]
+    with tf.Graph().as_default():
+        y = hub.Module(spec)([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
+        assert run(y).tolist() == [[10, 12], [0, 0], [1, 2]]

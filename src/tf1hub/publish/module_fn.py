@@ -94,7 +94,7 @@ def _variant(
     assets: AssetFiles,
 ) -> MetaGraphDef:
     with tf.Graph().as_default() as graph:
-        # v1 behaviour would make ref variables, and TensorFlow 1.15 refuses an attribute of lookups in those.
+        # v1 behaviour would make ref variables, which nothing of today makes, and few things are tested with.
         tf.compat.v1.get_variable_scope().set_use_resource(True)
         module_fn(**arguments)
         return capture_variant(

@@ -1,6 +1,6 @@
 """Keeps what is written readable by TensorFlow 1.15, which refuses attributes that it does not know.
 
-Most newer attributes are at their default, which is not written. Two never are, or mostly are not.
+Most newer attributes are at their default, which is not written. Three never are, or mostly are not.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tf1hub.spec.variant import Variant
 # All sparse segment ops have the segments' ids as their third input, whose type has been free since 2.2.
 _SEGMENT_IDS = 2
 _SEGMENT_TYPE = "Tsegmentids"
+_SPARSE_GRADIENT = "sparse_gradient"
 
 
 def suit_old_readers(meta_graph: MetaGraphDef, place: str) -> None:
@@ -33,6 +34,7 @@ def suit_old_readers(meta_graph: MetaGraphDef, place: str) -> None:
             if node.op == "VarHandleOp":
                 node.attr.pop("debug_name", None)
         nodes.extend(list(_narrow_segment_ids(nodes, output, apart)))
+        nodes.extend(list(_gather_first(nodes, output, apart)))
 
 
 def _narrow_segment_ids(nodes: Iterable[NodeDef], output: str, apart: Collection[str]) -> Iterator[NodeDef]:
@@ -53,3 +55,45 @@ def _narrow_segment_ids(nodes: Iterable[NodeDef], output: str, apart: Collection
         node.input[_SEGMENT_IDS] = cast.name + output
         del node.attr[_SEGMENT_TYPE]
         yield cast
+
+
+def _gather_first(nodes: Iterable[NodeDef], output: str, apart: Collection[str]) -> Iterator[NodeDef]:
+    """Yields ops that gather the rows of sparse segment ops, so that their gradient is sparse by itself.
+
+    `embedding_lookup_sparse` asks for a sparse gradient where it looks rows of a tensor or of a ref variable up.
+    """
+    for node in nodes:
+        if _SPARSE_GRADIENT not in node.attr or node.name in apart:
+            continue
+        sparse = node.attr.pop(_SPARSE_GRADIENT).b
+        if not sparse:
+            continue
+        # In a function, an edge says which output it comes from.
+        end = ":output:0" if output else ""
+        parts = {
+            part: f"{node.name}/rows/{part}" for part in ("gather", "axis", "count", "start", "step", "range")
+        }
+        data, ids = node.input[:2]
+        gather = NodeDef(name=parts["gather"], op="GatherV2", device=node.device)
+        gather.input.extend([data, ids, parts["axis"] + end])
+        gather.attr["Tparams"].CopyFrom(node.attr["T"])
+        gather.attr["Tindices"].CopyFrom(node.attr["Tidx"])
+        gather.attr["Taxis"].type = INT32
+        count = NodeDef(name=parts["count"], op="Size", device=node.device, input=[ids])
+        count.attr["T"].CopyFrom(node.attr["Tidx"])
+        count.attr["out_type"].type = INT32
+        numbers = NodeDef(name=parts["range"], op="Range", device=node.device)
+        numbers.input.extend(parts[part] + end for part in ("start", "count", "step"))
+        numbers.attr["Tidx"].type = INT32
+        yield gather
+        yield count
+        yield numbers
+        for part, value in (("axis", 0), ("start", 0), ("step", 1)):
+            constant = NodeDef(name=parts[part], op="Const", device=node.device)
+            constant.attr["dtype"].type = constant.attr["value"].tensor.dtype = INT32
+            constant.attr["value"].tensor.tensor_shape.SetInParent()
+            constant.attr["value"].tensor.int_val.append(value)
+            yield constant
+        node.input[0] = parts["gather"] + end
+        node.input[1] = parts["range"] + end
+        node.attr["Tidx"].type = INT32
