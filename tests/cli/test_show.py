@@ -107,3 +107,36 @@ def test_every_golden_module_is_shown(name, capsys):
 def test_what_is_no_module_ends_with_its_own_code(tmp_path, capsys):
     assert main(["show", str(tmp_path)]) == 6
     assert "is no TF1 Hub module" in capsys.readouterr().err
+
+
+def test_tensors_inside_of_the_graphs_are_listed_by_a_pattern(capsys):
+    assert main(["show", IMAGE, "--tensors", "*/Relu"]) == 0
+    table = (
+        "tensors of {} and {'train'}\n"
+        "name           op    type     shape          of the signatures\n"
+        "block0/Relu:0  Relu  float32  [?, 8, 8, 8]   default, image_classification, image_feature_vector\n"
+        "block1/Relu:0  Relu  float32  [?, 4, 4, 16]  default, image_classification, image_feature_vector\n"
+    )
+    assert capsys.readouterr().out == table
+    assert main(["show", IMAGE, "--tensors", "block0/Relu", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [tensor["variant"] for tensor in document["tensors"]] == [[], ["train"]]
+    assert document["tensors"][0] == {
+        "variant": [],
+        "name": "block0/Relu:0",
+        "op": "Relu",
+        "dtype": "float32",
+        "shape": [None, 8, 8, 8],
+        "signatures": ["default", "image_classification", "image_feature_vector"],
+    }
+    assert main(["show", IMAGE, "--tensors", "relu"]) == 0
+    assert capsys.readouterr().out == f"No tensor of {IMAGE} has a name like 'relu'.\n"
+
+
+def test_variants_with_other_tensors_have_tables_of_their_own_which_are_cut(monkeypatch, capsys):
+    monkeypatch.setattr(show, "ROWS", 3)
+    assert main(["show", IMAGE, "--tensors", "*"]) == 0
+    text = capsys.readouterr().out
+    assert "tensors of {}\n" in text
+    assert "tensors of {'train'}\n" in text
+    assert text.count("more rows; --all shows them") == 2

@@ -29,10 +29,10 @@ def test_variants_signatures_and_attachments_are_those_of_the_function() -> None
         hub.add_signature(inputs=x, outputs={"default": x, "flag": tf.constant(is_training)})
         hub.add_signature("named", {"x": x}, 2 * x)
 
-    spec = hub.create_module_spec(
-        module_fn, [({"train"}, {"is_training": True}), (set(), {"is_training": False})]
-    )
-    assert spec.get_tags() == [frozenset(), frozenset({"train"})]
+    tags_and_args = [({"train"}, {"is_training": True}), (set(), {"is_training": False})]
+    spec = hub.create_module_spec(module_fn, [({"z", "a"}, {"is_training": True}), *tags_and_args])
+    # The order of the original library: that for inference first, the others as they were given.
+    assert spec.get_tags() == [frozenset(), frozenset({"z", "a"}), frozenset({"train"})]
     assert spec.get_signature_names() == ["default", "named"]
     assert spec.get_input_info_dict("named", {"train"})["x"].get_shape().as_list() == [None, 3]
     for tags, expected in ((None, False), ({"train"}, True)):

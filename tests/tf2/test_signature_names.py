@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
+import building
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -86,3 +87,50 @@ def test_saved_names_are_those_of_the_module_where_they_can_be() -> None:
         "a_b__",
         "self_",
     ]
+
+
+def composites() -> None:
+    x = tf1.sparse_placeholder(tf.float32, [None, 4], name="x")
+    y = tf1.placeholder(tf.float32, [None], name="y")
+    ragged, deep = tf1.ragged.placeholder(tf.float32, 1, []), tf1.ragged.placeholder(tf.int32, 2, [])
+    hub.add_signature(inputs=x, outputs=tf.sparse.reduce_sum(x, 1))
+    hub.add_signature(
+        "two", inputs={"x": x, "y": y}, outputs={"default": tf.sparse.reduce_sum(x, 1) + y, "x": x}
+    )
+    hub.add_signature(
+        "ragged", inputs=ragged, outputs={"default": tf.reduce_sum(ragged, 1), "twice": ragged * 2.0}
+    )
+    hub.add_signature("deep", inputs={"deep": deep}, outputs=deep + 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*Converting sparse IndexedSlices")
+def test_signatures_take_sparse_and_ragged_inputs_part_by_part_as_tensorflows_loader_has_them(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = building.export(hub.create_module_spec(composites), tmp_path / "module")
+    ours, theirs = hub.load(path), tf.saved_model.load(path, tags=[])
+    assert ours.signatures.keys() == theirs.signatures.keys()
+    values = {
+        "x_indices": tf.constant([[0, 0], [1, 3]], tf.int64),
+        "x_values": tf.constant([1.0, 2.0]),
+        "x_dense_shape": tf.constant([2, 4], tf.int64),
+        "y": tf.constant([10.0, 20.0]),
+        "default_component_0": tf.constant([1.0, 2.0, 3.0]),
+        "default_component_1": tf.constant([0, 1, 3], tf.int64),
+        "deep_component_0": tf.constant([1, 2, 3]),
+        "deep_component_1": tf.constant([0, 1, 2], tf.int64),
+        "deep_component_2": tf.constant([0, 1, 3], tf.int64),
+    }
+    values |= {key.replace("x_", "default_"): value for key, value in values.items() if key.startswith("x_")}
+    for name, signature in theirs.signatures.items():
+        _, keywords = signature.structured_input_signature
+        assert ours.signatures[name].structured_input_signature == ((), keywords)
+        given = {key: values[key] for key in keywords}
+        expected, found = signature(**given), ours.signatures[name](**given)
+        assert found.keys() == expected.keys()
+        for key, output in expected.items():
+            assert type(found[key]) is type(output)
+            for one, other in zip(
+                *(tf.nest.flatten(each, expand_composites=True) for each in (found[key], output)), strict=True
+            ):
+                np.testing.assert_array_equal(one, other)

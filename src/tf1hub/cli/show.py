@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf1hub.cli import _exit
 from tf1hub.cli._output import add_output_options, human_bytes, print_json, table, title
+from tf1hub.format.saved_model import format_tags
 from tf1hub.graphdef.op_packages import package_of
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
         VariableDescription,
         VariantDescription,
     )
+    from tf1hub.spec.graph_tensors import GraphTensor
+    from tf1hub.spec.variant import Variant
 
 ROWS = 40
 
@@ -30,6 +33,12 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("handle", help="a path, a URL, or whatever else names a module")
     parser.add_argument(
+        "--tensors",
+        metavar="PATTERN",
+        help="instead, the tensors of the graphs whose name has this part, or is like this pattern of a shell "
+        "('*/Relu'): what outputs= of KerasLayer and with_outputs() take",
+    )
+    parser.add_argument(
         "--all", action="store_true", help=f"all rows of each table, not only the first {ROWS}"
     )
     add_output_options(parser)
@@ -39,12 +48,49 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from tf1hub.spec.inspection import inspect
 
+    if args.tensors is not None:
+        return _run_tensors(args)
     description = inspect(args.handle)
     if args.json:
         print_json(description.to_dict())
     elif not args.quiet:
         print("\n\n".join(sections(description, None if args.all else ROWS)))
     return _exit.OK
+
+
+def _run_tensors(args: argparse.Namespace) -> int:
+    from tf1hub.spec.module_spec import as_module_spec
+
+    spec = as_module_spec(args.handle)
+    found = [(variant, spec.find_tensors(args.tensors, variant.tags)) for variant in spec.variants()]
+    if args.json:
+        tensors = [
+            {"variant": sorted(variant.tags), **tensor._asdict()}
+            for variant, rows in found
+            for tensor in rows
+        ]
+        print_json({"name": spec.name, "tensors": tensors})
+    elif not args.quiet:
+        parts = list(_tensors(found, None if args.all else ROWS))
+        print("\n\n".join(parts) or f"No tensor of {spec.name} has a name like {args.tensors!r}.")
+    return _exit.OK
+
+
+def _tensors(found: Sequence[tuple[Variant, Sequence[GraphTensor]]], limit: int | None) -> Iterator[str]:
+    """A table for each set of tensors; variants that have the same ones share it."""
+    from tf1hub.spec.description import shape_text
+
+    alike: dict[tuple[GraphTensor, ...], list[Variant]] = {}
+    for variant, tensors in found:
+        alike.setdefault(tuple(tensors), []).append(variant)
+    for tensors, variants in alike.items():
+        rows = [
+            (each.name, each.op, each.dtype, shape_text(each.shape), ", ".join(each.signatures))
+            for each in tensors
+        ]
+        names = " and ".join(format_tags(variant.tags) for variant in variants)
+        header = ("name", "op", "type", "shape", "of the signatures")
+        yield from _section(f"tensors of {names}", [header, *rows], limit)
 
 
 def sections(module: ModuleDescription, limit: int | None) -> Iterator[str]:

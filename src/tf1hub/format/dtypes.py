@@ -25,6 +25,7 @@ __all__ = [
     "RESOURCE",
     "STRING",
     "VARIANT",
+    "base",
     "is_known",
     "is_ref",
     "name_of",
@@ -101,13 +102,14 @@ def is_ref(number: int) -> bool:
     return number > REF_OFFSET
 
 
-def _base(number: int) -> int:
+def base(number: int) -> int:
+    """The number of the dtype without its reference."""
     return number - REF_OFFSET if is_ref(number) else number
 
 
 def is_known(number: int) -> bool:
     """Says whether TensorFlow has a dtype of this number (reference types included)."""
-    return _base(number) in _DTYPES
+    return base(number) in _DTYPES
 
 
 def name_of(number: int) -> str:
@@ -123,7 +125,7 @@ def name_of(number: int) -> str:
         >>> name_of(1), name_of(114), name_of(77)
         ('float32', 'bfloat16', 'dtype 77')
     """
-    dtype = _DTYPES.get(_base(number))
+    dtype = _DTYPES.get(base(number))
     return dtype.name if dtype else f"dtype {number}"
 
 
@@ -152,7 +154,7 @@ def size_of(number: int) -> int | None:
         >>> size_of(1), size_of(7)
         (4, None)
     """
-    dtype = _DTYPES.get(_base(number))
+    dtype = _DTYPES.get(base(number))
     return dtype.size if dtype else None
 
 
@@ -175,11 +177,11 @@ def numpy_dtype(number: int) -> np.dtype[Any]:
     """
     import numpy as np
 
-    base = _base(number)
-    dtype = _DTYPES.get(base)
+    plain = base(number)
+    dtype = _DTYPES.get(plain)
     if dtype is None or dtype.numpy is None:
         raise UnsupportedFormatError(f"Tensors of {name_of(number)} have no counterpart in NumPy.")
-    if base not in _ML_DTYPES:
+    if plain not in _ML_DTYPES:
         return np.dtype(dtype.numpy)
     import ml_dtypes
 

@@ -30,12 +30,32 @@ def ancestors(nodes: Mapping[str, NodeDef], targets: Iterable[str], given: Colle
     return found
 
 
-def dependents(nodes: Iterable[NodeDef], sources: Collection[str]) -> set[str]:
-    """The nodes that need one of `sources`, those included, over data and control edges."""
+def consumers_of(nodes: Iterable[NodeDef], given: Collection[str] = ()) -> dict[str, list[str]]:
+    """For each node those that take an output of it or wait for it, once for each edge.
+
+    Args:
+        nodes: of the graph.
+        given: tensors whose edges do not count, as for `ancestors`.
+    """
+    behind = {node_of(tensor) for tensor in given}
     consumers: dict[str, list[str]] = {}
     for node in nodes:
         for edge in node.input:
-            consumers.setdefault(node_of(edge), []).append(node.name)
+            name = node_of(edge)
+            if not (name in behind and (edge.startswith("^") or tensor_name(edge) in given)):
+                consumers.setdefault(name, []).append(node.name)
+    return consumers
+
+
+def dependents(nodes: Iterable[NodeDef], sources: Collection[str], given: Collection[str] = ()) -> set[str]:
+    """The nodes that need one of `sources`, those included, over data and control edges.
+
+    Args:
+        nodes: of the graph.
+        sources: names of nodes.
+        given: tensors that are not computed, as for `ancestors`.
+    """
+    consumers = consumers_of(nodes, given)
     found: set[str] = set()
     waiting = list(sources)
     while waiting:

@@ -26,6 +26,18 @@ def first_outputs(node: NodeDef, definition: Any) -> dict[str, int]:
     return firsts
 
 
+def output_types(node: NodeDef, definition: Any) -> list[int]:
+    """The numbers of the dtypes of a node's outputs; arguments as for `first_outputs`."""
+    found: list[int] = []
+    for argument in definition.output_arg:
+        if argument.type_list_attr:
+            found.extend(attribute(argument.type_list_attr, node, definition).list.type)
+            continue
+        number = argument.type or attribute(argument.type_attr, node, definition).type
+        found.extend([number] * argument_length(argument, node, definition))
+    return found
+
+
 def argument_length(argument: Any, node: NodeDef, definition: Any) -> int:
     """How many tensors an argument of an op is, as a node has it: more than one where it is a list."""
     if argument.number_attr:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tf1hub.errors import LayerError
+from tf1hub.spec.inner_outputs import Outputs
 from tf1hub.spec.unknown import unknown_output
 
 
@@ -19,14 +20,20 @@ class Choice:
         as_dict: whether to return all outputs of a signature.
         output_key: which output to return.
         arguments: further arguments of each call.
+        outputs: tensors to return in place of the signature's outputs.
     """
 
     signature: str | None = None
     as_dict: bool = False
     output_key: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Outputs | None = None
 
     def __post_init__(self) -> None:
+        if self.outputs is not None and (self.as_dict or self.output_key is not None):
+            raise LayerError(
+                "outputs= says what is returned, and so do signature_outputs_as_dict= and output_key=. Give one of them."
+            )
         if self.as_dict and self.output_key is not None:
             raise LayerError(
                 f"signature_outputs_as_dict=True returns all outputs and output_key={self.output_key!r} one of them. "
@@ -39,7 +46,7 @@ class Choice:
         Raises:
             UnknownNameError: there is no such output, or several without one being chosen.
         """
-        return list(known) if self.as_dict else [self._key(known, place)]
+        return list(known) if self.as_dict or self.outputs is not None else [self._key(known, place)]
 
     def select(self, outputs: Mapping[str, Any], place: str) -> Any:
         """The output of a signature that is to be returned, or the dict of all.
@@ -47,7 +54,11 @@ class Choice:
         Raises:
             UnknownNameError: as for `names`.
         """
-        return dict(outputs) if self.as_dict else outputs[self._key(outputs, place)]
+        if self.as_dict or isinstance(self.outputs, Mapping):
+            return dict(outputs)
+        if self.outputs is None or isinstance(self.outputs, str):
+            return outputs[self._key(outputs, place)]
+        return [outputs[name] for name in self.outputs]
 
     def _key(self, names: Collection[str], place: str) -> str:
         if self.output_key is not None:

@@ -95,6 +95,9 @@ def _create(keras: Any, base: Any) -> Any:
             output_shape: the shape of the output without the batch size (a nest of them for several
                 outputs), where the module itself leaves it open.
             load_options: `tf.saved_model.LoadOptions`, for a SavedModel.
+            outputs: of a TF1 module, tensors of the graph to return in place of the signature's outputs: the name
+                of one, a list of names for a list of outputs, or a dict from what each is to be called to its
+                name. See `ModuleSpec.with_outputs`; `tf1hub show HANDLE --tensors PATTERN` finds names.
             **kwargs: of a Keras layer: `name`, `dtype`, `input_shape`, ...; `dtype=tf.string` says that the
                 inputs are text, where that is not known from the module.
 
@@ -130,6 +133,7 @@ def _create(keras: Any, base: Any) -> Any:
             output_key: str | None = None,
             output_shape: Any = None,
             load_options: tf.saved_model.LoadOptions | None = None,
+            outputs: Any = None,
             **kwargs: Any,
         ) -> None:
             check_backend(keras)
@@ -148,6 +152,7 @@ def _create(keras: Any, base: Any) -> Any:
                 output_key,
                 output_shape,
                 load_options,
+                outputs,
             )
             _initialize(keras, super().__init__, wrapped, trainable is not False, kwargs)
             self._wrapped = wrapped

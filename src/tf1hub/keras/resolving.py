@@ -26,6 +26,11 @@ from tf1hub.tf2.load import is_saved_model, load, load_saved_model, local_direct
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.variables import Trainable, picked
 
+_NO_GRAPH = (
+    "outputs= names tensors of a TF1 module's graph, and {place} is none. Of a TF1 module, give the handle; where it was "
+    "converted, convert it with these outputs: tf1hub.convert(tf1hub.load(handle).with_outputs({outputs!r}), path)"
+)
+
 
 def resolved(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -> Any:
     """The loaded object behind a handle; an object that is no handle is itself.
@@ -101,9 +106,13 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was
         LayerError: the choices do not go together.
     """
     if isinstance(loaded, LoadedModule):
+        if choice.outputs is not None:
+            loaded = loaded.with_outputs(choice.outputs, choice.signature)
         callee: Callee = ModuleCallee(LoadedSource(loaded), choice)
         # Otherwise it was loaded for this layer, with the choice.
         return _choosing(callee, trainable, place) if was_given else callee
+    if choice.outputs is not None:
+        raise LayerError(_NO_GRAPH.format(place=place, outputs=choice.outputs))
     module = restored_source(loaded, place)
     if module is not None:
         choice = _by_signature(choice)

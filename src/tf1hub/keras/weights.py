@@ -107,5 +107,5 @@ def _give_keras_2(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> 
 
 
 def _while_trainable(layer: Any, loss: Callable[[], Any]) -> Callable[[], Any]:
-    # Keras leaves out a loss that is None.
-    return lambda: loss() if layer.trainable else None
+    # A frozen layer of the original library has its losses too, as zeros.
+    return lambda: loss() if layer.trainable else tf.zeros([])

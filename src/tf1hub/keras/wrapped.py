@@ -16,6 +16,7 @@ from tf1hub.keras.callee import Callee
 from tf1hub.keras.choice import Choice
 from tf1hub.keras.resolving import callee_of, resolved
 from tf1hub.keras.shapes import set_shapes, with_batch
+from tf1hub.spec.inner_outputs import Outputs
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.variables import Trainable
 
@@ -38,6 +39,7 @@ class Wrapped:
         output_key: which output to return.
         output_shape: shapes of the outputs without the batch size.
         load_options: for a SavedModel.
+        outputs: tensors to return in place of the signature's outputs.
     """
 
     def __init__(
@@ -51,9 +53,12 @@ class Wrapped:
         output_key: str | None,
         output_shape: Any,
         load_options: Any,
+        outputs: Outputs | None,
     ) -> None:
         handle = os.fspath(handle) if isinstance(handle, os.PathLike) else handle
-        choice = Choice(signature, bool(as_dict), output_key, dict(arguments or {}))
+        if outputs is not None and not isinstance(outputs, str | Mapping):
+            outputs = list(outputs)
+        choice = Choice(signature, bool(as_dict), output_key, dict(arguments or {}), outputs)
         self.handle = handle
         self.loaded = resolved(handle, tags, trainable, load_options)
         self.place = _described(handle, self.loaded)
@@ -75,6 +80,7 @@ class Wrapped:
             "signature_outputs_as_dict": as_dict,
             "output_key": output_key,
             "output_shape": _plain(output_shape),
+            "outputs": _plain(outputs),
         }
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tf1hub.arguments import handle_text, path_text
 from tf1hub.errors import ExportError, FormatError, InputError, UnknownAttachmentError
@@ -13,8 +13,12 @@ from tf1hub.format.module import StoredModule, read_module
 from tf1hub.format.saved_model import check_meta_graph, format_tags
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.unknown import tag_set, unknown_tags
-from tf1hub.spec.variant import Variant
+from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.storage import is_remote
+
+if TYPE_CHECKING:
+    from tf1hub.spec.graph_tensors import GraphTensor
+    from tf1hub.spec.inner_outputs import Outputs
 
 _Message = TypeVar("_Message")
 
@@ -132,8 +136,8 @@ class ModuleSpec:
         return [self.variant(tags) for tags in self.get_tags()]
 
     def get_tags(self) -> list[frozenset[str]]:
-        """The tags of all variants, a set for each, the inference variant first."""
-        return sorted(self._variants, key=lambda tags: (len(tags), sorted(tags)))
+        """The tags of all variants, a set for each: those of the inference variant first, the others as the module has them."""
+        return sorted(self._variants, key=bool)
 
     def get_signature_names(self, tags: Tags = None) -> list[str]:
         """The names of a variant's signatures, sorted.
@@ -163,6 +167,69 @@ class ModuleSpec:
     ) -> dict[str, ParsedTensorInfo]:
         """The outputs of a signature: name to type and shape; arguments as for the inputs."""
         return self.variant(tags).outputs(signature)
+
+    def find_tensors(self, pattern: str = "*", tags: Tags = None) -> list[GraphTensor]:
+        """The tensors of a variant's graph, as `with_outputs` takes them.
+
+        Args:
+            pattern: a part of a name; or, with `*`, `?` or `[`, a pattern as shells have it for all of it, with or
+                without the output's number.
+            tags: the variant; None is the inference variant.
+
+        Returns:
+            Named tuples of `name`, `op`, `dtype`, `shape` and `signatures`, in the order of the graph. Handles of
+            variables and tables, and what lies in loops and branches of conds, are left out.
+
+        Raises:
+            UnknownTagsError: no variant has these tags.
+        """
+        from tf1hub.spec.graph_tensors import GraphTensors
+
+        return list(GraphTensors(self.variant(tags)).matching(pattern))
+
+    def with_outputs(self, outputs: Outputs, signature: str | None = None, tags: Tags = None) -> ModuleSpec:
+        """The same module, one of whose signatures returns other tensors of its graph.
+
+        What is returned is a ModuleSpec like any other, for `tf1hub.Module`, `tf1hub.load`, `tf1hub.KerasLayer`,
+        `tf1hub.convert` and `export`.
+
+        Example:
+            >>> import tensorflow as tf, tf1hub as hub
+            >>> def module_fn():
+            ...     x = tf.compat.v1.placeholder(tf.float32, [None])
+            ...     hidden = tf.square(x, name="hidden")
+            ...     hub.add_signature(inputs=x, outputs=tf.sqrt(hidden, name="last"))
+            >>> spec = hub.create_module_spec(module_fn)
+            >>> [tensor.name for tensor in spec.find_tensors("hid")]
+            ['hidden:0']
+            >>> module = hub.load(spec.with_outputs({"squares": "hidden", "default": "default"}))
+            >>> {name: output.numpy().tolist() for name, output in sorted(module([3.0], as_dict=True).items())}
+            {'default': [3.0], 'squares': [9.0]}
+
+        Args:
+            outputs: the name of a tensor, which becomes the output `"default"`; a list of names, which the outputs are
+                called by; or a dict from what each output is to be called to the name. The names of the signature's
+                own outputs may be among them.
+            signature: the signature; None is `"default"`. Its inputs stay.
+            tags: the variant; None changes all that have the signature.
+
+        Raises:
+            UnknownTagsError: no variant has these tags.
+            UnknownSignatureError: there is no such signature.
+            UnknownNameError: there is no such tensor; the message lists those with a name like it.
+            ArgumentError: `outputs` are no names; or a handle of a variable or table, and no value.
+            UnsupportedGraphError: a tensor lies in a loop or a branch of a cond, or needs what the signature does not
+                feed.
+        """
+        from tf1hub.spec.inner_outputs import with_outputs
+
+        if tags is not None:
+            return with_outputs(self, outputs, signature, [self.variant(tags)])
+        variants = [self.variant(each) for each in self.get_tags()]
+        having = [
+            variant for variant in variants if (signature or DEFAULT_SIGNATURE) in variant.signature_names
+        ]
+        return with_outputs(self, outputs, signature, having or variants)
 
     def get_attached_message(
         self,

@@ -19,7 +19,8 @@ from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.conversion import Compared
 from tf1hub.tf2.original import FAILURES, Expected, by_chance, random_ops
-from tf1hub.tf2.serving import as_keywords, flatten, part_names
+from tf1hub.tf2.parts import flatten, part_names
+from tf1hub.tf2.serving import as_keywords
 from tf1hub.tf2.signature_functions import input_types
 from tf1hub.tf2.variables import updated_nodes
 

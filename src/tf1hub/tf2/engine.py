@@ -16,6 +16,7 @@ from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.unknown import unknown_output
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.keywords import by_keyword
+from tf1hub.tf2.parts import as_tensorflow, flat_specs, unflatten
 from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.regularization import regularization_losses
 from tf1hub.tf2.signature_functions import has_updates, signature_function, signature_program
@@ -255,7 +256,10 @@ class Engine:
         return outputs["default"]
 
     def served(self, signature: str) -> Any:
-        """A ConcreteFunction from inputs by keyword to the dict of outputs, as SavedModels have them."""
+        """A ConcreteFunction from inputs by keyword to the dict of outputs, as TensorFlow's loader makes them.
+
+        It takes sparse and ragged inputs part by part, and gives such outputs as they are.
+        """
         with self._lock:
             if signature not in self._served:
                 self._served[signature] = self._serve(signature)
@@ -263,8 +267,15 @@ class Engine:
 
     def _serve(self, signature: str) -> Any:
         infos = self.inference.variant.inputs(signature)
-        specs = {name: info.type_spec for name, info in infos.items()}
-        return self.kept(by_keyword(self.function(signature, False), specs))
+        function = self.function(signature, False)
+        if all(info.kind == "dense" for info in infos.values()):
+            return self.kept(by_keyword(function, {name: info.type_spec for name, info in infos.items()}))
+
+        def serve(given: Mapping[str, Any]) -> Mapping[str, Any]:
+            outputs: Mapping[str, Any] = function(unflatten(given, infos, as_tensorflow))
+            return outputs
+
+        return self.kept(by_keyword(serve, flat_specs(infos, as_tensorflow)))
 
     def kept(self, concrete: Any) -> Any:
         """A ConcreteFunction that may outlive the module, and lets what it needs live as long.

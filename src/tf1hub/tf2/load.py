@@ -7,13 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import as_written, op_def, variables_of_the_program
+from tf1hub._tensorflow import as_written, variables_of_the_program
 from tf1hub.arguments import handle_text
 from tf1hub.errors import InputError
 from tf1hub.format.module import is_module, read_module
 from tf1hub.graph.building import building
 from tf1hub.graph.kept import kept_with
-from tf1hub.program.screen import Runtime, check_supported
+from tf1hub.program.screen import check_supported
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.unknown import tag_set
 from tf1hub.tf2.engine import chosen_variants
@@ -21,6 +21,7 @@ from tf1hub.tf2.in_graph import initialize_in_graph
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
+from tf1hub.tf2.state import THIS_TENSORFLOW
 from tf1hub.tf2.variables import Trainable, checked_choice
 
 _CHOSEN = (
@@ -117,7 +118,7 @@ def load_spec(
     use_tensorflow()
     variants = chosen_variants(spec, tags)
     with building(variants[0]):
-        check_supported(variants, Runtime(f"TensorFlow {tf.__version__}", op_def))
+        check_supported(variants, THIS_TENSORFLOW)
     options = options or tf.saved_model.LoadOptions()
     with tf.init_scope(), variables_of_the_program():
         with building(variants[0]):

@@ -15,6 +15,9 @@ from tf1hub.errors import ExportError, InputError, UnsupportedFormatError
 from tf1hub.format.variable_defs import by_name
 from tf1hub.graph.export import export_from_session
 from tf1hub.graph.inputs import describe
+from tf1hub.program.screen import check_supported
+from tf1hub.spec.graph_tensors import GraphTensor
+from tf1hub.spec.inner_outputs import Outputs, pruned, with_outputs
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
@@ -22,7 +25,7 @@ from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
 from tf1hub.tf2.processes import use_tensorflow
 from tf1hub.tf2.saving import SavedParts
-from tf1hub.tf2.state import Resources
+from tf1hub.tf2.state import THIS_TENSORFLOW, Resources
 from tf1hub.tf2.tables import MutableTable
 from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, create_variables, declared_variables
@@ -166,7 +169,11 @@ class LoadedModule(tf.Module):
 
     @property
     def signatures(self) -> Mapping[str, Any]:
-        """The signatures by name, as functions from keyword arguments to a dict of outputs, for inference."""
+        """The signatures by name, as functions from keyword arguments to a dict of outputs, for inference.
+
+        As TensorFlow's own, they take a SparseTensor `x` as `x_indices`, `x_values` and `x_dense_shape`, and a
+        RaggedTensor as `x_component_0` (the values), `x_component_1` (the outermost row splits) and so on.
+        """
         return Signatures(self._engine)
 
     @property
@@ -201,6 +208,88 @@ class LoadedModule(tf.Module):
             UnknownSignatureError: there is no such signature.
         """
         return self.variant().outputs(signature)
+
+    def find_tensors(self, pattern: str = "*") -> Sequence[GraphTensor]:
+        """The tensors of the graph for inference, as `ModuleSpec.find_tensors` finds them."""
+        return self._spec.find_tensors(pattern, self.variant().tags)
+
+    def with_outputs(self, outputs: Outputs, signature: str | None = None) -> LoadedModule:
+        """The same module over the same variables, one of whose signatures returns other tensors of its graph.
+
+        Example:
+            >>> import tensorflow as tf, tf1hub as hub
+            >>> def module_fn():
+            ...     x = tf.compat.v1.placeholder(tf.float32, [None])
+            ...     hidden = tf.square(x, name="hidden")
+            ...     hub.add_signature(inputs=x, outputs=tf.sqrt(hidden, name="last"))
+            >>> module = hub.load(hub.create_module_spec(module_fn))
+            >>> module.with_outputs("hidden:0")([3.0]).numpy().tolist()
+            [9.0]
+
+        Args:
+            outputs: the name of a tensor, a list of names, or a dict, as for `ModuleSpec.with_outputs`.
+            signature: the signature; None is `"default"`. Its inputs stay.
+
+        Returns:
+            A loaded module of its own, to be called, trained, saved, converted and exported. What one of the two trains,
+            the other one has.
+
+        Raises:
+            UnknownSignatureError, UnknownNameError, ArgumentError, UnsupportedGraphError: as `ModuleSpec.with_outputs`
+                does; or the tensor depends on what cannot be traced again.
+        """
+        engine, name = self._engine, self.variant().check_signature(signature)
+        having = [state.variant for state in engine.loaded if name in state.variant.signature_names]
+        spec = with_outputs(self._spec, outputs, name, having)
+        variants = spec.variant(self.variant().tags), spec.variant(self.variant(training=True).tags)
+        check_supported(variants, THIS_TENSORFLOW)
+        return LoadedModule(spec, Engine(variants, engine.resources))
+
+    def prune(self, feeds: Any, fetches: Any, name: str | None = None, input_signature: Any = None) -> Any:
+        """A function from any tensors of the graph for inference to others, as TensorFlow's loader of TF1 modules has it.
+
+        Where the inputs of a signature are what is given, `with_outputs` is the better form: it has their names, and
+        is called with `training=True` too.
+
+        Example:
+            >>> import tensorflow as tf, tf1hub as hub
+            >>> def module_fn():
+            ...     x = tf.compat.v1.placeholder(tf.float32, [None], name="x")
+            ...     hidden = tf.square(x, name="hidden")
+            ...     hub.add_signature(inputs=x, outputs=tf.sqrt(hidden, name="last"))
+            >>> module = hub.load(hub.create_module_spec(module_fn))
+            >>> module.prune("hidden:0", "last:0")(tf.constant([9.0])).numpy().tolist()
+            [3.0]
+
+        Args:
+            feeds: the name of a tensor that is given, or a nest of names.
+            fetches: the name of a tensor that is returned, or a nest of names.
+            name: of the function.
+            input_signature: the types of what is given, in the order of `tf.nest.flatten`, where they are to be
+                narrower than the graph says.
+
+        Returns:
+            A ConcreteFunction of the fed tensors, in the order of `tf.nest.flatten`, that returns them as `fetches`
+            has them. It reads the module's variables, and keeps what it needs alive.
+
+        Raises:
+            UnknownNameError, ArgumentError, UnsupportedGraphError: as for `with_outputs`.
+        """
+        given = tf.nest.flatten(feeds)
+        spec, signature = pruned(self._spec, self.variant(), given, tf.nest.flatten(fetches))
+        variant = spec.variant(self.variant().tags)
+        check_supported((variant, variant), THIS_TENSORFLOW)
+        engine = Engine((variant, variant), self._engine.resources)
+        function, infos = engine.function(signature, False), variant.inputs(signature)
+
+        def call(*values: Any) -> Any:
+            outputs = function({str(index): value for index, value in enumerate(values)})
+            return tf.nest.pack_sequence_as(fetches, [outputs[str(index)] for index in range(len(outputs))])
+
+        call.__name__ = name or "pruned"
+        types = input_signature or [infos[str(index)].type_spec for index in range(len(given))]
+        with tf.init_scope():
+            return engine.kept(tf.function(call, autograph=False).get_concrete_function(*types))
 
     def get_attached_message(self, key: str, message_type: Callable[[], Any], required: bool = False) -> Any:
         """The message attached to the variant for inference under `key`; as `ModuleSpec.get_attached_message`."""

@@ -20,10 +20,13 @@ from tf1hub.program.decompile import Hints, decompile
 from tf1hub.program.functions import Functions
 from tf1hub.program.hints import hints_of
 from tf1hub.program.nodes import Tensor
+from tf1hub.program.screen import Runtime
 from tf1hub.program.written import written_variables
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.emit import Trace, run
 from tf1hub.tf2.tables import MutableTable, Table
+
+THIS_TENSORFLOW = Runtime(f"TensorFlow {tf.__version__}", op_def)
 
 
 class Resources:
