@@ -96,7 +96,7 @@ HANDLES: dict[str, tuple[Any, type[errors.Error], str]] = {
     "nobody reads it": (
         "nowhere://a/b",
         errors.MissingDependencyError,
-        "Nothing here can read nowhere://a/b",
+        "Nothing here can reach nowhere://a/b",
     ),
 }
 

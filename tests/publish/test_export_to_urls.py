@@ -217,7 +217,7 @@ def test_assets_behind_file_urls(tmp_path: pathlib.Path, monkeypatch: pytest.Mon
         (
             lambda: export_spec("nosuch://bucket/m"),
             hub.errors.MissingDependencyError,
-            "Nothing here can read nosuch",
+            "Nothing here can reach nosuch",
         ),
         (
             lambda: hub.publish.from_checkpoint(affine(), "memory://nothing/model"),

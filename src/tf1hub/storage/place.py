@@ -123,6 +123,6 @@ def _by_tensorflow(url: str, faults: Faults, cause: Exception) -> Place:
         return place
     scheme = scheme_of(url)
     raise MissingDependencyError(
-        f"Nothing here can read {redacted(url)}: fsspec says {str(cause)!r}, and TensorFlow's file layer does not know "
+        f"Nothing here can reach {redacted(url)}: fsspec says {str(cause)!r}, and TensorFlow's file layer does not know "
         f"{scheme}:// or is not installed. pip install 'tf1hub[remote]' and fsspec's package for {scheme}."
     ) from cause

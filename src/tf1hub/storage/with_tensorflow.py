@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tf1hub.storage.address import joined
+from tf1hub.storage.address import joined, scheme_of
 from tf1hub.storage.faults import mapped
 from tf1hub.storage.place import CHUNK_BYTES, Faults
 
@@ -21,11 +21,9 @@ def place_at(url: str, faults: Faults) -> TensorFlowPlace | None:
         import tensorflow as tf
     except ImportError:
         return None
-    with mapped(url, "opened by TensorFlow", faults.read):
-        try:
-            tf.io.gfile.exists(url)
-        except tf.errors.UnimplementedError:
-            return None
+    # Asking whether something is there would cost a round trip.
+    if scheme_of(url) not in tf.io.gfile.get_registered_schemes():
+        return None
     return TensorFlowPlace(url, faults, tf)
 
 
