@@ -56,6 +56,17 @@ def show(path: str, _: pathlib.Path) -> None:
     run_command("show", path, "--all")
 
 
+def tensors(path: str, _: pathlib.Path) -> None:
+    spec = hub.load_module_spec(path)
+    for tags in spec.get_tags():
+        found = spec.find_tensors(tags=tags)
+        repr(found)
+        for signature in spec.get_signature_names(tags):
+            names = [tensor.name for tensor in found if signature in tensor.signatures]
+            if names:
+                repr(spec.with_outputs(names[-3:], signature, tags).get_output_info_dict(signature, tags))
+
+
 def check_files(path: str, _: pathlib.Path) -> None:
     report = hub.check(path, run=False)
     repr((report, report.to_dict()))
@@ -100,6 +111,7 @@ PLAIN: dict[str, Door] = {
         variables,
         inspection,
         show,
+        tensors,
         check_files,
         difference,
         copy,

@@ -44,7 +44,7 @@ def _step(nodes: Mapping[str, NodeDef], node: NodeDef) -> int:
     if node.op in EXITS:
         return -1
     if node.op in SWITCHES:
-        return 0 if nodes[node_of(node.input[1])].op == LOOP_CONDITION else 1
+        return 0 if any(nodes[node_of(edge)].op == LOOP_CONDITION for edge in node.input[1:2]) else 1
     if node.op in MERGES:
         return 0 if len(_forward_edges(nodes, node)) < len(node.input) else -1
     return 0

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import NodeDef
+
+_MOST_OUTPUTS = 1 << 20
+"""Of a node. A number of more is damage, and would take all memory."""
 
 OpDefinitions: TypeAlias = Callable[[str], Any]
 """Gives the OpDef of an op type, TensorFlow's message or ours, or None where it is not known."""
@@ -27,14 +31,21 @@ def first_outputs(node: NodeDef, definition: Any) -> dict[str, int]:
 
 
 def output_types(node: NodeDef, definition: Any) -> list[int]:
-    """The numbers of the dtypes of a node's outputs; arguments as for `first_outputs`."""
+    """The numbers of the dtypes of a node's outputs; arguments as for `first_outputs`.
+
+    Raises:
+        FormatError: the node or the definition is damaged.
+    """
     found: list[int] = []
     for argument in definition.output_arg:
         if argument.type_list_attr:
             found.extend(attribute(argument.type_list_attr, node, definition).list.type)
             continue
         number = argument.type or attribute(argument.type_attr, node, definition).type
-        found.extend([number] * argument_length(argument, node, definition))
+        length = argument_length(argument, node, definition)
+        if length > _MOST_OUTPUTS:
+            raise FormatError(f"The node {node.name!r} ({node.op}) says that it has {length} outputs.")
+        found.extend([number] * length)
     return found
 
 
@@ -48,7 +59,14 @@ def argument_length(argument: Any, node: NodeDef, definition: Any) -> int:
 
 
 def attribute(name: str, node: NodeDef, definition: Any) -> Any:
-    """A node's attribute, or the default that its op has for it."""
+    """A node's attribute, or the default that its op has for it.
+
+    Raises:
+        FormatError: it has none.
+    """
     if name in node.attr:
         return node.attr[name]
-    return next(attribute.default_value for attribute in definition.attr if attribute.name == name)
+    for known in definition.attr:
+        if known.name == name:
+            return known.default_value
+    raise FormatError(f"The node {node.name!r} ({node.op}) lacks the attribute {name!r}.")
