@@ -11,9 +11,9 @@ import struct
 from collections.abc import Iterator, Mapping
 
 from tf1hub.format import dtypes
-from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import NodeDef, TensorProto
 from tf1hub.format.tensor_names import node_of, split_tensor_name
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.variant import Variant
 
 _PASS = frozenset(

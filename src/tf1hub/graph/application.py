@@ -8,13 +8,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.format.graph_walk import dependents
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.repeating import Repeater, Step, repetition_of
 from tf1hub.graph.tapes import record
 from tf1hub.graphdef.contexts import anchors, nodes_inside
+from tf1hub.graphdef.walk import dependents
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import registered_gradient
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import GraphDef
-from tf1hub.spec.gradient_names import as_stored, is_numbered, of_this_process, rename_gradients
+from tf1hub.graphdef.gradient_names import as_stored, is_numbered, of_this_process, rename_gradients
 
 _LOST = "TF1HubLost:"
 _NUMBERED = (

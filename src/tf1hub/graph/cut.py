@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tf1hub.format.graph_walk import functions_used, rename_functions
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.graphdef.walk import functions_used, rename_functions
 
 COLOCATION = b"loc:@"
 

@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.format.messages_pb2 import GraphDef
-from tf1hub.spec.gradient_names import ATTRIBUTE
+from tf1hub.graphdef.gradient_names import ATTRIBUTE
 
 _PREFIX = "TF1Hub"
 

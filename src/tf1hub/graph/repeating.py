@@ -16,10 +16,10 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import adding_operations, edge, op_def, set_colocation
 from tf1hub.errors import UnsupportedGraphError
-from tf1hub.format.graph_walk import dependents
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graph.cut import LOOPS, Cut, colocation_names
+from tf1hub.graphdef.walk import dependents
 
 _READS = frozenset({"ReadVariableOp", "ResourceGather"})
 """Stateful in name only: what they give depends on nothing but their inputs and the variable."""

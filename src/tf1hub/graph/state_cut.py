@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from tf1hub.format.assets import PLACEHOLDER
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.dtypes import size_of
-from tf1hub.format.graph_walk import dependents
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.format.variable_defs import StoredVariable
@@ -16,6 +15,7 @@ from tf1hub.format.variable_ops import add_read, free_name
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.ops import holds_state, shares_by_name
 from tf1hub.graphdef.contexts import anchors, contexts_of
+from tf1hub.graphdef.walk import dependents
 from tf1hub.spec.variant import Variant
 
 _STRING = 7

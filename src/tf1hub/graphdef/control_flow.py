@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-from tf1hub.format.graph_walk import consumers_of
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
 from tf1hub.graphdef.op_types import ENTERS, EXITS, LOOP_CONDITION, MERGES, NEXT_ITERATIONS, SWITCHES
+from tf1hub.graphdef.walk import consumers_of
 
 
 def depths(nodes: Mapping[str, NodeDef]) -> dict[str, int]:

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from tf1hub.errors import FormatError, UnsupportedGraphError
-from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDef, FunctionDefLibrary, NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.op_definitions import OpDefinitions, first_outputs
+from tf1hub.graphdef.walk import functions_used
 from tf1hub.program.code import Body, Op
 from tf1hub.program.decompile import decompile
 from tf1hub.program.effects import Effects

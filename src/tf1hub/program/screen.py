@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format import dtypes
-from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.saved_model import FILE_NAME, format_tags
 from tf1hub.format.tensor_names import split_tensor_name, tensor_name
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.op_definitions import OpDefinitions
 from tf1hub.graphdef.op_packages import where_from
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.program.array_order import check_order
 from tf1hub.program.decompile import decompile
 from tf1hub.program.effects import Effects

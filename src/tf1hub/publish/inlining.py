@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from tf1hub._tensorflow import op_def
-from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef
 from tf1hub.graph.cut import colocate
+from tf1hub.graphdef.walk import functions_used
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _WITHOUT_EFFECT = (

@@ -9,11 +9,11 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
-from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.format.variable_ops import VARIABLE_OPS
 from tf1hub.graph.cut import colocate, reach
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.publish.main_op import main_op_parts
 from tf1hub.publish.pruning import keep_nodes, signature_tensors
 from tf1hub.publish.saved_objects import SavedVariable

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from tf1hub.errors import ExportError
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
-from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module_writer import WriteVariables, check_free, write_module
 from tf1hub.format.tensor_names import node_of
+from tf1hub.graphdef.gradient_names import as_stored, rename_gradients
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.given_values import GivenValues, Values
-from tf1hub.spec.gradient_names import as_stored, rename_gradients
 from tf1hub.spec.variant import Variant
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from tf1hub.errors import ArgumentError, UnknownNameError, UnsupportedGraphError
 from tf1hub.format import dtypes
-from tf1hub.format.graph_walk import consumers_of, dependents
 from tf1hub.format.messages_pb2 import NodeDef, TensorInfo, TensorShapeProto
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graphdef.control_flow import depths
 from tf1hub.graphdef.op_definitions import output_types
 from tf1hub.graphdef.op_types import DENSE_READS, EXITS, GATHERS, MERGES, PLACEHOLDERS, REF_WRITES
+from tf1hub.graphdef.walk import consumers_of, dependents
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from tf1hub.errors import ArgumentError, Error, UnknownNameError, UnsupportedGraphError
-from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import SavedModel, SignatureDef, TensorInfo
 from tf1hub.format.saved_model import format_tags, tensors_of
 from tf1hub.format.tensor_names import tensor_name
 from tf1hub.graphdef.op_types import PLACEHOLDERS
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.graph_tensors import GraphTensors
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 

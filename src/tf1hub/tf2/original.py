@@ -14,11 +14,11 @@ import tensorflow as tf
 from tf1hub.checks.generate import CannotGenerateError, Example, examples
 from tf1hub.checks.run import image_size
 from tf1hub.errors import Error, InputError
-from tf1hub.format.graph_walk import ancestors, functions_used
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.building import reason
 from tf1hub.graph.evaluate import evaluating
 from tf1hub.graph.inputs import convert_inputs
+from tf1hub.graphdef.walk import ancestors, functions_used
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo

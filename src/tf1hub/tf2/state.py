@@ -10,11 +10,11 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import op_def
-from tf1hub.format.graph_walk import ancestors
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, VersionDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name
 from tf1hub.graph.building import building, initializing
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.program.code import Program
 from tf1hub.program.decompile import Hints, decompile
 from tf1hub.program.functions import Functions

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from tf1hub.format.messages_pb2 import NodeDef
-from tf1hub.graphdef import op_types
+from tf1hub.graphdef import gradient_names, op_types
 from tf1hub.program.code import Op
 from tf1hub.program.nodes import Node
-from tf1hub.spec import gradient_names
 from tf1hub.tf2.emit.references import VariableReference
 from tf1hub.tf2.emit.registry import emits
 from tf1hub.tf2.emit.scope import Scope

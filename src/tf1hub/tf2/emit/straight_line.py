@@ -11,9 +11,9 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import in_current_graph, op_def
-from tf1hub.format.graph_walk import functions_used
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, GraphDef, VersionDef
 from tf1hub.graph.custom_gradients import mark_lost_gradients
+from tf1hub.graphdef.walk import functions_used
 from tf1hub.program.nodes import Node, Tensor
 from tf1hub.tf2.emit.seeds import follow_seed
 
