@@ -82,6 +82,7 @@ __all__ = [
     "saved_objects",
     "serialize_feature_column",
     "set_colocation",
+    "set_trainable",
     "trains_columns",
     "type_spec_from_bytes",
     "type_spec_to_bytes",
@@ -304,6 +305,11 @@ def record_on_tapes(
         tangent: gives the tangents of the outputs from those of the inputs, one argument for each.
     """
     record.record_operation(name, list(outputs), list(inputs), gradient, tangent)
+
+
+def set_trainable(variable: Any) -> None:
+    """Marks a variable of a graph as one to train, after it was made."""
+    variable._trainable = True
 
 
 def is_plain_place(graph: Any) -> bool:

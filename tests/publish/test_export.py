@@ -192,9 +192,16 @@ def test_variables_of_other_variants_have_no_value_in_a_new_module(tmp_path: pat
                 module.export(tmp_path / "m", session)
     assert str(caught.value) == (
         "Cannot export from variant {} of module_fn(): variant {'train'} of module_fn() has variables that it "
-        "lacks: steps; and the module came without values for them. Export from the variant that owns all variables, "
+        "lacks: steps; and the module came without values for them. Make them too, over the same state and before "
+        "initializers run: tf1hub.Module(module, tags={'train'}). Or export from the variant that owns all variables, "
         "usually {'train'}."
     )
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = hub.Module(spec)
+        hub.Module(module, tags={"train"})
+        initialize(session)
+        module.export(tmp_path / "m", session)
+    assert dict(hub.read_variables(tmp_path / "m")) == {"a": 2.0, "b": 1.0, "steps": 0}
 
 
 @pytest.mark.parametrize("tags", [{"gen"}, {"disc"}])

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,21 @@ class Definition:
                 )
                 self._states[trainable] = (made, Importable.of(made.cut))
             return self._states[trainable]
+
+    def state_beside(
+        self, trainable: bool, existing: Collection[str], losses_there: Collection[str]
+    ) -> tuple[StateCut, Importable]:
+        """The cut of what the state has beyond that of another module."""
+        made = cut_state(
+            self.variant,
+            self.checkpoint,
+            self.asset_paths,
+            trainable,
+            self.function_suffix,
+            existing,
+            losses_there,
+        )
+        return made, Importable.of(made.cut)
 
     def application(self, signature: str, trainable: bool) -> tuple[ApplicationCut, Importable]:
         """The cut of one signature's application.

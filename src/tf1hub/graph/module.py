@@ -16,9 +16,10 @@ from tf1hub.graph.application import apply
 from tf1hub.graph.building import building
 from tf1hub.graph.collector import paused
 from tf1hub.graph.definition import definition_of
-from tf1hub.graph.export import export_from_session, variable_pairs
+from tf1hub.graph.export import export_from_session
+from tf1hub.graph.family import Family
 from tf1hub.graph.repeating import Repeater
-from tf1hub.graph.scopes import graph_of_state, new_state_scope
+from tf1hub.graph.scopes import graph_of_state, new_state_scope, note_module, warn_of_reuse
 from tf1hub.graph.state import State, create_state
 from tf1hub.graph.tapes import note_use
 from tf1hub.spec.module_spec import ModuleSpec, Tags, as_module_spec
@@ -76,11 +77,15 @@ class Module:
         [2. 6.]
 
     Args:
-        spec: a handle (a path, a URL, ...), or a ModuleSpec.
+        spec: a handle (a path, a URL, ...), or a ModuleSpec; or a Module of this graph, whose state is
+            shared: `evaluated = hub.Module(trained, tags=set())` applies another variant over the
+            variables, tables and files of `trained`, by their names in the module. Variables that only
+            this variant has are added beside them. Losses that are there already are not added again.
         trainable: whether the module's variables are trained with the program around it: they join
             TRAINABLE_VARIABLES, with the module's REGULARIZATION_LOSSES, and each application adds
             its UPDATE_OPS.
-        name: name of the scope for the state; made unique as `name_1`, ... where it is taken.
+        name: name of the scope for the state; made unique as `name_1`, ... where it is taken. Not used
+            where the state is shared.
         tags: the graph variant, a set of strings; None is the inference variant.
 
     Raises:
@@ -93,7 +98,7 @@ class Module:
 
     def __init__(
         self,
-        spec: ModuleSpec | str | os.PathLike[str],
+        spec: ModuleSpec | str | os.PathLike[str] | Module,
         trainable: bool = False,
         name: str = "module",
         tags: Tags = None,
@@ -107,7 +112,8 @@ class Module:
             raise WrongModeError(
                 _REPLICAS.format(count=strategy.num_replicas_in_sync, strategy=name_of_strategy)
             )
-        self._spec = as_module_spec(spec)
+        first = spec if isinstance(spec, Module) else None
+        self._spec = spec.spec if isinstance(spec, Module) else as_module_spec(spec)
         self._trainable = bool(trainable)
         self._variant = self._spec.variant(tags)
         self._repeaters: dict[str, Repeater] = {}
@@ -115,11 +121,19 @@ class Module:
             self._definition = definition_of(self._spec, self._variant)
         with graph_of_state(shown), building(self._variant), paused():
             self._graph = tf.compat.v1.get_default_graph()
-            self._scope = new_state_scope(name)
-            state_cut, importable = self._definition.state(self._trainable)
+            if first is None:
+                warn_of_reuse(self._graph, name, self._spec)
+                self._scope = new_state_scope(name)
+                family, made = None, self._definition.state(self._trainable)
+            else:
+                _check_graph(self._graph, first.graph, first.name)
+                self._scope, family = first.name, first.family
+                shared = family.shared_with(self._variant, self._trainable)
+                made = self._definition.state_beside(self._trainable, shared, family.losses)
             self._state: State = create_state(
-                state_cut, importable, self._variant, self._definition.contexts, self._scope, self._trainable
+                *made, self._variant, self._definition.contexts, self._scope, self._trainable, family
             )
+            note_module(self._graph, self._scope, self._spec)
 
     def __call__(
         self,
@@ -234,8 +248,14 @@ class Module:
             ExportError: something is at `path`; it cannot be written; or another variant has variables
                 that this one lacks, and the module came without values for them.
         """
-        variables = list(variable_pairs(self._variant, self._state.variables))
+        # Also those that only other variants over this state have.
+        variables = list(self._state.family.variables.values())
         export_from_session(self._spec, self._variant, variables, path_text(path), session)
+
+    @property
+    def family(self) -> Family:
+        """The state that this module shares with those that were made from it."""
+        return self._state.family
 
     @property
     def variable_map(self) -> Mapping[str, Any]:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 
 import tensorflow as tf
 
 from tf1hub._tensorflow import wrapped_graph
 from tf1hub.errors import WrongModeError
+from tf1hub.graph.kept import kept_with
+from tf1hub.spec.module_spec import ModuleSpec
 
 _IN_A_FUNCTION = (
     "tf1hub.Module puts its variables into a graph that a session runs, and here it was made inside of a function "
     "(tf.function, Dataset.map, a branch or a loop) of eager mode, which no session runs. In TensorFlow 2 write\n"
     "    m = tf1hub.load({spec})    # once, outside of the function\n"
     "    y = m(x)                  # inside of it"
+)
+_REUSE = (
+    "In the variable scope {scope!r} variables are reused, but a tf1hub.Module is not: this second one has variables of "
+    "its own with the module's stored values, not those of {module!r}. To apply {module!r} again, call it again; for "
+    "another variant over the same variables write\n"
+    "    second = tf1hub.Module(first, tags=...)    # the module that exists in place of the handle"
 )
 
 
@@ -47,6 +56,29 @@ def graph_of_state(spec: str) -> Iterator[None]:
         raise WrongModeError(_IN_A_FUNCTION.format(spec=spec))
     with wrapped.as_default():
         yield
+
+
+def note_module(graph: tf.Graph, scope: str, spec: ModuleSpec) -> None:
+    """Remembers which definition has its state in a scope."""
+    modules: dict[str, ModuleSpec] = kept_with(graph, "modules", dict)
+    modules[scope] = spec
+
+
+def warn_of_reuse(graph: tf.Graph, name: str, spec: ModuleSpec) -> None:
+    """Warns where variables are to be reused, and a second module would get some of its own nevertheless.
+
+    The original library makes a second module too, silently.
+    """
+    scope = tf.compat.v1.get_variable_scope()
+    if not scope.reuse:
+        return
+    wanted = f"{scope.name}/{name}" if scope.name else name
+    modules: dict[str, ModuleSpec] = kept_with(graph, "modules", dict)
+    there = modules.get(wanted)
+    if there is not None and (
+        there is spec or (there.name, there.checkpoint) == (spec.name, spec.checkpoint)
+    ):
+        warnings.warn(_REUSE.format(scope=scope.name, module=wanted), stacklevel=3)
 
 
 def new_state_scope(name: str) -> str:

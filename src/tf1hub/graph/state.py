@@ -11,17 +11,26 @@ import tensorflow as tf
 from tf1hub._tensorflow import (
     add_partitioned_to_variable_store,
     add_to_variable_store,
+    set_trainable,
     unique_id,
     variable_from_proto,
 )
+from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import VariableDef
 from tf1hub.format.variable_defs import Slice, StoredVariable
+from tf1hub.graph.family import Family
 from tf1hub.graph.importing import Importable, imported
-from tf1hub.graph.state_cut import StateCut
+from tf1hub.graph.state_cut import StateCut, state_nodes
 from tf1hub.graph.tapes import note_use, record
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys
+
+
+_NO_ROOM = (
+    "{place} cannot share the state of another module of this definition: what it has beyond that is called as "
+    "something else there: {names}. Make it apart, with a state of its own: tf1hub.Module(module.spec, tags={tags!r})"
+)
 
 
 @dataclass
@@ -33,11 +42,13 @@ class State:
         variables: name in the module to variable, or to the list of a partitioned one's parts.
         resources: the resource variables, and parts of partitioned ones, by the names of their handles in
             the variant.
+        family: all that modules over this state share.
     """
 
     tensors: dict[str, Any]
     variables: dict[str, Any]
     resources: dict[str, Any]
+    family: Family
 
 
 def create_state(
@@ -47,6 +58,7 @@ def create_state(
     contexts: Sequence[Any],
     scope: str,
     trainable: bool,
+    family: Family | None = None,
 ) -> State:
     """Imports the state into the default graph, and its items into the graph's collections.
 
@@ -57,8 +69,15 @@ def create_state(
         contexts: the variant's control flow contexts.
         scope: absolute scope for all of it.
         trainable: whether variables and losses join the collections for training.
+        family: the state that another module has in the scope, beside which this one is cut.
+
+    Raises:
+        UnsupportedGraphError: beside it there is no room for the rest.
     """
     graph = tf.compat.v1.get_default_graph()
+    family = family or Family(trainable)
+    outside = {f"{node}:0": tensor for node, tensor in family.tensors.items()}
+    _check_room(graph, scope, importable, variant, family)
     wanted = [
         *(f"{node}:0" for node in sorted(state_cut.nodes)),
         *state_cut.table_initializers,
@@ -68,7 +87,8 @@ def create_state(
     # State belongs to the program, not to the place where it happens to be created: neither control
     # dependencies nor an active loop or branch reach it.
     with graph.control_dependencies(None):
-        found = imported(importable, scope, {}, contexts, wanted, _shared_names(state_cut, graph, scope))
+        names = _shared_names(state_cut, graph, scope)
+        found = imported(importable, scope, outside, contexts, wanted, names) if wanted else {}
         trained = variant.trainable_nodes if trainable else frozenset()
         variables = [
             (
@@ -83,15 +103,46 @@ def create_state(
             )
             for stored, definition in state_cut.variables
         ]
-    tensors = {f"{node}:0": found[f"{node}:0"] for node in state_cut.nodes}
     _add_to_collections(graph, state_cut, variant, variables, found, trainable)
     _add_to_variable_store(variables, scope)
-    resources = {f"{node}:0": variable for _, variable, node in variables if node in state_cut.initialized}
+    for stored, variable, node in variables:
+        family.variables[node] = stored, variable
+    for node in state_cut.nodes:
+        family.tensors[node], family.variants[node] = found[f"{node}:0"], variant
+    own = [(stored, family.variables[stored.node][1], stored.node) for stored in variant.variables]
+    if trainable:
+        _train(graph, [variable for _, variable, node in own if node in variant.trainable_nodes])
+    tensors = {f"{node}:0": family.tensors[node] for node in state_nodes(variant)}
+    resources = {
+        f"{node}:0": variable for _, variable, node in own if variant.nodes[node].op == "VarHandleOp"
+    }
     losses = [found[name] for name in state_cut.regularization_losses]
+    family.losses.update(state_cut.regularization_losses)
     if losses:
         note_use(resources.values())
         record(losses, [], [tensors[name] for name in resources])
-    return State(tensors, _by_name(variables), resources)
+    return State(tensors, _by_name(own), resources, family)
+
+
+def _check_room(graph: Any, scope: str, importable: Importable, variant: Variant, family: Family) -> None:
+    """Checks that nothing is in the way of what comes beside a state."""
+    if not family.tensors:
+        return
+    taken = {operation.name for operation in graph.get_operations()}
+    in_the_way = sorted(name for name in importable.kept if f"{scope}/{name}" in taken)
+    if in_the_way:
+        raise UnsupportedGraphError(
+            _NO_ROOM.format(place=variant.place, names=", ".join(in_the_way[:3]), tags=set(variant.tags))
+        )
+
+
+def _train(graph: Any, variables: Sequence[Any]) -> None:
+    """Lets variables be trained that another module has made, whose variant does not train them."""
+    there = {id(variable) for variable in graph.get_collection(_KEYS.TRAINABLE_VARIABLES)}
+    for variable in variables:
+        if id(variable) not in there:
+            set_trainable(variable)
+            graph.add_to_collection(_KEYS.TRAINABLE_VARIABLES, variable)
 
 
 def _shared_names(state_cut: StateCut, graph: Any, scope: str) -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tf1hub.format.assets import PLACEHOLDER
@@ -75,6 +75,8 @@ def cut_state(
     asset_paths: Mapping[str, str],
     trainable: bool,
     function_suffix: str,
+    existing: Collection[str] = (),
+    losses_there: Collection[str] = (),
 ) -> StateCut:
     """Cuts a variant's state out of its graph.
 
@@ -88,6 +90,8 @@ def cut_state(
         asset_paths: where the file of each asset lies, by file name.
         trainable: whether regularization losses come along.
         function_suffix: as for `cut`.
+        existing: nodes of the state that another module has made, which come from outside.
+        losses_there: regularization losses that another module has made.
     """
     graph = GraphDef()
     graph.CopyFrom(variant.meta_graph.graph_def)
@@ -95,28 +99,34 @@ def cut_state(
     variables = [
         (variable, VariableDef.FromString(variable.definition.SerializeToString()))
         for variable in variant.variables
+        if variable.node not in existing
     ]
     for variable, definition in variables:
         if not definition.snapshot_name:
             definition.snapshot_name = f"{add_read(graph, nodes, nodes[variable.node]).name}:0"
     if checkpoint is not None and variables:
-        nodes.update(_restore_from(graph, nodes, variables, checkpoint))
+        nodes.update(_restore_from(graph, nodes, variables, checkpoint, bool(existing)))
     initialized = _initialized(graph, nodes, variables)
     _put_asset_paths(nodes, variant, asset_paths)
-    tables = variant.collection("table_initializer")
-    losses = state_losses(variant) if trainable else []
-    shared_nodes = state_nodes(variant)
+    own = state_nodes(variant) - set(existing)
+    tables = [
+        target
+        for target in variant.collection("table_initializer")
+        if not existing or not own.isdisjoint(reach(nodes, [target], (), ()))
+    ]
+    losses = [loss for loss in state_losses(variant) if loss not in losses_there] if trainable else []
+    shared_nodes = own
     targets = [*shared_nodes, *tables, *losses, *initialized.values()]
     for _, definition in variables:
         names = (definition.initializer_name, definition.snapshot_name, definition.initial_value_name)
         targets += [name for name in names if name]
-    keep = _closed(variant, nodes, targets)
+    keep = _closed(variant, nodes, targets, existing)
     result = StateCut(
-        cut(graph, keep, keep, function_suffix),
+        cut(graph, keep, {*keep, *existing}, function_suffix),
         shared_nodes,
         variables,
         tables,
-        asset_tensors(variant),
+        [name for name in asset_tensors(variant) if node_of(name) not in existing],
         losses,
     )
     result.initialized = initialized
@@ -127,15 +137,17 @@ def cut_state(
     return result
 
 
-def _closed(variant: Variant, nodes: Mapping[str, NodeDef], targets: list[str]) -> set[str]:
-    """Everything behind `targets`, with all that their control flow contexts point at."""
+def _closed(
+    variant: Variant, nodes: Mapping[str, NodeDef], targets: list[str], existing: Collection[str]
+) -> set[str]:
+    """Everything behind `targets` but what exists, with all that their control flow contexts point at."""
     contexts = contexts_of(variant)
-    keep = reach(nodes, targets, (), ())
+    keep = reach(nodes, targets, existing, ())
     while contexts:
         needed = anchors(contexts, keep) - keep
         if not needed:
             break
-        keep |= reach(nodes, needed, (), ())
+        keep |= reach(nodes, needed, existing, ())
     return keep
 
 
@@ -144,6 +156,7 @@ def _restore_from(
     nodes: Mapping[str, NodeDef],
     variables: list[tuple[StoredVariable, VariableDef]],
     checkpoint: str,
+    beside: bool,
 ) -> dict[str, NodeDef]:
     """Makes every variable's initializer take its value from a shared restore op; returns new nodes."""
     reader = CheckpointReader(checkpoint)
@@ -154,10 +167,10 @@ def _restore_from(
         batch.append(pair)
         size += _bytes_of(reader, pair[0])
         if size >= _RESTORE_BYTES or len(batch) >= _RESTORE_TENSORS:
-            _add_restore(graph, nodes, added, batch, checkpoint, reader)
+            _add_restore(graph, nodes, added, batch, checkpoint, reader, beside)
             batch, size = [], 0
     if batch:
-        _add_restore(graph, nodes, added, batch, checkpoint, reader)
+        _add_restore(graph, nodes, added, batch, checkpoint, reader, beside)
     return added
 
 
@@ -175,8 +188,10 @@ def _add_restore(
     batch: list[tuple[StoredVariable, VariableDef]],
     checkpoint: str,
     reader: CheckpointReader,
+    beside: bool,
 ) -> None:
-    name = free_name("restore", nodes, added)
+    # The variable is in its name, because modules that share a state have their restore ops in one scope.
+    name = free_name(f"restore_beside/{batch[0][0].node}" if beside else "restore", nodes, added)
     names = [variable.name.encode() for variable, _ in batch]
     slices = [variable.slice.spec().encode() if variable.slice else b"" for variable, _ in batch]
     restore = graph.node.add(name=name, op="RestoreV2")

@@ -91,10 +91,9 @@ def from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:
 
     def write(module: Module, path: str) -> None:
         scope, spec = module.name, module.spec
+        owned = {stored.name for stored, _ in module.family.variables.values()}
         reader = CheckpointReader(checkpoint)
-        unused = [
-            name for name in names_besides(spec, module.variable_map) if f"{scope}/{name}" not in reader
-        ]
+        unused = [name for name in names_besides(spec, owned) if f"{scope}/{name}" not in reader]
         stored = read_variables(spec.checkpoint) if unused and spec.checkpoint is not None else {}
         spec.export(
             path,

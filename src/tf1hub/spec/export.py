@@ -27,7 +27,8 @@ _NO_VALUES = (
 )
 _NOT_OWNED = (
     "Cannot export from {variant}: {other} has variables that it lacks: {names}; and the module came without values "
-    "for them. Export from the variant that owns all variables, usually {{'train'}}."
+    "for them. Make them too, over the same state and before initializers run: tf1hub.Module(module, tags={tags}). Or "
+    "export from the variant that owns all variables, usually {{'train'}}."
 )
 
 
@@ -110,7 +111,10 @@ def writer_of_others(
         other = next(other for other in spec.variants() if _names_besides(other, owned))
         raise ExportError(
             _NOT_OWNED.format(
-                variant=variant.place, other=other.place, names=", ".join(_names_besides(other, owned))
+                variant=variant.place,
+                other=other.place,
+                names=", ".join(_names_besides(other, owned)),
+                tags=set(other.tags),
             )
         )
     reader = CheckpointReader(spec.checkpoint)
