@@ -322,6 +322,12 @@ _ZIPS: dict[str, tuple[Callable[[], bytes], str]] = {
     "zip_without_list": (lambda: _zip()[:-30], "ends early"),
     "zip_many": (lambda: _zip(*((f"assets/{i}", b"") for i in range(LIMITS.members + 1))), "500 members"),
     "zip_list_memory": (lambda: _zip_with("end", 12, struct.pack("<L", 1 << 31)), "500 members"),
+    "zip_list_before_start": (lambda: _zip_with("end", 16, b"\xff\xff\xff\x7f"), "it is damaged"),
+    "zip_member_before_start": (lambda: _zip_with("end", 16, struct.pack("<L", 60)), "it is damaged"),
+    "zip_member_missing": (
+        lambda: _zip_with("end", 10, b"\2\0"),
+        "lists 1 members where it says that it has 2",
+    ),
     "zip64_elsewhere": (_zip64_elsewhere, "its list lies where none lies"),
     "zip_bomb": (lambda: _zip(("saved_model.pb", bytes(_BOMB_BYTES))), "more than 200 times its size"),
     "zip_of_macos_escapes": (lambda: _zip(("../._x", b"\0\5\x16\7")), "leads to a parent directory"),

@@ -64,6 +64,7 @@ def test_each_kind_arrives_whole_whatever_the_pieces(tmp_path, kind, size):
         (["tar", "-cjf"], "m.tar.bz2"),
         (["tar", "--zstd", "-cf"], "m.tar.zst"),
         (["zip", "-qr"], "m.zip"),
+        (["zip", "-qr", "-fz"], "m64.zip"),
     ],
 )
 def test_what_the_common_tools_pack_is_a_handle(tmp_path, tool, name):

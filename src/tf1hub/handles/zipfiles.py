@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from tf1hub.errors import ArchiveError
+from tf1hub.errors import ArchiveError, Error
 from tf1hub.handles.compression import TruncatedArchiveError, check_ratio
 from tf1hub.handles.files import unwritable, write_all
 from tf1hub.handles.limits import MAX_PATH_BYTES, Limits
@@ -61,8 +61,13 @@ class ZipMembers:
             for chunk in self._chunks:
                 write_all(file.fileno(), memoryview(chunk), self._directory)
                 self._taken += len(chunk)
-            _check_list(file, self._taken, self._limits)
+            count = _checked_count(file, self._taken, self._limits)
             with _faults(), zipfile.ZipFile(file) as self._zip:
+                found = len(self._zip.infolist())
+                if found != count:
+                    raise ArchiveError(
+                        f"The archive lists {found} members where it says that it has {count}."
+                    )
                 for entry in self._zip.infolist():
                     self._entry = entry
                     yield _member(entry)
@@ -87,14 +92,22 @@ class ZipMembers:
 def _faults() -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, struct.error, ValueError) as error:
-        if isinstance(error, ArchiveError):
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        EOFError,
+        struct.error,
+        ValueError,
+        OSError,  # a place before the file's start
+    ) as error:
+        if isinstance(error, Error):
             raise
         raise ArchiveError(f"This is not a zip archive, or it is damaged: {error}.") from error
 
 
-def _check_list(file: IO[bytes], size: int, limits: Limits) -> None:
-    """Refuses a list of members that is longer than a module needs: `zipfile` reads all of it into memory."""
+def _checked_count(file: IO[bytes], size: int, limits: Limits) -> int:
+    """The number of members, unless their list is longer than a module needs: `zipfile` reads all into memory."""
     start = max(0, size - _END.size - _MAX_COMMENT - _LOCATOR64_BYTES - _END64.size)
     file.seek(start)
     tail = file.read()
@@ -107,10 +120,11 @@ def _check_list(file: IO[bytes], size: int, limits: Limits) -> None:
         if at64 < 0 or not tail.startswith(b"PK\x06\x06", at64):
             raise ArchiveError("This is not a zip archive, or it is damaged: its list lies where none lies.")
         record = _END64.unpack_from(tail, at64)
-        count, length = max(count, record[7]), max(length, record[8])
+        count, length = record[7], max(length, record[8])
     if count > limits.members or length > limits.members * (MAX_PATH_BYTES + 256):
         raise ArchiveError(f"The archive has more than {limits.members} members, which no module has.")
     file.seek(0)
+    return int(count)
 
 
 def _member(entry: zipfile.ZipInfo) -> Member:
