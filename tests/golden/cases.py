@@ -1,11 +1,8 @@
-"""The golden cases: modules that the original library wrote, with what it computed."""
-
-from __future__ import annotations
+"""The golden cases: modules that the original library wrote, with what it computed. It runs on Python 3.6."""
 
 import json
 import pathlib
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,15 +11,14 @@ NAMES = sorted(path.name for path in ROOT.iterdir() if (path / "case.json").exis
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """One golden module: where it lies, and what is expected of it."""
 
     name: str
     path: str
-    calls: list[dict[str, Any]]
-    finetune: dict[str, Any] | None
-    arrays: dict[str, np.ndarray]
+    calls: list
+    finetune: Any  # a dict, or None
+    arrays: dict
 
     def value(self, key: Any) -> Any:
         """The array behind a key of case.json; a dict of arrays for a sparse or ragged tensor."""
@@ -30,7 +26,7 @@ class Case:
             return {part: self.arrays[name] for part, name in key.items()}
         return self.arrays[key]
 
-    def values(self, keys: dict[str, Any]) -> dict[str, Any]:
+    def values(self, keys: dict) -> dict:
         """The arrays behind a dict of keys."""
         return {name: self.value(key) for name, key in keys.items()}
 

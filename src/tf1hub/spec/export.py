@@ -153,7 +153,7 @@ def _definition_to_store(spec: ModuleSpec) -> SavedModel:
             variable.definition.initial_value_name or variable.definition.initializer_name
             for variable in variant.variables
         ]
-        for name in ancestors(variant.nodes, starts):
+        for name in ancestors(variant.nodes, filter(None, starts)):
             node = variant.nodes[name]
             if node.op in ("RestoreV2", "Restore"):
                 source = variant.nodes[node_of(node.input[0])]

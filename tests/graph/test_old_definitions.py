@@ -1,0 +1,250 @@
+"""Messages as older TensorFlows wrote them: each field that came later, or that may be left out, is taken away."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from golden import cases, in_graphs, in_tensorflow2
+
+import tf1hub as hub
+from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel, VariableDef
+
+tf1 = tf.compat.v1
+Change = Callable[[MetaGraphDef], None]
+
+
+def changed(name: str, directory: pathlib.Path, *changes: Change) -> cases.Case:
+    """A golden case whose module has been changed."""
+    case = cases.load(name)
+    path = directory / "changed"
+    shutil.copytree(case.path, path)
+    saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    for meta_graph in saved.meta_graphs:
+        for change in changes:
+            change(meta_graph)
+    (path / "saved_model.pb").write_bytes(saved.SerializeToString())
+    return case._replace(path=str(path))
+
+
+def check_every_way(case: cases.Case, directory: pathlib.Path) -> None:
+    in_graphs.check_calls(case, case.path)
+    in_graphs.check_finetuning_step(case, case.path)
+    in_graphs.check_calls(case, in_graphs.exported_again(case.path, directory))
+    module = hub.load(case.path)
+    in_tensorflow2.check_calls(case, module, in_tensorflow2.restorer(module))
+    assert hub.convert(case.path, str(directory / "converted")).all_compared
+    of_saved_model(case, directory)
+
+
+def of_saved_model(case: cases.Case, directory: pathlib.Path) -> None:
+    """A SavedModel of the time becomes a module."""
+    saved_model = directory / "saved_model"
+    shutil.copytree(case.path, saved_model)
+    (saved_model / "tfhub_module.pb").unlink()
+    spec = hub.create_module_spec_from_saved_model(
+        str(saved_model), drop_collections=["hub_module_attachments"]
+    )
+    spec.export(directory / "from_saved_model")
+    made = case._replace(path=str(directory / "from_saved_model"))
+    in_graphs.check_calls(made, made.path)
+    in_graphs.check_finetuning_step(made, made.path)
+
+
+def variables_without(*fields: str) -> Change:
+    def change(meta_graph: MetaGraphDef) -> None:
+        for collection in ("variables", "trainable_variables", "model_variables"):
+            if collection in meta_graph.collection_def:
+                values = meta_graph.collection_def[collection].bytes_list.value
+                for i, data in enumerate(values):
+                    definition = VariableDef.FromString(data)
+                    for field in fields:
+                        definition.ClearField(field)
+                    values[i] = definition.SerializeToString()
+
+    return change
+
+
+def without_nodes(*endings: str) -> Change:
+    def change(meta_graph: MetaGraphDef) -> None:
+        kept = [node for node in meta_graph.graph_def.node if not node.name.endswith(endings)]
+        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+        del meta_graph.graph_def.node[:]
+        meta_graph.graph_def.node.extend(copies)
+
+    return change
+
+
+EVER_LATER = [
+    ["snapshot_name"],
+    ["trainable", "synchronization", "aggregation"],
+    ["initial_value_name"],
+    ["initializer_name", "initial_value_name"],
+    ["is_resource"],
+    [
+        "snapshot_name",
+        "trainable",
+        "synchronization",
+        "aggregation",
+        "initial_value_name",
+        "initializer_name",
+        "is_resource",
+    ],
+]
+
+
+@pytest.mark.parametrize("fields", EVER_LATER, ids=" ".join)
+@pytest.mark.parametrize("name", ["half_plus_two", "ref_variables_mlp"])
+def test_variables_may_leave_out_what_older_tensorflows_did(
+    name: str, fields: list[str], tmp_path: pathlib.Path
+) -> None:
+    case = changed(name, tmp_path, variables_without(*fields))
+    check_every_way(case, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["text_embedding_partitioned", "launch_image"])
+def test_parts_and_batch_norm_with_the_least_that_a_variable_says(name: str, tmp_path: pathlib.Path) -> None:
+    case = changed(name, tmp_path, variables_without(*EVER_LATER[-1]))
+    check_every_way(case, tmp_path)
+
+
+def test_variables_whose_reads_and_initializers_are_not_in_the_graph(tmp_path: pathlib.Path) -> None:
+    case = changed(
+        "half_plus_two",
+        tmp_path,
+        variables_without("snapshot_name", "initializer_name", "initial_value_name"),
+        without_nodes("/Read/ReadVariableOp", "/Assign"),
+    )
+    check_every_way(case, tmp_path)
+
+
+def test_a_variable_is_trainable_where_the_collection_says_so(tmp_path: pathlib.Path) -> None:
+    case = changed("launch_image", tmp_path, variables_without("trainable"))
+    for trainable in (False, True):
+        with tf.Graph().as_default():
+            module = hub.Module(case.path, trainable=trainable, tags={"train"})
+            listed = {variable.name for variable in tf1.trainable_variables()}
+            assert {v.name for v in module.variables if v.trainable} == listed
+            assert len(listed) == (9 if trainable else 0)
+
+
+def bare(meta_graph: MetaGraphDef) -> None:
+    """Only what the module cannot be read without: no versions, no ops, no defaults, no methods, no Saver."""
+    info = meta_graph.meta_info_def
+    for field in (
+        "meta_graph_version",
+        "stripped_op_list",
+        "tensorflow_version",
+        "tensorflow_git_version",
+        "stripped_default_attrs",
+    ):
+        info.ClearField(field)
+    meta_graph.DiscardUnknownFields()
+    meta_graph.graph_def.ClearField("debug_info")
+    for signature in meta_graph.signature_def.values():
+        signature.ClearField("method_name")
+    for node in meta_graph.graph_def.node:
+        node.attr.pop("_output_shapes", None)
+
+
+def full(meta_graph: MetaGraphDef) -> None:
+    """All attributes written out, as before 1.7, when the defaults were not left out yet."""
+    graph = tf1.GraphDef.FromString(meta_graph.graph_def.SerializeToString())
+    with tf.Graph().as_default() as imported:
+        tf.graph_util.import_graph_def(graph, name="")
+    whole = type(meta_graph.graph_def).FromString(imported.as_graph_def(add_shapes=True).SerializeToString())
+    whole.versions.CopyFrom(meta_graph.graph_def.versions)
+    meta_graph.graph_def.CopyFrom(whole)
+    meta_graph.meta_info_def.stripped_default_attrs = False
+
+
+@pytest.mark.parametrize("change", [bare, full])
+@pytest.mark.parametrize("name", ["launch_text", "sparse_io", "image"])
+def test_what_a_meta_graph_may_say_or_not(name: str, change: Change, tmp_path: pathlib.Path) -> None:
+    case = changed(name, tmp_path, change)
+    check_every_way(case, tmp_path)
+
+
+def test_assets_in_the_meta_graph_and_in_the_collection(tmp_path: pathlib.Path) -> None:
+    """Newer SavedModels list them a second time."""
+
+    def twice(meta_graph: MetaGraphDef) -> None:
+        for packed in meta_graph.collection_def["saved_model_assets"].any_list.value:
+            meta_graph.asset_file_def.add().MergeFromString(packed.value)
+
+    check_every_way(changed("launch_text", tmp_path, twice), tmp_path)
+
+
+# ------------------------------------------------- names of what was cut away
+
+
+def colocated_module(directory: pathlib.Path, target: str, cut_class: str | None = None) -> str:
+    """A module whose update and output are to be beside an op that nobody wants."""
+
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 2], name="x")
+        w = tf1.get_variable("w", initializer=[1.0, 2.0])
+        average = tf1.get_variable("average", initializer=[0.0, 0.0], trainable=False)
+        read = tf.identity(average.read_value(), name="unused_read")
+        tf.identity(read, name="unused")
+        tf.constant(1.0, name="unused_constant")
+        tf.split(tf.identity(x, name="unused_x"), 2, 1, name="unused_split")
+        update = average.assign_add(w * 0.5)
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, update)
+        hub.add_signature(inputs=x, outputs=tf.multiply(x, w, name="product"))
+
+    spec = hub.create_module_spec(module_fn)
+    path = directory / "plain"
+    hub.load(spec).export(path)
+    saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    for meta_graph in saved.meta_graphs:
+        (update,) = meta_graph.collection_def["update_ops"].node_list.value
+        for node in meta_graph.graph_def.node:
+            if node.name in (update, "product"):
+                node.attr["_class"].list.s[:] = [b"loc:@" + target.encode()]
+            elif node.name == target and cut_class:
+                node.attr["_class"].list.s[:] = [b"loc:@" + cut_class.encode()]
+    (path / "saved_model.pb").write_bytes(saved.SerializeToString())
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("target", "cut_class", "expected"),
+    [
+        ("unused_read", None, "module/average"),
+        ("unused", None, "module/average"),
+        ("unused_constant", None, None),
+        ("unused_constant", "w", "module/w"),
+        ("unused_constant", "unused_read", "module/average"),
+        ("unused_constant", "unused_constant", None),
+        ("unused_constant", "gone", None),
+        ("gone", None, None),
+        ("x", None, "fed"),
+    ],
+)
+def test_what_lies_beside_an_op_that_nobody_wants_lies_where_that_would(
+    target: str, cut_class: str | None, expected: str | None, tmp_path: pathlib.Path
+) -> None:
+    path = colocated_module(tmp_path, target, cut_class)
+    with tf.Graph().as_default() as graph:
+        fed = tf.constant([[3.0, 4.0]], name="fed")
+        module = hub.Module(path, trainable=True)
+        outputs = [module(fed), module(fed)]
+        updates = graph.get_collection(tf1.GraphKeys.UPDATE_OPS)
+        assert len(updates) == 2
+        for operation in [*(output.op for output in outputs), *(getattr(u, "op", u) for u in updates)]:
+            if operation.type in ("Mul", "AssignAddVariableOp"):
+                groups = [name.decode() for name in operation.colocation_groups()]
+                assert groups == [f"loc:@{expected or operation.name}"]
+        with tf1.Session() as session:
+            in_graphs.initialize(session)
+            session.run(updates)
+            for output in outputs:
+                np.testing.assert_array_equal(session.run(output), [[3.0, 8.0]])
+            np.testing.assert_array_equal(session.run(module.variable_map["average"]), [1.0, 2.0])
+    loaded = hub.load(path)
+    np.testing.assert_array_equal(loaded([[3.0, 4.0]], training=True), [[3.0, 8.0]])
