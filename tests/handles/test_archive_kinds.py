@@ -187,3 +187,11 @@ def test_eleven_bytes_of_text_called_tar_gz(tmp_path):
         "This is no archive: it has 11 bytes, which begin with 'hello world'. A module is packed as a tar "
         "(also .tar.gz, .tar.bz2, .tar.xz, .tar.zst) or a zip."
     )
+
+
+@pytest.mark.skipif(not (HAS_ZSTD and shutil.which("zstd")), reason="needs zstd, and what reads it")
+def test_zstd_that_asks_for_much_memory_is_refused(tmp_path):
+    command = ["zstd", "-c", "--ultra", "--long=30"]
+    data = subprocess.run(command, input=tar(), capture_output=True, check=True).stdout
+    with pytest.raises(ArchiveError, match=r"compressed data is damaged: .*memory"):
+        extract(pieces(data), str(tmp_path))
