@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pathlib
 from collections.abc import Iterator
@@ -190,6 +191,20 @@ def test_a_tuned_module_is_exported_with_the_values_of_a_session(path: str, tmp_
         module.export(tmp_path / "tuned", session)
     assert hub.load(tmp_path / "tuned")([3.0]).numpy() == [31.0]
     assert sorted(os.listdir(tmp_path)) == ["tuned"]
+
+
+def test_a_module_of_a_graph_is_not_copied(path: str, tmp_path: pathlib.Path) -> None:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        m = hub.load(path)
+        with pytest.raises(WrongModeError) as caught:
+            copy.deepcopy(m)
+        assert str(caught.value) == (
+            "The module was loaded in a graph, and cannot be copied or pickled: its values are those of a session. Write "
+            "them, m.export(path, session), and load them where they are needed: tf1hub.load(path)"
+        )
+        initialize(session)
+        m.export(tmp_path / "copy", session)
+    assert hub.load(tmp_path / "copy")([3.0]).numpy() == [7.0]
 
 
 def test_a_module_is_called_where_it_was_loaded(path: str, tmp_path: pathlib.Path) -> None:

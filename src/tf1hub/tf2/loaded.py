@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import as_written
 from tf1hub.arguments import path_text
-from tf1hub.errors import ExportError, InputError, UnsupportedFormatError
+from tf1hub.errors import ExportError, InputError, UnsupportedFormatError, WrongModeError
 from tf1hub.format.variable_defs import by_name
 from tf1hub.graph.export import export_from_session
 from tf1hub.graph.inputs import describe
@@ -37,6 +37,10 @@ _NO_SESSION = (
 _SESSION = (
     "The module was loaded in a graph, where the values of its variables are in a session, and none was given. Write: "
     "m.export({path!r}, session)"
+)
+_OF_A_GRAPH = (
+    "The module was loaded in a graph, and cannot be copied or pickled: its values are those of a session. Write them, "
+    "m.export(path, session), and load them where they are needed: tf1hub.load(path)"
 )
 _BY_KEYWORD = (
     "A loaded module takes its inputs as one value or as a dict, and was given {given} by keyword. Write: "
@@ -338,7 +342,13 @@ class LoadedModule(tf.Module):
         return children
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles and copies carry the values; the module's files have to be where they are."""
+        """Pickles and copies carry the values; the module's files have to be where they are.
+
+        Raises:
+            WrongModeError: it lives in a graph, where the values are those of a session.
+        """
+        if self._engine.graph is not None:
+            raise WrongModeError(_OF_A_GRAPH)
         resources = self._engine.resources
         state = LoadedState(
             inference=self.variant().tags,
