@@ -137,3 +137,34 @@ def test_the_copied_layers_train_as_a_layer_of_plain_variables(
     for found, expected in zip(of_module, of_plain, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     assert np.abs(of_module[3] - POOLER).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "rmsprop"])
+def test_minimize_takes_a_function_for_the_loss(name: str) -> None:
+    def minimized(make: Callable[[], Callable[[Any], Any]]) -> Any:
+        with tf.Graph().as_default(), tf1.Session() as session:
+            keras.backend.set_session(session)
+            apply = make()
+            variables = [v for v in tf1.trainable_variables() if "/cls/" not in v.name]
+            step = OPTIMIZERS[name]().minimize(lambda: tf.reduce_sum(apply(IDS) ** 2), variables)
+            session.run(tf1.global_variables_initializer())
+            session.run(step)
+            return session.run(variables)
+
+    def module() -> Callable[[Any], Any]:
+        made = hub.Module(hub.create_module_spec(module_fn), trainable=True)
+        return lambda ids: made({"input_ids": ids}, signature="tokens", as_dict=True)["pooled_output"]
+
+    def plain() -> Callable[[Any], Any]:
+        with tf1.variable_scope("plain"):
+            pooled(IDS)
+
+        def apply(ids: Any) -> Any:
+            with tf1.variable_scope("plain", reuse=True):
+                return pooled(ids)
+
+        return apply
+
+    for found, expected, start in zip(minimized(module), minimized(plain), (WORDS, POOLER), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+        assert np.abs(found - start).max() > 1e-3
