@@ -74,7 +74,7 @@ fuzz:  ## damages modules at random for a minute and more (FUZZ_EXAMPLES=2000)
 	@$(SETUP) tf221
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(TF221) -m pytest tests/fuzz $(ARGS)
 
-interop:  ## the original library on Python 3.7 reads what this one writes
+interop:  ## the original library on TensorFlow 1.7, 1.12 and 1.15 and this one read what the other writes
 	@$(PYTHON) scripts/interop.py $(ARGS)
 
 bench:  ## the figures that README.md quotes, against the original library and TensorFlow's loader

@@ -42,6 +42,11 @@ class Environment(NamedTuple):
     # How tf1hub itself gets in: "editable", "dependencies" (only what it needs), "no".
     project: str = "editable"
 
+    @property
+    def is_old(self) -> bool:
+        """Whether it runs on a Python that tf1hub does not."""
+        return not set(self.pythons) & set(SUPPORTED)
+
 
 ENVIRONMENTS = {
     "tf221": Environment("the tests on TensorFlow 2.21 and Keras 3, the checks and the demo"),
@@ -57,6 +62,8 @@ ENVIRONMENTS = {
     "original": Environment("the original library 0.15.0", over="tf215", project="no"),
     "protoc": Environment("the compiler of messages.proto", over="tf215", project="no"),
     "ref": Environment("the original library 0.12.0 on TensorFlow 1.15", pythons=("3.7",), project="no"),
+    "ref112": Environment("the original library 0.2.0 on TensorFlow 1.12", pythons=("3.6",), project="no"),
+    "ref17": Environment("the original library 0.1.0 on TensorFlow 1.7", pythons=("3.6",), project="no"),
 }
 
 
@@ -118,10 +125,13 @@ def fill_venv(place: Path, lock_file: Path, environment: Environment) -> None:
     if version_of(python) is None:
         found = find_python(environment)
         shutil.rmtree(place, ignore_errors=True)
-        # uv's own venvs need 3.8; Python's module makes one of any version.
+        # uv's own venvs need 3.8; Python's module makes one of any version, and uv installs into that.
         run(found, "-m", "venv", "--without-pip", place)
-    # Compiled as pip would: without, importing TensorFlow takes three times as long.
-    flags = ["--quiet", "--require-hashes", "--compile-bytecode", "--python", python]
+    flags = ["--quiet", "--require-hashes", "--python", python]
+    if environment.pythons != ("3.6",):
+        # Compiled as pip would: without, importing TensorFlow takes three times as long, the first time.
+        # What uv compiles with needs 3.7.
+        flags += ["--compile-bytecode"]
     run(uv(), "pip", "sync", *flags, lock_file)
     if environment.project == "editable":
         # In place, so that an edited file is what runs. Its build backend is in
@@ -154,9 +164,10 @@ def lock(names: Iterable[str], upgrade: bool) -> None:
         group = ROOT / "pyproject.toml"
         command = [uv(), "pip", "compile", "--quiet", "--no-annotate", "--generate-hashes"]
         command += ["--custom-compile-command", "make lock", "--output-file", LOCKS / f"{name}.txt"]
-        if name == "ref":
+        if environment.is_old:
             # uv chooses its default platform from the interpreter: pin for where wheels exist.
-            command += ["--python-version", "3.7", "--python-platform", "x86_64-manylinux_2_17"]
+            version = environment.pythons[0]
+            command += ["--python-version", version, "--python-platform", "x86_64-manylinux_2_17"]
         else:
             command += ["--universal", "--python-version", "3.10"]
         if environment.over:
@@ -192,7 +203,7 @@ def find_python(environment: Environment) -> Path:
 def candidates() -> Iterator[Path]:
     """Programs that may be a Python: this one, those on PATH, those of pyenv."""
     yield Path(sys.executable)
-    names = [f"python{version}" for version in (*SUPPORTED, "3.7")] + ["python3", "python"]
+    names = [f"python{version}" for version in (*SUPPORTED, "3.7", "3.6")] + ["python3", "python"]
     folders = os.environ.get("PATH", "").split(os.pathsep)
     for name in names:
         for folder in folders:

@@ -1,16 +1,14 @@
 """Runs what a case describes, with either library: `hub` is tf1hub or tensorflow_hub.
 
-It also runs on Python 3.7 and TensorFlow 1.15, as does all that it imports.
+It also runs on Python 3.6 and TensorFlow 1.7, as does all that it imports.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-tf1 = tf.compat.v1
+tf1 = getattr(tf.compat, "v1", tf)
 
 
 def run_call(hub: Any, path: str, tags: set, signature: str, inputs: dict) -> dict:

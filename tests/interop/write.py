@@ -20,6 +20,7 @@ from golden import cases
 
 import tf1hub as hub
 from interop import modules, running
+from interop.stored import Stored
 
 
 def main() -> int:
@@ -70,34 +71,6 @@ def write_own(name: str, folder: Path, place: Path) -> None:
         case["finetune"] = {**step, "inputs": stored.all("ft.in", inputs), **stored.all("ft", done)}
     np.savez_compressed(place / "expected.npz", **stored.arrays)
     (place / "case.json").write_text(json.dumps(case, indent=1))
-
-
-class Stored:
-    """Arrays under keys, as the .npz file of a case has them."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, np.ndarray] = {}
-
-    def all(self, prefix: str, values: dict[str, Any]) -> dict[str, Any]:
-        return {name: self.keep(f"{prefix}.{name}", value) for name, value in values.items()}
-
-    def keep(self, key: str, value: Any) -> Any:
-        parts = parts_of(value)
-        if isinstance(parts, dict):
-            return self.all(key, parts)
-        array = np.asarray(parts)
-        # An object array could only be stored pickled.
-        self.arrays[key] = array.astype(np.bytes_) if array.dtype == object else array
-        return key
-
-
-def parts_of(value: Any) -> Any:
-    """The arrays of a sparse or ragged tensor; anything else as it is."""
-    if isinstance(value, tf.compat.v1.SparseTensorValue):
-        return {"indices": value.indices, "values": value.values, "dense_shape": value.dense_shape}
-    if isinstance(value, tf.compat.v1.ragged.RaggedTensorValue):
-        return {"values": value.values, "row_splits": value.row_splits}
-    return value
 
 
 def leaks_of(module: Path) -> list[str]:
