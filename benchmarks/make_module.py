@@ -16,6 +16,7 @@ from types import ModuleType
 import tensorflow as tf
 
 from benchmarks.harness import WEIGHTS
+from benchmarks.networks import nasnet
 
 tf1 = tf.compat.v1
 
@@ -84,9 +85,10 @@ def big_module_fn(hub: ModuleType) -> None:
 
 def make_module(kind: str, path: Path, hub: ModuleType) -> None:
     """Exports a module with values as after training: nothing is still zero or one."""
-    if kind == "residual":
+    if kind in ("residual", "nasnet"):
+        network = residual_module_fn if kind == "residual" else nasnet
         variants = [(set(), {"is_training": False}), ({"train"}, {"is_training": True})]
-        spec = hub.create_module_spec(lambda is_training: residual_module_fn(hub, is_training), variants)
+        spec = hub.create_module_spec(lambda is_training: network(hub, is_training), variants)
         tags = {"train"}
     else:
         spec, tags = hub.create_module_spec(lambda: big_module_fn(hub)), None
@@ -105,7 +107,7 @@ def make_module(kind: str, path: Path, hub: ModuleType) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("kind", choices=["residual", "big"])
+    parser.add_argument("kind", choices=["residual", "nasnet", "big"])
     parser.add_argument("path", type=Path)
     parser.add_argument("--library", default="tf1hub", help="tf1hub or tensorflow_hub")
     args = parser.parse_args()

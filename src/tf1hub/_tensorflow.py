@@ -23,13 +23,19 @@ except ImportError as error:
     ) from error
 
 from tensorflow.core.framework import attr_value_pb2
-from tensorflow.core.protobuf import saved_object_graph_pb2, struct_pb2, trackable_object_graph_pb2
+from tensorflow.core.protobuf import (
+    saved_model_pb2,
+    saved_object_graph_pb2,
+    struct_pb2,
+    trackable_object_graph_pb2,
+)
 from tensorflow.python.autograph.impl import api
 from tensorflow.python.client import pywrap_tf_session as c_api
 from tensorflow.python.eager import record
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
 from tensorflow.python.framework import (
     auto_control_deps,
+    auto_control_deps_utils,
     c_api_util,
     func_graph,
     kernels,
@@ -43,7 +49,7 @@ from tensorflow.python.ops import (
     variable_scope,
     variables,
 )
-from tensorflow.python.saved_model import nested_structure_coder, save_context
+from tensorflow.python.saved_model import fingerprinting_utils, nested_structure_coder, save_context
 from tensorflow.python.trackable import autotrackable, data_structures
 from tensorflow.python.util import tf_stack
 
@@ -75,10 +81,12 @@ __all__ = [
     "notes_variables",
     "op_def",
     "plain_variable",
+    "read_only_inputs",
     "record_on_tapes",
     "register_feature_column",
     "registered_gradient",
     "registered_ops",
+    "saved_model",
     "saved_objects",
     "serialize_feature_column",
     "set_colocation",
@@ -90,6 +98,7 @@ __all__ = [
     "variable_from_proto",
     "variables_of_the_program",
     "wrapped_graph",
+    "write_fingerprint",
 ]
 
 Trackable = tf.__internal__.tracking.Trackable
@@ -522,6 +531,21 @@ def type_spec_to_bytes(type_spec: Any) -> bytes:
 def saved_objects(object_graph_def: bytes) -> Any:
     """The SavedObjectGraph of a SavedModel, which our own messages leave as bytes."""
     return saved_object_graph_pb2.SavedObjectGraph.FromString(object_graph_def)
+
+
+def saved_model(value: bytes) -> Any:
+    """TensorFlow's own SavedModel message, which has all fields of what TensorFlow 2 saves."""
+    return saved_model_pb2.SavedModel.FromString(value)
+
+
+def write_fingerprint(directory: str) -> None:
+    """Writes the fingerprint of the SavedModel in a directory, as saving does."""
+    fingerprinting_utils.write_fingerprint(directory)
+
+
+def read_only_inputs(function: Any) -> set[int]:
+    """The inputs of a ConcreteFunction, captured ones among them, which are resources that it only reads."""
+    return set(auto_control_deps_utils.get_read_only_resource_input_indices_graph(function.graph))
 
 
 def checkpointed_objects(value: bytes) -> Any:

@@ -24,6 +24,7 @@ from tf1hub.errors import (
     UnknownSignatureError,
     WrongModeError,
 )
+from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.tf2 import conversion_check, convert, converted_assets
 
 tf1 = tf.compat.v1
@@ -51,9 +52,45 @@ def test_serving_tools_find_every_signature_under_the_tag_serve(tmp_path: pathli
     with tf.Graph().as_default(), tf1.Session() as session:
         meta_graph = tf1.saved_model.load(session, ["serve"], str(tmp_path / "out"))
         served = meta_graph.signature_def["serving_default"]
-        images = np.zeros([1, 16, 16, 3], np.float32)
+        images = np.random.default_rng(0).random([1, 16, 16, 3], np.float32)
         result = session.run(served.outputs["default"].name, {served.inputs["default"].name: images})
-        assert result.shape == (1, 16)
+        # What loads a SavedModel in a session also saves.
+        saver = tf1.train.Saver(saver_def=meta_graph.saver_def)
+        session.run(
+            saver.saver_def.save_tensor_name, {saver.saver_def.filename_tensor_name: str(tmp_path / "again")}
+        )
+    np.testing.assert_allclose(result, hub.load(cases.load("image").path)(images), rtol=1e-5)
+    out, again = (hub.read_variables(str(tmp_path / name)) for name in ("out/variables/variables", "again"))
+    assert list(out) == list(again)
+    for name in out:
+        np.testing.assert_array_equal(out[name], again[name])
+
+
+def test_functions_around_a_program_share_it_and_train_its_variables(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 2])
+        y = x @ tf1.get_variable("kernel", [2, 1], initializer=tf1.ones_initializer())
+        hub.add_signature(inputs=x, outputs=y)
+        hub.add_signature("features", inputs={"images": x}, outputs={"default": y})
+        hub.add_signature("more", inputs={"images": x}, outputs={"default": y, "x": x + 1.0})
+
+    hub.convert(hub.create_module_spec(module_fn), tmp_path / "out")
+    definition = SavedModel.FromString((tmp_path / "out" / "saved_model.pb").read_bytes())
+    library = definition.meta_graphs[0].graph_def.library.function
+    assert sum(any(node.op == "MatMul" for node in function.node_def) for function in library) == 2
+    restored = tf.saved_model.load(str(tmp_path / "out"))
+    for signature in ("default", "features", "more"):
+        x = tf.constant([[1.0, 2.0]])
+        for given in (x, {"default" if signature == "default" else "images": x}):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(restored(given, training=True, signature=signature))
+            (gradient,) = tape.gradient(loss, restored.trainable_variables)
+            assert gradient.numpy().tolist() == [[1.0], [2.0]]
+    restored.variables[0].assign([[2.0], [0.0]])
+    assert restored.signatures["features"](images=x)["default"].numpy() == 2.0
+    # Saved once more, by TensorFlow alone.
+    tf.saved_model.save(restored, str(tmp_path / "again"))
+    assert tf.saved_model.load(str(tmp_path / "again"))(x).numpy() == 2.0
 
 
 def test_another_signature_may_be_served_by_default(tmp_path: pathlib.Path) -> None:

@@ -33,7 +33,10 @@ from tf1hub.tf2.export import export_values
 from tf1hub.tf2.load import load_spec, local_directory
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.original import Given, check_given, run_original
-from tf1hub.tf2.serving import input_names, serving_function
+from tf1hub.tf2.programs_apart import ProgramsApart, Saved
+from tf1hub.tf2.saved_captures import complete
+from tf1hub.tf2.serving import input_names
+from tf1hub.tf2.tables import MutableTable
 from tf1hub.tf2.variables import Trainable
 
 SERVING_DEFAULT = "serving_default"
@@ -168,13 +171,18 @@ class _Work:
         assert self._module is not None
         engine = self._module.engine
         variant = self._variants[0]
-        functions = {name: serving_function(engine, name) for name in variant.signature_names}
+        parts = ProgramsApart(engine)
+        functions = {name: parts.served(name) for name in variant.signature_names}
         self.signatures = {name: input_names(variant, name) for name in variant.signature_names}
         if self.serving_default is not None:
             functions.setdefault(SERVING_DEFAULT, functions[self.serving_default])
             self.signatures.setdefault(SERVING_DEFAULT, self.signatures[self.serving_default])
+        # Its saver reads and writes tables too; that of variables alone is made faster.
+        own_saver = any(isinstance(table, MutableTable) for table in engine.resources.tables.values())
+        options = tf.saved_model.SaveOptions(experimental_skip_saver=not own_saver)
         with _silent_about(directory):
-            tf.saved_model.save(self._module, directory, signatures=functions)
+            tf.saved_model.save(Saved(parts), directory, signatures=functions, options=options)
+        complete(directory, parts.programs, with_saver=not own_saver)
 
 
 def _check_form(to: str) -> None:
@@ -230,7 +238,10 @@ def _opened(
     say("reading")
     module = load_spec(spec, tags, trainable)
     if spec.checkpoint is not None or not module.variables:
-        yield spec, module
+        # Whoever asked holds it alone, and may let go of it.
+        loaded = [module]
+        del module
+        yield spec, loaded.pop()
         return
     # Initializers may be random, so both sides get what they gave once.
     with _opened(module, None, True, say) as (exported, _):

@@ -189,7 +189,7 @@ class Engine:
         """
         name = signature or DEFAULT_SIGNATURE
         check_threads()
-        interface = self._interface(name, training)
+        interface = self.interface(name, training)
         given = interface.convert(inputs)
         if tf.distribute.has_strategy() or not tf.executing_eagerly() or self.graph is not None:
             self._check_place()
@@ -228,7 +228,8 @@ class Engine:
         where = "eager mode" if here is None else "another graph"
         raise WrongModeError(_IN_ANOTHER_GRAPH.format(place=place, where=where))
 
-    def _interface(self, signature: str, training: bool) -> Interface:
+    def interface(self, signature: str, training: bool) -> Interface:
+        """The inputs of a signature."""
         interface = self._interfaces.get((signature, training))
         if interface is None:
             interface = self._interfaces[signature, training] = Interface(

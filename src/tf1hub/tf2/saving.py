@@ -7,7 +7,7 @@ inference and for training, in each form in which it may be called.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,40 +46,47 @@ class SavedParts:
         engine = self._engine
         variables = list(engine.resources.variables.values())
         functions = {
-            "__call__": self._call(),
-            "variables": _tracked(variables),
-            "trainable_variables": _tracked([variable for variable in variables if variable.trainable]),
-            "regularization_losses": _tracked([_traced(loss) for loss in engine.losses()]),
+            "__call__": call_function(engine, lambda *given: engine.call(*given)),
+            "variables": tracked(variables),
+            "trainable_variables": tracked([variable for variable in variables if variable.trainable]),
+            "regularization_losses": tracked([traced(loss) for loss in engine.losses()]),
         }
         if "default" in engine.inference.variant.signature_names:
             # TensorFlow takes this one for `serving_default` where the caller names no signatures.
             functions["_default_save_signature"] = serving_function(engine, "default")
         return functions
 
-    def _call(self) -> Any:
-        engine = self._engine
 
-        def call(
-            inputs: Any = None, training: bool = False, signature: str = "default", as_dict: bool = False
-        ) -> Any:
-            outputs = engine.call(inputs, training, signature)
-            return outputs if as_dict else engine.output(outputs, signature)
+def call_function(engine: Engine, apply: Callable[[Any, bool, str], Mapping[str, Any]]) -> Any:
+    """What `__call__` of a restored module is: a `tf.function` that was traced for all ways of calling it.
 
-        function = tf.function(call, autograph=False)
-        for form in sorted(self._forms(), key=Form.goes_last):
-            function.get_concrete_function(
-                form.inputs, training=form.training, signature=form.signature, as_dict=form.as_dict
-            )
-        return function
+    Args:
+        engine: of the loaded module.
+        apply: gives the outputs for inputs, for training or not, of a signature.
+    """
 
-    def _forms(self) -> Iterator[Form]:
-        """All the ways of calling each signature."""
-        for training, as_dict in itertools.product((False, True), (False, True)):
-            variant = self._engine.state(training).variant
-            for signature in variant.signature_names:
-                if as_dict or "default" in variant.outputs(signature):
-                    for inputs in _inputs(variant.inputs(signature)):
-                        yield Form(inputs, training, signature, as_dict)
+    def call(
+        inputs: Any = None, training: bool = False, signature: str = "default", as_dict: bool = False
+    ) -> Any:
+        outputs = apply(inputs, training, signature)
+        return outputs if as_dict else engine.output(outputs, signature)
+
+    function = tf.function(call, autograph=False)
+    for form in sorted(_forms(engine), key=Form.goes_last):
+        function.get_concrete_function(
+            form.inputs, training=form.training, signature=form.signature, as_dict=form.as_dict
+        )
+    return function
+
+
+def _forms(engine: Engine) -> Iterator[Form]:
+    """All the ways of calling each signature."""
+    for training, as_dict in itertools.product((False, True), (False, True)):
+        variant = engine.state(training).variant
+        for signature in variant.signature_names:
+            if as_dict or "default" in variant.outputs(signature):
+                for inputs in _inputs(variant.inputs(signature)):
+                    yield Form(inputs, training, signature, as_dict)
 
 
 @dataclass(frozen=True)
@@ -110,12 +117,12 @@ def _inputs(infos: Mapping[str, ParsedTensorInfo]) -> Iterator[Any]:
         yield type_spec(info, "inputs")
 
 
-def _traced(function: Any) -> Any:
+def traced(function: Any) -> Any:
     function.get_concrete_function()
     return function
 
 
-def _tracked(values: list[Any]) -> Any:
+def tracked(values: list[Any]) -> Any:
     """The list as an object that TensorFlow tracks."""
     holder = tf.Module()
     holder.values = values

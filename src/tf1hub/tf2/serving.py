@@ -6,9 +6,10 @@ that takes one. So each of their parts is an input or output of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.engine import Engine
 from tf1hub.tf2.keywords import by_keyword, keywords
@@ -30,12 +31,26 @@ def serving_function(engine: Engine, signature: str) -> Any:
     inputs, outputs = variant.inputs(signature), variant.outputs(signature)
     if all(info.kind == "dense" for info in [*inputs.values(), *outputs.values()]):
         return engine.served(signature)
-    function = engine.function(signature, False)
+    return engine.kept(flat_function(engine.function(signature, False), inputs, outputs))
+
+
+def flat_function(
+    function: Callable[[dict[str, Any]], Mapping[str, Any]],
+    inputs: Mapping[str, ParsedTensorInfo],
+    outputs: Mapping[str, ParsedTensorInfo],
+) -> Any:
+    """A ConcreteFunction from dense tensors by keyword to a dict of dense tensors.
+
+    Args:
+        function: from a dict of inputs to one of outputs, sparse and ragged ones among them.
+        inputs: of the signature.
+        outputs: of the signature.
+    """
 
     def serve(given: Mapping[str, Any]) -> dict[str, Any]:
         return flatten(function(unflatten(given, inputs)), outputs)
 
-    return engine.kept(by_keyword(serve, flat_specs(inputs)))
+    return by_keyword(serve, flat_specs(inputs))
 
 
 def input_names(variant: Variant, signature: str) -> tuple[str, ...]:

@@ -1,0 +1,167 @@
+"""What `tf1hub.convert` has TensorFlow save: functions that do not hold the variables which they use.
+
+A restored module is called in many ways: each signature for inference and training, with a dict or a single input,
+for a dict or a single output, by serving tools. For each, TensorFlow saves a function of its own around the same
+program, and in tracing and saving one takes a millisecond for each variable that the program uses. So the functions
+around programs are traced without variables, and `saved_captures` gives them these in what was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub._tensorflow import in_current_graph, read_only_inputs
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.saving import call_function, traced, tracked
+from tf1hub.tf2.serving import flat_function
+
+
+class Program:
+    """A program, called without the variables that it uses.
+
+    Args:
+        function: the ConcreteFunction.
+        handles: `id`s of the handles of variables.
+    """
+
+    def __init__(self, function: Any, handles: set[int]) -> None:
+        self.function = function
+        self.left_out = [
+            index for index, capture in enumerate(function.captured_inputs) if id(capture) in handles
+        ]
+        self.read_only = read_only_inputs(function)
+
+    @property
+    def name(self) -> str:
+        """The function's name where it is saved."""
+        name = self.function.name
+        return name.decode() if isinstance(name, bytes) else str(name)
+
+    @property
+    def stand_in(self) -> str:
+        """The name that is called instead while it is saved."""
+        return f"{self.name}_apart"
+
+    def __call__(self, given: Sequence[Any]) -> list[Any]:
+        """Emits the call, from dense tensors to dense tensors."""
+        left_out = set(self.left_out)
+        captures = [
+            in_current_graph(capture)
+            for index, capture in enumerate(self.function.captured_inputs)
+            if index not in left_out
+        ]
+        types = [output.dtype for output in self.function.graph.outputs]
+        # Of a function that TensorFlow knows it asks for all arguments at once.
+        called = tf.raw_ops.StatefulPartitionedCall(args=[*given, *captures], Tout=types, f=self.stand_in)
+        outputs = list(called)
+        for output, inner in zip(outputs, self.function.graph.outputs, strict=True):
+            output.set_shape(inner.shape)
+        return outputs
+
+
+class Saved(tf.Module):
+    """The object that TensorFlow saves.
+
+    Args:
+        parts: what it consists of.
+    """
+
+    def __init__(self, parts: ProgramsApart) -> None:
+        super().__init__()
+        self._parts = parts
+
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
+        del save_type, kwargs
+        return self._parts.children()
+
+
+class ProgramsApart:
+    """A loaded module as `tf1hub.convert` has it saved.
+
+    It is no trackable object, as the engine is none.
+
+    Args:
+        engine: of the loaded module.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._handles = {id(variable.handle) for variable in engine.resources.variables.values()}
+        self._programs: dict[Any, Program] = {}
+        self._children: dict[str, Any] | None = None
+
+    @property
+    def programs(self) -> list[Program]:
+        """All programs, once the module has been saved."""
+        return list(self._programs.values())
+
+    def served(self, signature: str) -> Any:
+        """A ConcreteFunction from dense tensors by keyword, as `serving_function` gives it."""
+        variant = self._engine.inference.variant
+
+        def run(given: dict[str, Any]) -> Mapping[str, Any]:
+            return self._run(given, False, signature)
+
+        return flat_function(run, variant.inputs(signature), variant.outputs(signature))
+
+    def _run(self, given: Mapping[str, Any], training: bool, signature: str) -> dict[str, Any]:
+        outputs = _types(self._engine.state(training).variant.outputs(signature))
+        flat = self._program(training, signature)(tf.nest.flatten(given, expand_composites=True))
+        found: dict[str, Any] = tf.nest.pack_sequence_as(outputs, flat, expand_composites=True)
+        return found
+
+    def _apply(self, inputs: Any, training: bool, signature: str) -> dict[str, Any]:
+        return self._run(self._engine.interface(signature, training).convert(inputs), training, signature)
+
+    def _program(self, training: bool, signature: str) -> Program:
+        """The program of a signature; signatures that are the same but for the names have one."""
+        variant = self._engine.state(training).variant
+        function = self._engine.function(signature, training)
+        updates = function is not self._engine.function(signature, False)
+        key = (
+            variant.tags,
+            updates,
+            tuple(_described(variant.inputs(signature))),
+            tuple(_described(variant.outputs(signature))),
+        )
+        if key not in self._programs:
+            with tf.init_scope():
+                self._programs[key] = Program(function.get_concrete_function(), self._handles)
+        return self._programs[key]
+
+    def children(self) -> dict[str, Any]:
+        """What to track, by name."""
+        if self._children is None:
+            self._children = self._build()
+        return self._children
+
+    def _build(self) -> dict[str, Any]:
+        engine = self._engine
+        variables = list(engine.resources.variables.values())
+        children = {
+            "__call__": call_function(engine, self._apply),
+            "variables": tracked(variables),
+            "trainable_variables": tracked([variable for variable in variables if variable.trainable]),
+            "regularization_losses": tracked([traced(loss) for loss in engine.losses()]),
+        }
+        if "default" in engine.inference.variant.signature_names:
+            children["_default_save_signature"] = self.served("default")
+        # Last, for they are made when they are first used.
+        children.update({f"program/{index}": each.function for index, each in enumerate(self.programs)})
+        resources = engine.resources
+        children.update({f"asset/{name}": asset for name, asset in resources.assets.items()})
+        children.update({f"table/{name}": table for name, table in resources.tables.items()})
+        return children
+
+
+def _described(infos: Mapping[str, ParsedTensorInfo]) -> Iterator[tuple[Any, ...]]:
+    for _, info in sorted(infos.items()):
+        yield (*info.tensor_names, str(info.type_spec))
+
+
+def _types(infos: Mapping[str, ParsedTensorInfo]) -> dict[str, Any]:
+    return {name: info.type_spec for name, info in infos.items()}
