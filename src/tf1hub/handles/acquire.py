@@ -22,7 +22,7 @@ def acquire(decided: Plan, settings: Settings) -> str:
     """Carries out a plan and returns the module's place.
 
     Args:
-      decided: The plan.
+      decided: The plan, for a cache of this machine.
       settings: The settings that it was made with.
 
     Raises:
@@ -36,10 +36,7 @@ def acquire(decided: Plan, settings: Settings) -> str:
         verify_pins(decided, settings)
         return decided.path
     entry = decided.entry
-    if entry is None:
-        from tf1hub.handles.remote_cache import acquire_remote
-
-        return acquire_remote(decided, settings)
+    assert entry is not None
     usable = usable_sources(decided, settings)
     before = _stamp(entry)
 
@@ -205,9 +202,7 @@ def _is_file(place: Handle) -> bool:
 
 
 def _opened(place: Handle) -> Place:
-    from tf1hub.handles.remote_copy import FAULTS
-
-    return place_at(place.location, FAULTS)
+    return place_at(place.location, files.FAULTS)
 
 
 def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from tf1hub.handles import settings as settings_module
 from tf1hub.handles.handle import Handle, Kind, parse
 from tf1hub.handles.plan import Action, Plan, plan
 from tf1hub.handles.settings import Settings
-from tf1hub.storage import absolute
+from tf1hub.storage import absolute, is_remote
 
 
 def resolve(
@@ -125,6 +125,10 @@ def decide(
         from tf1hub.handles.uncompressed import locate
 
         handle = locate(handle, settings)
+    if is_remote(settings.cache_dir):
+        from tf1hub.handles.remote_cache import plan_remote
+
+        return plan_remote(handle, settings, in_place=in_place, force=force)
     return plan(handle, settings, in_place=in_place, full=full, force=force)
 
 
@@ -132,6 +136,10 @@ def carry_out(decided: Plan, settings: Settings) -> str:
     """Carries out a plan. What is there already costs no import of what downloads."""
     if decided.action is Action.USE and not decided.pins:
         return decided.path
+    if is_remote(settings.cache_dir) and decided.action is not Action.USE:
+        from tf1hub.handles.remote_cache import acquire_remote
+
+        return acquire_remote(decided, settings)
     from tf1hub.handles.acquire import acquire
 
     return acquire(decided, settings)

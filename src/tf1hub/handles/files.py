@@ -10,8 +10,11 @@ import shutil
 import socket
 from collections.abc import Iterator
 
-from tf1hub.errors import CacheError, NotAModuleError
-from tf1hub.storage import is_remote, local_path, place_at
+from tf1hub.errors import CacheError, DownloadError, NotAModuleError
+from tf1hub.storage import Faults, is_remote, local_path, place_at
+
+FAULTS = Faults(DownloadError, CacheError)
+"""What stands for remote storage that fails a resolver."""
 
 _CHUNK = 1 << 20
 
@@ -24,8 +27,6 @@ def chunks(path: str) -> Iterator[bytes]:
       CacheError: It cannot be read.
     """
     if is_remote(path):
-        from tf1hub.handles.remote_copy import FAULTS
-
         yield from place_at(path, FAULTS).chunks("")
         return
     path = local_path(path)

@@ -15,7 +15,6 @@ from tf1hub.handles import cache
 from tf1hub.handles.cache import ABSENT, Entry, Health, State
 from tf1hub.handles.handle import Handle, Kind
 from tf1hub.handles.settings import Settings
-from tf1hub.storage import is_remote
 
 # Schemes whose directories TensorFlow reads without a copy, so that parameter
 # servers and remote workers read the same files.
@@ -60,7 +59,7 @@ def plan(
     full: bool = False,
     force: bool = False,
 ) -> Plan:
-    """Decides what to do about a handle.
+    """Decides what to do about a handle, where the cache is of this machine.
 
     Args:
       handle: The handle.
@@ -75,18 +74,21 @@ def plan(
     Raises:
       NotAModuleError: The handle is a local path, and nothing is there.
     """
-    pins = _pins(handle, settings)
+    pins = pins_of(handle, settings)
+    return plan_as_it_is(handle, pins, in_place=in_place) or _plan_cached(
+        handle, settings, pins, full=full, force=force
+    )
+
+
+def plan_as_it_is(handle: Handle, pins: tuple[tuple[str, str], ...], *, in_place: bool) -> Plan | None:
+    """The plan for a place that is used as it is, whatever the cache; None where a cache is needed."""
     if handle.kind is Kind.DIRECTORY:
         if not os.path.isdir(handle.location):
             raise _nothing_there(handle)
         return Plan(Action.USE, handle, handle.location, "a local directory", pins=pins)
     if handle.kind is Kind.REMOTE_DIRECTORY and in_place and not pins and _scheme(handle) in IN_PLACE_SCHEMES:
         return Plan(Action.USE, handle, handle.location, "remote storage, read in place")
-    if is_remote(settings.cache_dir):
-        from tf1hub.handles.remote_cache import plan_remote
-
-        return plan_remote(handle, settings, pins, force=force)
-    return _plan_cached(handle, settings, pins, full=full, force=force)
+    return None
 
 
 def _plan_cached(
@@ -154,7 +156,8 @@ def _may_be_newer(handle: Handle, health: Health, pins: tuple[tuple[str, str], .
     return any(digest != health.manifest.digest for digest, _ in pins)
 
 
-def _pins(handle: Handle, settings: Settings) -> tuple[tuple[str, str], ...]:
+def pins_of(handle: Handle, settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Digests that a handle's content must have, each with who says so."""
     pins = [(handle.pin, "the handle")] if handle.pin else []
     if settings.lock_file is not None:
         from tf1hub.handles import lockfile

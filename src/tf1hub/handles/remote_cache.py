@@ -11,18 +11,21 @@ import tempfile
 
 from tf1hub.errors import CacheError
 from tf1hub.handles import manifest as manifests
+from tf1hub.handles.acquire import acquire
 from tf1hub.handles.cache import ABSENT, Entry, Health, State
+from tf1hub.handles.files import FAULTS
 from tf1hub.handles.handle import Handle
-from tf1hub.handles.plan import Action, Plan, keys
-from tf1hub.handles.remote_copy import FAULTS, copy_out
+from tf1hub.handles.plan import Action, Plan, keys, pins_of, plan, plan_as_it_is
+from tf1hub.handles.remote_copy import copy_out
 from tf1hub.handles.settings import Settings
 from tf1hub.storage import Place, place_at
 
 
-def plan_remote(
-    handle: Handle, settings: Settings, pins: tuple[tuple[str, str], ...], *, force: bool = False
-) -> Plan:
-    """Decides what to do about a handle where the cache is in remote storage."""
+def plan_remote(handle: Handle, settings: Settings, *, in_place: bool = True, force: bool = False) -> Plan:
+    """Decides what to do about a handle, where the cache is in remote storage; see `plan`."""
+    pins = pins_of(handle, settings)
+    if (as_it_is := plan_as_it_is(handle, pins, in_place=in_place)) is not None:
+        return as_it_is
     cache = place_at(settings.cache_dir, FAULTS)
     found = [(key, _check(cache, key)) for key in keys(handle)]
     for key, health in found:
@@ -36,9 +39,6 @@ def plan_remote(
 
 def acquire_remote(decided: Plan, settings: Settings) -> str:
     """Gets the module into a local cache of its own, and from there to the remote one."""
-    from tf1hub.handles.acquire import acquire
-    from tf1hub.handles.plan import plan
-
     cache = place_at(settings.cache_dir, FAULTS)
     key = decided.path.rpartition("/")[2]
     with tempfile.TemporaryDirectory(prefix="tf1hub-") as local:

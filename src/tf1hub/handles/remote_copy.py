@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 
-from tf1hub.errors import ArchiveError, CacheError, DownloadError, NotAModuleError
+from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError
 from tf1hub.format.files import is_module_file
 from tf1hub.handles import cache, files, names
+from tf1hub.handles.files import FAULTS
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.progress import Report
 from tf1hub.handles.settings import Settings
-from tf1hub.storage import Faults, Place, place_at, redacted
-
-FAULTS = Faults(DownloadError, CacheError)
-"""What stands for remote storage that fails a resolver."""
+from tf1hub.storage import Place, place_at, redacted
 
 
 def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tuple[FileRecord, ...]:

@@ -15,7 +15,8 @@ from tf1hub.storage.address import (
     redacted,
     scheme_of,
 )
-from tf1hub.storage.place import Faults, Place, place_at
+from tf1hub.storage.opening import place_at
+from tf1hub.storage.place import Faults, Place
 
 __all__ = [
     "Faults",

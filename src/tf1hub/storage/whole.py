@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator
 from tf1hub.errors import Error, ExportError
 from tf1hub.storage.address import absolute, is_remote
 from tf1hub.storage.faults import mapped, said
-from tf1hub.storage.place import Faults, Place, place_at
+from tf1hub.storage.opening import place_at
+from tf1hub.storage.place import Faults, Place
 
 _EXISTS = (
     "Cannot export to {path}: something is there already{names}. "
