@@ -6,7 +6,7 @@
     │   ├── UnsupportedFormatError           a newer format, or a required feature that is not known
     │   └── CheckpointError                  a checkpoint is damaged, or does not fit the module
     ├── HandleError (ValueError)             a handle that cannot name a module
-    ├── ResolveError (OSError)               a good handle whose module could not be had
+    ├── ResolveError (OSError)               a good handle whose module could not be obtained
     │   ├── DownloadError                    the host, the network or its answer is at fault
     │   ├── ArchiveError (ValueError)        an archive that is damaged, or that is not safe to unpack
     │   ├── CacheError                       the cache is damaged or cannot be written
@@ -98,7 +98,7 @@ class HandleError(Error, ValueError):
 
 
 class ResolveError(Error, OSError):
-    """A good handle whose module could not be had."""
+    """A good handle whose module could not be obtained."""
 
 
 class DownloadError(ResolveError):

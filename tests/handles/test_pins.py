@@ -170,7 +170,7 @@ def test_all_places_that_failed_are_listed(server, monkeypatch):
     with pytest.raises(DownloadError) as caught:
         resolve(server.url("/P/M/1"))
     lines = str(caught.value).splitlines()
-    assert lines[0] == f"{server.url('/P/M/1')} could not be had from any of 2 places:"
+    assert lines[0] == f"{server.url('/P/M/1')} could not be obtained from any of 2 places:"
     assert lines[1].startswith(f"  a mirror: {server.url('/none/M/1')}?tf-hub-format=compressed answered 404")
     assert lines[2].startswith(f"  the handle: {server.url('/P/M/1')}?tf-hub-format=compressed answered 404")
 

@@ -117,13 +117,13 @@ def test_settings_that_do_not_go_together(path: str, reusable: str, signatures_o
         "Give one of the two."
     )
     assert refusal(ValueError, signatures_only, trainable=True, signature="serving_default") == (
-        "trainable=True cannot be had with signature='serving_default': the signatures of a SavedModel are for "
+        "trainable=True does not go with signature='serving_default': the signatures of a SavedModel are for "
         f"inference. {signatures_only} has nothing else. Make a module of it: tf1hub.KerasLayer("
         f"tf1hub.create_module_spec_from_saved_model({signatures_only!r}), tags={{'serve'}}, "
         "signature='serving_default', trainable=True); or use it frozen: trainable=False."
     )
     assert refusal(ValueError, reusable, trainable=True, signature="serving_default") == (
-        "trainable=True cannot be had with signature='serving_default': the signatures of a SavedModel are for "
+        "trainable=True does not go with signature='serving_default': the signatures of a SavedModel are for "
         f"inference. Leave signature= out: {reusable} can be called, and trained so."
     )
     assert refusal(ValueError, path, load_options={"a": 1}) == (
@@ -328,7 +328,7 @@ def test_unknown_names_of_a_converted_module_list_those_that_there_are(converted
         "'default': float32 [?, 3]."
     )
     assert refusal(ValueError, converted, True, signature="serving_default") == (
-        "trainable=True cannot be had with signature='serving_default': the signatures of a SavedModel are for "
+        "trainable=True does not go with signature='serving_default': the signatures of a SavedModel are for "
         "inference. This one was made of a TF1 module, and is trained by these: default, named."
     )
     served = hub.KerasLayer(converted, signature="serving_default", output_key="hidden")

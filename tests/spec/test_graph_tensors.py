@@ -113,7 +113,7 @@ def test_what_lies_in_a_cond_or_a_loop_is_refused_with_what_comes_out() -> None:
     spec = branching(with_functions=False)
     text = (
         "The tensor {name!r} of variant {{}} of module_fn() lies inside a loop or a branch of a cond, where it has a value for "
-        "each iteration, or none. What comes out of there can be had: {outside}."
+        "each iteration, or none. What comes out of there can be an output: {outside}."
     )
     assert refusal(UnsupportedGraphError, spec, ["choice/more:0"]) == text.format(
         name="choice/more:0", outside="'choice/Merge:0'"
@@ -132,7 +132,7 @@ def test_what_lies_in_a_function_is_refused_with_what_calls_it() -> None:
     (loop,) = [name for name, node in nodes.items() if "While" in node.op]
     assert refusal(UnknownNameError, spec, ["step_0"]) == (
         f"No tensor 'step_0' in the graph of variant {{}} of module_fn(): a node of that name lies in its function {body!r}, "
-        f"and has a value for each call, or none. What the calls return can be had: '{loop}:0'."
+        f"and has a value for each call, or none. What the calls return can be an output: '{loop}:0'."
     )
     assert hub.load(spec.with_outputs(f"{loop}:3"))(1.0).numpy() == 6.0
 

@@ -61,7 +61,7 @@ def test_what_has_no_value_is_named_and_nothing_is_left(tmp_path: pathlib.Path) 
     module = hub.load(tmp_path / "module", tags={"train"})
     text = (
         f"The module cannot be exported whole: variant {{}} of {tmp_path}/module, variant {{'wide'}} of "
-        f"{tmp_path}/module have variables that were not loaded, whose values cannot be had: extra. "
+        f"{tmp_path}/module have variables that were not loaded, whose values are not known: extra. "
         f"There are no values for these variables of {tmp_path}/module: extra."
     )
     with pytest.raises(ExportError, match=f"^{re.escape(text)}$"):

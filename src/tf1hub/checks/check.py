@@ -49,7 +49,7 @@ def check(
 
     Raises:
         HandleError: the handle cannot name a module.
-        ResolveError: the module could not be had.
+        ResolveError: the module could not be obtained.
         FormatError: the module is too damaged to be checked.
         MissingDependencyError: `run`, and TensorFlow is not installed; or one of `imports` cannot be imported.
     """

@@ -46,7 +46,7 @@ def text_embedding_column_v2(
     Raises:
         ColumnError: it is a TF1 module that is no text embedding. What a SavedModel returns is only known
             when it is loaded; the error then comes from the layer that uses the column.
-        Error: it cannot be had, as `load_module_spec`.
+        Error: the module cannot be obtained or read, as `load_module_spec` says.
     """
     return _TextEmbeddingColumnV2(key, module_path, output_key, bool(trainable))
 

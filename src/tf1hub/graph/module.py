@@ -92,7 +92,7 @@ class Module:
         WrongModeError: in eager mode, or in a function of it; or to be trained on several replicas of a distribution strategy.
         UnknownTagsError: no variant has these tags.
         FormatError: the module, or its checkpoint, is damaged.
-        ResolveError: the handle's module could not be had.
+        ResolveError: the module could not be obtained.
         UnsupportedGraphError: the module has ops that this TensorFlow lacks.
     """
 

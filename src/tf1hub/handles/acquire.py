@@ -246,5 +246,5 @@ def _summary(decided: Plan, failures: list[tuple[Source, Exception]]) -> Excepti
     said = "\n".join(f"  {source.what}: {error}" for source, error in failures)
     kind = next((type(error) for _, error in failures if isinstance(error, PinError)), DownloadError)
     return kind(
-        f"{decided.handle.shown} could not be had from any of {len(failures)} places:\n{said}{damage}"
+        f"{decided.handle.shown} could not be obtained from any of {len(failures)} places:\n{said}{damage}"
     )

@@ -1,4 +1,4 @@
-"""One downloader per entry, where that can be had cheaply.
+"""One downloader per entry, where that is cheap to ensure.
 
 The lock saves bandwidth and nothing else: some network file systems let
 everybody have it. A holder shows that it is alive by touching the lock file;

@@ -1,4 +1,4 @@
-"""Where a module may be had from: mirrors first, then its own place, then where it was found last."""
+"""Where a module may come from: mirrors first, then its own place, then where it was found last."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _create(keras: Any, base: Any) -> Any:
 
         Raises:
             HandleError: `handle` names no module.
-            ResolveError: the module could not be had.
+            ResolveError: the module could not be obtained.
             UnknownNameError: there is no variant, signature, output or variable of this name.
             LayerError: the choices do not go together.
             WrongModeError: Keras runs on another backend than TensorFlow, or there is no eager execution.
@@ -235,7 +235,7 @@ def _create(keras: Any, base: Any) -> Any:
 
 @contextlib.contextmanager
 def _naming(handle: str) -> Iterator[None]:
-    """Says, where the module of a saved model cannot be had, what it is and how to go on."""
+    """Says which module a saved model needs and how to go on, where that module cannot be obtained."""
     try:
         yield
     except (HandleError, ResolveError, FormatError) as error:

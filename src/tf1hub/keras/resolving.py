@@ -121,7 +121,7 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was
     if choice.signature is not None:
         if trainable is not False and choice.signature in (getattr(loaded, "signatures", None) or {}):
             raise LayerError(
-                f"trainable=True cannot be had with signature={choice.signature!r}: the signatures of a SavedModel are "
+                f"trainable=True does not go with signature={choice.signature!r}: the signatures of a SavedModel are "
                 f"for inference. {_instead(loaded, module, choice.signature, place)}"
             )
         return SignatureCallee(loaded, choice, place)

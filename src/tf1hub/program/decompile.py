@@ -316,7 +316,7 @@ class _Builder:
         return found, counted and None not in usable
 
     def _outside(self, bound: Tensor, frame: Construct) -> Tensor | int | None:
-        """A bound as it can be had before the loop starts: a constant that stands inside as a number."""
+        """A bound in terms of what is known before the loop starts; a constant inside the loop becomes a number."""
         if not self._is_inside(bound, frame):
             return bound
         node = self._nodes[bound[0]]

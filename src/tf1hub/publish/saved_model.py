@@ -78,7 +78,7 @@ def create_module_spec_from_saved_model(
         drop_collections: names of graph collections to leave out.
         inference_tags: the tags of the meta graph that becomes the inference variant, which users get
             without naming tags. None leaves all tags as they are.
-        default_signature: a signature to be had under the name `"default"` too; where its only output
+        default_signature: a signature to offer under the name `"default"` too; where its only output
             has another name, that output then is called `"default"`.
 
     Returns:

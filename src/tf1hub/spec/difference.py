@@ -93,7 +93,7 @@ def diff(
 
     Raises:
         HandleError: a handle cannot name a module.
-        ResolveError: a module could not be had.
+        ResolveError: a module could not be obtained.
         FormatError: a module is damaged.
     """
     say = progress or (lambda _: None)

@@ -24,11 +24,11 @@ _SHOWN = 5
 
 _INSIDE = (
     "The tensor {name!r} of {place} lies inside a loop or a branch of a cond, where it has a value for each iteration, or "
-    "none. What comes out of there can be had{outside}."
+    "none. What comes out of there can be an output{outside}."
 )
 _IN_FUNCTION = (
     "No tensor {name!r} in the graph of {place}: a node of that name lies in its function {function!r}, and has a value for "
-    "each call, or none. What the calls return can be had{outside}."
+    "each call, or none. What the calls return can be an output{outside}."
 )
 _UNKNOWN = (
     "No tensor {name!r} in the graph of {place}.{near} To find names: tf1hub show {module} --tensors PATTERN"

@@ -72,7 +72,7 @@ def inspect(handle: ModuleSpec | str | os.PathLike[str]) -> ModuleDescription:
 
     Raises:
         HandleError: the handle cannot name a module.
-        ResolveError: the module could not be had.
+        ResolveError: the module could not be obtained.
         FormatError: the module is damaged.
     """
     spec = as_module_spec(handle)

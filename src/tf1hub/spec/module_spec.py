@@ -353,7 +353,7 @@ def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
 
     Raises:
         HandleError: the handle cannot name a module.
-        ResolveError: the module could not be had.
+        ResolveError: the module could not be obtained.
         FormatError: the module is damaged.
     """
     from tf1hub.handles import resolve

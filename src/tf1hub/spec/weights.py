@@ -44,7 +44,7 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
 
     Raises:
         NotAModuleError: there is neither a module nor a checkpoint.
-        ResolveError: the module could not be had.
+        ResolveError: the module could not be obtained.
         CheckpointError: the checkpoint is damaged.
     """
     place = handle_text(handle)

@@ -213,7 +213,7 @@ class Engine:
         return marked
 
     def _check_place(self) -> None:
-        """Checks that the variables can be had where the module is called.
+        """Checks that the variables can be reached where the module is called.
 
         Raises:
             WrongModeError: they live elsewhere.

@@ -60,6 +60,6 @@ def _values(
         names = ", ".join(sorted({stored.name for stored in others.values()}))
         places = ", ".join(variant.place for variant in variants)
         raise ExportError(
-            f"The module cannot be exported whole: {places} have variables that were not loaded, whose values cannot be "
-            f"had: {names}. {error}"
+            f"The module cannot be exported whole: {places} have variables that were not loaded, whose values are not "
+            f"known: {names}. {error}"
         ) from error

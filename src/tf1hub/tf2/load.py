@@ -67,7 +67,7 @@ def load(
         For a TF1 module a `LoadedModule`; for a SavedModel what TensorFlow gives.
 
     Raises:
-        ResolveError: the module could not be had.
+        ResolveError: the module could not be obtained.
         FormatError: it is damaged.
         UnknownTagsError: no variant has these tags.
         UnknownNameError: `trainable` names what is not there.
@@ -155,7 +155,7 @@ def local_directory(handle: str) -> str:
     """The directory of a module or SavedModel.
 
     Raises:
-        ResolveError: it could not be had.
+        ResolveError: the module could not be obtained.
     """
     if os.path.isdir(handle):
         return handle
