@@ -47,9 +47,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
     """Returns rows as aligned columns without borders, so that `awk` and eyes read them alike.
 
     Args:
-      header: One title per column.
-      rows: One string per column.
-      right: Indices of the columns to align to the right (numbers).
+        header: one title per column.
+        rows: one string per column.
+        right: indices of the columns to align to the right (numbers).
     """
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]

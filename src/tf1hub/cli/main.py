@@ -38,8 +38,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """Returns the parser of the command.
 
     Args:
-      only: A verb whose parser alone is built, so that starting one verb does
-        not pay for the others. All verbs by default.
+        only: a verb whose parser alone is built, so that starting one verb does
+            not pay for the others. All verbs by default.
     """
     parser = argparse.ArgumentParser(
         prog="tf1hub",
@@ -61,10 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the `tf1hub` command.
 
     Args:
-      argv: The arguments without the program's name; `sys.argv[1:]` by default.
+        argv: the arguments without the program's name; `sys.argv[1:]` by default.
 
     Returns:
-      The exit code, one of `tf1hub.cli._exit`.
+        The exit code, one of `tf1hub.cli._exit`.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     only = words[0] if words and words[0] in VERBS else None

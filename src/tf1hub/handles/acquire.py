@@ -22,15 +22,15 @@ def acquire(decided: Plan, settings: Settings) -> str:
     """Carries out a plan and returns the module's place.
 
     Args:
-      decided: The plan, for a cache of this machine.
-      settings: The settings that it was made with.
+        decided: the plan, for a cache of this machine.
+        settings: the settings that it was made with.
 
     Raises:
-      OfflineError: The network would be needed and may not be used.
-      DownloadError: No source has the module.
-      ArchiveError: What a source has is damaged or unsafe.
-      PinError: The content is not the one that was pinned.
-      CacheError: The cache cannot be written.
+        OfflineError: the network would be needed and may not be used.
+        DownloadError: no source has the module.
+        ArchiveError: what a source has is damaged or unsafe.
+        PinError: the content is not the one that was pinned.
+        CacheError: the cache cannot be written.
     """
     if decided.action is Action.USE:
         verify_pins(decided, settings)
@@ -72,7 +72,7 @@ def verify_pins(decided: Plan, settings: Settings) -> None:
     """Refuses content that is there but is not the pinned one.
 
     Raises:
-      PinError: The message has both digests.
+        PinError: the message has both digests.
     """
     if not decided.pins:
         return
@@ -93,7 +93,7 @@ def usable_sources(decided: Plan, settings: Settings) -> list[Source]:
     """Returns the sources that may be used now.
 
     Raises:
-      OfflineError: All need the network, and it may not be used.
+        OfflineError: all need the network, and it may not be used.
     """
     found = sources.of(decided.handle, settings)
     if not settings.offline:

@@ -28,34 +28,34 @@ def resolve(
     file; a damaged entry is downloaded again.
 
     Example:
-      >>> import tf1hub as hub
-      >>> hub.resolve("tests/golden/modules/half_plus_two/module")[-21:]
-      '/half_plus_two/module'
+        >>> import tf1hub as hub
+        >>> hub.resolve("tests/golden/modules/half_plus_two/module")[-21:]
+        '/half_plus_two/module'
 
     Args:
-      handle: A directory, an archive (tar, tar.gz, zip, ...), a URL, a place in remote storage,
-        or `OWNER/MODEL/tensorFlow1/VARIATION/VERSION`; `#sha256:...` after it pins its content.
-      cache_dir: The cache; by default `TFHUB_CACHE_DIR`, else `<system temp>/tfhub_modules`.
-      offline: Whether the network may not be used; by default as `TF1HUB_OFFLINE` says.
-      verify: Whether to read every byte of a cached module and compare it with its manifest.
-      progress: `auto`, `bar`, `lines` or `none`; by default as `TF1HUB_PROGRESS` says.
-      allow_extra_files: Whether an archive may hold files that no module has.
-      max_bytes: The most that an archive may unpack to.
-      lock_file: A lock file whose pins hold; by default `TF1HUB_LOCKFILE`, else
-        `tf1hub.lock` in the working directory if it is there.
+        handle: a directory, an archive (tar, tar.gz, zip, ...), a URL, a place in remote storage,
+            or `OWNER/MODEL/tensorFlow1/VARIATION/VERSION`; `#sha256:...` after it pins its content.
+        cache_dir: the cache; by default `TFHUB_CACHE_DIR`, else `<system temp>/tfhub_modules`.
+        offline: whether the network may not be used; by default as `TF1HUB_OFFLINE` says.
+        verify: whether to read every byte of a cached module and compare it with its manifest.
+        progress: `auto`, `bar`, `lines` or `none`; by default as `TF1HUB_PROGRESS` says.
+        allow_extra_files: whether an archive may hold files that no module has.
+        max_bytes: the most that an archive may unpack to.
+        lock_file: a lock file whose pins hold; by default `TF1HUB_LOCKFILE`, else
+            `tf1hub.lock` in the working directory if it is there.
 
     Returns:
-      The absolute path of a local directory; or, for remote storage that
-      TensorFlow reads without a copy (`gs://`), and for a remote cache, its URL.
+        The absolute path of a local directory; or, for remote storage that
+        TensorFlow reads without a copy (`gs://`), and for a remote cache, its URL.
 
     Raises:
-      HandleError: The handle, a variable or the configuration is not valid.
-      NotAModuleError: The handle is a path, and there is nothing.
-      OfflineError: It is not in the cache, and the network may not be used.
-      DownloadError: The host, the network or its answer is at fault.
-      ArchiveError: The archive is damaged or unsafe.
-      PinError: The content is not the one that was pinned or first seen.
-      CacheError: The cache cannot be written.
+        HandleError: the handle, a variable or the configuration is not valid.
+        NotAModuleError: the handle is a path, and there is nothing.
+        OfflineError: it is not in the cache, and the network may not be used.
+        DownloadError: the host, the network or its answer is at fault.
+        ArchiveError: the archive is damaged or unsafe.
+        PinError: the content is not the one that was pinned or first seen.
+        CacheError: the cache cannot be written.
     """
     settings = settings_module.from_environment(
         cache_dir=cache_dir,
@@ -85,25 +85,25 @@ def download(
     read it in place.
 
     Example:
-      >>> import tf1hub as hub
-      >>> hub.download("tests/golden/modules/half_plus_two/module", offline=True)[-21:]
-      '/half_plus_two/module'
+        >>> import tf1hub as hub
+        >>> hub.download("tests/golden/modules/half_plus_two/module", offline=True)[-21:]
+        '/half_plus_two/module'
 
     Args:
-      handle: As for `resolve`.
-      cache_dir: As for `resolve`.
-      force: Whether to download even what is in the cache.
-      offline: As for `resolve`.
-      progress: As for `resolve`.
-      allow_extra_files: As for `resolve`.
-      max_bytes: As for `resolve`.
-      lock_file: As for `resolve`.
+        handle: as for `resolve`.
+        cache_dir: as for `resolve`.
+        force: whether to download even what is in the cache.
+        offline: as for `resolve`.
+        progress: as for `resolve`.
+        allow_extra_files: as for `resolve`.
+        max_bytes: as for `resolve`.
+        lock_file: as for `resolve`.
 
     Returns:
-      The module's directory. A local directory is returned as it is.
+        The module's directory. A local directory is returned as it is.
 
     Raises:
-      Error: As for `resolve`.
+        Error: as for `resolve`.
     """
     settings = settings_module.from_environment(
         cache_dir=cache_dir,

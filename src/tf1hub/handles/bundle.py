@@ -37,10 +37,10 @@ class Installed:
     """A module that an installation brought into the cache, or found there already.
 
     Attributes:
-      handle: Its handle.
-      path: Its directory.
-      digest: Its content's digest.
-      is_new: Whether it was not there before.
+        handle: its handle.
+        path: its directory.
+        digest: its content's digest.
+        is_new: whether it was not there before.
     """
 
     handle: str
@@ -53,15 +53,15 @@ def make(path: str, modules: Iterable[tuple[Handle, str]]) -> list[Manifest]:
     """Writes a bundle; the same modules give the same bytes.
 
     Args:
-      path: The bundle's path; `.tar`, or `.tar.gz` to compress it.
-      modules: Handles and their directories.
+        path: the bundle's path; `.tar`, or `.tar.gz` to compress it.
+        modules: handles and their directories.
 
     Returns:
-      The manifest of each module.
+        The manifest of each module.
 
     Raises:
-      ExportError: It cannot be written; nothing is left at `path`.
-      HandleError: A handle is a local path, which means nothing on another machine.
+        ExportError: it cannot be written; nothing is left at `path`.
+        HandleError: a handle is a local path, which means nothing on another machine.
     """
     found: dict[str, tuple[Manifest, str]] = {}
     for handle, directory in modules:
@@ -82,15 +82,15 @@ def install(
     """Brings a bundle, or the tar of one module, into the cache.
 
     Args:
-      path: The bundle, or an archive of a module: a tar, tar.gz, zip and the like.
-      settings: Where the cache is, and how large modules may be.
-      handle: The handle of a module's tar; None for a bundle.
-      force: Whether to accept other content than was first seen behind a versioned URL.
+        path: the bundle, or an archive of a module: a tar, tar.gz, zip and the like.
+        settings: where the cache is, and how large modules may be.
+        handle: the handle of a module's tar; None for a bundle.
+        force: whether to accept other content than was first seen behind a versioned URL.
 
     Raises:
-      ArchiveError: The archive is damaged or unsafe, or not what it was said to be.
-      PinError: The content is not the one that the handle pins, or that was first seen.
-      CacheError: The archive cannot be read, or the cache cannot be written.
+        ArchiveError: the archive is damaged or unsafe, or not what it was said to be.
+        PinError: the content is not the one that the handle pins, or that was first seen.
+        CacheError: the archive cannot be read, or the cache cannot be written.
     """
     if handle is not None:
         return [_install_module(path, handle, settings, force)]

@@ -39,9 +39,9 @@ class Health(NamedTuple):
     """The state of an entry.
 
     Attributes:
-      state: Whether it can be used.
-      faults: What is wrong with it, if it is damaged.
-      manifest: Its manifest; None for an entry of the original library.
+        state: whether it can be used.
+        faults: what is wrong with it, if it is damaged.
+        manifest: its manifest; None for an entry of the original library.
     """
 
     state: State
@@ -88,7 +88,7 @@ class Entry(NamedTuple):
         """Returns the manifest, or None where there is none.
 
         Raises:
-          CacheError: It is damaged.
+            CacheError: it is damaged.
         """
         try:
             with open(self.manifest_path, encoding="utf-8") as file:
@@ -102,7 +102,7 @@ class Entry(NamedTuple):
         """Looks whether the entry can be used.
 
         Args:
-          full: Whether to read every byte; by default one `stat` per file.
+            full: whether to read every byte; by default one `stat` per file.
         """
         if not os.path.isdir(self.path):
             return ABSENT
@@ -147,7 +147,7 @@ def keys_of(handle: Handle) -> tuple[str, ...]:
     """Returns the keys under which a handle's entry may lie; a new one is made under the first.
 
     Raises:
-      OSError: The handle is a local archive that cannot be looked at.
+        OSError: the handle is a local archive that cannot be looked at.
     """
     if handle.kind is Kind.ARCHIVE:
         # A file may be written anew under its name; an entry never changes.

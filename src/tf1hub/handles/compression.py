@@ -130,13 +130,13 @@ def tar_chunks(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
     """Yields the bytes of the tar in pieces of at most 1 MiB, whatever the input's compression.
 
     Args:
-      chunks: The archive's bytes.
-      limits: The allowed ratio of compression.
+        chunks: the archive's bytes.
+        limits: the allowed ratio of compression.
 
     Raises:
-      ArchiveError: The bytes are another format, are damaged, or unpack to too much.
-      TruncatedArchiveError: The compressed stream ends before its end mark.
-      MissingDependencyError: They are compressed with zstd, and what reads that is not installed.
+        ArchiveError: the bytes are another format, are damaged, or unpack to too much.
+        TruncatedArchiveError: the compressed stream ends before its end mark.
+        MissingDependencyError: they are compressed with zstd, and what reads that is not installed.
     """
     pieces, head = peek(chunks, _HEAD_BYTES)
     for magic, what in _OTHER_FORMATS:
@@ -210,7 +210,7 @@ def check_ratio(given: int, taken: int, limits: Limits) -> None:
     """Refuses what unpacks to far more than weights do.
 
     Raises:
-      ArchiveError: `given` bytes came out of `taken`.
+        ArchiveError: `given` bytes came out of `taken`.
     """
     if given > limits.ratio_free_bytes and given > limits.ratio * taken:
         raise ArchiveError(

@@ -38,17 +38,17 @@ def extract(
     adds. On any fault the caller removes `target`.
 
     Args:
-      chunks: The archive's bytes, as they arrive.
-      target: An existing empty directory.
-      limits: What the archive may ask for.
-      allow_extra_files: Whether files that no module has are unpacked too.
+        chunks: the archive's bytes, as they arrive.
+        target: an existing empty directory.
+        limits: what the archive may ask for.
+        allow_extra_files: whether files that no module has are unpacked too.
 
     Returns:
-      One record per file, sorted by name.
+        One record per file, sorted by name.
 
     Raises:
-      ArchiveError: The archive is damaged, unsafe, too large, or holds no module.
-      CacheError: The disk is full, or `target` cannot be written.
+        ArchiveError: the archive is damaged, unsafe, too large, or holds no module.
+        CacheError: the disk is full, or `target` cannot be written.
     """
     limits = limits or Limits()
     extraction = _Extraction(target, limits, allow_extra_files)

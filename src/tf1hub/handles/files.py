@@ -23,8 +23,8 @@ def chunks(path: str) -> Iterator[bytes]:
     """Yields a file's content.
 
     Raises:
-      NotAModuleError: There is no such file.
-      CacheError: It cannot be read.
+        NotAModuleError: there is no such file.
+        CacheError: it cannot be read.
     """
     if is_remote(path):
         yield from place_at(path, FAULTS).chunks("")
@@ -44,7 +44,7 @@ def make_directories(path: str) -> None:
     """Makes a directory and its parents, with the permissions that the umask leaves.
 
     Raises:
-      CacheError: It cannot be made.
+        CacheError: it cannot be made.
     """
     try:
         os.makedirs(path, exist_ok=True)
@@ -60,7 +60,7 @@ def write_text(path: str, text: str) -> None:
     """Writes a file so that readers see the old text or the new, never a part.
 
     Raises:
-      CacheError: It cannot be written.
+        CacheError: it cannot be written.
     """
     temporary = f"{path}.{unique_suffix()}"
     try:
@@ -77,7 +77,7 @@ def write_all(descriptor: int, piece: memoryview, directory: str) -> None:
     """Writes a piece to an open file of the cache.
 
     Raises:
-      CacheError: The disk is full, or `directory` cannot be written.
+        CacheError: the disk is full, or `directory` cannot be written.
     """
     while piece:
         try:

@@ -64,13 +64,13 @@ class Handle(NamedTuple):
     """A parsed handle.
 
     Attributes:
-      given: What the user wrote, without the pin.
-      kind: Where it points.
-      location: The path or URL to go to, without pin and fragment, in the
-        user's spelling. URLs may hold credentials: print `shown`, never this.
-      canonical: The one spelling, of those known to name the same module,
-        whose SHA-1 names the cache entry. Without user information.
-      pin: `"sha256:..."`, the digest that the content must have, or None.
+        given: what the user wrote, without the pin.
+        kind: where it points.
+        location: the path or URL to go to, without pin and fragment, in the
+            user's spelling. URLs may hold credentials: print `shown`, never this.
+        canonical: the one spelling, of those known to name the same module,
+            whose SHA-1 names the cache entry. Without user information.
+        pin: `"sha256:..."`, the digest that the content must have, or None.
     """
 
     given: str
@@ -121,15 +121,15 @@ def parse(handle: str | os.PathLike[str]) -> Handle:
     'https://www.kaggle.com/models/google/elmo/tensorFlow1/default/3'
 
     Args:
-      handle: A path, a URL, a place in remote storage, or `OWNER/MODEL/tensorFlow1/VARIATION/VERSION`;
-        each may end in `#sha256:` and 64 hexadecimal digits.
+        handle: a path, a URL, a place in remote storage, or `OWNER/MODEL/tensorFlow1/VARIATION/VERSION`;
+            each may end in `#sha256:` and 64 hexadecimal digits.
 
     Returns:
-      The parsed handle.
+        The parsed handle.
 
     Raises:
-      ArgumentError: It is no string.
-      HandleError: It cannot name a module.
+        ArgumentError: it is no string.
+        HandleError: it cannot name a module.
     """
     given = handle_text(handle)
     if not given.strip():
@@ -181,7 +181,7 @@ def check_digest(digest: str, where: str) -> str:
     """Returns `digest` in lower case if it is `sha256:` and 64 hexadecimal digits.
 
     Raises:
-      HandleError: It is not; the message begins with `where`.
+        HandleError: it is not; the message begins with `where`.
     """
     if not _DIGEST.fullmatch(digest.lower()):
         raise HandleError(f"{where}: {digest!r} is not 'sha256:' followed by 64 hexadecimal digits.")

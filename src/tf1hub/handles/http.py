@@ -40,7 +40,7 @@ class PassingError(Exception):
     """What went wrong may pass: another attempt is worth it.
 
     Attributes:
-      retry_after: Seconds that the host asks for, or None.
+        retry_after: seconds that the host asks for, or None.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -53,11 +53,11 @@ class Answer:
     """The host's answer with its body still to be read.
 
     Attributes:
-      url: Where it came from, after redirects.
-      status: Its status.
-      headers: Its headers; names are compared without regard to case.
-      hops: The URLs that were asked, in their order.
-      patience: Seconds of waiting within which `MIN_BYTES_PER_SECOND` must be reached.
+        url: where it came from, after redirects.
+        status: its status.
+        headers: its headers; names are compared without regard to case.
+        hops: the URLs that were asked, in their order.
+        patience: seconds of waiting within which `MIN_BYTES_PER_SECOND` must be reached.
     """
 
     url: str
@@ -71,7 +71,7 @@ class Answer:
         """Yields the body as it arrives.
 
         Raises:
-          PassingError: The connection broke, stalled, crept, or ended before the announced length.
+            PassingError: the connection broke, stalled, crept, or ended before the announced length.
         """
         try:
             yield from self._pieces()
@@ -118,8 +118,8 @@ class Client:
     """Makes requests with the settings' timeouts, certificates and credentials.
 
     Args:
-      settings: The settings.
-      handle_url: The URL that the user gave; credentials in it go to its host only.
+        settings: the settings.
+        handle_url: the URL that the user gave; credentials in it go to its host only.
     """
 
     def __init__(self, settings: Settings, handle_url: str) -> None:
@@ -137,13 +137,13 @@ class Client:
         """Requests a URL and follows redirects.
 
         Args:
-          url: The URL.
-          headers: Headers beside those that every request has.
-          follow_303: Whether status 303 is a redirect; else it is an answer.
+            url: the URL.
+            headers: headers beside those that every request has.
+            follow_303: whether status 303 is a redirect; else it is an answer.
 
         Raises:
-          PassingError: Another attempt may succeed.
-          DownloadError: No attempt will.
+            PassingError: another attempt may succeed.
+            DownloadError: no attempt will.
         """
         hops = [url]
         while True:

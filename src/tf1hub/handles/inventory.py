@@ -20,13 +20,13 @@ class Item:
     """An entry as a list shows it.
 
     Attributes:
-      handle: Its handle as far as it is known, else `""`.
-      key: Its directory's name.
-      path: Its directory.
-      bytes: The sum of its files' sizes.
-      files: How many files it has.
-      time: When it was downloaded, ISO 8601; `""` where that is not known.
-      digest: Its content's digest; None for an entry of the original library.
+        handle: its handle as far as it is known, else `""`.
+        key: its directory's name.
+        path: its directory.
+        bytes: the sum of its files' sizes.
+        files: how many files it has.
+        time: when it was downloaded, ISO 8601; `""` where that is not known.
+        digest: its content's digest; None for an entry of the original library.
     """
 
     handle: str
@@ -47,9 +47,9 @@ def verify(root: str, *, full: bool = True, names: tuple[str, ...] = ()) -> list
     """Checks entries and returns each with its health.
 
     Args:
-      root: The cache directory.
-      full: Whether to read every byte.
-      names: Handles or keys; all entries by default.
+        root: the cache directory.
+        full: whether to read every byte.
+        names: handles or keys; all entries by default.
     """
     chosen = find(root, names) if names else cache.entries(root)
     return [(entry, entry.check(full=full)) for entry in chosen]
@@ -59,7 +59,7 @@ def find(root: str, names: tuple[str, ...]) -> list[Entry]:
     """Returns the entries of handles or keys.
 
     Raises:
-      HandleError: One of them is not in the cache.
+        HandleError: one of them is not in the cache.
     """
     found = []
     for name in names:
@@ -77,9 +77,9 @@ def remove(entry: Entry, *, forget: bool = False) -> int:
     """Removes an entry and returns the bytes that this freed.
 
     Args:
-      entry: The entry.
-      forget: Whether to forget the digest that was first seen behind its
-        versioned URL too, so that other content is accepted.
+        entry: the entry.
+        forget: whether to forget the digest that was first seen behind its
+            versioned URL too, so that other content is accepted.
     """
     freed = _bytes_below(entry.path)
     publishing.discard(entry)
@@ -95,9 +95,9 @@ class Pruned:
     """What cleaning up removed, or would remove.
 
     Attributes:
-      what: The path.
-      why: The reason, in words.
-      bytes: How much it held.
+        what: the path.
+        why: the reason, in words.
+        bytes: how much it held.
     """
 
     what: str
@@ -109,9 +109,9 @@ def prune(root: str, *, older_than_days: float | None = None, dry_run: bool = Fa
     """Removes damaged entries, leftovers of dead processes, and stale locks of the original library.
 
     Args:
-      root: The cache directory.
-      older_than_days: Whole entries downloaded longer ago are removed too.
-      dry_run: Whether to only tell.
+        root: the cache directory.
+        older_than_days: whole entries downloaded longer ago are removed too.
+        dry_run: whether to only tell.
     """
     found = []
     for entry in cache.entries(root):

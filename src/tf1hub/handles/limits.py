@@ -30,11 +30,11 @@ class Limits(NamedTuple):
     """What one archive may unpack to.
 
     Attributes:
-      members: Files and directories.
-      file_bytes: Bytes of one file.
-      total_bytes: Bytes of all files.
-      ratio: Unpacked bytes per packed byte, once more than `ratio_free_bytes` were unpacked.
-      ratio_free_bytes: See `ratio`.
+        members: files and directories.
+        file_bytes: bytes of one file.
+        total_bytes: bytes of all files.
+        ratio: unpacked bytes per packed byte, once more than `ratio_free_bytes` were unpacked.
+        ratio_free_bytes: see `ratio`.
     """
 
     members: int = MAX_MEMBERS

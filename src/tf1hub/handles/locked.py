@@ -17,13 +17,13 @@ def lock(
     """Returns the modules of a lock file with these handles in it.
 
     Args:
-      before: What the file has.
-      handles: Handles to add or look at; each is downloaded if need be.
-      settings: The settings; their own lock file does not matter.
-      update: Whether digests may differ from those before.
+        before: what the file has.
+        handles: handles to add or look at; each is downloaded if need be.
+        settings: the settings; their own lock file does not matter.
+        update: whether digests may differ from those before.
 
     Raises:
-      PinError: A module's content differs from what the file has.
+        PinError: a module's content differs from what the file has.
     """
     found = {parse(one.handle).canonical: one for one in before}
     unlocked = settings._replace(lock_file=None)

@@ -28,9 +28,9 @@ class Locked:
     """A module of a lock file.
 
     Attributes:
-      handle: As users write it, without a pin.
-      digest: `"sha256:..."` of its content.
-      size: Bytes of its files.
+        handle: as users write it, without a pin.
+        digest: `"sha256:..."` of its content.
+        size: bytes of its files.
     """
 
     handle: str
@@ -42,7 +42,7 @@ def load(path: str) -> tuple[Locked, ...]:
     """Returns the modules of a lock file, in its order.
 
     Raises:
-      HandleError: The file is damaged, or of a newer version.
+        HandleError: the file is damaged, or of a newer version.
     """
     data = load_toml(path)
     if data.get("version") != VERSION:

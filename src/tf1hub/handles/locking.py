@@ -32,14 +32,14 @@ def turn(
     """Waits for the lock, or until waiting is of no more use.
 
     Args:
-      path: The lock file; made if need be, never removed.
-      patience: Seconds without a sign of life of the holder after which it is not waited for.
-      done: Whether somebody else has finished the work; asked now and then.
-      waiting: Told the seconds waited so far.
+        path: the lock file; made if need be, never removed.
+        patience: seconds without a sign of life of the holder after which it is not waited for.
+        done: whether somebody else has finished the work; asked now and then.
+        waiting: told the seconds waited so far.
 
     Yields:
-      Whether the work is to be done by the caller: with the lock, or without
-      it where the holder is silent or locks do not work; False if it is done.
+        Whether the work is to be done by the caller: with the lock, or without
+        it where the holder is silent or locks do not work; False if it is done.
     """
     from filelock import FileLock, Timeout
 

@@ -29,12 +29,12 @@ class Manifest(NamedTuple):
     """The record beside a complete cache entry.
 
     Attributes:
-      handle: The canonical handle, secrets masked.
-      files: One record per file, sorted by name.
-      source: Where the content came from, secrets masked.
-      time: When, as UTC in ISO 8601.
-      etag: The host's ETag of the archive, where it gave one.
-      digest: The content's digest, see `content_digest`.
+        handle: the canonical handle, secrets masked.
+        files: one record per file, sorted by name.
+        source: where the content came from, secrets masked.
+        time: when, as UTC in ISO 8601.
+        etag: the host's ETag of the archive, where it gave one.
+        digest: the content's digest, see `content_digest`.
     """
 
     handle: str
@@ -92,7 +92,7 @@ def from_json(text: str, where: str) -> Manifest:
     """Parses a manifest.
 
     Raises:
-      CacheError: It is damaged, or of a newer version; the message names `where`.
+        CacheError: it is damaged, or of a newer version; the message names `where`.
     """
     import json
 
@@ -166,9 +166,9 @@ def faults(directory: str, files: Iterable[FileRecord], *, full: bool = False) -
     """Returns a sentence part per file that is not as its record says.
 
     Args:
-      directory: Where the files are.
-      files: Their records.
-      full: Whether to read every byte; by default only sizes are compared.
+        directory: where the files are.
+        files: their records.
+        full: whether to read every byte; by default only sizes are compared.
     """
     check = content_fault if full else size_fault
     return [fault for file in files if (fault := check(directory, file)) is not None]

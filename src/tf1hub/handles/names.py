@@ -23,11 +23,11 @@ def checked(raw: str) -> str:
     """Returns a member's name as a relative path with `/`, `""` for the root, or refuses it.
 
     Args:
-      raw: The name as the archive has it.
+        raw: the name as the archive has it.
 
     Raises:
-      ArchiveError: The name could lead out of the target, or means different
-        files on different systems.
+        ArchiveError: the name could lead out of the target, or means different
+            files on different systems.
     """
     if "\0" in raw:
         raise _refused(raw, "holds a NUL character")
@@ -67,9 +67,9 @@ def is_of_macos(name: str, head: bytes, is_directory: bool) -> bool:
     """Returns whether a member is what macOS adds to archives, of which nobody else makes use.
 
     Args:
-      name: The checked name, for which `may_be_of_macos` is true.
-      head: The first four bytes: a file of such a name that begins otherwise may be the module's own.
-      is_directory: Whether it is a directory.
+        name: the checked name, for which `may_be_of_macos` is true.
+        head: the first four bytes: a file of such a name that begins otherwise may be the module's own.
+        is_directory: whether it is a directory.
     """
     if is_directory:
         return name == "__MACOSX"

@@ -27,7 +27,7 @@ class Ahead(Generic[T]):
     where its items are taken. Use it in a `with`: leaving it stops the source.
 
     Args:
-      source: The iterator; it is only touched by the other thread.
+        source: the iterator; it is only touched by the other thread.
     """
 
     # A class and not a generator, because one that waits for its next item in

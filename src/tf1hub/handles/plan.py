@@ -33,13 +33,13 @@ class Plan(NamedTuple):
     """What is to be done about a handle, and why.
 
     Attributes:
-      action: What is to be done.
-      handle: The handle.
-      path: The module's place: already (`USE`), or once the action is done.
-      reason: Why, in words.
-      entry: The cache entry that is used or made; None for a place outside the cache.
-      health: The state of that entry.
-      pins: Digests that the content must have, each with who says so.
+        action: what is to be done.
+        handle: the handle.
+        path: the module's place: already (`USE`), or once the action is done.
+        reason: why, in words.
+        entry: the cache entry that is used or made; None for a place outside the cache.
+        health: the state of that entry.
+        pins: digests that the content must have, each with who says so.
     """
 
     action: Action
@@ -62,17 +62,17 @@ def plan(
     """Decides what to do about a handle, where the cache is of this machine.
 
     Args:
-      handle: The handle.
-      settings: Where caches are, and what pins hold.
-      in_place: Whether remote storage that TensorFlow reads may be used without a copy.
-      full: Whether to read every byte of a cached entry, not only the sizes.
-      force: Whether to download even what is there.
+        handle: the handle.
+        settings: where caches are, and what pins hold.
+        in_place: whether remote storage that TensorFlow reads may be used without a copy.
+        full: whether to read every byte of a cached entry, not only the sizes.
+        force: whether to download even what is there.
 
     Returns:
-      The plan. A local directory, and remote storage in place, are used as they are.
+        The plan. A local directory, and remote storage in place, are used as they are.
 
     Raises:
-      NotAModuleError: The handle is a local path, and nothing is there.
+        NotAModuleError: the handle is a local path, and nothing is there.
     """
     pins = pins_of(handle, settings)
     return plan_as_it_is(handle, pins, in_place=in_place) or _plan_cached(
@@ -124,7 +124,7 @@ def keys(handle: Handle) -> tuple[str, ...]:
     """Returns the keys of a handle's entry.
 
     Raises:
-      NotAModuleError: The handle is a local archive that is not there.
+        NotAModuleError: the handle is a local archive that is not there.
     """
     try:
         return cache.keys_of(handle)

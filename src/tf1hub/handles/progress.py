@@ -18,12 +18,12 @@ def shown(what: str, mode: str) -> Iterator[Report]:
     """Shows progress while the block runs.
 
     Args:
-      what: What is downloaded, secrets masked.
-      mode: `bar`; `lines`; `none`; or `auto`: a bar on a terminal, else lines
-        for what takes longer than seconds.
+        what: what is downloaded, secrets masked.
+        mode: `bar`; `lines`; `none`; or `auto`: a bar on a terminal, else lines
+            for what takes longer than seconds.
 
     Yields:
-      A function that is told the bytes so far and the total, where it is known.
+        A function that is told the bytes so far and the total, where it is known.
     """
     if mode == "auto":
         mode = "bar" if sys.stderr.isatty() else "lines"

@@ -49,7 +49,7 @@ def check_pins(shown: str, digest: str, pins: tuple[tuple[str, str], ...], sourc
     """Refuses content that is not the pinned one.
 
     Raises:
-      PinError: The message has both digests.
+        PinError: the message has both digests.
     """
     for pinned, who in pins:
         if digest != pinned:
@@ -64,7 +64,7 @@ def check_first_seen(entry: Entry, handle: Handle, digest: str) -> None:
     """Refuses other content behind a versioned URL than was first seen there.
 
     Raises:
-      PinError: The message has both digests and says how to accept the new content.
+        PinError: the message has both digests and says how to accept the new content.
     """
     seen = first_seen(entry)
     if handle.is_versioned and seen is not None and seen != digest:
@@ -101,14 +101,14 @@ def publish(
     absent or damaged, never as whole.
 
     Args:
-      entry: The entry.
-      directory: A directory on the cache's file system; it is moved.
-      manifest: What the directory holds.
-      handle: Whose entry it is.
-      replace: Whether what lies there is known to be bad or old.
+        entry: the entry.
+        directory: a directory on the cache's file system; it is moved.
+        manifest: what the directory holds.
+        handle: whose entry it is.
+        replace: whether what lies there is known to be bad or old.
 
     Raises:
-      CacheError: The cache cannot be written.
+        CacheError: the cache cannot be written.
     """
     remember_first_seen(entry, handle, manifest.digest)
     if replace:
@@ -167,8 +167,8 @@ def remove_leftovers(root: str, key: str = "") -> list[str]:
     """Removes what dead processes left unfinished; returns their paths.
 
     Args:
-      root: The cache directory.
-      key: The entry whose leftovers are removed; all by default.
+        root: the cache directory.
+        key: the entry whose leftovers are removed; all by default.
     """
     removed = leftovers(root, key)
     for path in removed:

@@ -32,7 +32,7 @@ def load(root: str) -> dict[str, str]:
     """Returns handle -> place, `{}` where there is no file.
 
     Raises:
-      HandleError: The file is not TOML.
+        HandleError: the file is not TOML.
     """
     path = path_in(root)
     if not os.path.isfile(path):

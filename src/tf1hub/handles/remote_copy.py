@@ -19,18 +19,18 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
     """Copies a remote directory into an empty local one.
 
     Args:
-      url: The remote directory.
-      directory: The local one.
-      settings: What it may hold and how large it may be.
-      report: Told the progress.
+        url: the remote directory.
+        directory: the local one.
+        settings: what it may hold and how large it may be.
+        report: told the progress.
 
     Returns:
-      One record per file, sorted by name.
+        One record per file, sorted by name.
 
     Raises:
-      NotAModuleError: There is nothing, or no module.
-      ArchiveError: A name is unsafe, or it is too large.
-      DownloadError: It cannot be read, or changed meanwhile.
+        NotAModuleError: there is nothing, or no module.
+        ArchiveError: a name is unsafe, or it is too large.
+        DownloadError: it cannot be read, or changed meanwhile.
     """
     place = place_at(url, FAULTS)
     found = place.files("")

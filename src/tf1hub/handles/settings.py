@@ -42,21 +42,21 @@ class Settings(NamedTuple):
     """How handles are resolved.
 
     Attributes:
-      cache_dir: The cache that is written to; a path, or a place in remote storage.
-      read_cache_dirs: Caches that are looked into first and never written.
-      offline: Whether the network may not be used.
-      load_format: `compressed` or `uncompressed`, of the hosting protocol.
-      mirrors: Pairs of a prefix of canonical handles and what replaces it.
-      tokens: Tokens per host from the configuration file.
-      ca_bundle: A file of certificates to trust instead of the system's.
-      connect_timeout: Seconds to wait for a connection.
-      read_timeout: Seconds to wait for the next bytes.
-      retries: Attempts without progress after the first, for each source.
-      lock_patience: Seconds without a sign of life before another downloader is not waited for any longer.
-      progress: `auto`, `bar`, `lines` or `none`.
-      allow_extra_files: Whether archives may hold files that no module has.
-      max_bytes: The most that an archive may unpack to.
-      lock_file: The lock file whose pins hold, or None.
+        cache_dir: the cache that is written to; a path, or a place in remote storage.
+        read_cache_dirs: caches that are looked into first and never written.
+        offline: whether the network may not be used.
+        load_format: `compressed` or `uncompressed`, of the hosting protocol.
+        mirrors: pairs of a prefix of canonical handles and what replaces it.
+        tokens: tokens per host from the configuration file.
+        ca_bundle: a file of certificates to trust instead of the system's.
+        connect_timeout: seconds to wait for a connection.
+        read_timeout: seconds to wait for the next bytes.
+        retries: attempts without progress after the first, for each source.
+        lock_patience: seconds without a sign of life before another downloader is not waited for any longer.
+        progress: `auto`, `bar`, `lines` or `none`.
+        allow_extra_files: whether archives may hold files that no module has.
+        max_bytes: the most that an archive may unpack to.
+        lock_file: the lock file whose pins hold, or None.
     """
 
     cache_dir: str
@@ -117,11 +117,11 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
     """Returns the settings of the environment and the configuration file.
 
     Args:
-      environ: The environment; `os.environ` by default.
-      **overrides: Attributes of `Settings`; those that are None are left as they are.
+        environ: the environment; `os.environ` by default.
+        **overrides: attributes of `Settings`; those that are None are left as they are.
 
     Raises:
-      HandleError: A variable or key has a value that it cannot have.
+        HandleError: a variable or key has a value that it cannot have.
     """
     env = _environment() if environ is None else environ
     config = _Config(config_path(env))
@@ -160,7 +160,7 @@ def imports(environ: Mapping[str, str] | None = None) -> list[str]:
     """Returns the modules to import together with TensorFlow, because they bring ops.
 
     Raises:
-      HandleError: The configuration file cannot be read, or names something else.
+        HandleError: the configuration file cannot be read, or names something else.
     """
     env = os.environ if environ is None else environ
     if IMPORTS_VARIABLE in env:
@@ -251,7 +251,7 @@ def load_toml(path: str) -> dict[str, Any]:
     """Returns the content of a TOML file.
 
     Raises:
-      HandleError: It is not TOML, or cannot be read.
+        HandleError: it is not TOML, or cannot be read.
     """
     if sys.version_info >= (3, 11):
         import tomllib

@@ -16,10 +16,10 @@ class Source:
     """A place to try.
 
     Attributes:
-      place: The place, as a handle.
-      what: What it is, in words for messages.
-      url: What is requested, for http(s).
-      is_own: Whether it is the handle's own place, whose redirects are remembered.
+        place: the place, as a handle.
+        what: what it is, in words for messages.
+        url: what is requested, for http(s).
+        is_own: whether it is the handle's own place, whose redirects are remembered.
     """
 
     place: Handle

@@ -48,7 +48,7 @@ class TarStream:
     or not: what was left is skipped.
 
     Args:
-      chunks: The bytes of the tar.
+        chunks: the bytes of the tar.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -62,8 +62,8 @@ class TarStream:
         """Yields the archive's regular files and directories, in its order.
 
         Raises:
-          ArchiveError: A header is damaged, or a member is neither a file nor a directory.
-          TruncatedArchiveError: The archive ends before its end mark.
+            ArchiveError: a header is damaged, or a member is neither a file nor a directory.
+            TruncatedArchiveError: the archive ends before its end mark.
         """
         while True:
             self._skip(self._unread)

@@ -30,9 +30,9 @@ def authorization(url: str, handle_url: str, tokens: Mapping[str, str]) -> str |
     host), the environment, the configuration file, `.netrc`.
 
     Args:
-      url: What is requested, perhaps after redirects.
-      handle_url: The URL that the user gave.
-      tokens: Tokens per host from the configuration file.
+        url: what is requested, perhaps after redirects.
+        handle_url: the URL that the user gave.
+        tokens: tokens per host from the configuration file.
     """
     parts = urlsplit(url)
     host, netloc = parts.hostname or "", parts.netloc.rpartition("@")[2].lower()

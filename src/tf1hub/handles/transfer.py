@@ -31,11 +31,11 @@ class Transfer:
     """One URL's archive.
 
     Args:
-      client: Makes the requests.
-      url: The URL, query included.
-      retries: Attempts without progress after the first.
-      progress: Told the bytes that came and the total, where it is known.
-      sleep: Waits; tests pass their own.
+        client: makes the requests.
+        url: the URL, query included.
+        retries: attempts without progress after the first.
+        progress: told the bytes that came and the total, where it is known.
+        sleep: waits; tests pass their own.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Transfer:
         The caller stops asking when an attempt went through to its end.
 
         Raises:
-          DownloadError: The host, the network or its answer is at fault, and more attempts are of no use.
+            DownloadError: the host, the network or its answer is at fault, and more attempts are of no use.
         """
         while True:
             self.etag = self.total = None
@@ -73,7 +73,7 @@ class Transfer:
         """Notes that an attempt failed as a whole.
 
         Raises:
-          DownloadError: It was the last one.
+            DownloadError: it was the last one.
         """
         # Counted apart: what a thrown away attempt brought is no progress.
         self._restarts += 1

@@ -19,8 +19,8 @@ def locate(handle: Handle, settings: Settings) -> Handle:
     """Returns the place in storage of a module, with the handle's pin.
 
     Raises:
-      OfflineError: The host may not be asked.
-      DownloadError: The host does not name a place.
+        OfflineError: the host may not be asked.
+        DownloadError: the host does not name a place.
     """
     remembered = (
         None if is_remote(settings.cache_dir) else redirects.load(settings.cache_dir).get(handle.shown)

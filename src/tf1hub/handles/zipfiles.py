@@ -34,9 +34,9 @@ class ZipMembers:
     """Reads the members of a zip.
 
     Args:
-      chunks: The bytes of the zip.
-      directory: Where it may lie until it is read; the file has no name there.
-      limits: What it may ask for.
+        chunks: the bytes of the zip.
+        directory: where it may lie until it is read; the file has no name there.
+        limits: what it may ask for.
     """
 
     def __init__(self, chunks: Iterable[bytes], directory: str, limits: Limits) -> None:
@@ -50,8 +50,8 @@ class ZipMembers:
         """Yields the archive's regular files and directories, in the order of its list.
 
         Raises:
-          ArchiveError: The zip is damaged, or a member is neither a file nor a directory.
-          TruncatedArchiveError: It ends before its list.
+            ArchiveError: the zip is damaged, or a member is neither a file nor a directory.
+            TruncatedArchiveError: it ends before its list.
         """
         try:
             spool = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115 - closed below
