@@ -109,3 +109,16 @@ def test_a_vocabulary_that_is_damaged(tmp_path: pathlib.Path, use: Use) -> None:
         f"The variables and tables of variant {{}} of {module} cannot be initialized: "
         "HashTable has different value for same key. Key one has 0 and trying to add value 1"
     )
+
+
+def test_an_input_that_is_out_of_all_proportion_is_not_generated(module_path: pathlib.Path) -> None:
+    def declare_too_much(message: SavedModel) -> None:
+        message.meta_graphs[0].signature_def["default"].inputs["default"].tensor_shape.dim.add(size=1 << 40)
+
+    edited(module_path, declare_too_much)
+    (run,) = hub.check(str(module_path), run=True).runs
+    assert run.inputs == ()
+    assert run.not_run == (
+        "nothing is generated for the input 'default', float32 [?, 1099511627776]: it has more than 67108864"
+        " elements"
+    )

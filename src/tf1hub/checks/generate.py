@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 IMAGE_SIZES = ((64, 64), (97, 131))
 """What images of any size are tried with, where the module tells no size: height, width."""
+
+MAX_ELEMENTS = 1 << 26
+"""The most elements that an input is generated with. A damaged signature declares any number of them."""
 
 _LENGTHS = (5, 9)
 _BATCHES = (3, 1)
@@ -61,9 +65,19 @@ def examples(
     for size, length in zip(sizes, (*lengths, lengths[0]), strict=False):
         for batch in _BATCHES if is_open else (None,):
             shapes = {name: _shape(info, batch or 1, size, length) for name, info in inputs.items()}
+            _check_sizes(inputs, shapes)
             if str(shapes) not in seen:
                 seen.add(str(shapes))
                 yield _example(inputs, shapes, batch, length)
+
+
+def _check_sizes(inputs: Mapping[str, ParsedTensorInfo], shapes: Mapping[str, list[int]]) -> None:
+    for name, shape in shapes.items():
+        if math.prod(shape) > MAX_ELEMENTS:
+            raise CannotGenerateError(
+                f"nothing is generated for the input {name!r}, {inputs[name].describe()}: it has more than"
+                f" {MAX_ELEMENTS} elements"
+            )
 
 
 def rows(example: Example) -> list[dict[str, Any]] | None:

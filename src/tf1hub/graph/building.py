@@ -7,6 +7,7 @@ for it then fail in any way, at any place.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -28,6 +29,8 @@ _FAILURES = (
     ValueError,
     tf.errors.OpError,
 )
+# In which of TensorFlow's functions it was, by a name that TensorFlow made up.
+_INSIDE = re.compile(r"^\{\{function_node [^}]*\}\} ", re.MULTILINE)
 _OF_THE_FILES = (
     tf.errors.DataLossError,
     tf.errors.FailedPreconditionError,
@@ -79,7 +82,8 @@ def initializing(place: str) -> Iterator[None]:
 
 def reason(error: Exception) -> str:
     """The line that tells; TensorFlow wraps it in a trace of names."""
-    lines = [line.strip() for line in str(getattr(error, "message", error)).splitlines() if line.strip()]
+    text = _INSIDE.sub("", str(getattr(error, "message", error)))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     marks = [number for number, line in enumerate(lines) if line.startswith("[[")]
     if isinstance(error, tf.errors.OpError) and marks and marks[0]:
         return lines[marks[0] - 1]
