@@ -65,7 +65,7 @@ def _regularization(variant: Variant) -> Iterator[Finding]:
 def _is_matrix(variant: Variant, part: object) -> bool:
     """Weights of two dimensions or more; biases and scales are rarely regularized."""
     dtype, shape = declared_type(variant, part)  # type: ignore[arg-type]  # a StoredVariable
-    return dtype in (dtypes.FLOAT, 2, 19, dtypes.BFLOAT16) and (shape is None or len(shape) >= 2)
+    return dtype in dtypes.FLOATING and (shape is None or len(shape) >= 2)
 
 
 def _momentum(variant: Variant) -> Iterator[Finding]:

@@ -13,15 +13,19 @@ from collections.abc import Iterator, Mapping
 from tf1hub.format import dtypes
 from tf1hub.format.messages_pb2 import NodeDef, TensorProto
 from tf1hub.format.tensor_names import node_of, split_tensor_name
+from tf1hub.graphdef import op_types
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.variant import Variant
 
-_PASS = frozenset(
-    {"Identity", "Switch", "RefSwitch", "Enter", "RefEnter", "StopGradient", "Cast", "PlaceholderWithDefault"}
+_PASS = (
+    op_types.IDENTITIES
+    | op_types.SWITCHES
+    | op_types.ENTERS
+    | {"StopGradient", "Cast", "PlaceholderWithDefault"}
 )
 _READS = _PASS | {"ReadVariableOp"}
-_SUBTRACTS = ("AssignSub", "AssignSubVariableOp")
-_ASSIGNS = ("Assign", "AssignVariableOp")
+_SUBTRACTS = frozenset({"AssignSub", "AssignSubVariableOp"})
+_CHOICES = op_types.MERGES | {"Select", "SelectV2"}
 _MAX_DEPTH = 32
 # float32 constants of 1 - 0.99 are not what float64 computes; averages of more than a million steps are none.
 _DIGITS = 6
@@ -42,7 +46,7 @@ def momenta(variant: Variant) -> dict[str, frozenset[float]]:
     updates = [name for name in map(node_of, variant.collection("update_ops")) if name in variant.nodes]
     for name in sorted(ancestors(variant.nodes, updates)):
         node = variant.nodes[name]
-        if node.op not in _SUBTRACTS + _ASSIGNS or len(node.input) < 2:
+        if node.op not in _SUBTRACTS | op_types.ASSIGNS or len(node.input) < 2:
             continue
         holder = _source(variant.nodes, node.input[0], _PASS)
         if holder not in names:
@@ -62,7 +66,13 @@ def scalar(tensor: TensorProto) -> float | None:
     """The value of a constant number; None for any other constant."""
     if any(side.size != 1 for side in tensor.tensor_shape.dim):
         return None
-    formats = {1: "<f", 2: "<d", 19: "<e", dtypes.INT32: "<i", dtypes.INT64: "<q"}
+    formats = {
+        dtypes.FLOAT: "<f",
+        dtypes.DOUBLE: "<d",
+        dtypes.HALF: "<e",
+        dtypes.INT32: "<i",
+        dtypes.INT64: "<q",
+    }
     if tensor.tensor_content:
         code = formats.get(tensor.dtype)
         if code is None or len(tensor.tensor_content) != struct.calcsize(code):
@@ -71,7 +81,7 @@ def scalar(tensor: TensorProto) -> float | None:
     for values in (tensor.float_val, tensor.double_val, tensor.int_val, tensor.int64_val):
         if values:
             return float(values[0])
-    if tensor.half_val and tensor.dtype == 19:
+    if tensor.half_val and tensor.dtype == dtypes.HALF:
         return float(struct.unpack("<e", tensor.half_val[0].to_bytes(2, "little"))[0])
     # What equals the default is not written: no value means zero.
     return 0.0 if tensor.dtype in formats else None
@@ -114,7 +124,7 @@ def _values(nodes: Mapping[str, NodeDef], name: str, depth: int = 0) -> frozense
     if node.op == "Const":
         value = scalar(node.attr["value"].tensor)
         return frozenset() if value is None else frozenset({value})
-    if node.op in ("Merge", "Select", "SelectV2"):
+    if node.op in _CHOICES:
         choices = [edge for edge in node.input if not edge.startswith("^")][-2:]
         return frozenset().union(*(_values(nodes, edge, depth + 1) for edge in choices))
     if node.op in ("Sub", "Mul", "Add", "AddV2"):

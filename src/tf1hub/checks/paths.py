@@ -9,6 +9,7 @@ from tf1hub.checks.findings import WARNING, Finding
 from tf1hub.format.messages_pb2 import AttrValue, NodeDef
 from tf1hub.format.saved_model import format_tags
 from tf1hub.format.tensor_names import node_of
+from tf1hub.graphdef.op_types import RESTORES
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
@@ -28,7 +29,6 @@ _SOURCE = re.compile(rb"/[\w.~-]+(?:/[\w.~ -]+)+\.py")
 _NAMES = ("shared_name", "container", "table_name")
 # Not paths whatever they look like.
 _TEXT = ("pattern", "rewrite")
-_RESTORES = ("RestoreV2", "Restore", "RestoreSlice")
 # Longer constants are vocabularies, whose tokens are what they are.
 _MAX_STRINGS = 16
 _SHOWN = 5
@@ -53,7 +53,7 @@ def leaked_paths(spec: ModuleSpec) -> Iterator[Finding]:
 def _leaks(variant: Variant) -> Iterator[str]:
     graph = variant.meta_graph.graph_def
     restored = {
-        node_of(node.input[0]): node.name for node in graph.node if node.op in _RESTORES and node.input
+        node_of(node.input[0]): node.name for node in graph.node if node.op in RESTORES and node.input
     }
     yield from _leaks_of_nodes(graph.node, restored)
     for function in graph.library.function:

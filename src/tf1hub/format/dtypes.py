@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = [
     "BFLOAT16",
     "BOOL",
+    "DOUBLE",
     "FLOAT",
+    "FLOATING",
+    "HALF",
     "INT32",
     "INT64",
     "REF_OFFSET",
@@ -38,7 +41,20 @@ __all__ = [
 REF_OFFSET = 100
 """What TensorFlow adds to a dtype's number for a reference to such a tensor."""
 
-FLOAT, INT32, STRING, INT64, BOOL, BFLOAT16, RESOURCE, VARIANT = 1, 3, 7, 9, 10, 14, 20, 21
+FLOAT, DOUBLE, INT32, STRING, INT64, BOOL, BFLOAT16, HALF, RESOURCE, VARIANT = (
+    1,
+    2,
+    3,
+    7,
+    9,
+    10,
+    14,
+    19,
+    20,
+    21,
+)
+FLOATING = frozenset({FLOAT, DOUBLE, BFLOAT16, HALF})
+"""Dtypes of weights."""
 
 
 class _DType(NamedTuple):

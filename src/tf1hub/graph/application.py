@@ -14,6 +14,7 @@ from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.repeating import Repeater, Step, repetition_of
 from tf1hub.graph.tapes import record
 from tf1hub.graphdef.contexts import anchors, nodes_inside
+from tf1hub.graphdef.op_types import PLACEHOLDERS
 from tf1hub.graphdef.walk import dependents
 from tf1hub.spec.variant import Variant
 
@@ -131,7 +132,8 @@ def _computable(
         member
         for member in members
         if all(
-            variant.nodes[name].op != "Placeholder" for name in reach(variant.nodes, [member], state, feeds)
+            variant.nodes[name].op not in PLACEHOLDERS
+            for name in reach(variant.nodes, [member], state, feeds)
         )
     ]
 

@@ -8,12 +8,12 @@ from functools import cached_property
 
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.graphdef import op_types
 from tf1hub.graphdef.walk import functions_used, rename_functions
 
 COLOCATION = b"loc:@"
 
-LOOPS = frozenset({"While", "StatelessWhile"})
-"""The loops whose condition and body are functions."""
+_TOUCH_VARIABLES = op_types.READS | op_types.WRITES | op_types.QUESTIONS | op_types.IDENTITIES
 
 
 @dataclass
@@ -91,7 +91,7 @@ def cut(graph: GraphDef, keep: Collection[str], given: Collection[str], function
             if node_of(edge) not in keep
         )
         _lift_foreign_colocation(node, keep, places, result)
-        if node.op in ("Enter", "RefEnter"):
+        if node.op in op_types.ENTERS:
             result.frames[node.name] = node.attr["frame_name"].s
     return result
 
@@ -165,8 +165,7 @@ class Places:
 
 def _read_by(node: NodeDef) -> list[str]:
     """The variable that a node reads or writes, as its first input."""
-    touches = node.op in ("ReadVariableOp", "ResourceGather", "Identity", "Assign") or "Variable" in node.op
-    return [node_of(node.input[0])] if touches and node.input else []
+    return [node_of(node.input[0])] if node.op in _TOUCH_VARIABLES and node.input else []
 
 
 def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], places: Places, result: Cut) -> None:

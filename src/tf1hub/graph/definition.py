@@ -13,12 +13,13 @@ from typing import Any
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.graph.application import ApplicationCut, cut_application
 from tf1hub.graph.custom_gradients import mark_lost_gradients
-from tf1hub.graph.cut import LOOPS, with_functions_of_its_own
+from tf1hub.graph.cut import with_functions_of_its_own
 from tf1hub.graph.gradients import add_gradient_overrides
 from tf1hub.graph.importing import Importable
 from tf1hub.graph.ops import check_ops
 from tf1hub.graph.state_cut import StateCut, cut_state, state_nodes
 from tf1hub.graphdef.contexts import contexts_of
+from tf1hub.graphdef.op_types import FUNCTIONAL_LOOPS
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
@@ -79,7 +80,7 @@ class Definition:
                 add_gradient_overrides(made.cut.graph)
                 self._applications[key] = (made, Importable.of(made.cut))
             made, importable = self._applications[key]
-        number = next(_loops) if any(node.op in LOOPS for node in made.cut.graph.node) else 0
+        number = next(_loops) if any(node.op in FUNCTIONAL_LOOPS for node in made.cut.graph.node) else 0
         if number:
             importable = Importable.of(with_functions_of_its_own(made.cut, f"_{number}"))
         return made, importable

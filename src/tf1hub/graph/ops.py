@@ -6,12 +6,10 @@ from collections.abc import Iterable
 
 from tf1hub._tensorflow import op_def
 from tf1hub.errors import UnsupportedGraphError
+from tf1hub.format.dtypes import RESOURCE
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef.op_packages import package_of, where_from
 from tf1hub.spec.variant import Variant
-
-_RESOURCE = 20
-"""TensorFlow's DataType of resource handles."""
 
 
 def holds_state(node: NodeDef) -> bool:
@@ -23,7 +21,7 @@ def holds_state(node: NodeDef) -> bool:
     definition = op_def(node.op)
     if definition is None or not definition.is_stateful or definition.input_arg:
         return False
-    return any(output.is_ref or output.type == _RESOURCE for output in definition.output_arg)
+    return any(output.is_ref or output.type == RESOURCE for output in definition.output_arg)
 
 
 def shares_by_name(node: NodeDef) -> bool:

@@ -18,11 +18,9 @@ from tf1hub._tensorflow import adding_operations, edge, op_def, set_colocation
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
-from tf1hub.graph.cut import LOOPS, Cut, colocation_names
+from tf1hub.graph.cut import Cut, colocation_names
+from tf1hub.graphdef.op_types import FUNCTIONAL_LOOPS, INPUTS, READS
 from tf1hub.graphdef.walk import dependents
-
-_READS = frozenset({"ReadVariableOp", "ResourceGather"})
-"""Stateful in name only: what they give depends on nothing but their inputs and the variable."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def repetition_of(cut: Cut, feeds: Collection[str], in_contexts: Set[str]) -> li
     if cut.frames:
         return None
     dynamic = _dynamic(cut, feeds)
-    loops = any(node.op in LOOPS for node in cut.graph.node if node.name in dynamic)
+    loops = any(node.op in FUNCTIONAL_LOOPS for node in cut.graph.node if node.name in dynamic)
     if loops or not in_contexts.isdisjoint(dynamic):
         return None
     order = _sorted([node for node in cut.graph.node if node.name in dynamic])
@@ -193,11 +191,12 @@ def _dynamic(cut: Cut, feeds: Collection[str]) -> set[str]:
 
 def _is_shareable(node: NodeDef) -> bool:
     definition = op_def(node.op)
-    if definition is None or node.op.startswith("Placeholder"):
+    if definition is None or node.op in INPUTS:
         return False
     # A write of an old variable is stateful as well, which only its argument tells.
     writes = any(argument.is_ref for argument in definition.input_arg)
-    return node.op in _READS or not (definition.is_stateful or writes)
+    # Reads are stateful in name only: what they give depends on nothing but their inputs and the variable.
+    return node.op in READS or not (definition.is_stateful or writes)
 
 
 def _sorted(nodes: Sequence[NodeDef]) -> list[NodeDef] | None:

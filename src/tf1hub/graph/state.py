@@ -22,6 +22,7 @@ from tf1hub.graph.family import Family
 from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.state_cut import StateCut, state_nodes
 from tf1hub.graph.tapes import note_use, record
+from tf1hub.graphdef.op_types import RESOURCE_VARIABLES
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys
@@ -114,7 +115,7 @@ def create_state(
         _train(graph, [variable for _, variable, node in own if node in variant.trainable_nodes])
     tensors = {f"{node}:0": family.tensors[node] for node in state_nodes(variant)}
     resources = {
-        f"{node}:0": variable for _, variable, node in own if variant.nodes[node].op == "VarHandleOp"
+        f"{node}:0": variable for _, variable, node in own if variant.nodes[node].op in RESOURCE_VARIABLES
     }
     losses = [found[name] for name in state_cut.regularization_losses]
     family.losses.update(state_cut.regularization_losses)

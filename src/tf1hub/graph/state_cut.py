@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 from tf1hub.format.assets import PLACEHOLDER
 from tf1hub.format.checkpoint import CheckpointReader
-from tf1hub.format.dtypes import size_of
+from tf1hub.format.dtypes import STRING, size_of
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.format.variable_defs import StoredVariable
 from tf1hub.format.variable_ops import add_read, free_name
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.ops import holds_state, shares_by_name
+from tf1hub.graphdef import op_types
 from tf1hub.graphdef.contexts import anchors, contexts_of
 from tf1hub.graphdef.walk import dependents
 from tf1hub.spec.variant import Variant
 
-_STRING = 7
 _RESTORE_BYTES = 64 << 20
 """How much one restore op reads: few ops, yet initializing one variable does not read them all."""
 _RESTORE_TENSORS = 512
@@ -63,7 +63,7 @@ def asset_tensors(variant: Variant) -> list[str]:
 
 def state_losses(variant: Variant) -> list[str]:
     """The regularization losses that need nothing but state, so that they exist once per Module."""
-    placeholders = {node.name for node in variant.nodes.values() if node.op.startswith("Placeholder")}
+    placeholders = {node.name for node in variant.nodes.values() if node.op in op_types.INPUTS}
     on_inputs = dependents(variant.nodes.values(), placeholders)
     losses = variant.collection("regularization_losses")
     return [loss for loss in losses if node_of(loss) not in on_inputs]
@@ -200,9 +200,9 @@ def _add_restore(
     restore.device = "/device:CPU:0"
     for label, values in (("prefix", [checkpoint.encode()]), ("names", names), ("slices", slices)):
         constant = graph.node.add(name=f"{name}/{label}", op="Const", device=restore.device)
-        constant.attr["dtype"].type = _STRING
+        constant.attr["dtype"].type = STRING
         tensor = constant.attr["value"].tensor
-        tensor.dtype = _STRING
+        tensor.dtype = STRING
         tensor.string_val.extend(values)
         tensor.tensor_shape.SetInParent()
         if label != "prefix":
@@ -223,7 +223,9 @@ def _add_restore(
 
 def _assign(initializer: NodeDef, variable: str, value: str, handle: NodeDef) -> None:
     """Turns a variable's initializer into the plain assignment of `value`."""
-    op, dtype_attr = ("AssignVariableOp", "dtype") if handle.op == "VarHandleOp" else ("Assign", "T")
+    op, dtype_attr = (
+        ("AssignVariableOp", "dtype") if handle.op in op_types.RESOURCE_VARIABLES else ("Assign", "T")
+    )
     if initializer.op != op:
         initializer.op = op
         initializer.attr.clear()
@@ -237,7 +239,7 @@ def _initialized(
     """The nodes that tell of resource variables whether they have their values; new ones are added."""
     result = {}
     for variable, _ in variables:
-        if nodes[variable.node].op != "VarHandleOp":
+        if nodes[variable.node].op not in op_types.RESOURCE_VARIABLES:
             continue
         name = f"{variable.node}/IsInitialized/VarIsInitializedOp"
         found = nodes.get(name)

@@ -10,6 +10,7 @@ VARIABLES = RESOURCE_VARIABLES | REF_VARIABLES
 
 DENSE_READS = frozenset({"ReadVariableOp", "VariableShape"})
 GATHERS = frozenset({"ResourceGather", "ResourceGatherNd"})
+READS = DENSE_READS | GATHERS
 QUESTIONS = frozenset({"VarIsInitializedOp", "IsVariableInitialized"})
 RESOURCE_WRITES = frozenset(
     {
@@ -46,6 +47,12 @@ REF_WRITES = frozenset(
     }
 )
 WRITES = RESOURCE_WRITES | REF_WRITES
+ASSIGNS = frozenset({"Assign", "AssignVariableOp"})
+STEPS = frozenset({"AssignAdd", "AssignAddVariableOp", "AssignSub", "AssignSubVariableOp"})
+"""Op types that add to all of a variable, or take from it."""
+
+RESTORES = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
+"""Op types that read a checkpoint, whose path is their first input."""
 
 TENSOR_ARRAY_VERSIONS = ("V3", "V2")
 _TENSOR_ARRAY_OPS = ("", "Read", "Write", "Gather", "Scatter", "Concat", "Split", "Size", "Close")
@@ -54,18 +61,13 @@ TENSOR_ARRAYS = {
 }
 """Op types of TensorArrays, each with what it does."""
 
-TABLES = frozenset(
-    {
-        "HashTable",
-        "HashTableV2",
-        "MutableHashTable",
-        "MutableHashTableV2",
-        "MutableHashTableOfTensors",
-        "MutableHashTableOfTensorsV2",
-        "MutableDenseHashTable",
-        "MutableDenseHashTableV2",
-    }
+REF_TABLES = frozenset(
+    {"HashTable", "MutableHashTable", "MutableHashTableOfTensors", "MutableDenseHashTable"}
 )
+RESOURCE_TABLES = frozenset(f"{op}V2" for op in REF_TABLES)
+TABLES = REF_TABLES | RESOURCE_TABLES
+HASH_TABLES = frozenset({"HashTable", "HashTableV2"})
+"""Tables that are filled once, when they are initialized; all others change."""
 OLD_TABLE_OPS = frozenset(
     {
         "LookupTableFind",
@@ -79,8 +81,20 @@ OLD_TABLE_OPS = frozenset(
 )
 """Ops on tables whose handles are strings; each has a twin with `V2` that takes a resource."""
 
+TABLE_FILLS_FROM_FILES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+TABLE_FILLS = TABLE_FILLS_FROM_FILES | {
+    "InitializeTable",
+    "InitializeTableV2",
+    "InitializeTableFromDataset",
+    "LookupTableImport",
+    "LookupTableImportV2",
+}
+
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-FUNCTIONAL = CALLS | {"If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile", "For"}
+FUNCTIONAL_CONDS = frozenset({"If", "StatelessIf"})
+FUNCTIONAL_CASES = frozenset({"Case", "StatelessCase"})
+FUNCTIONAL_LOOPS = frozenset({"While", "StatelessWhile"})
+FUNCTIONAL = CALLS | FUNCTIONAL_CONDS | FUNCTIONAL_CASES | FUNCTIONAL_LOOPS | {"For"}
 """Op types that are read as what they call."""
 
 RUN_FUNCTIONS = re.compile(r".*Dataset(V\d+)?|MapDefun|BatchFunction|XlaCallModule")
@@ -94,4 +108,7 @@ NEXT_ITERATIONS = frozenset({"NextIteration", "RefNextIteration"})
 LOOP_CONDITION = "LoopCond"
 CONTROL_FLOW = SWITCHES | MERGES | ENTERS | EXITS | NEXT_ITERATIONS | {LOOP_CONDITION}
 
+IDENTITIES = frozenset({"Identity", "RefIdentity"})
 PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderV2"})
+INPUTS = PLACEHOLDERS | {"PlaceholderWithDefault"}
+"""Op types whose value is given, or may be."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
+from tf1hub.graphdef import op_types
 from tf1hub.program.nodes import Node, Tensor
 
 
@@ -123,7 +124,7 @@ class Program:
 
     def origin(self, tensor: Tensor) -> Tensor:
         """The tensor behind identities."""
-        while (op := self.by_name.get(tensor[0])) is not None and op.node.op in ("Identity", "RefIdentity"):
+        while (op := self.by_name.get(tensor[0])) is not None and op.node.op in op_types.IDENTITIES:
             tensor = op.inputs[0]
         return tensor
 

@@ -7,9 +7,7 @@ from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.op_definitions import OpDefinitions
 
-_LEAVE_VARIABLES_ALONE = (
-    op_types.DENSE_READS | op_types.GATHERS | op_types.QUESTIONS | op_types.VARIABLES | op_types.FUNCTIONAL
-)
+_LEAVE_VARIABLES_ALONE = op_types.READS | op_types.QUESTIONS | op_types.VARIABLES | op_types.FUNCTIONAL
 _MAY_RUN_AGAIN = op_types.TENSOR_ARRAYS.keys() | {"Assert", "Print", "PrintV2"}
 """Op types that are stateful for TensorFlow, although running one twice changes no number."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tf1hub.format.dtypes import INT32, INT64
 from tf1hub.format.messages_pb2 import TensorProto
 from tf1hub.program.code import Body, LoopVariable, Op, Program
 from tf1hub.program.nodes import Node, Tensor
@@ -130,12 +131,9 @@ def _number(program: Program, tensor: Tensor) -> int | None:
 
 def scalar(tensor: TensorProto) -> int | None:
     """The value of an integer scalar, or None for anything else."""
-    if tensor.tensor_shape.dim or tensor.dtype not in (_INT32, _INT64):
+    if tensor.tensor_shape.dim or tensor.dtype not in (INT32, INT64):
         return None
     if tensor.tensor_content:
         return int.from_bytes(tensor.tensor_content, "little", signed=True)
     values = tensor.int_val or tensor.int64_val
     return int(values[0]) if values else 0
-
-
-_INT32, _INT64 = 3, 9

@@ -230,7 +230,7 @@ _HAND_ON = (
     | op_types.EXITS
     | op_types.NEXT_ITERATIONS
     | op_types.REF_WRITES
-    | {"Identity", "RefIdentity"}
+    | op_types.IDENTITIES
 )
 
 

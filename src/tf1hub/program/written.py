@@ -8,8 +8,8 @@ from tf1hub.graphdef import op_types
 from tf1hub.program.code import Op, Program
 from tf1hub.program.nodes import Tensor
 
-_KEEP_UNWRITTEN = op_types.DENSE_READS | op_types.GATHERS | op_types.QUESTIONS | {"Identity", "RefIdentity"}
-_HAND_ON = op_types.REF_WRITES | {"Identity", "RefIdentity"}
+_KEEP_UNWRITTEN = op_types.READS | op_types.QUESTIONS | op_types.IDENTITIES
+_HAND_ON = op_types.REF_WRITES | op_types.IDENTITIES
 """Op types whose output may be the variable that they are given."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from tf1hub.errors import CreationError
 from tf1hub.format import assets
+from tf1hub.format.dtypes import STRING
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.storage import absolute
@@ -94,7 +95,7 @@ def take_assets(meta_graph: MetaGraphDef, place: str, files: AssetFiles) -> None
 
 def _source(node: NodeDef, place: str) -> str:
     tensor = node.attr["value"].tensor
-    if node.op != "Const" or tensor.dtype != _STRING or tensor.tensor_shape.dim or len(tensor.string_val) > 1:
+    if node.op != "Const" or tensor.dtype != STRING or tensor.tensor_shape.dim or len(tensor.string_val) > 1:
         raise CreationError(
             f"The asset {node.name!r} in {place} is the op {node.op!r}; an asset is a scalar string constant "
             "that holds the path of a file."
@@ -103,6 +104,3 @@ def _source(node: NodeDef, place: str) -> str:
     if not source:
         raise CreationError(f"The asset {node.name!r} in {place} is empty; it must hold the path of a file.")
     return source
-
-
-_STRING = 7

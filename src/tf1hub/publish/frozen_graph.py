@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf1hub.errors import CreationError
 from tf1hub.format.checkpoint import CheckpointWriter
+from tf1hub.format.dtypes import STRING
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import tensor_name
 from tf1hub.publish.graph_def import Names, as_message, from_graph_def
@@ -24,7 +25,6 @@ _NOT_A_GRAPH = (
     "{path} is not a frozen graph: its {size} bytes are not a GraphDef message. "
     "A frozen graph is a .pb file (or .pbtxt, as text); {hint}."
 )
-_STRING = 7
 
 
 def from_frozen_graph(
@@ -107,7 +107,7 @@ def _turn_into_variables(graph: GraphDef, chosen: Callable[[str, npt.NDArray[Any
     with CheckpointWriter(prefix) as writer:
         for node in graph.node:
             # One that waits for something lies in a branch or a loop, where no variable can be.
-            if node.op != "Const" or node.input or node.attr["dtype"].type == _STRING:
+            if node.op != "Const" or node.input or node.attr["dtype"].type == STRING:
                 continue
             value = tf.make_ndarray(
                 tf.compat.v1.AttrValue.FromString(node.attr["value"].SerializeToString()).tensor

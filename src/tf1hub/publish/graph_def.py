@@ -16,6 +16,7 @@ from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.format.variable_defs import Slice
 from tf1hub.format.variable_ops import VARIABLE_OPS
 from tf1hub.graph.cut import reach
+from tf1hub.graphdef.op_types import INPUTS, PLACEHOLDERS
 from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.checkpoint import checkpoint_prefix
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare
@@ -138,7 +139,7 @@ def _check_names(meta_graph: MetaGraphDef, place: str) -> None:
             for key, info in infos.items():
                 if node_of(info.name) not in known:
                     placeholders = [
-                        node.name for node in meta_graph.graph_def.node if node.op == "Placeholder"
+                        node.name for node in meta_graph.graph_def.node if node.op in PLACEHOLDERS
                     ]
                     raise CreationError(
                         f"The {kind} {key!r} of the signature {signature!r} is {info.name!r}, which {place} does not "
@@ -156,7 +157,7 @@ def _make_placeholders(meta_graph: MetaGraphDef, place: str) -> None:
     """Cuts the graph at the inputs: what computed them stays outside."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     inputs, _ = signature_tensors(meta_graph)
-    cut = sorted(name for name in inputs if not nodes[node_of(name)].op.startswith("Placeholder"))
+    cut = sorted(name for name in inputs if nodes[node_of(name)].op not in INPUTS)
     if not cut:
         return
     with tf.Graph().as_default():

@@ -13,16 +13,10 @@ from typing import Any
 from tf1hub._tensorflow import op_def
 from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef
 from tf1hub.graph.cut import colocate
+from tf1hub.graphdef import op_types
 from tf1hub.graphdef.walk import functions_used
 
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-_WITHOUT_EFFECT = (
-    "ReadVariableOp",
-    "ResourceGather",
-    "ResourceGatherNd",
-    "VarIsInitializedOp",
-    "Placeholder",
-)
+_WITHOUT_EFFECT = op_types.READS | op_types.QUESTIONS | op_types.PLACEHOLDERS
 """Stateful ops that need not run where nobody wants their result."""
 
 _Resolve = Callable[[str], str]
@@ -39,8 +33,8 @@ def inline_calls(graph: GraphDef, keep: Collection[str] = ()) -> None:
         keep: calls to leave alone, because they lie in a v1 control flow context, which lists its nodes.
     """
     functions = {function.signature.name: function for function in graph.library.function}
-    if not any(node.op in _CALLS for node in graph.node) and not any(
-        node.op in _CALLS for function in functions.values() for node in function.node_def
+    if not any(node.op in op_types.CALLS for node in graph.node) and not any(
+        node.op in op_types.CALLS for function in functions.values() for node in function.node_def
     ):
         return
     for function in functions.values():
@@ -68,7 +62,9 @@ def _expanded(
     while waiting:
         node = waiting.pop()
         body = (
-            functions.get(node.attr["f"].func.name) if node.op in _CALLS and node.name not in keep else None
+            functions.get(node.attr["f"].func.name)
+            if node.op in op_types.CALLS and node.name not in keep
+            else None
         )
         if body is None or not _is_plain(body):
             result.append(node)

@@ -13,6 +13,7 @@ from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.format.variable_ops import VARIABLE_OPS
 from tf1hub.graph.cut import colocate, reach
+from tf1hub.graphdef import op_types
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.publish.main_op import main_op_parts
 from tf1hub.publish.pruning import keep_nodes, signature_tensors
@@ -21,7 +22,7 @@ from tf1hub.publish.tables import add_to_node_list
 from tf1hub.publish.temporary import temporary_prefix
 from tf1hub.publish.variable_nodes import declare_variables, is_trainable
 
-_MUTABLE_TABLES = ("MutableHashTableV2", "MutableHashTableOfTensorsV2", "MutableDenseHashTableV2")
+_MUTABLE_TABLES = op_types.RESOURCE_TABLES - op_types.HASH_TABLES
 
 
 def declare_objects(
@@ -165,7 +166,7 @@ def _restored(
 
 def _value_of(graph: Any, node: NodeDef) -> Any:
     handle = graph.get_tensor_by_name(f"{node.name}:0")
-    if node.op != "VarHandleOp":
+    if node.op not in op_types.RESOURCE_VARIABLES:
         return handle
     return tf.raw_ops.ReadVariableOp(resource=handle, dtype=node.attr["dtype"].type)
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from tf1hub.format.dtypes import INT32, INT64
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
 from tf1hub.graphdef.contexts import contexts_of, nodes_inside
+from tf1hub.graphdef.op_types import RESOURCE_VARIABLES
 from tf1hub.spec.variant import Variant
 
 # All sparse segment ops have the segments' ids as their third input, whose type has been free since 2.2.
@@ -31,7 +32,7 @@ def suit_old_readers(meta_graph: MetaGraphDef, place: str) -> None:
     for nodes, output in ((graph.node, ""), *((f.node_def, ":y:0") for f in graph.library.function)):
         for node in nodes:
             # It names the variable in messages about devices, and nothing else.
-            if node.op == "VarHandleOp":
+            if node.op in RESOURCE_VARIABLES:
                 node.attr.pop("debug_name", None)
         nodes.extend(list(_narrow_segment_ids(nodes, output, apart)))
         nodes.extend(list(_gather_first(nodes, output, apart)))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from tf1hub.format.dtypes import STRING
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of
-
-_FILLS = ("InitializeTable", "LookupTableImport")
-_FROM_FILE = ("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
-_STRING = 7
+from tf1hub.graphdef.op_types import TABLE_FILLS, TABLE_FILLS_FROM_FILES
 
 
 def add_table_initializers(meta_graph: MetaGraphDef, needed: Collection[str]) -> None:
@@ -23,10 +21,10 @@ def add_table_initializers(meta_graph: MetaGraphDef, needed: Collection[str]) ->
     fills = [
         node
         for node in meta_graph.graph_def.node
-        if node.op.startswith(_FILLS) and node_of(node.input[0]) in needed
+        if node.op in TABLE_FILLS and node_of(node.input[0]) in needed
     ]
     add_to_node_list(meta_graph, "table_initializer", [node.name for node in fills])
-    files = [nodes[node_of(node.input[1])] for node in fills if node.op in _FROM_FILE]
+    files = [nodes[node_of(node.input[1])] for node in fills if node.op in TABLE_FILLS_FROM_FILES]
     add_to_node_list(meta_graph, "asset_filepaths", [f"{file.name}:0" for file in files if _is_path(file)])
 
 
@@ -41,6 +39,6 @@ def add_to_node_list(meta_graph: MetaGraphDef, collection: str, names: Iterable[
 def _is_path(node: NodeDef) -> bool:
     return (
         node.op == "Const"
-        and node.attr["dtype"].type == _STRING
+        and node.attr["dtype"].type == STRING
         and not node.attr["value"].tensor.tensor_shape.dim
     )

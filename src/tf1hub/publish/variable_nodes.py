@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from tf1hub.format.dtypes import FLOATING
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.format.variable_defs import Slice, each_once, variables_by_collection
 from tf1hub.format.variable_ops import add_read, free_name, initializer_of, read_of
-
-_STEP = ("AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp")
-_FLOATING = (1, 2, 14, 19)
-"""float32, float64, bfloat16 and float16."""
+from tf1hub.graphdef.op_types import RESOURCE_VARIABLES, STEPS
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -53,7 +51,7 @@ def declare_variables(
             initializer_name=initializer.name,
             initial_value_name=tensor_name(initializer.input[1]),
             snapshot_name=f"{_read(graph, nodes, nodes[name])}:0",
-            is_resource=nodes[name].op == "VarHandleOp",
+            is_resource=nodes[name].op in RESOURCE_VARIABLES,
             trainable=trainable(name) if trainable else is_trainable(nodes[name], readers[name]),
         )
         if parts and name in parts:
@@ -128,8 +126,8 @@ def is_trainable(variable: NodeDef, readers: Collection[NodeDef]) -> bool:
     batch normalization calls so.
     """
     return (
-        variable.attr["dtype"].type in _FLOATING
-        and not any(node.op in _STEP for node in readers)
+        variable.attr["dtype"].type in FLOATING
+        and not any(node.op in STEPS for node in readers)
         and not variable.name.endswith(("moving_mean", "moving_variance"))
     )
 
@@ -149,7 +147,7 @@ def _add_initializer(
         tensor.tensor_shape.SetInParent()
         for size in shape:
             tensor.tensor_shape.dim.add(size=size)
-    op, attr = ("AssignVariableOp", "dtype") if variable.op == "VarHandleOp" else ("Assign", "T")
+    op, attr = ("AssignVariableOp", "dtype") if variable.op in RESOURCE_VARIABLES else ("Assign", "T")
     initializer = graph.node.add(name=free_name(f"{variable.name}/Assign", nodes), op=op)
     initializer.input.extend([variable.name, value.name])
     initializer.attr[attr].type = dtype

@@ -11,6 +11,7 @@ from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module_writer import WriteVariables, check_free, write_module
 from tf1hub.format.tensor_names import node_of
 from tf1hub.graphdef.gradient_names import as_stored, rename_gradients
+from tf1hub.graphdef.op_types import RESTORES
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.given_values import GivenValues, Values
@@ -155,7 +156,7 @@ def _definition_to_store(spec: ModuleSpec) -> SavedModel:
         ]
         for name in ancestors(variant.nodes, filter(None, starts)):
             node = variant.nodes[name]
-            if node.op in ("RestoreV2", "Restore"):
+            if node.op in RESTORES:
                 source = variant.nodes[node_of(node.input[0])]
                 if source.op == "Const":
                     values = source.attr["value"].tensor.string_val

@@ -14,7 +14,7 @@ from tf1hub.format.messages_pb2 import NodeDef, TensorInfo, TensorShapeProto
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graphdef.control_flow import depths
 from tf1hub.graphdef.op_definitions import output_types
-from tf1hub.graphdef.op_types import DENSE_READS, EXITS, GATHERS, MERGES, PLACEHOLDERS, REF_WRITES
+from tf1hub.graphdef.op_types import EXITS, MERGES, PLACEHOLDERS, READS, REF_WRITES
 from tf1hub.graphdef.walk import consumers_of, dependents
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
@@ -201,7 +201,7 @@ class GraphTensors:
 
     def _consumers(self, node: NodeDef) -> str:
         consumers = consumers_of(self._variant.nodes.values()).get(node.name, ())
-        reads = [name for name in consumers if self._variant.nodes[name].op in DENSE_READS | GATHERS]
+        reads = [name for name in consumers if self._variant.nodes[name].op in READS]
         return _such_as(reads)
 
 

@@ -122,7 +122,7 @@ class State:
             if name not in self._resources.tables:
                 with tf.init_scope(), building(self.variant), initializing(self.variant.place):
                     node = self.variant.nodes[name]
-                    kind = Table if node.op in ("HashTable", "HashTableV2") else MutableTable
+                    kind = Table if node.op in op_types.HASH_TABLES else MutableTable
                     fillers = self._fillers.get(name, [])
                     table = kind(
                         node,

@@ -59,14 +59,14 @@ def _call_with_gradient(scope: Scope, name: str, gradient: str, arguments: Seque
     return list(call(*(arguments[index] for index in moving)))
 
 
-@emits(("If", "StatelessIf"))
+@emits(op_types.FUNCTIONAL_CONDS)
 def emit_if(scope: Scope, op: Op) -> None:
     """If, StatelessIf."""
     names = [_function_name(op, "else_branch"), _function_name(op, "then_branch")]
     _emit_choice(scope, op, _truth(scope.tensor(op.inputs[0])), names)
 
 
-@emits(("Case", "StatelessCase"))
+@emits(op_types.FUNCTIONAL_CASES)
 def emit_case(scope: Scope, op: Op) -> None:
     """Case, StatelessCase."""
     names = [function.name for function in op.node.definition.attr["branches"].list.func]
@@ -83,7 +83,7 @@ def _emit_choice(scope: Scope, op: Op, index: Any, names: Sequence[str]) -> None
     scope.set_outputs(op.node.name, results)
 
 
-@emits(("While", "StatelessWhile"))
+@emits(op_types.FUNCTIONAL_LOOPS)
 def emit_while(scope: Scope, op: Op) -> None:
     """While, StatelessWhile."""
     condition, body = _function_name(op, "cond"), _function_name(op, "body")

@@ -11,7 +11,7 @@ from tf1hub.tf2.emit.registry import emits
 from tf1hub.tf2.emit.scope import Scope
 
 
-@emits(("Identity", "RefIdentity"))
+@emits(op_types.IDENTITIES)
 def emit_identity(scope: Scope, op: Op) -> None:
     """The tensor itself; the value of a ref variable."""
     value = scope.known(op.inputs[0])
