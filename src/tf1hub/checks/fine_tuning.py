@@ -12,7 +12,7 @@ from tf1hub.checks.findings import ADVICE, ERROR, WARNING, Finding
 from tf1hub.checks.momentum import momenta
 from tf1hub.format import dtypes
 from tf1hub.format.saved_model import format_tags
-from tf1hub.format.variable_defs import by_name
+from tf1hub.graphdef.variable_defs import by_name
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.module_spec import ModuleSpec

@@ -1,24 +1,14 @@
-"""`saved_model.pb`: its graph variants, and the checks that make them safe to use."""
+"""`saved_model.pb`: its graph variants."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import FormatError
-from tf1hub.format.assets import asset_files
-from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, SavedModel, TensorInfo, TensorShapeProto
-from tf1hub.format.tensor_names import node_of
-from tf1hub.format.variable_defs import stored_variables
+from tf1hub.format.messages_pb2 import SavedModel, TensorInfo
 
 FILE_NAME = "saved_model.pb"
 SCHEMA_VERSION = 1
-
-MAX_TENSOR_ELEMENTS = 2**40
-"""More elements than any stored tensor can have; a larger product is damage, and TensorFlow may abort on it."""
-
-_NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 _UNREADABLE = "{place} is damaged: its {size} bytes are not a SavedModel message (a cut download, or not this kind of file)."
 _SCHEMA = (
@@ -65,32 +55,6 @@ def format_tags(tags: frozenset[str] | set[str]) -> str:
     return "{" + ", ".join(repr(tag) for tag in sorted(tags)) + "}"
 
 
-def check_meta_graph(meta_graph: MetaGraphDef, place: str) -> None:
-    """Checks one variant before anything is built from it.
-
-    Every name that an edge, a signature or a colocation uses must exist, once, and every shape
-    must be one: TensorFlow trusts parts of this, and a damaged file could bring it down.
-
-    Args:
-        meta_graph: the variant.
-        place: the variant in words, for messages.
-
-    Raises:
-        FormatError: the first fault found.
-    """
-    if not meta_graph.signature_def:
-        raise FormatError(f"{place} has no signature. A module has at least one.")
-    outputs = _check_nodes(meta_graph.graph_def, place)
-    for signature, definition in meta_graph.signature_def.items():
-        for direction, infos in (("input", definition.inputs), ("output", definition.outputs)):
-            for name, info in infos.items():
-                where = f"The {direction} {name!r} of the signature {signature!r} in {place}"
-                for tensor in tensors_of(info):
-                    if node_of(tensor) not in outputs:
-                        raise FormatError(f"{where} is the tensor {tensor!r}, which the graph does not have.")
-    _check_collections(meta_graph, outputs, place)
-
-
 def tensors_of(info: TensorInfo) -> list[str]:
     """The dense tensors that one input or output of a signature consists of."""
     kind = info.WhichOneof("encoding")
@@ -100,64 +64,3 @@ def tensors_of(info: TensorInfo) -> list[str]:
     if kind == "composite_tensor":
         return [tensor for part in info.composite_tensor.components for tensor in tensors_of(part)]
     return [info.name]
-
-
-def _check_nodes(graph: GraphDef, place: str) -> set[str]:
-    names: set[str] = set()
-    for node in graph.node:
-        if not node.name or not node.op:
-            raise FormatError(
-                f"{place} has a node without a name or an op: name {node.name!r}, op {node.op!r}."
-            )
-        if node.name in names:
-            raise FormatError(f"{place} has two nodes named {node.name!r}. Node names are unique.")
-        names.add(node.name)
-    for node in graph.node:
-        for edge in node.input:
-            if node_of(edge) not in names:
-                raise FormatError(
-                    f"{place} has the node {node.name!r} with the input {edge!r}, which is not in the graph."
-                )
-        for shape in _shapes(node.attr.values()):
-            _check_shape(shape, node.name, place)
-    return names
-
-
-def _check_collections(meta_graph: MetaGraphDef, nodes: set[str], place: str) -> None:
-    used = [("saved_model_assets", name) for name in asset_files(meta_graph, place)]
-    for collection in _NODE_COLLECTIONS:
-        if collection in meta_graph.collection_def:
-            used += [(collection, name) for name in meta_graph.collection_def[collection].node_list.value]
-    for variable in stored_variables(meta_graph, place):
-        definition = variable.definition
-        names = (definition.variable_name, definition.initializer_name, definition.snapshot_name)
-        used += [("variables", name) for name in (*names, definition.initial_value_name) if name]
-    for collection, name in used:
-        if node_of(name) not in nodes:
-            raise FormatError(
-                f"The collection {collection!r} of {place} names {name!r}, which the graph does not have."
-            )
-
-
-def _shapes(values: object) -> Iterator[TensorShapeProto]:
-    for value in values:  # type: ignore[attr-defined]  # a view of a protobuf map, untyped in its stubs
-        kind = value.WhichOneof("value")
-        if kind == "shape":
-            yield value.shape
-        elif kind == "tensor":
-            yield value.tensor.tensor_shape
-        elif kind == "list":
-            yield from value.list.shape
-
-
-def _check_shape(shape: TensorShapeProto, node: str, place: str) -> None:
-    elements = 1
-    for dimension in shape.dim:
-        if dimension.size < -1:
-            raise FormatError(f"{place} has the node {node!r} with a dimension of {dimension.size}.")
-        elements *= max(dimension.size, 1)
-        if elements > MAX_TENSOR_ELEMENTS:
-            sizes = [dimension.size for dimension in shape.dim]
-            raise FormatError(
-                f"{place} has the node {node!r} with the shape {sizes}, too large for any tensor."
-            )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.colocation import Places, colocation_names
 from tf1hub.graphdef.walk import functions_used, rename_functions
-
-COLOCATION = b"loc:@"
-
-_TOUCH_VARIABLES = op_types.READS | op_types.WRITES | op_types.QUESTIONS | op_types.IDENTITIES
 
 
 @dataclass
@@ -94,78 +90,6 @@ def cut(graph: GraphDef, keep: Collection[str], given: Collection[str], function
         if node.op in op_types.ENTERS:
             result.frames[node.name] = node.attr["frame_name"].s
     return result
-
-
-def colocation_names(node: NodeDef) -> list[str]:
-    """The nodes that a node is colocated with, itself excluded."""
-    if "_class" not in node.attr:
-        return []
-    classes = node.attr["_class"].list.s
-    names = [name.removeprefix(COLOCATION).decode() for name in classes if name.startswith(COLOCATION)]
-    return [name for name in names if name != node.name]
-
-
-def colocate(node: NodeDef, rename: Callable[[str], str | None]) -> None:
-    """Renames, in place, the nodes that a node is colocated with, or drops them.
-
-    Args:
-        node: the node.
-        rename: the new name for one; None drops it.
-    """
-    if "_class" not in node.attr:
-        return
-    classes = node.attr["_class"].list.s
-    kept = []
-    for name in classes:
-        if not name.startswith(COLOCATION):
-            kept.append(name)
-        elif (new := rename(name.removeprefix(COLOCATION).decode())) is not None:
-            kept.append(COLOCATION + new.encode())
-    if kept:
-        classes[:] = kept
-    else:
-        del node.attr["_class"]
-
-
-class Places:
-    """Where the nodes of a graph lie, in terms of those that are left of it.
-
-    A constraint may name a node that nothing computes with, such as the read of a variable that was read
-    once more. What it asks for is the device of that node, which is where the node's own constraints put
-    it, or the variable that it reads.
-
-    Args:
-        graph: the whole graph.
-        left: the nodes that can be named.
-    """
-
-    def __init__(self, graph: GraphDef, left: Collection[str]) -> None:
-        self._graph = graph
-        self._left = left
-
-    @cached_property
-    def _nodes(self) -> dict[str, NodeDef]:
-        return {node.name: node for node in self._graph.node}
-
-    def of(self, names: Iterable[str]) -> list[str]:
-        """The nodes that are left in the places that `names` are in; none where nothing tells."""
-        found: dict[str, None] = {}
-        seen: set[str] = set()
-        waiting = list(reversed(list(names)))
-        while waiting:
-            name = waiting.pop()
-            if name in self._left:
-                found[name] = None
-            elif name not in seen and name in self._nodes:
-                seen.add(name)
-                node = self._nodes[name]
-                waiting += reversed([*colocation_names(node), *_read_by(node)])
-        return list(found)
-
-
-def _read_by(node: NodeDef) -> list[str]:
-    """The variable that a node reads or writes, as its first input."""
-    return [node_of(node.input[0])] if node.op in _TOUCH_VARIABLES and node.input else []
 
 
 def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], places: Places, result: Cut) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from tf1hub.errors import UnsupportedGraphError, WrongModeError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
-from tf1hub.format.variable_defs import StoredVariable
 from tf1hub.graph.cut import reach
 from tf1hub.graph.state_cut import state_nodes
+from tf1hub.graphdef.variable_defs import StoredVariable
 from tf1hub.spec.variant import Variant
 
 _DESCRIBED_BY = ("dtype", "shape", "key_dtype", "value_dtype", "value_shape", "value")

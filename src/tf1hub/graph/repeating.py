@@ -18,7 +18,8 @@ from tf1hub._tensorflow import adding_operations, edge, op_def, set_colocation
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
-from tf1hub.graph.cut import Cut, colocation_names
+from tf1hub.graph.cut import Cut
+from tf1hub.graphdef.colocation import colocation_names
 from tf1hub.graphdef.op_types import FUNCTIONAL_LOOPS, INPUTS, READS
 from tf1hub.graphdef.walk import dependents
 

@@ -17,12 +17,12 @@ from tf1hub._tensorflow import (
 )
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import VariableDef
-from tf1hub.format.variable_defs import Slice, StoredVariable
 from tf1hub.graph.family import Family
 from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.state_cut import StateCut, state_nodes
 from tf1hub.graph.tapes import note_use, record
 from tf1hub.graphdef.op_types import RESOURCE_VARIABLES
+from tf1hub.graphdef.variable_defs import Slice, StoredVariable
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys

@@ -10,12 +10,13 @@ from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.dtypes import STRING, size_of
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.format.variable_defs import StoredVariable
-from tf1hub.format.variable_ops import add_read, free_name
 from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.ops import holds_state, shares_by_name
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.contexts import anchors, contexts_of
+from tf1hub.graphdef.names import free_name
+from tf1hub.graphdef.variable_defs import StoredVariable
+from tf1hub.graphdef.variable_ops import add_read, assigning
 from tf1hub.graphdef.walk import dependents
 from tf1hub.spec.variant import Variant
 
@@ -223,9 +224,7 @@ def _add_restore(
 
 def _assign(initializer: NodeDef, variable: str, value: str, handle: NodeDef) -> None:
     """Turns a variable's initializer into the plain assignment of `value`."""
-    op, dtype_attr = (
-        ("AssignVariableOp", "dtype") if handle.op in op_types.RESOURCE_VARIABLES else ("Assign", "T")
-    )
+    op, dtype_attr = assigning(handle)
     if initializer.op != op:
         initializer.op = op
         initializer.attr.clear()

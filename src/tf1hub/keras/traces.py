@@ -8,10 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import Trackable
+from tf1hub._tensorflow import Trackable, op_def
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
-from tf1hub.publish.inlining import inline_calls
+from tf1hub.graphdef.inlining import inline_calls
 
 
 def parameters(function: Any) -> Iterable[str]:
@@ -44,7 +44,7 @@ def read_for(trace: Any, returned: Set[str]) -> list[tf.Variable]:
         return list(trace.variables)
     # A restored trace is a single call, which takes all variables.
     graph = GraphDef.FromString(trace.graph.as_graph_def().SerializeToString())
-    inline_calls(graph)
+    inline_calls(graph, op_def)
     owners = [
         name
         for name, spec in sorted(trace.structured_outputs.items())

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from tf1hub.errors import FormatError, UnsupportedGraphError
+from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import FunctionDef, FunctionDefLibrary, NodeDef
 from tf1hub.graphdef import op_types
-from tf1hub.graphdef.op_definitions import OpDefinitions, first_outputs
+from tf1hub.graphdef.function_bodies import FirstOutputs, numbered, outputs_of
+from tf1hub.graphdef.op_definitions import OpDefinitions
 from tf1hub.graphdef.walk import functions_used
 from tf1hub.program.code import Body, Op
 from tf1hub.program.decompile import decompile
 from tf1hub.program.effects import Effects
-from tf1hub.program.nodes import Tensor
 
 
 class Functions:
@@ -76,39 +76,25 @@ class Functions:
 
     def _read(self, function: FunctionDef) -> Body:
         arguments = [(argument.name, 0) for argument in function.signature.input_arg]
-        firsts = {node.name: self._first_outputs(node) for node in function.node_def}
-        definitions = {node.name: _flattened(node, firsts) for node in function.node_def}
-        results = [_flat(function.ret[result.name], firsts) for result in function.signature.output_arg]
+        numbers = {
+            node.name: outputs_of(node, self._definitions, self.effects.definition_of)
+            for node in function.node_def
+        }
+        outputs = numbers.__getitem__
+        definitions = {node.name: _flattened(node, outputs) for node in function.node_def}
+        results = [numbered(function.ret[result.name], outputs) for result in function.signature.output_arg]
         targets = list(function.control_ret.values()) or [
             node.name for node in function.node_def if self.effects.has_effects(node)
         ]
         program = decompile(definitions, results, self.effects, targets, arguments)
         return Body(arguments, program)
 
-    def _first_outputs(self, node: NodeDef) -> dict[str, int]:
-        """For each named output of a node, the number of its first tensor."""
-        if node.op in self._definitions:
-            return first_outputs(node, self._definitions[node.op].signature)
-        definition = self.effects.definition_of(node.op)
-        if definition is None:
-            raise UnsupportedGraphError(
-                f"The op type {node.op!r} of the node {node.name!r} is not known here."
-            )
-        return first_outputs(node, definition)
 
-
-def _flat(name: str, firsts: Mapping[str, Mapping[str, int]]) -> Tensor:
-    """A function writes `node:output:index`, or the bare name of an argument."""
-    parts = name.split(":")
-    if len(parts) == 1:
-        return parts[0], 0
-    index = int(parts[2]) if len(parts) == 3 else 0
-    return parts[0], firsts[parts[0]][parts[1]] + index
-
-
-def _flattened(node: NodeDef, firsts: Mapping[str, Mapping[str, int]]) -> NodeDef:
+def _flattened(node: NodeDef, outputs: FirstOutputs) -> NodeDef:
     copy = NodeDef()
     copy.CopyFrom(node)
-    edges = [edge if edge.startswith("^") else "{}:{}".format(*_flat(edge, firsts)) for edge in node.input]
+    edges = [
+        edge if edge.startswith("^") else "{}:{}".format(*numbered(edge, outputs)) for edge in node.input
+    ]
     copy.input[:] = edges
     return copy

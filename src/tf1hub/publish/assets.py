@@ -10,6 +10,7 @@ from tf1hub.format import assets
 from tf1hub.format.dtypes import STRING
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.graphdef.names import free_name
 from tf1hub.storage import absolute
 
 
@@ -24,11 +25,7 @@ class AssetFiles:
         """The name in `assets/` of a source file."""
         path = absolute(source)
         if path not in self._names:
-            base = os.path.basename(path)
-            name, number = base, 0
-            while name in self.paths:
-                number += 1
-                name = f"{base}_{number}"
+            name = free_name(os.path.basename(path), self.paths)
             self._names[path] = name
             self.paths[name] = path
         return self._names[path]

@@ -13,6 +13,7 @@ from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.dtypes import STRING
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import tensor_name
+from tf1hub.graphdef.names import free_name
 from tf1hub.publish.graph_def import Names, as_message, from_graph_def
 from tf1hub.publish.temporary import temporary_prefix
 from tf1hub.spec.module_spec import ModuleSpec
@@ -139,10 +140,7 @@ def _read_instead(graph: GraphDef, names: set[str]) -> None:
     taken = {node.name for node in graph.node}
     reads: dict[str, str] = {}
     for name in sorted(names):
-        read = f"{name}/Read/ReadVariableOp"
-        while read in taken:
-            read += "_1"
-        reads[f"{name}:0"] = read
+        reads[f"{name}:0"] = free_name(f"{name}/Read/ReadVariableOp", taken)
     dtypes = {node.name: node.attr["dtype"].type for node in graph.node if node.name in names}
     for node in graph.node:
         node.input[:] = [

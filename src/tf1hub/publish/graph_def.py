@@ -13,16 +13,16 @@ from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, SavedModel, SignatureDef
 from tf1hub.format.saved_model import SCHEMA_VERSION
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
-from tf1hub.format.variable_defs import Slice
-from tf1hub.format.variable_ops import VARIABLE_OPS
 from tf1hub.graph.cut import reach
-from tf1hub.graphdef.op_types import INPUTS, PLACEHOLDERS
+from tf1hub.graphdef.names import free_name
+from tf1hub.graphdef.op_types import INPUTS, PLACEHOLDERS, VARIABLES
+from tf1hub.graphdef.variable_defs import Slice
+from tf1hub.graphdef.variable_nodes import declare_variables
 from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.checkpoint import checkpoint_prefix
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare
 from tf1hub.publish.pruning import signature_tensors
 from tf1hub.publish.tables import add_table_initializers
-from tf1hub.publish.variable_nodes import declare_variables
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec
 
@@ -169,7 +169,9 @@ def _make_placeholders(meta_graph: MetaGraphDef, place: str) -> None:
     renamed = {}
     for name, tensor in zip(cut, tensors, strict=True):
         node, number = split_tensor_name(name)
-        placeholder = meta_graph.graph_def.node.add(name=f"{node}/input_{number}", op="Placeholder")
+        placeholder = meta_graph.graph_def.node.add(
+            name=free_name(f"{node}/input_{number}", nodes), op="Placeholder"
+        )
         placeholder.attr["dtype"].type = tensor.dtype.as_datatype_enum
         shape = placeholder.attr["shape"].shape
         shape.MergeFromString(tensor.shape.as_proto().SerializeToString())
@@ -197,9 +199,7 @@ def _declare(
     reader: CheckpointReader | None,
     place: str,
 ) -> None:
-    names = [
-        node.name for node in meta_graph.graph_def.node if node.name in needed and node.op in VARIABLE_OPS
-    ]
+    names = [node.name for node in meta_graph.graph_def.node if node.name in needed and node.op in VARIABLES]
     shapes = {name: reader.shape(name) for name in names if name in reader} if reader else {}
     parts = dict(_parts(names, reader)) if reader else {}
     missing = declare_variables(meta_graph, names, trainable, shapes, parts)

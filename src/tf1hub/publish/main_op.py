@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tf1hub.format.messages_pb2 import MetaGraphDef
 from tf1hub.format.tensor_names import node_of
-from tf1hub.format.variable_ops import ASSIGN_OPS
+from tf1hub.graphdef.op_types import ASSIGNS
 
 MAIN_OP_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
 _MAIN_OP_SIGNATURE = "__saved_model_init_op"
@@ -40,6 +40,6 @@ def main_op_parts(meta_graph: MetaGraphDef, main_op: str | None) -> list[str]:
         seen.add(node.name)
         if node.op == "NoOp":
             waiting += [node_of(edge) for edge in reversed(node.input)]
-        elif node.op not in ASSIGN_OPS:
+        elif node.op not in ASSIGNS:
             parts.append(node.name)
     return parts

@@ -7,18 +7,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import from_proto
+from tf1hub._tensorflow import from_proto, op_def
 from tf1hub.errors import CreationError
 from tf1hub.format.messages_pb2 import MetaGraphDef, TensorInfo
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef.contexts import contexts_of
+from tf1hub.graphdef.inlining import inline_calls
+from tf1hub.graphdef.variable_nodes import complete_definitions
 from tf1hub.publish.assets import AssetFiles
 from tf1hub.publish.capture import capture_variant
-from tf1hub.publish.inlining import inline_calls
 from tf1hub.publish.pruning import prune
 from tf1hub.publish.signatures import add_signature
-from tf1hub.publish.variable_nodes import complete_definitions
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 
@@ -35,7 +35,7 @@ def prepare(meta_graph: MetaGraphDef) -> None:
     graph = meta_graph.graph_def
     variant = Variant(meta_graph, "")
     inside = {node_of(value) for _, context in contexts_of(variant) for value in context.values_def.values}
-    inline_calls(graph, keep=inside)
+    inline_calls(graph, op_def, keep=inside)
     for node in [*graph.node, *(node for function in graph.library.function for node in function.node_def)]:
         node.device = ""
 

@@ -11,16 +11,16 @@ import tensorflow as tf
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.format.variable_ops import VARIABLE_OPS
-from tf1hub.graph.cut import colocate, reach
+from tf1hub.graph.cut import reach
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.colocation import colocate
+from tf1hub.graphdef.variable_nodes import declare_variables, is_trainable
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.publish.main_op import main_op_parts
 from tf1hub.publish.pruning import keep_nodes, signature_tensors
 from tf1hub.publish.saved_objects import SavedVariable
 from tf1hub.publish.tables import add_to_node_list
 from tf1hub.publish.temporary import temporary_prefix
-from tf1hub.publish.variable_nodes import declare_variables, is_trainable
 
 _MUTABLE_TABLES = op_types.RESOURCE_TABLES - op_types.HASH_TABLES
 
@@ -47,7 +47,7 @@ def declare_objects(
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     inputs, outputs = signature_tensors(meta_graph)
     needed = reach(nodes, outputs, (), inputs)
-    variables = [name for name in sorted(needed) if nodes[name].op in VARIABLE_OPS]
+    variables = [name for name in sorted(needed) if nodes[name].op in op_types.VARIABLES]
     tables = [name for name in sorted(needed) if nodes[name].op in _MUTABLE_TABLES]
     fills = [
         part for part in main_op_parts(meta_graph, main_op) if not needed.isdisjoint(ancestors(nodes, [part]))

@@ -8,12 +8,13 @@ from tf1hub.errors import CreationError
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.format.variable_defs import VARIABLE_COLLECTIONS
-from tf1hub.graph.cut import colocate, reach
+from tf1hub.graph.cut import reach
 from tf1hub.graph.ops import holds_state
+from tf1hub.graphdef.colocation import colocate
 from tf1hub.graphdef.contexts import anchors, contexts_of, restricted
+from tf1hub.graphdef.variable_defs import VARIABLE_COLLECTIONS
+from tf1hub.graphdef.variable_nodes import start_from_zeros
 from tf1hub.graphdef.walk import ancestors
-from tf1hub.publish.variable_nodes import start_from_zeros
 from tf1hub.spec.variant import Variant
 
 _State = tuple[bytes, bytes]

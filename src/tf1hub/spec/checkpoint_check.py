@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.dtypes import name_of
-from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.graphdef.variable_defs import StoredVariable
 from tf1hub.spec.variant import Variant
 
 _SHOWN = 10

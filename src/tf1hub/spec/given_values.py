@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tf1hub.errors import ExportError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint import CheckpointWriter
-from tf1hub.format.variable_defs import StoredVariable, by_name
+from tf1hub.graphdef.variable_defs import StoredVariable, by_name
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.variant import Variant
 

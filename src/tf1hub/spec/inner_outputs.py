@@ -9,6 +9,7 @@ from tf1hub.errors import ArgumentError, Error, UnknownNameError, UnsupportedGra
 from tf1hub.format.messages_pb2 import SavedModel, SignatureDef, TensorInfo
 from tf1hub.format.saved_model import format_tags, tensors_of
 from tf1hub.format.tensor_names import tensor_name
+from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import PLACEHOLDERS
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.graph_tensors import GraphTensors
@@ -83,9 +84,7 @@ def pruned(
         info = tensors.info(name)
         _check_computable(variant, definition, "none of the feeds is", name, info)
         definition.outputs[str(index)].CopyFrom(info)
-    signature = "pruned"
-    while signature in variant.signature_names:
-        signature += "_"
+    signature = free_name("pruned", variant.signature_names)
     return _with_signatures(spec, signature, {variant.tags: definition}), signature
 
 

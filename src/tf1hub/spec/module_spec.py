@@ -10,7 +10,8 @@ from tf1hub.arguments import handle_text, path_text
 from tf1hub.errors import ExportError, FormatError, InputError, UnknownAttachmentError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module import StoredModule, read_module
-from tf1hub.format.saved_model import check_meta_graph, format_tags
+from tf1hub.format.saved_model import format_tags
+from tf1hub.graphdef.graph_check import check_meta_graph
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.unknown import tag_set, unknown_tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from tf1hub.format import assets, attachments, variable_defs
+from tf1hub.format import assets, attachments
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
 from tf1hub.format.saved_model import format_tags
-from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.graphdef import variable_defs
+from tf1hub.graphdef.variable_defs import StoredVariable
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.unknown import unknown_signature
 

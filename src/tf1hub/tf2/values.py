@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint import CheckpointReader
-from tf1hub.format.variable_defs import StoredVariable
+from tf1hub.graphdef.variable_defs import StoredVariable
 from tf1hub.tf2.variables import Values
 
 _READ_BYTES = 32 << 20

@@ -11,8 +11,8 @@ import tensorflow as tf
 from tf1hub.errors import InputError, UnknownNameError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
-from tf1hub.format.variable_defs import StoredVariable
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.variable_defs import StoredVariable
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.attributes import python_value
 

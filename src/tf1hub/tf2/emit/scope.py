@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tf1hub.format.messages_pb2 import FunctionDefLibrary, VersionDef
+from tf1hub.graphdef.names import free_name
 from tf1hub.program.code import Op, Program
 from tf1hub.program.functions import Functions
 from tf1hub.program.nodes import Node, Tensor
@@ -172,9 +173,7 @@ class Scope:
 
     def free_name(self, name: str) -> str:
         """A name for a node that the program does not have: this one, or one like it."""
-        while name in self.ops:
-            name += "_"
-        return name
+        return free_name(name, self.ops)
 
     def run_later(self, node: Node, inputs: Sequence[Tensor]) -> None:
         """Lets an ordinary op run together with others."""

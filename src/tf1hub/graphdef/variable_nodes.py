@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from tf1hub.format.dtypes import FLOATING
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.format.variable_defs import Slice, each_once, variables_by_collection
-from tf1hub.format.variable_ops import add_read, free_name, initializer_of, read_of
+from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import RESOURCE_VARIABLES, STEPS
+from tf1hub.graphdef.variable_defs import Slice, each_once, variables_by_collection
+from tf1hub.graphdef.variable_ops import add_read, assigning, initializer_of, read_of
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -147,7 +148,7 @@ def _add_initializer(
         tensor.tensor_shape.SetInParent()
         for size in shape:
             tensor.tensor_shape.dim.add(size=size)
-    op, attr = ("AssignVariableOp", "dtype") if variable.op in RESOURCE_VARIABLES else ("Assign", "T")
+    op, attr = assigning(variable)
     initializer = graph.node.add(name=free_name(f"{variable.name}/Assign", nodes), op=op)
     initializer.input.extend([variable.name, value.name])
     initializer.attr[attr].type = dtype

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of
-from tf1hub.format.variable_ops import complete
+from tf1hub.graphdef.variable_ops import complete
 
 VARIABLE_COLLECTIONS = ("variables", "trainable_variables", "model_variables")
 

@@ -8,12 +8,15 @@ its functions: TensorFlow differentiates those from the graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from tf1hub._tensorflow import op_def
 from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef
-from tf1hub.graph.cut import colocate
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.colocation import colocate
+from tf1hub.graphdef.function_bodies import FirstOutputs, numbered, outputs_of
+from tf1hub.graphdef.gradient_names import ATTRIBUTE
+from tf1hub.graphdef.op_definitions import OpDefinitions
 from tf1hub.graphdef.walk import functions_used
 
 _WITHOUT_EFFECT = op_types.READS | op_types.QUESTIONS | op_types.PLACEHOLDERS
@@ -22,7 +25,7 @@ _WITHOUT_EFFECT = op_types.READS | op_types.QUESTIONS | op_types.PLACEHOLDERS
 _Resolve = Callable[[str], str]
 
 
-def inline_calls(graph: GraphDef, keep: Collection[str] = ()) -> None:
+def inline_calls(graph: GraphDef, definition_of: OpDefinitions, keep: Collection[str] = ()) -> None:
     """Inlines all calls of functions, in place, also those inside other functions.
 
     A call's node stays, as an `IdentityN` (or a `NoOp`) of the body's results, so that every name in
@@ -30,6 +33,7 @@ def inline_calls(graph: GraphDef, keep: Collection[str] = ()) -> None:
 
     Args:
         graph: the graph with its functions.
+        definition_of: the definitions of ops.
         keep: calls to leave alone, because they lie in a v1 control flow context, which lists its nodes.
     """
     functions = {function.signature.name: function for function in graph.library.function}
@@ -38,8 +42,8 @@ def inline_calls(graph: GraphDef, keep: Collection[str] = ()) -> None:
     ):
         return
     for function in functions.values():
-        _replace(function.node_def, _expanded(function.node_def, functions, (), flat=False))
-    _replace(graph.node, _expanded(graph.node, functions, keep, flat=True))
+        _replace(function.node_def, _expanded(function.node_def, functions, ()))
+    _replace(graph.node, _expanded(graph.node, functions, keep, definition_of))
     used = functions_used(graph.node, graph.library)
     left = [function for function in graph.library.function if function.signature.name in used]
     _replace(graph.library.function, left)
@@ -55,8 +59,12 @@ def _replace(field: Any, values: Iterable[Any]) -> None:
 
 
 def _expanded(
-    nodes: Iterable[NodeDef], functions: Mapping[str, FunctionDef], keep: Collection[str], flat: bool
+    nodes: Iterable[NodeDef],
+    functions: Mapping[str, FunctionDef],
+    keep: Collection[str],
+    definition_of: OpDefinitions | None = None,
 ) -> list[NodeDef]:
+    """The nodes with all calls written out: of a graph, where definitions are given; of another function's body."""
     result: list[NodeDef] = []
     waiting = list(nodes)[::-1]
     while waiting:
@@ -70,7 +78,7 @@ def _expanded(
             result.append(node)
         else:
             # What is written out may call functions itself.
-            waiting.extend(reversed(_body(node, body, flat)))
+            waiting.extend(reversed(_body(node, body, functions, definition_of)))
     return result
 
 
@@ -85,7 +93,12 @@ def _is_plain(function: FunctionDef) -> bool:
     )
 
 
-def _body(call: NodeDef, function: FunctionDef, flat: bool) -> list[NodeDef]:
+def _body(
+    call: NodeDef,
+    function: FunctionDef,
+    functions: Mapping[str, FunctionDef],
+    definition_of: OpDefinitions | None,
+) -> list[NodeDef]:
     """The nodes that take a call's place, its own name last."""
     data = [edge for edge in call.input if not edge.startswith("^")]
     control = [edge for edge in call.input if edge.startswith("^")]
@@ -93,7 +106,13 @@ def _body(call: NodeDef, function: FunctionDef, flat: bool) -> list[NodeDef]:
         argument.name: edge for argument, edge in zip(function.signature.input_arg, data, strict=True)
     }
     inner = {node.name: node for node in function.node_def}
-    resolve = _resolver(call.name, arguments, inner, flat)
+
+    @cache
+    def first_outputs(name: str) -> dict[str, int]:
+        assert definition_of is not None
+        return outputs_of(inner[name], functions, definition_of)
+
+    resolve = _resolver(call.name, arguments, inner, first_outputs if definition_of else None)
     result = []
     for node in function.node_def:
         copy = NodeDef()
@@ -102,8 +121,8 @@ def _body(call: NodeDef, function: FunctionDef, flat: bool) -> list[NodeDef]:
         copy.input[:] = [resolve(edge) for edge in node.input]
         if control and not any(edge.split(":")[0].removeprefix("^") in inner for edge in node.input):
             copy.input.extend(control)
-        if "_gradient_op_type" in copy.attr:
-            del copy.attr["_gradient_op_type"]
+        if ATTRIBUTE in copy.attr:
+            del copy.attr[ATTRIBUTE]
         # A name that the body lacks is that of a placeholder in the graph that the function was traced in. That
         # graph is gone; a function does not mind, but no graph with such a name can be imported.
         colocate(copy, lambda name: f"{call.name}/{name}" if name in inner else None)
@@ -127,7 +146,9 @@ def _results(
     return node
 
 
-def _resolver(call: str, arguments: Mapping[str, str], inner: Mapping[str, NodeDef], flat: bool) -> _Resolve:
+def _resolver(
+    call: str, arguments: Mapping[str, str], inner: Mapping[str, NodeDef], outputs: FirstOutputs | None
+) -> _Resolve:
     def resolve(edge: str) -> str:
         if edge.startswith("^"):
             name = edge[1:]
@@ -135,25 +156,8 @@ def _resolver(call: str, arguments: Mapping[str, str], inner: Mapping[str, NodeD
         parts = edge.split(":")
         if parts[0] in arguments and parts[0] not in inner:
             return arguments[parts[0]]
-        if not flat:
+        if outputs is None:
             return f"{call}/{edge}"
-        return f"{call}/{parts[0]}:{_output_number(inner[parts[0]], parts[1:])}"
+        return "{}/{}:{}".format(call, *numbered(edge, outputs))
 
     return resolve
-
-
-def _output_number(node: NodeDef, parts: list[str]) -> int:
-    """The number, among all outputs of a node, of the one that a function's edge names."""
-    if not parts:
-        return 0
-    number = int(parts[1]) if len(parts) > 1 else 0
-    for output in op_def(node.op).output_arg:
-        if output.name == parts[0]:
-            return number
-        if output.number_attr:
-            number += node.attr[output.number_attr].i
-        elif output.type_list_attr:
-            number += len(node.attr[output.type_list_attr].list.type)
-        else:
-            number += 1
-    return number

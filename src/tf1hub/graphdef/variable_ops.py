@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.graphdef.names import free_name
+from tf1hub.graphdef.op_types import ASSIGNS, IDENTITIES, PLACEHOLDERS, REF_VARIABLES, RESTORES
 
-VARIABLE_OPS = ("VarHandleOp", "VariableV2", "Variable")
-ASSIGN_OPS = ("Assign", "AssignVariableOp")
-_REFERENCES = ("VariableV2", "Variable")
+_HAND_ON = IDENTITIES | {"Cast"}
+_NO_INITIAL_VALUES = RESTORES | PLACEHOLDERS
+"""Op types whose values another program, or a caller, gives."""
 
 
 def complete(definition: VariableDef, nodes: Callable[[], Mapping[str, NodeDef]]) -> None:
@@ -33,13 +35,13 @@ def complete(definition: VariableDef, nodes: Callable[[], Mapping[str, NodeDef]]
     variable = graph.get(node_of(definition.variable_name))
     if variable is None:
         return
-    definition.is_resource = variable.op not in _REFERENCES
+    definition.is_resource = variable.op not in REF_VARIABLES
     if not definition.initializer_name:
         initializer = initializer_of(variable.name, graph, readers_of(variable.name, graph))
         definition.initializer_name = initializer.name if initializer is not None else ""
     if not definition.initial_value_name:
         initializer = graph.get(node_of(definition.initializer_name))
-        if initializer is not None and initializer.op in ASSIGN_OPS and len(initializer.input) > 1:
+        if initializer is not None and initializer.op in ASSIGNS and len(initializer.input) > 1:
             definition.initial_value_name = tensor_name(initializer.input[1])
     if not definition.snapshot_name:
         read = read_of(variable, graph)
@@ -59,7 +61,7 @@ def initializer_of(variable: str, nodes: Mapping[str, NodeDef], readers: Iterabl
         nodes: the graph.
         readers: the nodes whose first input is the variable.
     """
-    assigns = [node for node in readers if node.op in ASSIGN_OPS and not _restores(nodes, node)]
+    assigns = [node for node in readers if node.op in ASSIGNS and not _restores(nodes, node)]
     named = [node for node in assigns if node.name == f"{variable}/Assign"]
     return next(iter(named or assigns), None)
 
@@ -87,24 +89,20 @@ def add_read(graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef) -> N
     return read
 
 
-def free_name(wanted: str, *taken: Mapping[str, NodeDef]) -> str:
-    """The name, with a number where it is taken."""
-    name, number = wanted, 0
-    while any(name in names for names in taken):
-        number += 1
-        name = f"{wanted}_{number}"
-    return name
+def assigning(variable: NodeDef) -> tuple[str, str]:
+    """The op that gives a variable a value, and its attribute for the dtype."""
+    return ("Assign", "T") if variable.op in REF_VARIABLES else ("AssignVariableOp", "dtype")
 
 
 def _reading(variable: NodeDef) -> tuple[str, str, str]:
     """The op that reads a variable, what TensorFlow calls it, and its attribute for the dtype."""
-    if variable.op in _REFERENCES:
+    if variable.op in REF_VARIABLES:
         return "Identity", f"{variable.name}/read", "T"
     return "ReadVariableOp", f"{variable.name}/Read/ReadVariableOp", "dtype"
 
 
 def _restores(nodes: Mapping[str, NodeDef], assign: NodeDef) -> bool:
     value = nodes.get(node_of(assign.input[1])) if len(assign.input) > 1 else None
-    while value is not None and value.op in ("Identity", "Cast") and value.input:
+    while value is not None and value.op in _HAND_ON and value.input:
         value = nodes.get(node_of(value.input[0]))
-    return value is None or value.op in ("RestoreV2", "Restore", "Placeholder")
+    return value is None or value.op in _NO_INITIAL_VALUES
