@@ -12,7 +12,10 @@ import numpy as np
 
 from tf1hub.comparing.features import Features
 
-_VERSION = "1"  # of what is stored, and of how images become inputs
+FEATURES_VERSION = 1
+"""Of what a file holds; a change makes a new one, and the old ones are read."""
+
+_INPUTS = "1"  # of how examples become inputs, a part of each key: other inputs have other features
 
 
 class FeatureCache:
@@ -26,13 +29,16 @@ class FeatureCache:
         self._directory = None if directory is None else Path(directory)
 
     def read(self, *key: str) -> Features | None:
-        """The features that were kept under a key; None where there are none, or a damaged file."""
+        """The features that were kept under a key; None where there are none, or a file that is damaged or a newer tf1hub's."""
         path = self._path(key)
         if path is None:
             return None
         try:
             # Given a path, np.load leaves the file open where it is damaged.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                # Version 0 said none, and is alike otherwise.
+                if "version" in stored and int(stored["version"]) > FEATURES_VERSION:
+                    return None
                 memory = int(stored["memory"])
                 return Features(stored["values"], float(stored["seconds"]), None if memory < 0 else memory)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -49,7 +55,13 @@ class FeatureCache:
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, values=features.values, seconds=features.seconds, memory=memory)
+                np.savez(
+                    file,
+                    version=FEATURES_VERSION,
+                    values=features.values,
+                    seconds=features.seconds,
+                    memory=memory,
+                )
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
@@ -58,7 +70,7 @@ class FeatureCache:
     def _path(self, key: tuple[str, ...]) -> Path | None:
         if self._directory is None:
             return None
-        name = hashlib.sha256("\n".join((_VERSION, *key)).encode()).hexdigest()
+        name = hashlib.sha256("\n".join((_INPUTS, *key)).encode()).hexdigest()
         return self._directory / f"{name}.npz"
 
 

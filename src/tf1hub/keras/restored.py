@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tf1hub.errors import UnknownSignatureError
+from tf1hub.errors import UnknownSignatureError, UnsupportedFormatError
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.keras.callee import Source
 from tf1hub.keras.traces import holds_tables, parameters, read_by, read_for, traces
 from tf1hub.publish.tensor_infos import tensor_info_of_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE
+from tf1hub.tf2.saving import SAVED_VERSION, VERSION_NAME
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,34 @@ class RestoredSource(Source):
 
 
 def restored_source(restored: Any, place: str) -> RestoredSource | None:
-    """The TF1 module that TensorFlow restored; None where it is something else."""
+    """The TF1 module that TensorFlow restored; None where it is something else.
+
+    Raises:
+        UnsupportedFormatError: a newer tf1hub saved it.
+    """
+    version = _version(restored)
+    if version is None:
+        return None
+    if version > SAVED_VERSION:
+        raise UnsupportedFormatError(
+            f"The SavedModel of a TF1 module {place} is of version {version}, and this tf1hub reads versions up to "
+            f"{SAVED_VERSION}. Use the tf1hub that saved it, or a newer one."
+        )
+    forms = [_form(trace) for trace in traces(restored)]
+    found = [form for form in forms if form is not None]
+    return RestoredSource(restored, found, place) if found and len(found) == len(forms) else None
+
+
+def _version(restored: Any) -> int | None:
+    """The version of a saved TF1 module; None for what is none."""
+    said = [trace.structured_input_signature[0] for trace in traces(getattr(restored, VERSION_NAME, None))]
+    if len(said) == 1 and len(said[0]) == 1 and isinstance(said[0][0], int):
+        return said[0][0]
+    # Version 0 said none; its modules are known by what they take and have.
     alike = list(parameters(restored)) == ["inputs", "training", "signature", "as_dict"] and all(
         hasattr(restored, name) for name in ("variables", "trainable_variables", "regularization_losses")
     )
-    forms = [_form(trace) for trace in traces(restored)] if alike else []
-    found = [form for form in forms if form is not None]
-    return RestoredSource(restored, found, place) if found and len(found) == len(forms) else None
+    return 0 if alike else None
 
 
 def _form(trace: Any) -> _Form | None:

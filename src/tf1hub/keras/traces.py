@@ -24,8 +24,9 @@ def parameters(function: Any) -> Iterable[str]:
 
 
 def traces(function: Any) -> Sequence[Any]:
-    """The traces of a function that TensorFlow restored."""
-    found: Sequence[Any] = getattr(_call_of(function), "concrete_functions", ())
+    """The traces of a function, or of an object that can be called, which TensorFlow restored."""
+    own = function if hasattr(function, "concrete_functions") else _call_of(function)
+    found: Sequence[Any] = getattr(own, "concrete_functions", ())
     return found
 
 

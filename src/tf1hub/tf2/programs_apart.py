@@ -16,7 +16,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import in_current_graph, read_only_inputs
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.tf2.engine import Engine
-from tf1hub.tf2.saving import call_function, traced, tracked
+from tf1hub.tf2.saving import interface
 from tf1hub.tf2.serving import flat_function
 
 
@@ -141,13 +141,7 @@ class ProgramsApart:
 
     def _build(self) -> dict[str, Any]:
         engine = self._engine
-        variables = list(engine.resources.variables.values())
-        children = {
-            "__call__": call_function(engine, self._apply),
-            "variables": tracked(variables),
-            "trainable_variables": tracked([variable for variable in variables if variable.trainable]),
-            "regularization_losses": tracked([traced(loss) for loss in engine.losses()]),
-        }
+        children = interface(engine, self._apply)
         if "default" in engine.inference.variant.signature_names:
             children["_default_save_signature"] = self.served("default")
         # Last, for they are made when they are first used.

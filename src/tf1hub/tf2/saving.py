@@ -18,6 +18,13 @@ from tf1hub.tf2.engine import Engine
 from tf1hub.tf2.serving import serving_function
 from tf1hub.tf2.signature_functions import type_spec
 
+SAVED_VERSION = 1
+"""Of what a SavedModel of a loaded module holds; a change of `interface` makes a new one, and `KerasLayer` reads the
+old ones."""
+
+VERSION_NAME = "tf1hub_version"
+"""The function that says the version: its only trace is that for the version as a number of Python."""
+
 
 class SavedParts:
     """The parts, built when a SavedModel is first written.
@@ -44,17 +51,28 @@ class SavedParts:
 
     def _build(self) -> dict[str, Any]:
         engine = self._engine
-        variables = list(engine.resources.variables.values())
-        functions = {
-            "__call__": call_function(engine, lambda *given: engine.call(*given)),
-            "variables": tracked(variables),
-            "trainable_variables": tracked([variable for variable in variables if variable.trainable]),
-            "regularization_losses": tracked([traced(loss) for loss in engine.losses()]),
-        }
+        functions = interface(engine, lambda *given: engine.call(*given))
         if "default" in engine.inference.variant.signature_names:
             # TensorFlow takes this one for `serving_default` where the caller names no signatures.
             functions["_default_save_signature"] = serving_function(engine, "default")
         return functions
+
+
+def interface(engine: Engine, apply: Callable[[Any, bool, str], Mapping[str, Any]]) -> dict[str, Any]:
+    """What a restored module is called and known by; a change of it is a new `SAVED_VERSION`.
+
+    Args:
+        engine: of the loaded module.
+        apply: as for `call_function`.
+    """
+    variables = list(engine.resources.variables.values())
+    return {
+        "__call__": call_function(engine, apply),
+        "variables": tracked(variables),
+        "trainable_variables": tracked([variable for variable in variables if variable.trainable]),
+        "regularization_losses": tracked([traced(loss) for loss in engine.losses()]),
+        VERSION_NAME: _version(),
+    }
 
 
 def call_function(engine: Engine, apply: Callable[[Any, bool, str], Mapping[str, Any]]) -> Any:
@@ -115,6 +133,12 @@ def _inputs(infos: Mapping[str, ParsedTensorInfo]) -> Iterator[Any]:
     if len(infos) == 1:
         (info,) = infos.values()
         yield type_spec(info, "inputs")
+
+
+def _version() -> Any:
+    function = tf.function(lambda number: tf.constant(number), autograph=False)
+    function.get_concrete_function(SAVED_VERSION)
+    return function
 
 
 def traced(function: Any) -> Any:
