@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from tf1hub.spec.inspection import inspect as inspect
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
-    from tf1hub.spec.weights import read_variables as read_variables
+    from tf1hub.spec.module_variables import read_variables as read_variables
     from tf1hub.tf2.conversion import Conversion as Conversion
     from tf1hub.tf2.convert import convert as convert
     from tf1hub.tf2.initial_values import initial_values as initial_values
@@ -93,7 +93,7 @@ _HOMES = {
     "install_as_tensorflow_hub": "tf1hub.compat",
     "load": "tf1hub.tf2.load",
     "load_module_spec": "tf1hub.spec.module_spec",
-    "read_variables": "tf1hub.spec.weights",
+    "read_variables": "tf1hub.spec.module_variables",
     "register_module_for_export": "tf1hub.publish.registered",
     "resolve": "tf1hub.handles",
     "run_program": "tf1hub.compat",

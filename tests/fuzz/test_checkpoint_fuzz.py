@@ -21,7 +21,7 @@ import pytest
 from format.checkpoint.bundles import compressed_table, sealed
 
 from tf1hub.errors import FormatError
-from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter, read_variables, sstable
+from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter, read_checkpoint, sstable
 from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.sstable import read_table, write_table
 from tf1hub.format.checkpoint.varint import decode_varint
@@ -143,7 +143,7 @@ def test_random_damage_of_the_data_is_noticed_by_verify(tmp_path, name):
     _, data = golden_copy(name, tmp_path)
     for _ in range(EXAMPLES):
         (tmp_path / DATA).write_bytes(mutate(data, rng))
-        variables = read_variables(tmp_path / "variables")
+        variables = read_checkpoint(tmp_path / "variables")
         try:
             variables.verify()
         except FormatError as error:

@@ -112,7 +112,7 @@ def test_full_disk_says_what_to_do(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tf1hub.handles.files.os.write", full)
+    monkeypatch.setattr("tf1hub.handles.cache_files.os.write", full)
     with pytest.raises(CacheError) as caught:
         _extract(tmp_path, tgz())
     assert str(caught.value) == (

@@ -16,7 +16,7 @@ from archives import MODULE, tgz, tree
 from misbehaving_server import slowly, whole
 
 from tf1hub.handles import cache as caches
-from tf1hub.handles import locking, publishing, settings
+from tf1hub.handles import cache_fill, download_lock, settings
 from tf1hub.handles.acquire import acquire
 from tf1hub.handles.api import resolve
 from tf1hub.handles.handle import parse
@@ -127,7 +127,7 @@ def test_downloader_killed_at_any_moment_leaves_nothing_corrupt_and_nobody_waiti
     url = server.on("/m/1", slowly(BIG_TGZ, 0.08))
     chance = random.Random(7)
     longest = 0.0
-    entry = caches.Entry(str(cache), caches.key_of(url))
+    entry = caches.CacheEntry(str(cache), caches.key_of(url))
     parent = _start(url, _PARENT)
     for _ in range(KILLS):
         parent.stdin.write("\n")
@@ -138,15 +138,15 @@ def test_downloader_killed_at_any_moment_leaves_nothing_corrupt_and_nobody_waiti
         parent.stdin.write("\n")
         parent.stdin.flush()
         assert parent.stdout.readline() == "reaped\n"
-        assert entry.check(full=True).state in (caches.State.ABSENT, caches.State.COMPLETE)
+        assert entry.check(full=True).state in (caches.EntryState.ABSENT, caches.EntryState.COMPLETE)
         started = time.monotonic()
         assert tree(resolve(url)) == BIG
         longest = max(longest, time.monotonic() - started)
-        assert entry.check(full=True).state is caches.State.COMPLETE
-        publishing.discard(entry)
+        assert entry.check(full=True).state is caches.EntryState.COMPLETE
+        cache_fill.discard(entry)
     parent.communicate()
     assert longest < 15
-    publishing.remove_leftovers(str(cache))
+    cache_fill.remove_leftovers(str(cache))
     assert list((cache / ".tf1hub" / "tmp").iterdir()) == []
     if REPORT is not None:
         with open(REPORT, "a", encoding="utf-8") as report:
@@ -202,7 +202,7 @@ def test_a_living_holder_is_waited_for_beyond_the_patience(tmp_path):
     entered, leave = threading.Event(), threading.Event()
 
     def hold():
-        with locking.turn(path, patience=0.1, done=lambda: False) as mine:
+        with download_lock.turn(path, patience=0.1, done=lambda: False) as mine:
             assert mine
             entered.set()
             leave.wait(10)
@@ -212,7 +212,7 @@ def test_a_living_holder_is_waited_for_beyond_the_patience(tmp_path):
     entered.wait(10)
     waits: list[float] = []
     threading.Timer(2.5, leave.set).start()
-    with locking.turn(path, patience=2.0, done=lambda: False, waiting=waits.append) as mine:
+    with download_lock.turn(path, patience=2.0, done=lambda: False, waiting=waits.append) as mine:
         assert mine
     thread.join()
     assert waits[-1] > 2.0
@@ -221,8 +221,8 @@ def test_a_living_holder_is_waited_for_beyond_the_patience(tmp_path):
 def test_waiting_ends_when_somebody_else_has_finished(tmp_path):
     path = str(tmp_path / "locks" / "key")
     with (
-        locking.turn(path, patience=5, done=lambda: False),
-        locking.turn(path, patience=5, done=lambda: True) as mine,
+        download_lock.turn(path, patience=5, done=lambda: False),
+        download_lock.turn(path, patience=5, done=lambda: True) as mine,
     ):
         assert not mine
 

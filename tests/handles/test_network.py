@@ -36,7 +36,7 @@ def _quick_retries(monkeypatch):
 def assert_cache_is_whole(cache):
     """Every entry is complete when each byte is compared, and nothing unfinished is left."""
     for entry in caches.entries(str(cache)):
-        assert entry.check(full=True).state is caches.State.COMPLETE
+        assert entry.check(full=True).state is caches.EntryState.COMPLETE
     tmp = cache / ".tf1hub" / "tmp"
     assert not tmp.exists() or list(tmp.iterdir()) == []
 

@@ -76,7 +76,7 @@ def run_ls(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     from tf1hub.handles import inventory
-    from tf1hub.handles.cache import State
+    from tf1hub.handles.cache import EntryState
 
     checked = inventory.verify(_root(args), full=not args.quick, names=tuple(args.names))
     document: list[dict[str, Any]] = [
@@ -90,7 +90,7 @@ def run_verify(args: argparse.Namespace) -> int:
         }
         for entry, health in checked
     ]
-    bad = [one for one in document if one["state"] != State.COMPLETE.value]
+    bad = [one for one in document if one["state"] != EntryState.COMPLETE.value]
     lines = [f"{one['state']}: {one['handle'] or one['key']}: {'; '.join(one['faults'])}" for one in bad]
     unknown = sum(not one["has_manifest"] for one in document if one not in bad)
     note = (

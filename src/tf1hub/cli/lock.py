@@ -28,7 +28,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from tf1hub.errors import HandleError
     from tf1hub.handles import lockfile
-    from tf1hub.handles.locked import lock
+    from tf1hub.handles.pinning import lock
     from tf1hub.handles.settings import LOCK_FILE_NAME
     from tf1hub.storage import absolute
 

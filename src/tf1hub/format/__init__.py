@@ -1,6 +1,6 @@
 """What lies on disk, read and written without TensorFlow.
 
-`read_module` reads a module directory; `read_variables` its weights. The
+`read_module` reads a module directory; `read_checkpoint` its weights. The
 messages are those of `messages.proto`.
 """
 
@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tf1hub.format.checkpoint import read_variables as read_variables
+    from tf1hub.format.checkpoint import read_checkpoint as read_checkpoint
     from tf1hub.format.module import StoredModule as StoredModule
     from tf1hub.format.module import read_module as read_module
 
-__all__ = ["StoredModule", "read_module", "read_variables"]
+__all__ = ["StoredModule", "read_checkpoint", "read_module"]
 
 _HOMES = {
     "StoredModule": "tf1hub.format.module",
     "read_module": "tf1hub.format.module",
-    "read_variables": "tf1hub.format.checkpoint",
+    "read_checkpoint": "tf1hub.format.checkpoint",
 }
 
 

@@ -6,8 +6,17 @@ import os
 from collections.abc import Iterator
 
 from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError, OfflineError, PinError
-from tf1hub.handles import files, locking, manifest, plan, progress, publishing, redirects, sources
-from tf1hub.handles.cache import Entry, State
+from tf1hub.handles import (
+    cache_files,
+    cache_fill,
+    download_lock,
+    manifest,
+    plan,
+    progress,
+    redirects,
+    sources,
+)
+from tf1hub.handles.cache import CacheEntry, EntryState
 from tf1hub.handles.compression import TruncatedArchiveError
 from tf1hub.handles.extract import extract
 from tf1hub.handles.handle import Handle, Kind
@@ -46,7 +55,7 @@ def acquire(decided: Plan, settings: Settings) -> str:
             return False
         return plan.plan(decided.handle, settings, in_place=False).action is Action.USE
 
-    turn = locking.turn(
+    turn = download_lock.turn(
         entry.lock_path, patience=settings.lock_patience, done=done, waiting=progress.waiting_line()
     )
     with turn as mine:
@@ -55,11 +64,11 @@ def acquire(decided: Plan, settings: Settings) -> str:
             again = plan.plan(decided.handle, settings, in_place=False)
             verify_pins(again, settings)
             return again.path
-        publishing.remove_leftovers(entry.root, entry.key)
+        cache_fill.remove_leftovers(entry.root, entry.key)
         return _first_that_works(decided, entry, usable, settings)
 
 
-def _stamp(entry: Entry) -> tuple[int, int] | None:
+def _stamp(entry: CacheEntry) -> tuple[int, int] | None:
     """Returns what changes whenever an entry is published."""
     try:
         status = os.stat(entry.manifest_path)
@@ -84,9 +93,9 @@ def verify_pins(decided: Plan, settings: Settings) -> None:
         entry = decided.entry
         if entry is not None and entry.root == settings.cache_dir:
             # An entry of the original library: hashed once, it need not be hashed again.
-            adopted = publishing.manifest_for(decided.handle, records, "adopted from the original library")
-            files.write_text(entry.manifest_path, adopted.to_json())
-    publishing.check_pins(decided.handle.shown, digest, decided.pins, decided.path)
+            adopted = cache_fill.manifest_for(decided.handle, records, "adopted from the original library")
+            cache_files.write_text(entry.manifest_path, adopted.to_json())
+    cache_fill.check_pins(decided.handle.shown, digest, decided.pins, decided.path)
 
 
 def usable_sources(decided: Plan, settings: Settings) -> list[Source]:
@@ -110,7 +119,7 @@ def usable_sources(decided: Plan, settings: Settings) -> list[Source]:
     )
 
 
-def _first_that_works(decided: Plan, entry: Entry, usable: list[Source], settings: Settings) -> str:
+def _first_that_works(decided: Plan, entry: CacheEntry, usable: list[Source], settings: Settings) -> str:
     failures: list[tuple[Source, Exception]] = []
     for source in usable:
         try:
@@ -120,7 +129,7 @@ def _first_that_works(decided: Plan, entry: Entry, usable: list[Source], setting
     raise _summary(decided, failures)
 
 
-def _from(source: Source, decided: Plan, entry: Entry, settings: Settings) -> str:
+def _from(source: Source, decided: Plan, entry: CacheEntry, settings: Settings) -> str:
     kind = source.place.kind
     if kind is Kind.DIRECTORY:
         return _use_directory(source, decided, settings)
@@ -130,7 +139,7 @@ def _from(source: Source, decided: Plan, entry: Entry, settings: Settings) -> st
         _from_remote_directory(source, decided, entry, settings)
     else:
         with (
-            publishing.workspace(entry) as directory,
+            cache_fill.workspace(entry) as directory,
             progress.shown(source.place.shown, settings.progress) as report,
         ):
             records = unpack(_archive_chunks(source.place, report), directory, settings)
@@ -143,11 +152,11 @@ def _use_directory(source: Source, decided: Plan, settings: Settings) -> str:
     local = plan.plan(source.place, settings)
     if decided.pins:
         digest = manifest.content_digest(manifest.of_directory(local.path))
-        publishing.check_pins(decided.handle.shown, digest, decided.pins, local.path)
+        cache_fill.check_pins(decided.handle.shown, digest, decided.pins, local.path)
     return local.path
 
 
-def _from_http(source: Source, decided: Plan, entry: Entry, settings: Settings) -> None:
+def _from_http(source: Source, decided: Plan, entry: CacheEntry, settings: Settings) -> None:
     from tf1hub.handles.http import Client
     from tf1hub.handles.transfer import StartOverError, Transfer
 
@@ -156,7 +165,7 @@ def _from_http(source: Source, decided: Plan, entry: Entry, settings: Settings) 
         with progress.shown(source.place.shown, settings.progress) as report:
             transfer = Transfer(client, source.url, settings.retries, report)
             for chunks in transfer.attempts():
-                with publishing.workspace(entry) as directory:
+                with cache_fill.workspace(entry) as directory:
                     try:
                         records = unpack(chunks, directory, settings)
                     except (StartOverError, TruncatedArchiveError) as error:
@@ -182,17 +191,17 @@ def unpack(chunks: Iterator[bytes], directory: str, settings: Settings) -> tuple
 
 def _publish(
     decided: Plan,
-    entry: Entry,
+    entry: CacheEntry,
     directory: str,
     records: tuple[FileRecord, ...],
     source: str,
     etag: str | None = None,
 ) -> None:
-    made = publishing.manifest_for(decided.handle, records, source, etag)
-    publishing.check_pins(decided.handle.shown, made.digest, decided.pins, source)
-    publishing.check_first_seen(entry, decided.handle, made.digest)
-    publishing.publish(
-        entry, directory, made, decided.handle, replace=decided.health.state is not State.ABSENT
+    made = cache_fill.manifest_for(decided.handle, records, source, etag)
+    cache_fill.check_pins(decided.handle.shown, made.digest, decided.pins, source)
+    cache_fill.check_first_seen(entry, decided.handle, made.digest)
+    cache_fill.store(
+        entry, directory, made, decided.handle, replace=decided.health.state is not EntryState.ABSENT
     )
 
 
@@ -202,12 +211,12 @@ def _is_file(place: Handle) -> bool:
 
 
 def _opened(place: Handle) -> Place:
-    return place_at(place.location, files.FAULTS)
+    return place_at(place.location, cache_files.FAULTS)
 
 
 def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
     if place.kind is Kind.ARCHIVE:
-        chunks, total = files.chunks(place.location), None
+        chunks, total = cache_files.chunks(place.location), None
     else:
         opened = _opened(place)
         chunks, total = opened.chunks(""), opened.size("")
@@ -218,11 +227,11 @@ def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
         yield chunk
 
 
-def _from_remote_directory(source: Source, decided: Plan, entry: Entry, settings: Settings) -> None:
+def _from_remote_directory(source: Source, decided: Plan, entry: CacheEntry, settings: Settings) -> None:
     from tf1hub.handles.remote_copy import copy_in
 
     with (
-        publishing.workspace(entry) as directory,
+        cache_fill.workspace(entry) as directory,
         progress.shown(source.place.shown, settings.progress) as report,
     ):
         records = copy_in(source.place.location, directory, settings, report)

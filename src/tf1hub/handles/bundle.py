@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tf1hub.errors import ArchiveError, CacheError, HandleError
-from tf1hub.handles import cache, files, manifest, names, publishing
+from tf1hub.handles import cache, cache_files, cache_fill, manifest, names
 from tf1hub.handles.acquire import unpack
-from tf1hub.handles.cache import Entry, State
+from tf1hub.handles.cache import CacheEntry, EntryState
 from tf1hub.handles.compression import tar_chunks
 from tf1hub.handles.handle import Handle, parse
 from tf1hub.handles.manifest import FileRecord, Manifest
@@ -129,14 +129,14 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 
 def _install_module(path: str, handle: Handle, settings: Settings, force: bool) -> Installed:
-    entry = Entry(settings.cache_dir, cache.keys_of(handle)[0])
-    with publishing.workspace(entry) as directory:
-        records = unpack(files.chunks(path), directory, settings)
+    entry = CacheEntry(settings.cache_dir, cache.keys_of(handle)[0])
+    with cache_fill.workspace(entry) as directory:
+        records = unpack(cache_files.chunks(path), directory, settings)
         return _publish(entry, handle, directory, records, path, force)
 
 
 def _install_bundle(path: str, settings: Settings, force: bool) -> list[Installed]:
-    tar = TarStream(tar_chunks(files.chunks(path), settings.limits))
+    tar = TarStream(tar_chunks(cache_files.chunks(path), settings.limits))
     members = tar.members()
     first = next(members, None)
     if first is None or first.name != INDEX or first.size > _MAX_INDEX_BYTES:
@@ -149,7 +149,8 @@ def _install_bundle(path: str, settings: Settings, force: bool) -> list[Installe
     wanted = {f"{key}/{record.name}": (key, record) for key, made in index.items() for record in made.files}
     with contextlib.ExitStack() as stack:
         spaces = {
-            key: stack.enter_context(publishing.workspace(Entry(settings.cache_dir, key))) for key in index
+            key: stack.enter_context(cache_fill.workspace(CacheEntry(settings.cache_dir, key)))
+            for key in index
         }
         for member in members:
             key, record = wanted.pop(member.name, ("", None))
@@ -161,7 +162,9 @@ def _install_bundle(path: str, settings: Settings, force: bool) -> list[Installe
         if wanted:
             raise ArchiveError(f"{path} lacks {next(iter(wanted))!r}, which its {INDEX} announces.")
         return [
-            _publish(Entry(settings.cache_dir, key), parse(made.handle), spaces[key], made.files, path, force)
+            _publish(
+                CacheEntry(settings.cache_dir, key), parse(made.handle), spaces[key], made.files, path, force
+            )
             for key, made in index.items()
         ]
 
@@ -201,16 +204,21 @@ def _write_file(directory: str, member: Member, record: FileRecord, data: Iterat
 
 
 def _publish(
-    entry: Entry, handle: Handle, directory: str, records: tuple[FileRecord, ...], source: str, force: bool
+    entry: CacheEntry,
+    handle: Handle,
+    directory: str,
+    records: tuple[FileRecord, ...],
+    source: str,
+    force: bool,
 ) -> Installed:
-    made = publishing.manifest_for(handle, tuple(sorted(records, key=lambda one: one.name)), source)
+    made = cache_fill.manifest_for(handle, tuple(sorted(records, key=lambda one: one.name)), source)
     if handle.pin:
-        publishing.check_pins(handle.shown, made.digest, ((handle.pin, "the handle"),), source)
+        cache_fill.check_pins(handle.shown, made.digest, ((handle.pin, "the handle"),), source)
     health = entry.check()
-    if health.state is State.COMPLETE and health.manifest and health.manifest.digest == made.digest:
+    if health.state is EntryState.COMPLETE and health.manifest and health.manifest.digest == made.digest:
         return Installed(handle.shown, entry.path, made.digest, is_new=False)
     if force:
-        files.remove_file(entry.first_seen_path)
-    publishing.check_first_seen(entry, handle, made.digest)
-    publishing.publish(entry, directory, made, handle, replace=health.state is not State.ABSENT)
+        cache_files.remove_file(entry.first_seen_path)
+    cache_fill.check_first_seen(entry, handle, made.digest)
+    cache_fill.store(entry, directory, made, handle, replace=health.state is not EntryState.ABSENT)
     return Installed(handle.shown, entry.path, made.digest, is_new=True)

@@ -27,7 +27,7 @@ _SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
 _DESCRIBED = re.compile(r"^Module: (.*)$", re.MULTILINE)
 
 
-class State(enum.Enum):
+class EntryState(enum.Enum):
     """What a look at an entry found."""
 
     ABSENT = "absent"
@@ -44,15 +44,15 @@ class Health(NamedTuple):
         manifest: its manifest; None for an entry of the original library.
     """
 
-    state: State
+    state: EntryState
     faults: tuple[str, ...] = ()
     manifest: Manifest | None = None
 
 
-ABSENT = Health(State.ABSENT)
+ABSENT = Health(EntryState.ABSENT)
 
 
-class Entry(NamedTuple):
+class CacheEntry(NamedTuple):
     """A place in a cache directory where the module of one key lies, or will lie."""
 
     root: str
@@ -109,12 +109,12 @@ class Entry(NamedTuple):
         try:
             manifest = self.manifest()
         except CacheError as error:
-            return Health(State.DAMAGED, (str(error),))
+            return Health(EntryState.DAMAGED, (str(error),))
         if manifest is None:
             faults = looks_incomplete(self.path)
         else:
             faults = manifests.faults(self.path, manifest.files, full=full)
-        return Health(State.DAMAGED if faults else State.COMPLETE, tuple(faults), manifest)
+        return Health(EntryState.DAMAGED if faults else EntryState.COMPLETE, tuple(faults), manifest)
 
     def handle(self) -> str:
         """Returns the handle as the manifest or the descriptor tells it, or `""`."""
@@ -156,13 +156,13 @@ def keys_of(handle: Handle) -> tuple[str, ...]:
     return tuple(key_of(spelling) for spelling in handle.spellings())
 
 
-def entry_of(root: str, name: str) -> Entry | None:
+def entry_of(root: str, name: str) -> CacheEntry | None:
     """Returns the entry that a file name of a cache directory belongs to, or None."""
     key = name[:40]
-    return Entry(root, key) if _KEY.fullmatch(key) else None
+    return CacheEntry(root, key) if _KEY.fullmatch(key) else None
 
 
-def entries(root: str) -> list[Entry]:
+def entries(root: str) -> list[CacheEntry]:
     """Returns the entries of a cache directory, in the order of their keys."""
     try:
         with os.scandir(root) as found:
@@ -171,7 +171,7 @@ def entries(root: str) -> list[Entry]:
         return []
     except OSError as error:
         raise CacheError(f"The cache {root} cannot be listed: {error.strerror}.") from error
-    return [Entry(root, key) for key in keys]
+    return [CacheEntry(root, key) for key in keys]
 
 
 def looks_incomplete(directory: str) -> list[str]:

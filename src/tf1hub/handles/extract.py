@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tf1hub.errors import ArchiveError
-from tf1hub.format.files import is_module_directory, is_module_file
+from tf1hub.format.module_files import is_module_directory, is_module_file
 from tf1hub.handles import names
+from tf1hub.handles.cache_files import unwritable, write_all
 from tf1hub.handles.compression import ZIP_MAGIC, peek, tar_chunks
-from tf1hub.handles.files import unwritable, write_all
 from tf1hub.handles.limits import Limits
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.pipeline import Ahead

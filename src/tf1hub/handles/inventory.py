@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 
 from tf1hub.errors import CacheError, HandleError
-from tf1hub.handles import cache, files, manifest, publishing
-from tf1hub.handles.cache import Entry, Health, State
+from tf1hub.handles import cache, cache_files, cache_fill, manifest
+from tf1hub.handles.cache import CacheEntry, EntryState, Health
 from tf1hub.handles.handle import parse
 from tf1hub.handles.plan import keys
 
@@ -43,7 +43,7 @@ def items(root: str) -> list[Item]:
     return sorted((_item(entry) for entry in cache.entries(root)), key=lambda item: (item.handle, item.key))
 
 
-def verify(root: str, *, full: bool = True, names: tuple[str, ...] = ()) -> list[tuple[Entry, Health]]:
+def verify(root: str, *, full: bool = True, names: tuple[str, ...] = ()) -> list[tuple[CacheEntry, Health]]:
     """Checks entries and returns each with its health.
 
     Args:
@@ -55,7 +55,7 @@ def verify(root: str, *, full: bool = True, names: tuple[str, ...] = ()) -> list
     return [(entry, entry.check(full=full)) for entry in chosen]
 
 
-def find(root: str, names: tuple[str, ...]) -> list[Entry]:
+def find(root: str, names: tuple[str, ...]) -> list[CacheEntry]:
     """Returns the entries of handles or keys.
 
     Raises:
@@ -65,7 +65,7 @@ def find(root: str, names: tuple[str, ...]) -> list[Entry]:
     for name in names:
         entry = cache.entry_of(root, name)
         if entry is None or len(name) != len(entry.key):
-            candidates = [Entry(root, key) for key in keys(parse(name))]
+            candidates = [CacheEntry(root, key) for key in keys(parse(name))]
             entry = next((one for one in candidates if _exists(one)), None)
         if entry is None or not _exists(entry):
             raise HandleError(f"{name} is not in the cache {root}. 'tf1hub cache ls' lists what is.")
@@ -73,7 +73,7 @@ def find(root: str, names: tuple[str, ...]) -> list[Entry]:
     return found
 
 
-def remove(entry: Entry, *, forget: bool = False) -> int:
+def remove(entry: CacheEntry, *, forget: bool = False) -> int:
     """Removes an entry and returns the bytes that this freed.
 
     Args:
@@ -82,11 +82,11 @@ def remove(entry: Entry, *, forget: bool = False) -> int:
             versioned URL too, so that other content is accepted.
     """
     freed = _bytes_below(entry.path)
-    publishing.discard(entry)
-    files.remove_file(entry.manifest_path)
-    files.remove_file(entry.descriptor_path)
+    cache_fill.discard(entry)
+    cache_files.remove_file(entry.manifest_path)
+    cache_files.remove_file(entry.descriptor_path)
     if forget:
-        files.remove_file(entry.first_seen_path)
+        cache_files.remove_file(entry.first_seen_path)
     return freed
 
 
@@ -122,14 +122,14 @@ def prune(root: str, *, older_than_days: float | None = None, dry_run: bool = Fa
     for path, why in _strays(root):
         found.append(Pruned(path, why, _bytes_below(path)))
         if not dry_run:
-            files.remove_tree(path)
-            files.remove_file(path)
+            cache_files.remove_tree(path)
+            cache_files.remove_file(path)
     return found
 
 
-def _prunable(entry: Entry, older_than_days: float | None) -> str | None:
+def _prunable(entry: CacheEntry, older_than_days: float | None) -> str | None:
     health = entry.check()
-    if health.state is State.DAMAGED:
+    if health.state is EntryState.DAMAGED:
         return f"damaged: {'; '.join(health.faults)}"
     if older_than_days is not None:
         age = (time.time() - os.stat(entry.path).st_mtime) / 86400
@@ -139,7 +139,7 @@ def _prunable(entry: Entry, older_than_days: float | None) -> str | None:
 
 
 def _strays(root: str) -> list[tuple[str, str]]:
-    found = [(path, "left by a process that died") for path in publishing.leftovers(root)]
+    found = [(path, "left by a process that died") for path in cache_fill.leftovers(root)]
     try:
         names = os.listdir(root)
     except OSError:
@@ -156,7 +156,7 @@ def _strays(root: str) -> list[tuple[str, str]]:
     return found
 
 
-def _item(entry: Entry) -> Item:
+def _item(entry: CacheEntry) -> Item:
     try:
         record = entry.manifest()
     except CacheError:
@@ -168,7 +168,7 @@ def _item(entry: Entry) -> Item:
     return Item(entry.handle(), entry.key, entry.path, sum(sizes), len(sizes), "", None)
 
 
-def _exists(entry: Entry) -> bool:
+def _exists(entry: CacheEntry) -> bool:
     return os.path.isdir(entry.path) or os.path.exists(entry.manifest_path)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tf1hub.errors import CacheError, NotAModuleError
 from tf1hub.handles import cache
-from tf1hub.handles.cache import ABSENT, Entry, Health, State
+from tf1hub.handles.cache import ABSENT, CacheEntry, EntryState, Health
 from tf1hub.handles.handle import Handle, Kind
 from tf1hub.handles.settings import Settings
 
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
     handle: Handle
     path: str
     reason: str
-    entry: Entry | None = None
+    entry: CacheEntry | None = None
     health: Health = ABSENT
     pins: tuple[tuple[str, str], ...] = ()
 
@@ -94,26 +94,26 @@ def plan_as_it_is(handle: Handle, pins: tuple[tuple[str, str], ...], *, in_place
 def _plan_cached(
     handle: Handle, settings: Settings, pins: tuple[tuple[str, str], ...], *, full: bool, force: bool
 ) -> Plan:
-    own: tuple[Entry, Health] | None = None
+    own: tuple[CacheEntry, Health] | None = None
     for entry in _candidates(handle, settings):
         health = entry.check(full=full)
         if entry.root == settings.cache_dir and (
-            own is None or own[1].state is State.ABSENT is not health.state
+            own is None or own[1].state is EntryState.ABSENT is not health.state
         ):
             own = entry, health
-        if health.state is not State.COMPLETE or (force and entry.root == settings.cache_dir):
+        if health.state is not EntryState.COMPLETE or (force and entry.root == settings.cache_dir):
             continue
         if _may_be_newer(handle, health, pins):
             continue
         return Plan(Action.USE, handle, entry.path, f"in the cache {entry.root}", entry, health, pins)
-    entry, health = own or (Entry(settings.cache_dir, keys(handle)[0]), ABSENT)
+    entry, health = own or (CacheEntry(settings.cache_dir, keys(handle)[0]), ABSENT)
     from tf1hub.handles import kaggle_cache  # here and below: what a hit does not need
 
     if not force and (path := kaggle_cache.find(handle)) is not None:
         return Plan(Action.USE, handle, path, "in the cache of kagglehub", pins=pins)
-    if health.state is State.ABSENT:
+    if health.state is EntryState.ABSENT:
         return Plan(Action.DOWNLOAD, handle, entry.path, "not in the cache", entry, health, pins)
-    if health.state is State.DAMAGED:
+    if health.state is EntryState.DAMAGED:
         reason = f"damaged in the cache: {'; '.join(health.faults)}"
         return Plan(Action.REPAIR, handle, entry.path, reason, entry, health, pins)
     reason = "asked for anew" if force else "its content is not the pinned one"
@@ -132,13 +132,13 @@ def keys(handle: Handle) -> tuple[str, ...]:
         raise _nothing_there(handle) from error
 
 
-def _candidates(handle: Handle, settings: Settings) -> Iterator[Entry]:
+def _candidates(handle: Handle, settings: Settings) -> Iterator[CacheEntry]:
     """Yields where the module may lie, the likeliest first; redirects are only read when all else failed."""
     roots = [*settings.read_cache_dirs, settings.cache_dir]
     seen = keys(handle)
     for root in roots:
         for key in seen:
-            yield Entry(root, key)
+            yield CacheEntry(root, key)
     if handle.kind is not Kind.HTTP:
         return
     from tf1hub.handles import redirects
@@ -146,7 +146,7 @@ def _candidates(handle: Handle, settings: Settings) -> Iterator[Entry]:
     for root in roots:
         for alias in redirects.aliases(redirects.load(root), handle.canonical):
             for where in roots:
-                yield Entry(where, cache.key_of(alias))
+                yield CacheEntry(where, cache.key_of(alias))
 
 
 def _may_be_newer(handle: Handle, health: Health, pins: tuple[tuple[str, str], ...]) -> bool:

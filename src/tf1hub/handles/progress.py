@@ -95,7 +95,7 @@ class _Lines:
 
 
 def waiting_line() -> Callable[[float], None]:
-    """Returns a function for `locking.turn` that tells now and then what is being waited for."""
+    """Returns a function for `download_lock.turn` that tells now and then what is being waited for."""
     due = [2.0]
 
     def tell(seconds: float) -> None:

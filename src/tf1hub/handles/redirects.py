@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from tf1hub.handles import files
+from tf1hub.handles import cache_files
 from tf1hub.handles.settings import load_toml
 
 FILE_NAME = "redirects.toml"
@@ -67,7 +67,7 @@ def remember(root: str, handle: str, place: str) -> None:
         text = "".join(kept)
     if text and not text.endswith("\n"):
         text += "\n"
-    files.write_text(path, text + line)
+    cache_files.write_text(path, text + line)
 
 
 def _quoted(text: str) -> str:

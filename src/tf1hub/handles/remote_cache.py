@@ -12,8 +12,8 @@ import tempfile
 from tf1hub.errors import CacheError
 from tf1hub.handles import manifest as manifests
 from tf1hub.handles.acquire import acquire
-from tf1hub.handles.cache import ABSENT, Entry, Health, State
-from tf1hub.handles.files import FAULTS
+from tf1hub.handles.cache import ABSENT, CacheEntry, EntryState, Health
+from tf1hub.handles.cache_files import FAULTS
 from tf1hub.handles.handle import Handle
 from tf1hub.handles.plan import Action, Plan, keys, pins_of, plan, plan_as_it_is
 from tf1hub.handles.remote_copy import copy_out
@@ -29,10 +29,10 @@ def plan_remote(handle: Handle, settings: Settings, *, in_place: bool = True, fo
     cache = place_at(settings.cache_dir, FAULTS)
     found = [(key, _check(cache, key)) for key in keys(handle)]
     for key, health in found:
-        if health.state is State.COMPLETE and not force:
+        if health.state is EntryState.COMPLETE and not force:
             return Plan(Action.USE, handle, f"{settings.cache_dir}/{key}", "in the cache", None, health, pins)
-    key, health = next((pair for pair in found if pair[1].state is State.DAMAGED), found[0])
-    action = Action.DOWNLOAD if health.state is State.ABSENT else Action.REPAIR
+    key, health = next((pair for pair in found if pair[1].state is EntryState.DAMAGED), found[0])
+    action = Action.DOWNLOAD if health.state is EntryState.ABSENT else Action.REPAIR
     reason = "; ".join(health.faults) or "not in the cache"
     return Plan(action, handle, f"{settings.cache_dir}/{key}", reason, None, health, pins)
 
@@ -45,7 +45,7 @@ def acquire_remote(decided: Plan, settings: Settings) -> str:
         here = settings._replace(cache_dir=local)
         got = plan(decided.handle, here, in_place=False)
         directory = acquire(got, here)
-        entry = Entry(local, directory.rpartition("/")[2])
+        entry = CacheEntry(local, directory.rpartition("/")[2])
         made = entry.manifest()
         if made is None:
             records = manifests.of_directory(directory)
@@ -66,13 +66,17 @@ def _check(cache: Place, key: str) -> Health:
         # The original library fills remote caches too; its rename there is not atomic,
         # but saved_model.pb without the rest is rare enough to be told by its use.
         whole = "saved_model.pb" in files
-        return Health(State.COMPLETE) if whole else Health(State.DAMAGED, ("saved_model.pb is missing",))
+        return (
+            Health(EntryState.COMPLETE)
+            if whole
+            else Health(EntryState.DAMAGED, ("saved_model.pb is missing",))
+        )
     faults = tuple(
         f"{record.name} is missing or has another size"
         for record in manifest.files
         if files.get(record.name) != record.size
     )
-    return Health(State.DAMAGED if faults else State.COMPLETE, faults, manifest)
+    return Health(EntryState.DAMAGED if faults else EntryState.COMPLETE, faults, manifest)
 
 
 def _manifest(cache: Place, name: str) -> manifests.Manifest | None:

@@ -6,9 +6,9 @@ import hashlib
 import os
 
 from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError
-from tf1hub.format.files import is_module_file
-from tf1hub.handles import cache, files, names
-from tf1hub.handles.files import FAULTS
+from tf1hub.format.module_files import is_module_file
+from tf1hub.handles import cache, cache_files, names
+from tf1hub.handles.cache_files import FAULTS
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.progress import Report
 from tf1hub.handles.settings import Settings
@@ -68,7 +68,7 @@ def copy_out(directory: str, records: tuple[FileRecord, ...], url: str) -> None:
     """
     place = place_at(url, FAULTS)
     for record in sorted(records, key=lambda one: one.name.startswith("saved_model.")):
-        place.write(record.name, files.chunks(f"{directory}/{record.name}"))
+        place.write(record.name, cache_files.chunks(f"{directory}/{record.name}"))
 
 
 def _copy_file(place: Place, raw: str, directory: str, name: str) -> FileRecord:

@@ -35,9 +35,9 @@ def locate(handle: Handle, settings: Settings) -> Handle:
         )
     place = _ask(handle, settings)
     if not is_remote(settings.cache_dir):
-        from tf1hub.handles import files
+        from tf1hub.handles import cache_files
 
-        files.make_directories(settings.cache_dir)
+        cache_files.make_directories(settings.cache_dir)
         redirects.remember(settings.cache_dir, handle.shown, place)
     return _with_pin(place, handle)
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 from tf1hub.errors import ArchiveError, Error
+from tf1hub.handles.cache_files import unwritable, write_all
 from tf1hub.handles.compression import TruncatedArchiveError, check_ratio
-from tf1hub.handles.files import unwritable, write_all
 from tf1hub.handles.limits import MAX_PATH_BYTES, Limits
 from tf1hub.handles.tarstream import Member, refused_kind
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf1hub.arguments import path_text
 from tf1hub.errors import ExporterError, ExportError
 from tf1hub.format import module_def
-from tf1hub.format.checkpoint import CheckpointReader, read_variables
+from tf1hub.format.checkpoint import CheckpointReader, read_checkpoint
 from tf1hub.format.checkpoint.latest import latest_checkpoint
 from tf1hub.format.checkpoint.shards import index_path
 from tf1hub.graph import Module
@@ -94,7 +94,7 @@ def from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:
         owned = {stored.name for stored, _ in module.family.variables.values()}
         reader = CheckpointReader(checkpoint)
         unused = [name for name in names_besides(spec, owned) if f"{scope}/{name}" not in reader]
-        stored = read_variables(spec.checkpoint) if unused and spec.checkpoint is not None else {}
+        stored = read_checkpoint(spec.checkpoint) if unused and spec.checkpoint is not None else {}
         spec.export(
             path,
             checkpoint_path=checkpoint,

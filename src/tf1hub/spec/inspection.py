@@ -16,8 +16,8 @@ from tf1hub.errors import CacheError
 from tf1hub.format import dtypes, module_def
 from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
 from tf1hub.format.checkpoint.reader import CheckpointReader
-from tf1hub.format.files import is_added, purpose
 from tf1hub.format.messages_pb2 import ImageModuleInfo
+from tf1hub.format.module_files import is_added, purpose
 from tf1hub.graphdef.variable_defs import StoredVariable, by_name
 from tf1hub.spec import common_signatures
 from tf1hub.spec.checkpoint_check import declared_type

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import plain_variable
 from tf1hub.errors import UnsupportedGraphError, WrongModeError
-from tf1hub.format.checkpoint import read_variables
+from tf1hub.format.checkpoint import read_checkpoint
 from tf1hub.graph import Module
 from tf1hub.graph.export import variable_pairs
 from tf1hub.graphdef.variable_defs import StoredVariable, by_name
@@ -54,7 +54,7 @@ def initial_values(handle: ModuleSpec | str | os.PathLike[str]) -> dict[str, npt
     """
     spec = as_module_spec(handle)
     if spec.checkpoint is not None:
-        stored = read_variables(spec.checkpoint)
+        stored = read_checkpoint(spec.checkpoint)
         return {name: stored[name] for name in by_name(declared_variables(spec.variants()).values())}
     if not tf.executing_eagerly():
         raise WrongModeError(

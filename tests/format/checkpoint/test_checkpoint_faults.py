@@ -14,7 +14,7 @@ from bundles import entry, header, partitioned, write_bundle
 
 from tf1hub.errors import CheckpointError, FormatError, UnknownNameError, UnsupportedFormatError
 from tf1hub.format import dtypes
-from tf1hub.format.checkpoint import CheckpointReader, bundle
+from tf1hub.format.checkpoint import CheckpointReader, checkpoint_files
 from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.ordered_code import encode_slice_key
 from tf1hub.format.checkpoint.sstable import write_table
@@ -104,7 +104,7 @@ def test_index_that_is_a_directory(tmp_path):
 
 
 def test_index_too_large_to_be_one_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle, "MAX_INDEX_BYTES", 99)
+    monkeypatch.setattr(checkpoint_files, "MAX_INDEX_BYTES", 99)
     (tmp_path / "v.index").write_bytes(bytes(100))
     with pytest.raises(CheckpointError) as error:
         CheckpointReader(tmp_path / "v")

@@ -1,4 +1,4 @@
-"""`read_variables`: a module's weights as a mapping, with no TensorFlow anywhere."""
+"""`read_checkpoint`: a module's weights as a mapping, with no TensorFlow anywhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tf1hub.errors import CheckpointError, NotAModuleError, UnknownNameError
-from tf1hub.format.checkpoint import CheckpointWriter, Variables, read_variables
+from tf1hub.format.checkpoint import CheckpointWriter, Variables, read_checkpoint
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "golden" / "modules"
 MODULES = sorted(path.name for path in GOLDEN.iterdir())
@@ -42,7 +42,7 @@ def module(directory: pathlib.Path, *variables: str) -> pathlib.Path:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_golden_variables_are_those_that_tensorflow_reads(name):
-    variables = read_variables(GOLDEN / name / "module")
+    variables = read_checkpoint(GOLDEN / name / "module")
     variables.verify()
     expected = tf.train.load_checkpoint(str(GOLDEN / name / "module" / "variables" / "variables"))
     assert variables.shapes == {k: tuple(v) for k, v in expected.get_variable_to_shape_map().items()}
@@ -59,11 +59,11 @@ def test_golden_variables_are_read_where_tensorflow_is_forbidden(tmp_path):
     program = NO_TENSORFLOW + textwrap.dedent("""
         import pathlib
         import numpy as np
-        from tf1hub.format import read_variables
+        from tf1hub.format import read_checkpoint
 
         golden, expected = map(pathlib.Path, sys.argv[1:])
         for path in sorted(golden.iterdir()):
-            variables = read_variables(path / "module")
+            variables = read_checkpoint(path / "module")
             variables.verify()
             with np.load(expected / f"{path.name}.npz") as arrays:
                 assert {key.replace("/", "|") for key in variables} == set(arrays)
@@ -80,8 +80,8 @@ def test_golden_variables_are_read_where_tensorflow_is_forbidden(tmp_path):
 
 def test_names_and_shapes_need_no_numpy():
     program = NO_TENSORFLOW + textwrap.dedent("""
-        from tf1hub.format import read_variables
-        variables = read_variables(sys.argv[1])
+        from tf1hub.format import read_checkpoint
+        variables = read_checkpoint(sys.argv[1])
         print(variables.shapes, variables.dtypes, "numpy" in sys.modules)
     """)
     command = [sys.executable, "-c", program, str(GOLDEN / "half_plus_two" / "module")]
@@ -90,7 +90,7 @@ def test_names_and_shapes_need_no_numpy():
 
 
 def test_mapping_of_a_module_directory(tmp_path):
-    variables = read_variables(module(tmp_path / "m", "b/kernel", "a"))
+    variables = read_checkpoint(module(tmp_path / "m", "b/kernel", "a"))
     assert isinstance(variables, Mapping)
     assert list(variables) == ["a", "b/kernel"]
     assert len(variables) == 2
@@ -104,23 +104,23 @@ def test_mapping_of_a_module_directory(tmp_path):
 
 def test_checkpoint_prefix_is_taken_too(tmp_path, monkeypatch):
     module(tmp_path, "a")
-    assert list(read_variables(str(tmp_path / "variables" / "variables"))) == ["a"]
+    assert list(read_checkpoint(str(tmp_path / "variables" / "variables"))) == ["a"]
     monkeypatch.chdir(tmp_path / "variables")
-    assert list(read_variables("variables")) == ["a"]
+    assert list(read_checkpoint("variables")) == ["a"]
 
 
 def test_table_of_names_dtypes_and_shapes(tmp_path):
     with CheckpointWriter(tmp_path / "v") as writer:
         writer.add("layer/kernel", np.ones([1000, 3], np.float32))
         writer.add("names", [b"a", b"b"])
-    assert repr(read_variables(tmp_path / "v")) == (
+    assert repr(read_checkpoint(tmp_path / "v")) == (
         "2 variables, 3,002 elements\n  layer/kernel  float32  [1000, 3]\n  names         string   [2]"
     )
 
 
 def test_table_of_one_and_of_many(tmp_path):
-    assert repr(read_variables(module(tmp_path / "one", "a"))).splitlines()[0] == "1 variable, 6 elements"
-    lines = repr(read_variables(module(tmp_path / "many", *map(str, range(99))))).splitlines()
+    assert repr(read_checkpoint(module(tmp_path / "one", "a"))).splitlines()[0] == "1 variable, 6 elements"
+    lines = repr(read_checkpoint(module(tmp_path / "many", *map(str, range(99))))).splitlines()
     assert lines[0] == "99 variables, 594 elements"
     assert lines[-1] == "  and 39 more"
     assert len(lines) == 62
@@ -128,7 +128,7 @@ def test_table_of_one_and_of_many(tmp_path):
 
 def test_module_without_variables_is_an_empty_mapping(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"")
-    variables = read_variables(tmp_path)
+    variables = read_checkpoint(tmp_path)
     assert dict(variables) == {}
     assert len(variables) == 0
     assert (variables.shapes, variables.dtypes) == ({}, {})
@@ -141,7 +141,7 @@ def test_module_without_variables_is_an_empty_mapping(tmp_path):
 
 
 def test_unknown_variable_is_a_key_error_that_lists_the_known(tmp_path):
-    variables = read_variables(module(tmp_path, "a", "b"))
+    variables = read_checkpoint(module(tmp_path, "a", "b"))
     assert variables.get("c") is None
     with pytest.raises(KeyError) as error:
         variables["c"]
@@ -150,7 +150,7 @@ def test_unknown_variable_is_a_key_error_that_lists_the_known(tmp_path):
 
 def test_nothing_at_the_path(tmp_path):
     with pytest.raises(NotAModuleError) as error:
-        read_variables(tmp_path / "none")
+        read_checkpoint(tmp_path / "none")
     assert str(error.value) == (
         f"There is nothing at {tmp_path}/none: neither a module's directory nor a checkpoint"
         f" ({tmp_path}/none.index)."
@@ -160,7 +160,7 @@ def test_nothing_at_the_path(tmp_path):
 def test_directory_that_is_no_module(tmp_path):
     (tmp_path / "notes.txt").write_text("")
     with pytest.raises(NotAModuleError) as error:
-        read_variables(tmp_path)
+        read_checkpoint(tmp_path)
     assert str(error.value) == (
         f"{tmp_path} is a directory with neither variables/variables.index nor saved_model.pb. It has:"
         " notes.txt."
@@ -171,7 +171,7 @@ def test_lost_index_is_not_taken_for_a_module_without_variables(tmp_path):
     module(tmp_path, "a")
     (tmp_path / "variables" / "variables.index").unlink()
     with pytest.raises(CheckpointError) as error:
-        read_variables(tmp_path)
+        read_checkpoint(tmp_path)
     assert str(error.value) == (
         f"{tmp_path}/variables/variables.index: the index of the variables is missing, but there are:"
         " variables.data-00000-of-00001."
@@ -184,14 +184,14 @@ def test_variables_behind_a_scheme_are_read_through_tensorflow():
         tf.io.gfile.makedirs(f"{directory}/variables")
         with tf.io.gfile.GFile(f"{directory}/{name}", "wb") as file:
             file.write((GOLDEN / "image" / "module" / name).read_bytes())
-    local = read_variables(GOLDEN / "image" / "module")
-    for remote in (read_variables(directory), read_variables(f"{directory}/variables/variables")):
+    local = read_checkpoint(GOLDEN / "image" / "module")
+    for remote in (read_checkpoint(directory), read_checkpoint(f"{directory}/variables/variables")):
         remote.verify()
         assert remote.shapes == local.shapes
         for name, value in local.items():
             np.testing.assert_array_equal(remote[name], value)
     with pytest.raises(NotAModuleError):
-        read_variables("ram://read_variables_test/none")
+        read_checkpoint("ram://read_variables_test/none")
 
 
 def test_many_threads_read_the_same_values(tmp_path):
@@ -200,7 +200,7 @@ def test_many_threads_read_the_same_values(tmp_path):
         for row in (5, 0):
             writer.add_slice("p", value.shape, (row, 0), value[row : row + 5])
         writer.add("w", value)
-    variables = read_variables(tmp_path / "v")
+    variables = read_checkpoint(tmp_path / "v")
     wrong: list[str] = []
 
     def read() -> None:
@@ -216,4 +216,4 @@ def test_many_threads_read_the_same_values(tmp_path):
 
 
 def test_variables_are_what_read_variables_gives(tmp_path):
-    assert isinstance(read_variables(module(tmp_path, "a")), Variables)
+    assert isinstance(read_checkpoint(module(tmp_path, "a")), Variables)

@@ -5,9 +5,9 @@ data files `<prefix>.data-00000-of-00001` (`shards`), in which the tensors lie o
 as their bytes (`arrays`), strings with lengths before them (`strings`), partitioned ones as slices.
 """
 
+from tf1hub.format.checkpoint.checkpoint_variables import Variables, read_checkpoint
 from tf1hub.format.checkpoint.reader import CheckpointReader
 from tf1hub.format.checkpoint.slices import Slice
-from tf1hub.format.checkpoint.variables import Variables, read_variables
 from tf1hub.format.checkpoint.writer import CheckpointWriter
 
-__all__ = ["CheckpointReader", "CheckpointWriter", "Slice", "Variables", "read_variables"]
+__all__ = ["CheckpointReader", "CheckpointWriter", "Slice", "Variables", "read_checkpoint"]

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tf1hub.format.checkpoint.index import Entry
+    from tf1hub.format.checkpoint.index import StoredTensor
     from tf1hub.format.checkpoint.shards import Buffer
 
 __all__ = ["array_bytes", "array_of_strings", "as_array", "string_elements", "view"]
 
 
-def view(data: Buffer, entry: Entry, big_endian: bool, place: str) -> npt.NDArray[Any]:
+def view(data: Buffer, entry: StoredTensor, big_endian: bool, place: str) -> npt.NDArray[Any]:
     """Returns the array of an entry, without copying it where the byte order is the machine's.
 
     Args:

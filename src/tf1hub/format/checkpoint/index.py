@@ -20,7 +20,7 @@ from tf1hub.format.checkpoint.slices import Slice, is_within
 from tf1hub.format.checkpoint.sstable import read_table, write_table
 from tf1hub.format.messages_pb2 import BundleEntryProto, BundleHeaderProto, TensorShapeProto
 
-__all__ = ["Entry", "Index", "encode_index", "shape_size"]
+__all__ = ["Index", "StoredTensor", "encode_index", "shape_size"]
 
 # The version of the format that this reads and writes; TensorFlow has had no other.
 VERSION = 1
@@ -30,7 +30,7 @@ MAX_RANK = 254
 MAX_BYTES = 1 << 63
 
 
-class Entry(NamedTuple):
+class StoredTensor(NamedTuple):
     """What the index says of one tensor, or of one slice of a partitioned tensor."""
 
     dtype: int
@@ -70,18 +70,18 @@ class Index:
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
         self._encoded = dict(read_table(data, path))
-        self._decoded: dict[bytes, Entry] = {}
+        self._decoded: dict[bytes, StoredTensor] = {}
         header = self._read_header()
         self.num_shards: int = header.num_shards
         self.big_endian: bool = header.endianness == BundleHeaderProto.BIG
         self.names = {self._decode_name(key): key for key in self._encoded if not is_slice_key(key)}
         """The tensors' names, sorted as the file has them, and their keys."""
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> StoredTensor:
         """Returns the entry of a tensor that is in the index."""
         return self._entry(self.names[name], f"the entry of {name!r}", name)
 
-    def slice_entries(self, name: str) -> list[Entry]:
+    def slice_entries(self, name: str) -> list[StoredTensor]:
         """Returns the entries of a partitioned tensor's slices."""
         whole = self.entry(name)
         return [
@@ -89,7 +89,7 @@ class Index:
             for part, key in zip(whole.slices, whole.slice_keys, strict=True)
         ]
 
-    def stored(self) -> list[tuple[str, Entry]]:
+    def stored(self) -> list[tuple[str, StoredTensor]]:
         """Returns all entries that have data, with a description of each such as messages use."""
         described = []
         for key in self._encoded:
@@ -132,7 +132,7 @@ class Index:
         except UnicodeDecodeError as error:
             raise CheckpointError(f"{self.path}: the name {key!r} is not UTF-8.") from error
 
-    def _entry(self, key: bytes, what: str, sliced_name: str | None) -> Entry:
+    def _entry(self, key: bytes, what: str, sliced_name: str | None) -> StoredTensor:
         """Decodes the entry of a key; `sliced_name` is None for the key of a slice, which has no slices."""
         entry = self._decoded.get(key)
         if entry is None:
@@ -143,7 +143,7 @@ class Index:
             self._decoded[key] = entry
         return entry
 
-    def _slice_entry(self, name: str, whole: Entry, part: Slice, key: bytes) -> Entry:
+    def _slice_entry(self, name: str, whole: StoredTensor, part: Slice, key: bytes) -> StoredTensor:
         what = f"the entry of the slice {part} of {name!r}"
         if key not in self._encoded:
             raise CheckpointError(f"{self.path}: {what} is missing.")
@@ -164,7 +164,7 @@ def _describe(dtype: int, shape: Sequence[int]) -> str:
     return f"{dtypes.name_of(dtype)} {list(shape)}"
 
 
-def _decode_entry(encoded: bytes, name: str | None, num_shards: int) -> Entry:
+def _decode_entry(encoded: bytes, name: str | None, num_shards: int) -> StoredTensor:
     message = BundleEntryProto()
     try:
         message.ParseFromString(encoded)
@@ -184,7 +184,7 @@ def _decode_entry(encoded: bytes, name: str | None, num_shards: int) -> Entry:
     expected = _expected_size(message.dtype, shape)
     if expected is not None and message.size != expected:
         raise _EntryError(f"has {message.size} bytes; {_describe(message.dtype, shape)} takes {expected}")
-    return Entry(message.dtype, shape, message.shard_id, message.offset, message.size, message.crc32c)
+    return StoredTensor(message.dtype, shape, message.shard_id, message.offset, message.size, message.crc32c)
 
 
 def _decode_shape(message: TensorShapeProto) -> tuple[int, ...]:
@@ -211,7 +211,7 @@ def _expected_size(dtype: int, shape: Sequence[int]) -> int | None:
     return itemsize * shape_size(shape)
 
 
-def _decode_partitioned(message: BundleEntryProto, name: str, shape: tuple[int, ...]) -> Entry:
+def _decode_partitioned(message: BundleEntryProto, name: str, shape: tuple[int, ...]) -> StoredTensor:
     slices, keys = [], []
     for part in message.slices:
         starts = [extent.start for extent in part.extent]
@@ -229,10 +229,10 @@ def _decode_partitioned(message: BundleEntryProto, name: str, shape: tuple[int, 
         slices.append(resolved)
         keys.append(encode_slice_key(name, starts, lengths))
     _expected_size(message.dtype, shape)
-    return Entry(message.dtype, shape, 0, 0, 0, 0, tuple(slices), tuple(keys))
+    return StoredTensor(message.dtype, shape, 0, 0, 0, 0, tuple(slices), tuple(keys))
 
 
-def encode_index(entries: dict[str, Entry], slice_entries: dict[bytes, Entry]) -> bytes:
+def encode_index(entries: dict[str, StoredTensor], slice_entries: dict[bytes, StoredTensor]) -> bytes:
     """Returns the index file of a little-endian checkpoint of one data file.
 
     Args:
@@ -246,7 +246,7 @@ def encode_index(entries: dict[str, Entry], slice_entries: dict[bytes, Entry]) -
     return write_table([(HEADER_KEY, header.SerializeToString()), *sorted(table.items())])
 
 
-def _encode_entry(entry: Entry) -> bytes:
+def _encode_entry(entry: StoredTensor) -> bytes:
     message = BundleEntryProto(
         dtype=entry.dtype, shard_id=entry.shard, offset=entry.offset, size=entry.size, crc32c=entry.crc
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from tf1hub.errors import CheckpointError, UnknownNameError
-from tf1hub.format.checkpoint.bundle import Bundle
-from tf1hub.format.checkpoint.index import Entry
+from tf1hub.format.checkpoint.checkpoint_files import CheckpointFiles
+from tf1hub.format.checkpoint.index import StoredTensor
 from tf1hub.format.checkpoint.partitions import Part, assemble, parts_of, rows_of
 from tf1hub.format.checkpoint.shards import refuse_overlaps
 from tf1hub.format.checkpoint.slices import Slice, cut, is_within, whole
@@ -28,7 +28,7 @@ class CheckpointReader:
     """Reads a V2 checkpoint: what is in it, and its arrays as memory-mapped views.
 
     Opening reads the index only. The format is TensorFlow's tensor bundle
-    (tensorflow/core/util/tensor_bundle/tensor_bundle.h).
+    (tensorflow/core/util/tensor_files/tensor_files.h).
 
     Args:
         prefix: the checkpoint, as `tf.train.Saver` names it: its files are `<prefix>.index` and
@@ -56,7 +56,7 @@ class CheckpointReader:
 
     def __init__(self, prefix: str | os.PathLike[str]) -> None:
         self.prefix = os.fspath(prefix)
-        self._bundle = Bundle(self.prefix)
+        self._files = CheckpointFiles(self.prefix)
         # What had to be put together from slices, for as long as somebody uses it.
         self._assembled: WeakValueDictionary[str, npt.NDArray[Any]] = WeakValueDictionary()
 
@@ -64,17 +64,17 @@ class CheckpointReader:
         return f"CheckpointReader({self.prefix!r}, {len(self)} tensors)"
 
     def __contains__(self, key: object) -> bool:
-        return key in self._bundle.index.names
+        return key in self._files.index.names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._bundle.index.names)
+        return iter(self._files.index.names)
 
     def __len__(self) -> int:
-        return len(self._bundle.index.names)
+        return len(self._files.index.names)
 
     def keys(self) -> tuple[str, ...]:
         """Returns the names of the tensors, sorted; a partitioned one is one name."""
-        return tuple(self._bundle.index.names)
+        return tuple(self._files.index.names)
 
     def dtype(self, key: str) -> int:
         """Returns a tensor's dtype, a number of TensorFlow's enum `DataType` (see `tf1hub.format.dtypes`)."""
@@ -87,9 +87,7 @@ class CheckpointReader:
     def stored_bytes(self, key: str) -> int:
         """Returns how many bytes a tensor takes in the data files, as the index says."""
         entry = self._entry(key)
-        return (
-            sum(part.size for part in self._bundle.index.slice_entries(key)) if entry.slices else entry.size
-        )
+        return sum(part.size for part in self._files.index.slice_entries(key)) if entry.slices else entry.size
 
     def slices(self, key: str) -> tuple[Slice, ...]:
         """Returns the slices that a partitioned tensor is stored as; none for any other."""
@@ -121,13 +119,13 @@ class CheckpointReader:
         """
         entry = self._entry(key)
         if not entry.slices:
-            return self._bundle.array(entry, repr(key))
-        parts = parts_of(self._bundle, key)
-        array = rows_of(self._bundle, key, parts)
+            return self._files.array(entry, repr(key))
+        parts = parts_of(self._files, key)
+        array = rows_of(self._files, key, parts)
         if array is None:
             array = self._assembled.get(key)
         if array is None:
-            array = self._assembled[key] = assemble(self._bundle, key, whole(entry.shape), parts)
+            array = self._assembled[key] = assemble(self._files, key, whole(entry.shape), parts)
         return array
 
     def slice_array(self, key: str, start: Sequence[int], length: Sequence[int]) -> npt.NDArray[Any]:
@@ -152,10 +150,10 @@ class CheckpointReader:
             )
         if not entry.slices:
             return self.array(key)[cut(box, whole(entry.shape))]
-        parts = parts_of(self._bundle, key)
-        rows = rows_of(self._bundle, key, parts)
+        parts = parts_of(self._files, key)
+        rows = rows_of(self._files, key, parts)
         if rows is None:
-            return assemble(self._bundle, key, box, parts)
+            return assemble(self._files, key, box, parts)
         return rows[cut(box, whole(entry.shape))]
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -167,12 +165,12 @@ class CheckpointReader:
         Raises:
             CheckpointError: something is damaged or missing; the message names all tensors concerned.
         """
-        index = self._bundle.index
+        index = self._files.index
         stored = sorted(index.stored(), key=lambda item: (item[1].shard, item[1].offset))
         refuse_overlaps(stored, index.path)
         for key in self:
             if self.is_partitioned(key):
-                parts_of(self._bundle, key)
+                parts_of(self._files, key)
         done, total = 0, sum(entry.size for _, entry in stored)
 
         def advance(count: int) -> None:
@@ -184,7 +182,7 @@ class CheckpointReader:
         faults = []
         for what, entry in stored:
             try:
-                self._bundle.verify(entry, what, advance)
+                self._files.verify(entry, what, advance)
             except CheckpointError as error:
                 faults.append(error)
         if faults:
@@ -196,32 +194,32 @@ class CheckpointReader:
         Raises:
             CheckpointError: a file is missing or too short.
         """
-        last: dict[int, tuple[str, Entry]] = {}
-        for what, entry in self._bundle.index.stored():
+        last: dict[int, tuple[str, StoredTensor]] = {}
+        for what, entry in self._files.index.stored():
             if entry.shard not in last or _end(entry) > _end(last[entry.shard][1]):
                 last[entry.shard] = (what, entry)
         for what, entry in last.values():
-            self._bundle.check_file(entry, what)
+            self._files.check_file(entry, what)
 
     def stored_parts(self, key: str) -> list[Part]:
         """Returns where a tensor's bytes lie: its slices, or one slice that is all of it."""
         entry = self._entry(key)
         if entry.slices:
-            return parts_of(self._bundle, key)
+            return parts_of(self._files, key)
         return [Part(whole(entry.shape), entry, repr(key))]
 
     @property
-    def bundle(self) -> Bundle:
+    def files(self) -> CheckpointFiles:
         """The files, for `CheckpointWriter.copy_from`."""
-        return self._bundle
+        return self._files
 
-    def _entry(self, key: str) -> Entry:
-        if key not in self._bundle.index.names:
+    def _entry(self, key: str) -> StoredTensor:
+        if key not in self._files.index.names:
             raise UnknownNameError(f"No tensor {key!r} in {self.prefix}. {_list_names(key, self.keys())}")
-        return self._bundle.index.entry(key)
+        return self._files.index.entry(key)
 
 
-def _end(entry: Entry) -> int:
+def _end(entry: StoredTensor) -> int:
     return entry.offset + entry.size
 
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from tf1hub.errors import CheckpointError
-from tf1hub.format.checkpoint.index import Entry
+from tf1hub.format.checkpoint.index import StoredTensor
 from tf1hub.storage import Place
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Shards:
         """Returns where a data file lies."""
         return self._storage.path(shard_path(self._name, number, self._count))
 
-    def check_file(self, entry: Entry, what: str) -> None:
+    def check_file(self, entry: StoredTensor, what: str) -> None:
         """Checks that the data file that an entry lies in is there and long enough; reads nothing of it.
 
         Raises:
@@ -70,7 +70,7 @@ class Shards:
             raise self._unreadable(entry.shard, what, FileNotFoundError())
         self._check_bounds(entry, size, what)
 
-    def mapped(self, entry: Entry, what: str) -> Buffer:
+    def mapped(self, entry: StoredTensor, what: str) -> Buffer:
         """Returns the data file that an entry lies in, memory-mapped, once it is known to lie there."""
         with self._lock:
             buffer = self._mapped.get(entry.shard)
@@ -79,7 +79,7 @@ class Shards:
         self._check_bounds(entry, len(buffer), what)
         return buffer
 
-    def chunks(self, entry: Entry, what: str) -> Iterator[bytes]:
+    def chunks(self, entry: StoredTensor, what: str) -> Iterator[bytes]:
         """Yields the bytes of an entry in chunks, read from the file, so that they take no memory."""
         if not self._storage.is_local:
             data = self.mapped(entry, what)
@@ -116,7 +116,7 @@ class Shards:
         except (OSError, ValueError) as error:
             raise self._unreadable(number, what, error) from error
 
-    def _check_bounds(self, entry: Entry, available: int, what: str) -> None:
+    def _check_bounds(self, entry: StoredTensor, available: int, what: str) -> None:
         end = entry.offset + entry.size
         if end > available:
             raise CheckpointError(
@@ -131,7 +131,7 @@ class Shards:
         return CheckpointError(f"{path}: cannot be read: {error}.")
 
 
-def refuse_overlaps(stored: list[tuple[str, Entry]], path: str) -> None:
+def refuse_overlaps(stored: list[tuple[str, StoredTensor]], path: str) -> None:
     """Raises a CheckpointError if two entries share bytes.
 
     No writer does that; it would let a small file stand for any amount of data.
@@ -141,7 +141,7 @@ def refuse_overlaps(stored: list[tuple[str, Entry]], path: str) -> None:
         path: of the index, for messages.
     """
     placed = sorted(stored, key=lambda item: (item[1].shard, item[1].offset))
-    previous: tuple[str, Entry] | None = None
+    previous: tuple[str, StoredTensor] | None = None
     for what, entry in placed:
         if not entry.size:
             continue

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint.crc import crc32c, mask
-from tf1hub.format.checkpoint.index import Entry, shape_size
+from tf1hub.format.checkpoint.index import StoredTensor, shape_size
 from tf1hub.format.checkpoint.shards import CHUNK_BYTES
 from tf1hub.format.checkpoint.varint import VarintError, decode_varint, encode_varint
 
@@ -46,7 +46,7 @@ def encode_strings(elements: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
         yield element, element
 
 
-def read_strings(data: Buffer, entry: Entry, order: ByteOrder, place: str) -> list[bytes]:
+def read_strings(data: Buffer, entry: StoredTensor, order: ByteOrder, place: str) -> list[bytes]:
     """Returns the elements of a tensor of strings.
 
     Args:
@@ -63,7 +63,9 @@ def read_strings(data: Buffer, entry: Entry, order: ByteOrder, place: str) -> li
     return elements
 
 
-def _read_lengths(data: Buffer, entry: Entry, order: ByteOrder, place: str) -> tuple[list[int], int, int]:
+def _read_lengths(
+    data: Buffer, entry: StoredTensor, order: ByteOrder, place: str
+) -> tuple[list[int], int, int]:
     """Returns the elements' lengths, where the first one starts, and the checksum up to there."""
     count, position, end = shape_size(entry.shape), entry.offset, entry.offset + entry.size
     if count + _CHECKSUM_BYTES > entry.size:
@@ -96,7 +98,7 @@ def _read_lengths(data: Buffer, entry: Entry, order: ByteOrder, place: str) -> t
 
 
 def strings_crc(
-    data: Buffer, entry: Entry, order: ByteOrder, place: str, advance: Callable[[int], None]
+    data: Buffer, entry: StoredTensor, order: ByteOrder, place: str, advance: Callable[[int], None]
 ) -> int:
     """Returns the checksum of a tensor of strings as it is in the file.
 
@@ -116,7 +118,7 @@ def _crc_of_range(data: Buffer, start: int, end: int, crc: int, advance: Callabl
 
 
 def variants_crc(
-    data: Buffer, entry: Entry, order: ByteOrder, place: str, advance: Callable[[int], None]
+    data: Buffer, entry: StoredTensor, order: ByteOrder, place: str, advance: Callable[[int], None]
 ) -> int:
     """Returns the checksum of a tensor of variants as it is in the file, after checking those within it."""
     position, end, crc = entry.offset, entry.offset + entry.size, 0

@@ -12,7 +12,7 @@ from tf1hub.errors import ExportError, UnsupportedFormatError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint.arrays import array_bytes, as_array, string_elements
 from tf1hub.format.checkpoint.crc import crc32c, mask
-from tf1hub.format.checkpoint.index import Entry, encode_index, shape_size
+from tf1hub.format.checkpoint.index import StoredTensor, encode_index, shape_size
 from tf1hub.format.checkpoint.ordered_code import encode_slice_key
 from tf1hub.format.checkpoint.shards import index_path, shard_path
 from tf1hub.format.checkpoint.slices import Slice, is_within, why_no_tiling
@@ -62,8 +62,8 @@ class CheckpointWriter:
         self._file: BinaryIO | None = None
         self._placed: list[str] = []
         self._size = 0
-        self._entries: dict[str, Entry] = {}
-        self._slice_entries: dict[bytes, Entry] = {}
+        self._entries: dict[str, StoredTensor] = {}
+        self._slice_entries: dict[bytes, StoredTensor] = {}
 
     def __enter__(self) -> CheckpointWriter:
         for path in (self._index_path, self._data_path):
@@ -174,15 +174,15 @@ class CheckpointWriter:
         """
         name = key if new_name is None else new_name
         self._check_new(name)
-        if reader.bundle.index.big_endian:
+        if reader.files.index.big_endian:
             for part in reader.stored_parts(key):
-                reader.bundle.verify(part.entry, part.what, lambda _: None)
+                reader.files.verify(part.entry, part.what, lambda _: None)
                 self.add_slice(
                     name, reader.shape(key), part.slice.start, reader.slice_array(key, *part.slice)
                 )
             return
         for part in reader.stored_parts(key):
-            chunks = _covering_itself(reader.bundle.chunks(part.entry, part.what))
+            chunks = _covering_itself(reader.files.chunks(part.entry, part.what))
             # The checksum of strings does not cover the bytes as they are; the reader has compared it.
             entry = self._write(part.entry.dtype, part.entry.shape, chunks)._replace(crc=part.entry.crc)
             if reader.is_partitioned(key):
@@ -212,7 +212,7 @@ class CheckpointWriter:
                 f" has the shape {list(shape)}."
             )
 
-    def _add_part(self, name: str, shape: tuple[int, ...], part: Slice, entry: Entry) -> None:
+    def _add_part(self, name: str, shape: tuple[int, ...], part: Slice, entry: StoredTensor) -> None:
         known = self._entries.get(name)
         if known and known.dtype != entry.dtype:
             raise ExportError(
@@ -224,9 +224,9 @@ class CheckpointWriter:
             raise ExportError(f"There is a slice {part} of {name!r} in {self.prefix} already.")
         self._slice_entries[key] = entry
         slices = (*known.slices, part) if known else (part,)
-        self._entries[name] = Entry(entry.dtype, shape, 0, 0, 0, 0, slices)
+        self._entries[name] = StoredTensor(entry.dtype, shape, 0, 0, 0, 0, slices)
 
-    def _write_array(self, what: str, array: npt.NDArray[Any]) -> Entry:
+    def _write_array(self, what: str, array: npt.NDArray[Any]) -> StoredTensor:
         try:
             number = dtypes.number_of_numpy(array.dtype)
             if number == dtypes.STRING:
@@ -235,7 +235,9 @@ class CheckpointWriter:
             raise ExportError(f"Cannot write {what!r}: {error}") from error
         return self._write(number, array.shape, _covering_itself(array_bytes(array)))
 
-    def _write(self, dtype: int, shape: tuple[int, ...], pieces: Iterable[tuple[bytes, bytes]]) -> Entry:
+    def _write(
+        self, dtype: int, shape: tuple[int, ...], pieces: Iterable[tuple[bytes, bytes]]
+    ) -> StoredTensor:
         """Writes a tensor's pieces: what goes to the file, and what the checksum covers."""
         # Memory-mapped arrays are of use everywhere only where elements lie at multiples of their size. No
         # more than that, so that the slices of one tensor stay next to one another.
@@ -244,7 +246,7 @@ class CheckpointWriter:
         for data, covered in pieces:
             self._append(data)
             crc = crc32c(covered, crc)
-        return Entry(dtype, shape, 0, offset, self._size - offset, mask(crc))
+        return StoredTensor(dtype, shape, 0, offset, self._size - offset, mask(crc))
 
     def _append(self, data: bytes) -> None:
         if self._file is None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from tf1hub.errors import CacheError, PinError
-from tf1hub.handles import files
-from tf1hub.handles.cache import PRIVATE_DIRECTORY, Entry, State
+from tf1hub.handles import cache_files
+from tf1hub.handles.cache import PRIVATE_DIRECTORY, CacheEntry, EntryState
 from tf1hub.handles.handle import Handle
 from tf1hub.handles.manifest import FileRecord, Manifest, make
 
@@ -22,11 +22,11 @@ _SWAPS = 10
 
 
 @contextlib.contextmanager
-def workspace(entry: Entry) -> Iterator[str]:
+def workspace(entry: CacheEntry) -> Iterator[str]:
     """Makes an empty directory on the cache's file system, and removes what is left of it."""
     parent = os.path.join(entry.root, PRIVATE_DIRECTORY, "tmp")
-    files.make_directories(parent)
-    path = os.path.join(parent, f"{entry.key}.{files.unique_suffix()}")
+    cache_files.make_directories(parent)
+    path = os.path.join(parent, f"{entry.key}.{cache_files.unique_suffix()}")
     try:
         os.mkdir(path)
     except OSError as error:
@@ -34,7 +34,7 @@ def workspace(entry: Entry) -> Iterator[str]:
     try:
         yield path
     finally:
-        files.remove_tree(path)
+        cache_files.remove_tree(path)
 
 
 def manifest_for(
@@ -60,7 +60,7 @@ def check_pins(shown: str, digest: str, pins: tuple[tuple[str, str], ...], sourc
             )
 
 
-def check_first_seen(entry: Entry, handle: Handle, digest: str) -> None:
+def check_first_seen(entry: CacheEntry, handle: Handle, digest: str) -> None:
     """Refuses other content behind a versioned URL than was first seen there.
 
     Raises:
@@ -78,7 +78,7 @@ def check_first_seen(entry: Entry, handle: Handle, digest: str) -> None:
         )
 
 
-def first_seen(entry: Entry) -> str | None:
+def first_seen(entry: CacheEntry) -> str | None:
     """Returns the digest that was first seen under an entry's key, or None."""
     try:
         with open(entry.first_seen_path, encoding="utf-8") as file:
@@ -91,8 +91,8 @@ def first_seen(entry: Entry) -> str | None:
         ) from error
 
 
-def publish(
-    entry: Entry, directory: str, manifest: Manifest, handle: Handle, *, replace: bool = False
+def store(
+    entry: CacheEntry, directory: str, manifest: Manifest, handle: Handle, *, replace: bool = False
 ) -> None:
     """Gives a verified directory the entry's name.
 
@@ -114,7 +114,7 @@ def publish(
     if replace:
         discard(entry)
     for _ in range(_SWAPS):
-        files.write_text(entry.manifest_path, manifest.to_json())
+        cache_files.write_text(entry.manifest_path, manifest.to_json())
         try:
             os.rename(directory, entry.path)
         except OSError as error:
@@ -123,7 +123,7 @@ def publish(
             # Somebody without the lock was faster.
             health = entry.check()
             if (
-                health.state is State.COMPLETE
+                health.state is EntryState.COMPLETE
                 and health.manifest
                 and health.manifest.digest == manifest.digest
             ):
@@ -133,24 +133,24 @@ def publish(
             break
     else:
         raise CacheError(f"{entry.path} cannot be replaced: something makes it anew each time.")
-    files.write_text(entry.descriptor_path, _descriptor(handle))
+    cache_files.write_text(entry.descriptor_path, _descriptor(handle))
 
 
-def remember_first_seen(entry: Entry, handle: Handle, digest: str) -> None:
+def remember_first_seen(entry: CacheEntry, handle: Handle, digest: str) -> None:
     """Writes down the first digest of a versioned URL."""
     if handle.is_versioned and first_seen(entry) is None:
-        files.make_directories(os.path.dirname(entry.first_seen_path))
-        files.write_text(
+        cache_files.make_directories(os.path.dirname(entry.first_seen_path))
+        cache_files.write_text(
             entry.first_seen_path,
             json.dumps({"handle": handle.shown, "digest": digest}, ensure_ascii=False) + "\n",
         )
 
 
-def discard(entry: Entry) -> None:
+def discard(entry: CacheEntry) -> None:
     """Takes an entry's directory away in one step, then removes it at leisure."""
     parent = os.path.join(entry.root, PRIVATE_DIRECTORY, "tmp")
-    files.make_directories(parent)
-    aside = os.path.join(parent, f"{entry.key}.{files.unique_suffix()}.old")
+    cache_files.make_directories(parent)
+    aside = os.path.join(parent, f"{entry.key}.{cache_files.unique_suffix()}.old")
     try:
         os.rename(entry.path, aside)
     except FileNotFoundError:
@@ -158,9 +158,9 @@ def discard(entry: Entry) -> None:
     except OSError as error:
         raise CacheError(f"The old {entry.path} cannot be moved away: {error.strerror}.") from error
     if os.path.isdir(aside):
-        files.remove_tree(aside)
+        cache_files.remove_tree(aside)
     else:
-        files.remove_file(aside)
+        cache_files.remove_file(aside)
 
 
 def remove_leftovers(root: str, key: str = "") -> list[str]:
@@ -172,8 +172,8 @@ def remove_leftovers(root: str, key: str = "") -> list[str]:
     """
     removed = leftovers(root, key)
     for path in removed:
-        files.remove_tree(path)
-        files.remove_file(path)
+        cache_files.remove_tree(path)
+        cache_files.remove_file(path)
     return removed
 
 
@@ -195,7 +195,7 @@ def _is_dead(parent: str, name: str) -> bool:
     if age > _OLD_SECONDS:
         return True
     host, pid, _ = (*name[41:].rsplit("-", 2), "", "")[:3]
-    if not pid.isdigit() or not files.unique_suffix().startswith(f"{host}-") or os.name != "posix":
+    if not pid.isdigit() or not cache_files.unique_suffix().startswith(f"{host}-") or os.name != "posix":
         return False
     try:
         os.kill(int(pid), 0)

@@ -9,7 +9,7 @@ from tf1hub.errors import CheckpointError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint import arrays
 from tf1hub.format.checkpoint.crc import crc32c, mask
-from tf1hub.format.checkpoint.index import Entry, Index
+from tf1hub.format.checkpoint.index import Index, StoredTensor
 from tf1hub.format.checkpoint.shards import Shards, index_path
 from tf1hub.format.checkpoint.strings import read_strings, strings_crc, variants_crc
 from tf1hub.storage import Faults, Place, parted, place_at
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from tf1hub.format.checkpoint.strings import ByteOrder
 
-__all__ = ["Bundle"]
+__all__ = ["CheckpointFiles"]
 
 # Far more than any checkpoint's index: a million variables take some 100 MB.
 MAX_INDEX_BYTES = 1 << 30
 _OF_VARYING_SIZE = {dtypes.STRING: strings_crc, dtypes.VARIANT: variants_crc}
 
 
-class Bundle:
+class CheckpointFiles:
     """A checkpoint's index and data files.
 
     Entries come with `what`, their description for messages: `'layer/kernel'`, or a slice of it.
@@ -48,7 +48,7 @@ class Bundle:
         self.index = Index(_read_index(storage, index_path(name), prefix), index_path(prefix))
         self._shards = Shards(storage, name, self.index.num_shards)
 
-    def array(self, entry: Entry, what: str) -> npt.NDArray[Any]:
+    def array(self, entry: StoredTensor, what: str) -> npt.NDArray[Any]:
         """Returns what an entry stands for: memory-mapped, or decoded in the case of strings."""
         place = self._place(entry, what)
         if entry.dtype == dtypes.STRING:
@@ -59,11 +59,11 @@ class Bundle:
         data = self._shards.mapped(entry, what)
         return arrays.view(data, entry, self.index.big_endian, place)
 
-    def check_file(self, entry: Entry, what: str) -> None:
+    def check_file(self, entry: StoredTensor, what: str) -> None:
         """Checks that the file that an entry lies in is there and long enough."""
         self._shards.check_file(entry, what)
 
-    def chunks(self, entry: Entry, what: str) -> Iterator[bytes]:
+    def chunks(self, entry: StoredTensor, what: str) -> Iterator[bytes]:
         """Yields an entry's bytes as they are in the file; ends with an error if the checksum is another."""
         if entry.dtype in _OF_VARYING_SIZE:
             self.verify(entry, what, lambda _: None)
@@ -75,7 +75,7 @@ class Bundle:
             yield chunk
         self._compare(crc, entry, what)
 
-    def verify(self, entry: Entry, what: str, advance: Callable[[int], None]) -> None:
+    def verify(self, entry: StoredTensor, what: str, advance: Callable[[int], None]) -> None:
         """Checks what an entry stands for against its checksum.
 
         Args:
@@ -99,10 +99,10 @@ class Bundle:
     def _order(self) -> ByteOrder:
         return "big" if self.index.big_endian else "little"
 
-    def _place(self, entry: Entry, what: str) -> str:
+    def _place(self, entry: StoredTensor, what: str) -> str:
         return f"{self._shards.path(entry.shard)}: {what}"
 
-    def _compare(self, crc: int, entry: Entry, what: str) -> None:
+    def _compare(self, crc: int, entry: StoredTensor, what: str) -> None:
         if mask(crc) != entry.crc:
             raise CheckpointError(
                 f"{self._place(entry, what)} is damaged: its checksum is {mask(crc):#010x}, and"

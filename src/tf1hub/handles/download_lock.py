@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from tf1hub.handles import files
+from tf1hub.handles import cache_files
 
 _HEARTBEAT = 1.0
 _FIRST_POLL = 0.02
@@ -43,7 +43,7 @@ def turn(
     """
     from filelock import FileLock, Timeout
 
-    files.make_directories(os.path.dirname(path))
+    cache_files.make_directories(os.path.dirname(path))
     lock = FileLock(path, thread_local=False)
     watch = _Watch(path)
     started, poll = time.monotonic(), _FIRST_POLL

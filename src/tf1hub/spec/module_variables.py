@@ -49,15 +49,15 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
     """
     place = handle_text(handle)
     if not is_remote(place) and _is_checkpoint(place):
-        return checkpoint.read_variables(place)
+        return checkpoint.read_checkpoint(place)
     from tf1hub.handles import resolve
 
     try:
-        return checkpoint.read_variables(resolve(place))
+        return checkpoint.read_checkpoint(resolve(place))
     except NotAModuleError:
         # Asked for last, because a module may be in the cache, where no network is needed.
         if is_remote(place) and scheme_of(place) not in ("http", "https") and _is_checkpoint(place):
-            return checkpoint.read_variables(place)
+            return checkpoint.read_checkpoint(place)
         raise
 
 

@@ -1,4 +1,4 @@
-"""`read_variables`: a module's weights as a mapping, without TensorFlow."""
+"""`read_checkpoint`: a module's weights as a mapping, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 else:
     _Base = Mapping
 
-__all__ = ["Variables", "read_variables"]
+__all__ = ["Variables", "read_checkpoint"]
 
 _DIRECTORY = "variables"
 _NAME = "variables/variables"
@@ -33,7 +33,7 @@ class Variables(_Base):
     """The variables of a module or checkpoint: a mapping from names to read-only arrays.
 
     Arrays are views of the memory-mapped files: one costs no memory until it is looked at. What `repr` shows
-    is the table of names, dtypes and shapes. Made by `read_variables`.
+    is the table of names, dtypes and shapes. Made by `read_checkpoint`.
 
     Args:
         reader: of the checkpoint; None for a module without variables.
@@ -100,7 +100,7 @@ def _table(names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> s
     return "\n".join([f"{len(names)} {noun}, {elements:,} elements", *rows])
 
 
-def read_variables(path: str | os.PathLike[str]) -> Variables:
+def read_checkpoint(path: str | os.PathLike[str]) -> Variables:
     """Reads the variables of a module or a checkpoint, without TensorFlow: the way to move weights elsewhere.
 
     Args:
@@ -121,7 +121,7 @@ def read_variables(path: str | os.PathLike[str]) -> Variables:
         >>> with CheckpointWriter(directory.name + "/model.ckpt") as writer:
         ...     writer.add("layer/bias", np.zeros(3, np.float32))
         ...     writer.add("layer/kernel", np.ones([2, 3], np.float32))
-        >>> variables = read_variables(directory.name + "/model.ckpt")
+        >>> variables = read_checkpoint(directory.name + "/model.ckpt")
         >>> variables
         2 variables, 9 elements
           layer/bias    float32  [3]
