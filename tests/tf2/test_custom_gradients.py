@@ -98,6 +98,26 @@ def gradient_in_a_graph(spec: Any) -> Any:
 MODES = [gradient_in_tensorflow_2, gradient_in_a_graph]
 
 
+def test_the_gradient_of_a_defined_function_may_call_its_ops_as_the_graph_does() -> None:
+    """What it is given of the graph has a stand-in called `mul` beside its own `mul` and `mul_1`."""
+
+    def build() -> tuple[Tensors, Tensors]:
+        @function.Defun(tf.float32, tf.float32, func_name="gradient_of_named")
+        def gradient(x: Any, dy: Any) -> Any:
+            return tf.add(tf.multiply(dy, 3.0, name="mul"), tf.multiply(0.5, x, name="mul_1"))
+
+        @function.Defun(tf.float32, grad_func=gradient, func_name="named")
+        def named(x: Any) -> Any:
+            return x * 2.0
+
+        x, v = inputs(), tf1.get_variable("v", initializer=[1.0, 2.0, 3.0], use_resource=True)
+        y = named(tf.multiply(x, v, name="mul"))
+        y.set_shape([None, 3])
+        return {"x": x}, {"default": y}
+
+    assert_same(OldGraph(build), {"x": X})
+
+
 @pytest.mark.parametrize("gradient", MODES)
 def test_custom_gradients_work_in_the_process_that_made_the_module(gradient: Callable[..., Any]) -> None:
     expected = FACTOR * X.sum(0)[:, None]

@@ -80,7 +80,7 @@ class StraightLine:
         mark_lost_gradients(definition)
         self._add_functions(definition)
         message = tf.compat.v1.GraphDef.FromString(definition.SerializeToString())
-        operations = tf.graph_util.import_graph_def(message, given, list(waiting), name="module")
+        operations = tf.graph_util.import_graph_def(message, given, list(waiting), name=_free_scope())
         self._imported.update(zip(waiting, operations, strict=True))
 
     def _versions_for(self, ops: Iterable[str]) -> VersionDef:
@@ -99,3 +99,17 @@ class StraightLine:
             definition.library.function.extend(
                 function for function in self._library.function if function.signature.name in used
             )
+
+
+def _free_scope() -> str:
+    """A name scope in the default graph that holds nothing yet.
+
+    The stand-in for a tensor from outside a function is called as that is, in the scope that is current; so it
+    may lie where TensorFlow takes a scope to be free. Its importer then gives two ops one name.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    taken = [tensor.op.name for tensor in getattr(graph, "inputs", ())]
+    while True:
+        with tf.name_scope("module") as scope:
+            if not any(name.startswith(scope) for name in taken):
+                return str(scope)
