@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from tf1hub.spec.description import ModuleDescription as ModuleDescription
     from tf1hub.spec.difference import ModuleDifference as ModuleDifference
     from tf1hub.spec.difference import diff as diff
-    from tf1hub.spec.image import get_expected_image_size as get_expected_image_size
-    from tf1hub.spec.image import get_num_image_channels as get_num_image_channels
+    from tf1hub.spec.image_info import get_expected_image_size as get_expected_image_size
+    from tf1hub.spec.image_info import get_num_image_channels as get_num_image_channels
     from tf1hub.spec.inspection import inspect as inspect
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
@@ -85,8 +85,8 @@ _HOMES = {
     "download": "tf1hub.handles",
     "eval_function_for_module": "tf1hub.graph",
     "export_from_checkpoint": "tf1hub.publish.checkpoint_export",
-    "get_expected_image_size": "tf1hub.spec.image",
-    "get_num_image_channels": "tf1hub.spec.image",
+    "get_expected_image_size": "tf1hub.spec.image_info",
+    "get_num_image_channels": "tf1hub.spec.image_info",
     "image_embedding_column": "tf1hub.columns",
     "initial_values": "tf1hub.tf2.initial_values",
     "inspect": "tf1hub.spec.inspection",

@@ -14,7 +14,7 @@ import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.checks.ops import op_support
+from tf1hub.checks.op_support import op_support
 from tf1hub.cli.main import main
 from tf1hub.errors import MissingDependencyError, UnsupportedGraphError
 from tf1hub.format.messages_pb2 import SavedModel

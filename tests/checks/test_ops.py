@@ -7,7 +7,7 @@ import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.checks.ops import SUPPORTED, op_support, versions_text
+from tf1hub.checks.op_support import SUPPORTED, op_support, versions_text
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 tf1 = tf.compat.v1

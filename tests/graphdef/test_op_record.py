@@ -10,7 +10,7 @@ import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 
 from tf1hub._tensorflow import op_def, registered_ops
-from tf1hub.checks.ops import SUPPORTED
+from tf1hub.checks.op_support import SUPPORTED
 from tf1hub.format.messages_pb2 import OpDef
 from tf1hub.graphdef.op_record import FILE_NAME, decode, encode, recorded_definition, recorded_ops, tables_of
 

@@ -266,7 +266,7 @@ def test_killed_at_any_moment_nothing_looks_finished(tmp_path: pathlib.Path) -> 
         import itertools, pathlib, sys
         import numpy as np
         from tf1hub.format.checkpoint import CheckpointWriter
-        from tf1hub.format.module import read_module
+        from tf1hub.format.module_reader import read_module
         from tf1hub.format.module_writer import write_module
         root, source = pathlib.Path(sys.argv[1]), read_module(sys.argv[2])
         def variables(prefix):

@@ -17,7 +17,7 @@ from tf1hub.cli.main import main
 from tf1hub.errors import CreationError, ExportError, FormatError
 from tf1hub.publish import text_embedding
 from tf1hub.publish.word_vectors import Problem
-from tf1hub.publish.word_vectors import text as text_files
+from tf1hub.publish.word_vectors import text_vectors as text_files
 
 
 def written(directory: pathlib.Path, data: bytes, name: str = "vectors.txt") -> str:

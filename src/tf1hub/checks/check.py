@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from tf1hub.checks.conventions import common_signature_results, convention_findings
 from tf1hub.checks.findings import Report, Run, worst_first
 from tf1hub.checks.fine_tuning import fine_tuning
-from tf1hub.checks.ops import op_support
+from tf1hub.checks.op_support import op_support
 from tf1hub.checks.paths import leaked_paths
 from tf1hub.checks.stored import stored_files
 from tf1hub.graphdef.op_packages import import_packages

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tf1hub.columns.image import image_embedding_column
-from tf1hub.columns.sparse_text import sparse_text_embedding_column
-from tf1hub.columns.text import text_embedding_column
-from tf1hub.columns.text_v2 import text_embedding_column_v2
+from tf1hub.columns.image_column import image_embedding_column
+from tf1hub.columns.sparse_text_column import sparse_text_embedding_column
+from tf1hub.columns.text_column import text_embedding_column
+from tf1hub.columns.text_column_v2 import text_embedding_column_v2
 
 __all__ = [
     "image_embedding_column",

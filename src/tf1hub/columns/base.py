@@ -17,7 +17,7 @@ from tf1hub._tensorflow import (
     serialize_feature_column,
     trains_columns,
 )
-from tf1hub.columns.state import RESOURCE, LayerModule, create_module, module_in_scope
+from tf1hub.columns.column_module import RESOURCE, LayerModule, create_module, module_in_scope
 from tf1hub.errors import ColumnError
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tf1hub.comparing.compare import compare
-from tf1hub.comparing.result import Compared, Comparison
+from tf1hub.comparing.result import ComparedModule, Comparison
 
-__all__ = ["Compared", "Comparison", "compare"]
+__all__ = ["ComparedModule", "Comparison", "compare"]

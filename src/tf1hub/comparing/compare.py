@@ -12,7 +12,7 @@ from tf1hub.arguments import handle_text
 from tf1hub.comparing import probe
 from tf1hub.comparing.cache import FeatureCache, default_directory
 from tf1hub.comparing.features import Features, choose_signature, compute
-from tf1hub.comparing.result import Compared, Comparison
+from tf1hub.comparing.result import ComparedModule, Comparison
 from tf1hub.comparing.task import Task, read_task
 from tf1hub.errors import CheckFailedError, InputError
 from tf1hub.graphdef.op_packages import import_packages
@@ -88,7 +88,7 @@ def compare(
     signatures = _signatures(specs, examples.kind)
     cache = FeatureCache(default_directory() if cache_dir == "" else cache_dir)
     data_digest = examples.digest()
-    rows: list[Compared] = []
+    rows: list[ComparedModule] = []
     for name, spec in specs.items():
         digest = _digest(spec)
         key = (digest or "", signatures[name], data_digest)
@@ -138,9 +138,11 @@ def _computed(
     return compute(spec, task, batch_size, advance)
 
 
-def _row(name: str, signature: str, features: Features, cached: bool, task: Task, seed: int) -> Compared:
+def _row(
+    name: str, signature: str, features: Features, cached: bool, task: Task, seed: int
+) -> ComparedModule:
     scores = probe.accuracies(features.values, task.labels, seed)
-    return Compared(
+    return ComparedModule(
         name,
         signature,
         float(np.mean(scores)),

@@ -15,7 +15,7 @@ from tf1hub.comparing.task import Task, require_pillow
 from tf1hub.errors import CheckFailedError
 from tf1hub.spec.common_signatures import IMAGE_FEATURE_VECTOR, TEXT, CommonSignature, misses
 from tf1hub.spec.description import TensorDescription
-from tf1hub.spec.image import get_expected_image_size
+from tf1hub.spec.image_info import get_expected_image_size
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 

@@ -11,7 +11,7 @@ from tf1hub.errors import MissingDependencyError
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedModule:
     """One module on one task.
 
     Attributes:
@@ -49,14 +49,14 @@ class Comparison:
     task: str
     examples: int
     classes: int
-    rows: tuple[Compared, ...]
+    rows: tuple[ComparedModule, ...]
 
     @property
-    def best(self) -> Compared:
+    def best(self) -> ComparedModule:
         """The module with the highest accuracy."""
         return self.rows[0]
 
-    def __iter__(self) -> Iterator[Compared]:
+    def __iter__(self) -> Iterator[ComparedModule]:
         return iter(self.rows)
 
     def cells(self) -> list[tuple[str, ...]]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tf1hub.format.checkpoint import read_checkpoint as read_checkpoint
-    from tf1hub.format.module import StoredModule as StoredModule
-    from tf1hub.format.module import read_module as read_module
+    from tf1hub.format.module_reader import StoredModule as StoredModule
+    from tf1hub.format.module_reader import read_module as read_module
 
 __all__ = ["StoredModule", "read_checkpoint", "read_module"]
 
 _HOMES = {
-    "StoredModule": "tf1hub.format.module",
-    "read_module": "tf1hub.format.module",
+    "StoredModule": "tf1hub.format.module_reader",
+    "read_module": "tf1hub.format.module_reader",
     "read_checkpoint": "tf1hub.format.checkpoint",
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from tf1hub.errors import Error, ExportError
 from tf1hub.format import module_def, saved_model
 from tf1hub.format.messages_pb2 import SavedModel
-from tf1hub.format.module import VARIABLES_PREFIX
+from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.storage import place_at, whole
 from tf1hub.storage.faults import said
 

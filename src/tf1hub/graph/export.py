@@ -12,8 +12,8 @@ from tf1hub.errors import ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
 from tf1hub.graphdef.variable_defs import StoredVariable, by_name
-from tf1hub.spec.export import export_module, writer_of_others
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.spec_export import export_module, writer_of_others
 from tf1hub.spec.variant import Variant
 
 _FETCH_BYTES = 64 << 20

@@ -185,7 +185,7 @@ def _index(data: bytes, path: str) -> dict[str, Manifest]:
             raise ArchiveError(f"The {INDEX} of {path} gives {made.handle!r} the wrong key {key!r}.")
         for record in made.files:
             # A bundle was made from a cache, where a user may have allowed more files.
-            if names.checked(record.name) != record.name:
+            if names.check_name(record.name) != record.name:
                 raise ArchiveError(f"The {INDEX} of {path} announces the odd name {record.name!r}.")
     return modules
 

@@ -79,7 +79,7 @@ class _Extraction:
         for member in archive.members():
             self._count(member)
             data: Iterator[bytes | memoryview] = archive.data(member)
-            checked = names.checked(member.name)
+            checked = names.check_name(member.name)
             if names.may_be_of_macos(checked):
                 data, head = peek(map(bytes, data), 4)
                 if names.is_of_macos(checked, head, member.is_directory):

@@ -19,7 +19,7 @@ _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 _DS_STORE = b"\x00\x00\x00\x01"
 
 
-def checked(raw: str) -> str:
+def check_name(raw: str) -> str:
     """Returns a member's name as a relative path with `/`, `""` for the root, or refuses it.
 
     Args:

@@ -40,7 +40,7 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
     if total > settings.max_bytes:
         raise ArchiveError(f"{redacted(url)} holds {total} bytes; at most {settings.max_bytes} are allowed.")
     # Consoles of object stores make empty objects named after directories.
-    checked = {names.checked(name): name for name in found if not name.endswith("/")}
+    checked = {names.check_name(name): name for name in found if not name.endswith("/")}
     for name in checked:
         if not settings.allow_extra_files and not is_module_file(name):
             raise names.not_of_a_module(name)

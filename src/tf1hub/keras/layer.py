@@ -12,6 +12,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import Holder
 from tf1hub.errors import FormatError, HandleError, LayerError, ResolveError
 from tf1hub.keras.casting import as_tensors
+from tf1hub.keras.layer_weights import give_weights, stand_ins
 from tf1hub.keras.resolving import check_trusted
 from tf1hub.keras.symbolic import (
     keras_tensor_of_spec,
@@ -20,7 +21,6 @@ from tf1hub.keras.symbolic import (
     spec_of_keras_tensor,
     specs_of_shapes,
 )
-from tf1hub.keras.weights import give_weights, stand_ins
 from tf1hub.keras.which import (
     check_backend,
     exports_all_tables,

@@ -15,7 +15,7 @@ from tf1hub.graph.custom_gradients import keep_gradients, unmark_lost_gradients
 from tf1hub.graph.gradients import remove_gradient_overrides
 from tf1hub.graph.ops import holds_state
 from tf1hub.graphdef.colocation import colocation_names
-from tf1hub.publish.assets import AssetFiles, take_assets
+from tf1hub.publish.asset_files import AssetFiles, take_assets
 from tf1hub.publish.old_readers import suit_old_readers
 from tf1hub.publish.recording import Recording, recording
 from tf1hub.publish.signatures import components

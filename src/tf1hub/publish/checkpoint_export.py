@@ -16,7 +16,7 @@ from tf1hub.format.checkpoint.latest import latest_checkpoint
 from tf1hub.format.checkpoint.shards import index_path
 from tf1hub.graph import Module
 from tf1hub.publish.registered import registered_modules
-from tf1hub.spec.export import names_besides
+from tf1hub.spec.spec_export import names_besides
 from tf1hub.storage import joined, place_at
 from tf1hub.storage.whole import new_directory
 
@@ -79,11 +79,11 @@ def export_from_checkpoint(
     if not modules:
         raise ExporterError(NO_MODULES.format(builder=f"{getattr(build_fn, '__name__', 'build_fn')}()"))
     with new_directory(target, module_def.FILE_NAME) as directory:
-        write_modules(modules, directory, from_checkpoint(path))
+        write_modules(modules, directory, writer_from_checkpoint(path))
     return {name: joined(target, name) for name in modules}
 
 
-def from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:
+def writer_from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:
     """Writes a module with the values in a checkpoint of its program.
 
     Variables that only variants have which the program does not use keep the values that they are stored with.

@@ -14,9 +14,9 @@ from tf1hub._tensorflow import Trackable
 from tf1hub.errors import CreationError, WrongModeError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.saved_model import SCHEMA_VERSION
-from tf1hub.publish.assets import AssetFiles
+from tf1hub.publish.asset_files import AssetFiles
 from tf1hub.publish.meta_graph import Sign, capture_meta_graph
-from tf1hub.publish.saved_model import read_variant
+from tf1hub.publish.saved_model_spec import read_variant
 from tf1hub.publish.signatures import add_signature, components
 from tf1hub.publish.temporary import temporary_directory
 from tf1hub.spec.module_spec import ModuleSpec

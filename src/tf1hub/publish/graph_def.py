@@ -18,11 +18,11 @@ from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import INPUTS, PLACEHOLDERS, VARIABLES
 from tf1hub.graphdef.variable_defs import Slice
 from tf1hub.graphdef.variable_nodes import declare_variables
-from tf1hub.publish.assets import AssetFiles
+from tf1hub.publish.asset_files import AssetFiles
 from tf1hub.publish.checkpoint import checkpoint_prefix
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare
 from tf1hub.publish.pruning import signature_tensors
-from tf1hub.publish.tables import add_table_initializers
+from tf1hub.publish.table_initializers import add_table_initializers
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf1hub.errors import ExporterError, MissingDependencyError
 from tf1hub.format import module_def
 from tf1hub.graph import Module
-from tf1hub.publish.checkpoint_export import NO_MODULES, from_checkpoint, write_modules
+from tf1hub.publish.checkpoint_export import NO_MODULES, write_modules, writer_from_checkpoint
 from tf1hub.publish.registered import registered_modules
 from tf1hub.publish.staging import keep_latest, timestamped
 from tf1hub.storage.whole import new_directory
@@ -134,7 +134,7 @@ class LatestModuleExporter(_Exporter):
 
     def _write(self, modules: Any, directory: str, checkpoint: str, saver: Any | None) -> None:
         if saver is None:
-            write_modules(modules, directory, from_checkpoint(checkpoint))
+            write_modules(modules, directory, writer_from_checkpoint(checkpoint))
             return
         # A Saver of the model's own may map names, to averaged values for example.
         with tf.compat.v1.Session() as session:

@@ -15,7 +15,7 @@ from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef.contexts import contexts_of
 from tf1hub.graphdef.inlining import inline_calls
 from tf1hub.graphdef.variable_nodes import complete_definitions
-from tf1hub.publish.assets import AssetFiles
+from tf1hub.publish.asset_files import AssetFiles
 from tf1hub.publish.capture import capture_variant
 from tf1hub.publish.pruning import prune
 from tf1hub.publish.signatures import add_signature

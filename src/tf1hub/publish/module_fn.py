@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf1hub.errors import CreationError
 from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel
 from tf1hub.format.saved_model import SCHEMA_VERSION, format_tags
-from tf1hub.publish.assets import AssetFiles
+from tf1hub.publish.asset_files import AssetFiles
 from tf1hub.publish.capture import capture_variant
 from tf1hub.spec.module_spec import ModuleSpec
 

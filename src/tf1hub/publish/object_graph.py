@@ -19,7 +19,7 @@ from tf1hub.graphdef.walk import ancestors
 from tf1hub.publish.main_op import main_op_parts
 from tf1hub.publish.pruning import keep_nodes, signature_tensors
 from tf1hub.publish.saved_objects import SavedVariable
-from tf1hub.publish.tables import add_to_node_list
+from tf1hub.publish.table_initializers import add_to_node_list
 from tf1hub.publish.temporary import temporary_prefix
 
 _MUTABLE_TABLES = op_types.RESOURCE_TABLES - op_types.HASH_TABLES

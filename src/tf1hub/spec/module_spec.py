@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from tf1hub.arguments import handle_text, path_text
 from tf1hub.errors import ExportError, FormatError, InputError, UnknownAttachmentError
 from tf1hub.format.messages_pb2 import SavedModel
-from tf1hub.format.module import StoredModule, read_module
+from tf1hub.format.module_reader import StoredModule, read_module
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graphdef.graph_check import check_meta_graph
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -314,10 +314,10 @@ class ModuleSpec:
             raise ExportError(
                 "ModuleSpec.export wants the checkpoint by keyword: spec.export(path, checkpoint_path=...)."
             )
-        from tf1hub.spec.export import export_values
+        from tf1hub.spec.spec_export import export_spec
 
         own = self._checkpoint if checkpoint_path is None else checkpoint_path
-        export_values(self, path_text(path), own, name_transform_fn, values)
+        export_spec(self, path_text(path), own, name_transform_fn, values)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What was derived from the message is derived again where it is needed.

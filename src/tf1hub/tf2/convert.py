@@ -19,7 +19,7 @@ from tf1hub.arguments import handle_text, path_text
 from tf1hub.checks.run import TOLERANCE
 from tf1hub.errors import InputError, NotAModuleError, UnknownNameError, WrongModeError
 from tf1hub.format.messages_pb2 import SavedModel
-from tf1hub.format.module import is_module, read_module
+from tf1hub.format.module_reader import is_module, read_module
 from tf1hub.format.module_writer import check_free, write_directory
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.graphdef.op_packages import import_packages

@@ -11,8 +11,8 @@ from tf1hub.errors import Error, ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
 from tf1hub.graphdef.variable_defs import StoredVariable
-from tf1hub.spec.export import export_module
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.spec_export import export_module
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.variables import declared_variables, with_dtypes
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import as_written, variables_of_the_program
 from tf1hub.arguments import handle_text
 from tf1hub.errors import InputError
-from tf1hub.format.module import is_module, read_module
+from tf1hub.format.module_reader import is_module, read_module
 from tf1hub.graph.building import building
 from tf1hub.graph.kept import kept_with
 from tf1hub.program.screen import check_supported

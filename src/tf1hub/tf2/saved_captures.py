@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tf1hub._tensorflow import saved_model, write_fingerprint
-from tf1hub.format.module import VARIABLES_PREFIX
+from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME
 from tf1hub.tf2.programs_apart import Program
 from tf1hub.tf2.saved_saver import add_saver

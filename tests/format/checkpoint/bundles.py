@@ -19,10 +19,10 @@ FLOAT = 1
 def block(entries: bytes, restarts: Sequence[int] = (0,), compression: int = 0) -> bytes:
     """A block and its trailer; `entries` as they are in the file."""
     content = entries + b"".join(n.to_bytes(4, "little") for n in (*restarts, len(restarts)))
-    return sealed(content, compression)
+    return seal(content, compression)
 
 
-def sealed(content: bytes, compression: int = 0) -> bytes:
+def seal(content: bytes, compression: int = 0) -> bytes:
     content += bytes([compression])
     return content + mask(crc32c(content)).to_bytes(4, "little")
 
@@ -74,7 +74,7 @@ def table(
 
 def snappy(sealed_block: bytes) -> bytes:
     """The same block, compressed, with its trailer."""
-    return sealed(compress(sealed_block[:-5]), compression=1)
+    return seal(compress(sealed_block[:-5]), compression=1)
 
 
 def compressed_table(
@@ -95,7 +95,7 @@ def compressed_table(
 
     def append(block: bytes) -> bytes:
         nonlocal file
-        shorter = min(sealed(block), snappy(sealed(block)), key=len)
+        shorter = min(seal(block), snappy(seal(block)), key=len)
         at = handle(len(file), len(shorter) - 5)
         file += shorter
         return at

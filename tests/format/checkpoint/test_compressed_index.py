@@ -9,7 +9,7 @@ import tarfile
 import numpy as np
 import pytest
 import tensorflow as tf
-from bundles import block, block_entry, compressed_table, handle, sealed, snappy, table
+from bundles import block, block_entry, compressed_table, handle, seal, snappy, table
 from golden import cases
 
 import tf1hub as hub
@@ -73,7 +73,7 @@ LAYOUTS = {
     ),
     "a filter of unknown compression": lambda entries: table(
         block(entries),
-        sealed(b"filter", compression=9),
+        seal(b"filter", compression=9),
         handles=[handle(0, len(entries) + 8)],
         metaindex=snappy(block(block_entry(b"filter.f", handle(len(entries) + 13, 6)))),
     ),
@@ -89,10 +89,10 @@ def test_tensorflow_reads_what_this_does(checkpoint, layout):
 
 
 REFUSED = {
-    "zstd": lambda entries: table(sealed(block(entries)[:-5], compression=2)),
-    "bytes that snappy did not write": lambda entries: table(sealed(block(entries)[:-5], compression=1)),
+    "zstd": lambda entries: table(seal(block(entries)[:-5], compression=2)),
+    "bytes that snappy did not write": lambda entries: table(seal(block(entries)[:-5], compression=1)),
     "a compressed block that is cut off": lambda entries: table(
-        sealed(snappy(block(entries))[:-10], compression=1)
+        seal(snappy(block(entries))[:-10], compression=1)
     ),
 }
 

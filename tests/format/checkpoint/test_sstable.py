@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bundles
 import pytest
-from bundles import block, block_entry, compressed_table, footer, handle, sealed, snappy, table
+from bundles import block, block_entry, compressed_table, footer, handle, seal, snappy, table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,20 +126,20 @@ FAULTS = {
         " back by 1 bytes, after 0 came out.",
     ),
     "snappy bomb": (
-        table(sealed(encode_varint(1 << 31) + b"\0x" + b"\xfe\x01\x00" * 1000, compression=1)),
+        table(seal(encode_varint(1 << 31) + b"\0x" + b"\xfe\x01\x00" * 1000, compression=1)),
         "f.index: the data block at byte 0 cannot be decompressed: it says that it holds 2147483648 bytes;"
         " 268435456 are the most.",
     ),
     "no restart points": (
-        table(sealed(b"\0\0")),
+        table(seal(b"\0\0")),
         "f.index: the data block at byte 0 has no room for a count of restart points in its 2 bytes.",
     ),
     "too many restart points": (
-        table(sealed(b"\0\0\0\0\x02\0\0\0")),
+        table(seal(b"\0\0\0\0\x02\0\0\0")),
         "f.index: the data block at byte 0 has 2 restart points in its 8 bytes.",
     ),
     "huge number of restart points": (
-        table(sealed(b"\xff\xff\xff\xff")),
+        table(seal(b"\xff\xff\xff\xff")),
         "f.index: the data block at byte 0 has 4294967295 restart points in its 4 bytes.",
     ),
     "entries without restart points": (
@@ -317,12 +317,12 @@ LAYOUTS = {
     "an empty block without restart points": (table(block(b"", restarts=()), ONE, keys=[b"A", b"a"]), b"a"),
     "more than a handle": (table(ONE, handles=[handle(0, 13) + b"for later"]), b"a"),
     "keys between blocks": (table(ONE, block(block_entry(b"c", b"")), keys=[b"b", b"d"]), b"ac"),
-    "a filter": (filtered(sealed(b"filter")), b"a"),
-    "a filter of unknown compression": (filtered(sealed(b"filter", compression=9)), b"a"),
+    "a filter": (filtered(seal(b"filter")), b"a"),
+    "a filter of unknown compression": (filtered(seal(b"filter", compression=9)), b"a"),
     "a compressed metaindex block": (
         table(
             ONE,
-            sealed(b""),
+            seal(b""),
             handles=[handle(0, 13)],
             metaindex=snappy(block(block_entry(b"x", handle(18, 0)))),
         ),

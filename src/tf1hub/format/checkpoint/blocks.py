@@ -15,7 +15,7 @@ from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.snappy import SnappyError, decompress
 from tf1hub.format.checkpoint.varint import VarintError, decode_varint, encode_varint
 
-__all__ = ["TRAILER_BYTES", "BlockBuilder", "block_entries", "checked", "sealed", "unpacked"]
+__all__ = ["TRAILER_BYTES", "BlockBuilder", "block_entries", "check_block", "seal", "unpack_block"]
 
 TRAILER_BYTES = 5  # one for the compression, four for the checksum
 _PLAIN, _SNAPPY = 0, 1
@@ -23,13 +23,13 @@ _PLAIN, _SNAPPY = 0, 1
 _UNREADABLE = {2: "zstd"}
 
 
-def sealed(content: bytes) -> bytes:
+def seal(content: bytes) -> bytes:
     """Returns the bytes of a block, uncompressed, with its trailer."""
     content += bytes([_PLAIN])
     return content + mask(crc32c(content)).to_bytes(4, "little")
 
 
-def checked(data: bytes, start: int, size: int, place: str) -> bytes:
+def check_block(data: bytes, start: int, size: int, place: str) -> bytes:
     """Returns a block with the byte for its compression, after a look at its checksum.
 
     Args:
@@ -52,8 +52,8 @@ def checked(data: bytes, start: int, size: int, place: str) -> bytes:
     return block
 
 
-def unpacked(block: bytes, most: int, place: str) -> bytes:
-    """Returns the bytes of a block that `checked` gave.
+def unpack_block(block: bytes, most: int, place: str) -> bytes:
+    """Returns the bytes of a block that `check_block` gave.
 
     Args:
         block: its bytes, and the one for its compression.

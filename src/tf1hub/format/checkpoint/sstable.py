@@ -17,9 +17,9 @@ from tf1hub.format.checkpoint.blocks import (
     TRAILER_BYTES,
     BlockBuilder,
     block_entries,
-    checked,
-    sealed,
-    unpacked,
+    check_block,
+    seal,
+    unpack_block,
 )
 from tf1hub.format.checkpoint.varint import VarintError, decode_varint, encode_varint
 
@@ -69,7 +69,7 @@ def read_table(data: bytes, where: str) -> Iterator[tuple[bytes, bytes]]:
     )
     for handle in listed:
         # What they hold helps to find keys without reading all; but damage to them is damage.
-        blocks.checked(handle, f"block at byte {handle.offset}, which the metaindex block lists,")
+        blocks.read_block(handle, f"block at byte {handle.offset}, which the metaindex block lists,")
     last_key: bytes | None = None
     key_bytes = entries = 0
     for largest, handle in handles:
@@ -106,12 +106,12 @@ class _Blocks:
 
     def entries(self, handle: _Handle, name: str) -> Iterator[tuple[bytes, bytes]]:
         """Yields the keys and values of a block."""
-        packed = self.checked(handle, name)
-        block = unpacked(packed, self._room, f"{self._where}: the {name}")
+        packed = self.read_block(handle, name)
+        block = unpack_block(packed, self._room, f"{self._where}: the {name}")
         self._room -= max(0, len(block) - len(packed))
         return block_entries(block, self._where, name)
 
-    def checked(self, handle: _Handle, name: str) -> bytes:
+    def read_block(self, handle: _Handle, name: str) -> bytes:
         """Returns a block with the byte for its compression, which is right by its checksum."""
         place = f"{self._where}: the {name}"
         end = handle.offset + handle.size + TRAILER_BYTES
@@ -121,7 +121,7 @@ class _Blocks:
                 f"{place} should end at byte {end}, but the file has room for blocks only up to byte"
                 f" {blocks_end}."
             )
-        return checked(self._data, *handle, place)
+        return check_block(self._data, *handle, place)
 
 
 def _check_layout(handles: Sequence[_Handle], footer_start: int, where: str) -> None:
@@ -206,5 +206,5 @@ def _append_block(table: bytearray, block: BlockBuilder) -> bytes:
     """Appends the block and its trailer to the table; returns its encoded handle."""
     content = block.finish()
     handle = encode_varint(len(table)) + encode_varint(len(content))
-    table += sealed(content)
+    table += seal(content)
     return handle

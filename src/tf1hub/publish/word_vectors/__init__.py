@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tf1hub.publish.word_vectors.collection import Problem
-from tf1hub.publish.word_vectors.export import TextEmbedding, text_embedding
+from tf1hub.publish.word_vectors.embedding_module import TextEmbedding, text_embedding
 
 __all__ = ["Problem", "TextEmbedding", "text_embedding"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tf1hub.publish.word_vectors.collection import Collection
-from tf1hub.publish.word_vectors.source import Layout, Source
+from tf1hub.publish.word_vectors.vector_file import Layout, VectorFile
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,7 +27,7 @@ _Parse = Callable[[list[bytes], int], "npt.NDArray[Any] | None"]
 """Parses lines of numbers with single spaces between them, each of so many; None where one is not that."""
 
 
-def read_text(source: Source, layout: Layout, collection: Collection) -> None:
+def read_text(source: VectorFile, layout: Layout, collection: Collection) -> None:
     """Reads all lines, or as many as the limit asks for."""
     parse = number_parser()
     group_lines = max(1, _GROUP_NUMBERS // layout.dimensions)
@@ -86,7 +86,7 @@ def _parse_with_numpy(lines: list[bytes], count: int) -> npt.NDArray[Any] | None
     return numbers.reshape(len(lines), count) if numbers.size == len(lines) * count else None
 
 
-def _line_blocks(source: Source) -> Iterator[list[bytes]]:
+def _line_blocks(source: VectorFile) -> Iterator[list[bytes]]:
     rest = b""
     while data := source.read(_READ_BYTES):
         lines = (rest + data).split(b"\n")

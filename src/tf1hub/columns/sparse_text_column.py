@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import register_feature_column
 from tf1hub.columns.base import ModuleColumn, check_key, feature_name
-from tf1hub.columns.checks import check_text_module, width
+from tf1hub.columns.column_checks import check_text_module, width
 from tf1hub.errors import ColumnError
 from tf1hub.spec.module_spec import ModuleSpec
 

@@ -12,12 +12,12 @@ from tf1hub.errors import CreationError, ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
 from tf1hub.publish.module_fn import create_module_spec
-from tf1hub.publish.word_vectors.binary import read_binary
+from tf1hub.publish.word_vectors.binary_vectors import read_binary
 from tf1hub.publish.word_vectors.collection import Collection, Problem
-from tf1hub.publish.word_vectors.graph import COMBINERS, TOKENIZERS, VARIABLE, TextGraph
-from tf1hub.publish.word_vectors.source import FORMATS, Layout, Progress, Source, layout_of
-from tf1hub.publish.word_vectors.text import read_text
-from tf1hub.spec.export import export_module
+from tf1hub.publish.word_vectors.embedding_graph import COMBINERS, TOKENIZERS, VARIABLE, TextGraph
+from tf1hub.publish.word_vectors.text_vectors import read_text
+from tf1hub.publish.word_vectors.vector_file import FORMATS, Layout, Progress, VectorFile, layout_of
+from tf1hub.spec.spec_export import export_module
 from tf1hub.storage import absolute, is_remote
 
 
@@ -114,7 +114,7 @@ def text_embedding(
     _check(format, tokenize, combiner, limit, num_oov_buckets, num_partitions)
     target = path_text(path)
     check_free(target)
-    with _directory_beside(target) as directory, Source(source, progress) as opened:
+    with _directory_beside(target) as directory, VectorFile(source, progress) as opened:
         layout = layout_of(opened, format)
         collection = _collect(opened, layout, directory, limit, lowercase, l2_normalize)
         rows = collection.count + num_oov_buckets
@@ -172,7 +172,7 @@ def _check(
 
 
 def _collect(
-    source: Source, layout: Layout, directory: str, limit: int | None, lowercase: bool, l2_normalize: bool
+    source: VectorFile, layout: Layout, directory: str, limit: int | None, lowercase: bool, l2_normalize: bool
 ) -> Collection:
     with Collection(directory, layout.dimensions, limit, lowercase, l2_normalize) as collection:
         read = read_binary if layout.format == "word2vec-binary" else read_text

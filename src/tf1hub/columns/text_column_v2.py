@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import register_feature_column
 from tf1hub.columns.base import ModuleColumn, check_key
-from tf1hub.columns.checks import check_text_module, width
-from tf1hub.columns.state import LayerModule, create_module
-from tf1hub.columns.text import texts_of
+from tf1hub.columns.column_checks import check_text_module, width
+from tf1hub.columns.column_module import LayerModule, create_module
+from tf1hub.columns.text_column import texts_of
 from tf1hub.errors import ColumnError
-from tf1hub.format.module import is_module
+from tf1hub.format.module_reader import is_module
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import register_feature_column
 from tf1hub.columns.base import ModuleColumn, check_key, feature_name
-from tf1hub.columns.checks import image_signature, width
+from tf1hub.columns.column_checks import image_signature, width
 from tf1hub.errors import ColumnError
-from tf1hub.spec.image import get_expected_image_size
+from tf1hub.spec.image_info import get_expected_image_size
 from tf1hub.spec.module_spec import ModuleSpec
 
 

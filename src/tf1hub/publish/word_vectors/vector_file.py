@@ -26,7 +26,7 @@ _BUFFER_BYTES = 1 << 20
 _SAMPLE_LINES = 1000
 
 
-class Source:
+class VectorFile:
     """Reads a file forwards, unpacked, and says how far it got.
 
     Args:
@@ -40,7 +40,7 @@ class Source:
         self._ahead = b""
         self._files = contextlib.ExitStack()
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> VectorFile:
         place = place_at(self.path)
         self._size = place.size("") or 0
         self._stream = Stream(place.chunks(""))
@@ -108,7 +108,7 @@ class Layout:
         return self.format != "glove"
 
 
-def layout_of(source: Source, given: str | None) -> Layout:
+def layout_of(source: VectorFile, given: str | None) -> Layout:
     """Tells how a file is to be read, from its beginning.
 
     Args:

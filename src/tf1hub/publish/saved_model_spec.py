@@ -10,16 +10,16 @@ from tf1hub.errors import CreationError, NotAModuleError, UnknownNameError
 from tf1hub.format import assets, module_def
 from tf1hub.format.dtypes import STRING
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, SavedModel
-from tf1hub.format.module import VARIABLES_PREFIX
+from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.publish.assets import AssetFiles, read_paths_directly
+from tf1hub.publish.asset_files import AssetFiles, read_paths_directly
 from tf1hub.publish.capture import ALLOWED_COLLECTIONS
 from tf1hub.publish.main_op import MAIN_OP_COLLECTIONS, main_op_parts, take_main_op
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare
 from tf1hub.publish.object_graph import declare_objects
 from tf1hub.publish.saved_objects import saved_variables
-from tf1hub.publish.tables import add_to_node_list
+from tf1hub.publish.table_initializers import add_to_node_list
 from tf1hub.publish.temporary import for_tensorflow
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.storage import Place, absolute, place_at

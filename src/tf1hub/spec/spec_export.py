@@ -47,7 +47,7 @@ def export_module(spec: ModuleSpec, path: str, write_variables: WriteVariables |
     write_module(path, _definition_to_store(spec), spec.asset_paths, write_variables)
 
 
-def export_values(
+def export_spec(
     spec: ModuleSpec,
     path: str,
     checkpoint_path: str | None,
