@@ -40,6 +40,20 @@ def written(path: pathlib.Path, module_fn: Callable[[], None]) -> str:
     return str(path)
 
 
+def test_what_was_differentiated_before_is_converted(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 2])
+        hub.add_signature(inputs=x, outputs=tf.tanh(x @ tf1.get_variable("w", initializer=[[1.0], [2.0]])))
+
+    module = hub.load(hub.create_module_spec(module_fn))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(module([[1.0, 1.0]]))
+    assert tape.gradient(loss, module.trainable_variables)[0] is not None
+    conversion = hub.convert(module, tmp_path / "out")
+    assert [row.output for row in conversion.compared] == ["default"]
+    assert conversion.all_compared
+
+
 def test_serving_tools_find_every_signature_under_the_tag_serve(tmp_path: pathlib.Path) -> None:
     conversion = hub.convert(cases.load("image").path, tmp_path / "out")
     assert conversion.signatures == {

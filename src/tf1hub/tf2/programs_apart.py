@@ -54,11 +54,14 @@ class Program:
             for index, capture in enumerate(self.function.captured_inputs)
             if index not in left_out
         ]
-        types = [output.dtype for output in self.function.graph.outputs]
+        # What was differentiated has further outputs in its graph, behind those of the function.
+        count = len(tf.nest.flatten(self.function.structured_outputs, expand_composites=True))
+        inside = self.function.graph.outputs[:count]
+        types = [output.dtype for output in inside]
         # Of a function that TensorFlow knows it asks for all arguments at once.
         called = tf.raw_ops.StatefulPartitionedCall(args=[*given, *captures], Tout=types, f=self.stand_in)
         outputs = list(called)
-        for output, inner in zip(outputs, self.function.graph.outputs, strict=True):
+        for output, inner in zip(outputs, inside, strict=True):
             output.set_shape(inner.shape)
         return outputs
 
