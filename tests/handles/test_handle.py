@@ -9,7 +9,7 @@ import pytest
 from tf1hub.errors import ArgumentError, HandleError
 from tf1hub.handles import cache as caches
 from tf1hub.handles.handle import Kind, parse
-from tf1hub.storage import has_secrets, redacted
+from tf1hub.storage import has_secrets, redact
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 KAGGLE = "https://www.kaggle.com/models/google/elmo/tensorFlow1/default/3"
@@ -144,7 +144,7 @@ def test_bytes_are_no_handle():
 def test_secrets_are_masked_wherever_a_handle_is_shown():
     handle = parse("https://me:hush@host/m?X-Goog-Signature=hush&a=b&access_token=hush")
     assert "hush" not in handle.shown
-    assert redacted(handle.location) == "https://host/m?X-Goog-Signature=***&a=b&access_token=***"
+    assert redact(handle.location) == "https://host/m?X-Goog-Signature=***&a=b&access_token=***"
     assert has_secrets("https://host/m?Signature=1")
     assert not has_secrets("https://host/m?a=b")
 

@@ -17,7 +17,7 @@ import tf1hub as hub
 from tf1hub.cli.main import main
 from tf1hub.errors import CheckpointError, CreationError, ExportError, NotAModuleError
 from tf1hub.handles import lockfile
-from tf1hub.publish.staging import keep_latest, timestamped
+from tf1hub.publish.staging import keep_latest, timestamped_path
 from tf1hub.storage import place_at
 
 tf1 = tf.compat.v1
@@ -287,13 +287,13 @@ def test_assets_behind_urls_are_sized_and_compared(root: str) -> None:
 
 def test_exports_named_by_their_time_behind_urls(root: str) -> None:
     base = f"{root}/export"
-    assert timestamped(base).startswith(f"{base}/1")
+    assert timestamped_path(base).startswith(f"{base}/1")
     place = place_at(base)
     for number in (9999999990, 9999999991, 9999999992):
         place.write(f"{number}/saved_model.pb", [b""])
     place.write("9999999995", [b"a file of that name stays, and counts"])
     place.write("notes/today", [b""])
-    assert timestamped(base) == f"{base}/9999999996"
+    assert timestamped_path(base) == f"{base}/9999999996"
     place.remove("9999999995")
     keep_latest(base, 2)
     assert place.list("") == ["9999999991", "9999999992", "notes"]

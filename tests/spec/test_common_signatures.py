@@ -11,8 +11,8 @@ from tf1hub.spec.common_signatures import (
     IMAGE_CLASSIFICATION,
     IMAGE_FEATURE_VECTOR,
     TEXT,
-    intended,
-    met,
+    find_intended,
+    find_met,
     misses,
 )
 from tf1hub.spec.description import TensorDescription as Tensor
@@ -27,10 +27,10 @@ def test_names_are_unique():
 
 
 def test_conventions_that_are_kept_are_met():
-    assert met("image_feature_vector", IMAGES, VECTORS) == [IMAGE_FEATURE_VECTOR]
-    assert met("image_classification", IMAGES, VECTORS) == [IMAGE_CLASSIFICATION]
-    assert met("default", SENTENCES, VECTORS) == [TEXT]
-    assert met("another_name", SENTENCES, VECTORS) == []
+    assert find_met("image_feature_vector", IMAGES, VECTORS) == [IMAGE_FEATURE_VECTOR]
+    assert find_met("image_classification", IMAGES, VECTORS) == [IMAGE_CLASSIFICATION]
+    assert find_met("default", SENTENCES, VECTORS) == [TEXT]
+    assert find_met("another_name", SENTENCES, VECTORS) == []
 
 
 @pytest.mark.parametrize(
@@ -74,12 +74,12 @@ def test_prefixed_further_outputs_are_welcome():
 
 def test_tokens_means_what_its_inputs_say():
     ids = Tensor("int32", (None, None))
-    assert intended("tokens", {"input_ids": ids}, {}) is BERT_TOKENS
+    assert find_intended("tokens", {"input_ids": ids}, {}) is BERT_TOKENS
     words = {"tokens": Tensor("string", (None, None)), "sequence_len": Tensor("int32", (None,))}
-    assert intended("tokens", words, {}) is ELMO_TOKENS
-    assert intended("tokens", {"x": ids}, {}) is None
+    assert find_intended("tokens", words, {}) is ELMO_TOKENS
+    assert find_intended("tokens", {"x": ids}, {}) is None
 
 
 def test_default_aims_at_text_only_with_strings():
-    assert intended("default", {"x": Tensor("float32", (None, 3))}, VECTORS) is None
-    assert intended("default", {"x": Tensor("string", (3,))}, VECTORS) is TEXT
+    assert find_intended("default", {"x": Tensor("float32", (None, 3))}, VECTORS) is None
+    assert find_intended("default", {"x": Tensor("string", (3,))}, VECTORS) is TEXT

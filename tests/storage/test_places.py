@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from tf1hub.errors import CacheError, DownloadError, ExportError, FormatError, HandleError
-from tf1hub.storage import Faults, absolute, is_remote, joined, local_path, parted, place_at
+from tf1hub.storage import Faults, absolute, is_remote, join_path, local_path, place_at, split_path
 from tf1hub.storage.whole import check_free, new_directory
 
 FAULTS = Faults(DownloadError, CacheError)
@@ -41,7 +41,7 @@ def test_what_was_written_is_read(root):
     assert [place.size(name) for name in ("a/b.txt", "c.txt", "a", "nothing")] == [6, 0, None, None]
     assert [place.is_directory(name) for name in ("a", "a/b.txt", "nothing")] == [True, False, False]
     place.write("a/b.txt", [b"new"])
-    assert place_at(joined(root, "a/b.txt")).read("") == b"new"
+    assert place_at(join_path(root, "a/b.txt")).read("") == b"new"
     place.remove("a")
     place.remove("nothing")
     assert place.files("") == {"c.txt": 0}
@@ -50,8 +50,8 @@ def test_what_was_written_is_read(root):
 
 
 def test_a_file_is_a_place_without_names_below_it(root):
-    place_at(joined(root, "vocab.txt")).write("", [b"a\n"])
-    place = place_at(joined(root, "vocab.txt"))
+    place_at(join_path(root, "vocab.txt")).write("", [b"a\n"])
+    place = place_at(join_path(root, "vocab.txt"))
     assert (place.size(""), place.is_directory(""), place.list(""), place.files("")) == (2, False, [], {})
 
 
@@ -163,7 +163,7 @@ def test_spellings_of_paths(tmp_path, monkeypatch):
     assert local_path(f"file://localhost{tmp_path}/a%20b") == f"{tmp_path}/a b"
     (tmp_path / "a%20b").write_text("")
     assert local_path(f"file://{tmp_path}/a%20b") == f"{tmp_path}/a%20b"
-    assert parted("gs://b/d/model.ckpt") == ("gs://b/d", "model.ckpt")
+    assert split_path("gs://b/d/model.ckpt") == ("gs://b/d", "model.ckpt")
     with pytest.raises(HandleError) as caught:
         local_path("file://other/m")
     assert str(caught.value) == "'file://other/m' names the host 'other'. Write file:///PATH instead."

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tf1hub.checks.findings import ADVICE, WARNING, CommonSignatureResult, Finding
 from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
 from tf1hub.format.saved_model import format_tags
-from tf1hub.spec.common_signatures import IMAGE_CLASSIFICATION, IMAGE_FEATURE_VECTOR, intended, misses
+from tf1hub.spec.common_signatures import IMAGE_CLASSIFICATION, IMAGE_FEATURE_VECTOR, find_intended, misses
 from tf1hub.spec.inspection import describe_signature
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
@@ -20,7 +20,7 @@ def common_signature_results(spec: ModuleSpec) -> Iterator[CommonSignatureResult
     for variant in spec.variants():
         for name in variant.signature_names:
             described = describe_signature(variant, name)
-            common = intended(name, described.inputs, described.outputs)
+            common = find_intended(name, described.inputs, described.outputs)
             if common is not None:
                 missed = tuple(misses(common, described.inputs, described.outputs))
                 yield CommonSignatureResult(format_tags(variant.tags), name, common.name, missed)

@@ -79,7 +79,7 @@ def read_task(task: Any, text_column: str | None = None, label_column: str | Non
         read = _from_arrays(task[0], task[1], "examples")
     else:
         raise InputError(f"A task is a path, or a pair of examples and labels, not {type(task).__name__}.")
-    return _checked(read)
+    return _check(read)
 
 
 def _from_path(path: Path, text_column: str | None, label_column: str | None) -> Task:
@@ -174,7 +174,7 @@ def _from_arrays(examples: Any, labels: Any, name: str) -> Task:
     )
 
 
-def _checked(task: Task) -> Task:
+def _check(task: Task) -> Task:
     if task.labels.ndim != 1 or len(task.labels) != len(task):
         raise InputError(
             f"{task.name} has {len(task)} examples, and labels of the shape {list(task.labels.shape)}; "

@@ -24,7 +24,7 @@ from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.plan import Action, Plan
 from tf1hub.handles.settings import OFFLINE_VARIABLE, Settings
 from tf1hub.handles.sources import Source
-from tf1hub.storage import Place, has_secrets, place_at, redacted
+from tf1hub.storage import Place, has_secrets, place_at, redact
 
 
 def acquire(decided: Plan, settings: Settings) -> str:
@@ -171,7 +171,7 @@ def _from_http(source: Source, decided: Plan, entry: CacheEntry, settings: Setti
                     except (StartOverError, TruncatedArchiveError) as error:
                         transfer.start_over(error)
                         continue
-                    _publish(decided, entry, directory, records, redacted(source.url), transfer.etag)
+                    _publish(decided, entry, directory, records, redact(source.url), transfer.etag)
                     break
     finally:
         client.close()
@@ -207,10 +207,10 @@ def _publish(
 
 def _is_file(place: Handle) -> bool:
     """Whether remote storage has a file there, which then is an archive, whatever its name."""
-    return _opened(place).size("") is not None
+    return _open(place).size("") is not None
 
 
-def _opened(place: Handle) -> Place:
+def _open(place: Handle) -> Place:
     return place_at(place.location, cache_files.FAULTS)
 
 
@@ -218,7 +218,7 @@ def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
     if place.kind is Kind.ARCHIVE:
         chunks, total = cache_files.chunks(place.location), None
     else:
-        opened = _opened(place)
+        opened = _open(place)
         chunks, total = opened.chunks(""), opened.size("")
     done = 0
     for chunk in chunks:

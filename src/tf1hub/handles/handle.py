@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tf1hub.arguments import handle_text
 from tf1hub.errors import HandleError
-from tf1hub.storage import local_path, redacted
+from tf1hub.storage import local_path, redact
 
 FORMAT_PARAMETER = "tf-hub-format"
 ARCHIVE_SUFFIXES = (
@@ -95,7 +95,7 @@ class Handle(NamedTuple):
     @property
     def shown(self) -> str:
         """The canonical spelling with secrets masked: for messages, logs and files."""
-        return redacted(self.canonical)
+        return redact(self.canonical)
 
     def spellings(self) -> tuple[str, ...]:
         """Returns the spellings under whose SHA-1 an entry of this module may lie, the best first.
@@ -192,7 +192,7 @@ def _split_pin(given: str) -> tuple[str, str | None]:
     match = _PIN.search(given)
     if match is None:
         return given, None
-    return given[: match.start()], check_digest(match[1], f"The pin of the handle {redacted(given)!r}")
+    return given[: match.start()], check_digest(match[1], f"The pin of the handle {redact(given)!r}")
 
 
 def _parse_path(text: str, pin: str | None) -> Handle:

@@ -18,7 +18,7 @@ from urllib3 import exceptions as faults
 from tf1hub.errors import DownloadError
 from tf1hub.handles import tokens
 from tf1hub.handles.settings import Settings
-from tf1hub.storage import redacted
+from tf1hub.storage import redact
 
 MAX_REDIRECTS = 10
 # A host that asks for more patience than this is reported instead.
@@ -96,7 +96,7 @@ class Answer:
                 waited, came = 0.0, 0
             elif waited >= self.patience:
                 raise PassingError(
-                    f"{redacted(self.url)}: only {came} bytes came within {waited:.3g} seconds"
+                    f"{redact(self.url)}: only {came} bytes came within {waited:.3g} seconds"
                     f" (TF1HUB_READ_TIMEOUT); {MIN_BYTES_PER_SECOND} a second are the least"
                 )
 
@@ -235,7 +235,7 @@ def _proxy_pool(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
             from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError as error:
             raise DownloadError(
-                f"The proxy {redacted(proxy)} is a SOCKS proxy, for which the package PySocks is needed. "
+                f"The proxy {redact(proxy)} is a SOCKS proxy, for which the package PySocks is needed. "
                 f"pip install pysocks"
             ) from error
         return SOCKSProxyManager(proxy, **options)
@@ -258,31 +258,31 @@ def _without_user(url: str) -> str:
 
 def _target(url: str, raw: urllib3.BaseHTTPResponse, hops: list[str]) -> str:
     location = raw.headers.get("Location")
-    shown = redacted(url)
+    shown = redact(url)
     if not location:
         raise DownloadError(f"{shown} answered with the redirect {raw.status}, but did not say where to.")
     target = urljoin(url, location)
     parts = urlsplit(target)
     if parts.scheme not in ("http", "https"):
         raise DownloadError(
-            f"{shown} redirects to {redacted(target)}, which is not http(s). If the host serves "
+            f"{shown} redirects to {redact(target)}, which is not http(s). If the host serves "
             f"storage paths, "
             f"set TFHUB_MODEL_LOAD_FORMAT=UNCOMPRESSED."
         )
     if urlsplit(url).scheme == "https" and parts.scheme == "http":
         raise DownloadError(
-            f"{shown} redirects to {redacted(target)}, which is not encrypted. If you trust that, use "
+            f"{shown} redirects to {redact(target)}, which is not encrypted. If you trust that, use "
             f"it as the handle."
         )
     if target in hops:
-        raise DownloadError(f"{shown} redirects in a circle, back to {redacted(target)}.")
+        raise DownloadError(f"{shown} redirects in a circle, back to {redact(target)}.")
     if len(hops) > MAX_REDIRECTS:
-        raise DownloadError(f"{redacted(hops[0])} redirects more than {MAX_REDIRECTS} times.")
+        raise DownloadError(f"{redact(hops[0])} redirects more than {MAX_REDIRECTS} times.")
     return target
 
 
 def _check_status(answer: Answer) -> None:
-    status, shown = answer.status, redacted(answer.url)
+    status, shown = answer.status, redact(answer.url)
     if status in (200, 206, 303, 416):
         return
     if status in _PASSING:
@@ -355,7 +355,7 @@ def _retry_after(value: str | None) -> float | None:
 
 def _mapped(url: str, error: BaseException) -> Exception:
     """Returns the error of this library for one of urllib3 or the operating system."""
-    shown = redacted(url)
+    shown = redact(url)
     root = _root(error)
     text = _words(root)
     if isinstance(root, faults.IncompleteRead) and root.expected:

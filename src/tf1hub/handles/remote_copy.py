@@ -12,7 +12,7 @@ from tf1hub.handles.cache_files import FAULTS
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.progress import Report
 from tf1hub.handles.settings import Settings
-from tf1hub.storage import Place, place_at, redacted
+from tf1hub.storage import Place, place_at, redact
 
 
 def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tuple[FileRecord, ...]:
@@ -35,10 +35,10 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
     place = place_at(url, FAULTS)
     found = place.files("")
     if not found:
-        raise NotAModuleError(f"There is no directory {redacted(url)}.")
+        raise NotAModuleError(f"There is no directory {redact(url)}.")
     total = sum(found.values())
     if total > settings.max_bytes:
-        raise ArchiveError(f"{redacted(url)} holds {total} bytes; at most {settings.max_bytes} are allowed.")
+        raise ArchiveError(f"{redact(url)} holds {total} bytes; at most {settings.max_bytes} are allowed.")
     # Consoles of object stores make empty objects named after directories.
     checked = {names.check_name(name): name for name in found if not name.endswith("/")}
     for name in checked:
@@ -50,14 +50,14 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
         record = _copy_file(place, raw, directory, name)
         if record.size != found[raw]:
             raise DownloadError(
-                f"{redacted(url)}/{raw} has {record.size} bytes, not the {found[raw]} it was listed with."
+                f"{redact(url)}/{raw} has {record.size} bytes, not the {found[raw]} it was listed with."
             )
         records.append(record)
         done += record.size
         report(done, total)
     faults = cache.looks_incomplete(directory)
     if faults:
-        raise NotAModuleError(f"{redacted(url)} is no whole module: {'; '.join(faults)}.")
+        raise NotAModuleError(f"{redact(url)} is no whole module: {'; '.join(faults)}.")
     return tuple(records)
 
 

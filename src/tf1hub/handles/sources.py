@@ -37,7 +37,7 @@ def of(handle: Handle, settings: Settings) -> list[Source]:
     """Returns the sources of a handle, in the order in which they are tried."""
     if handle.kind is not Kind.HTTP:
         return [Source(handle, "the handle", is_own=True)]
-    found = [_source(place, "a mirror") for place in mirrored(handle.canonical, settings.mirrors)]
+    found = [_source(place, "a mirror") for place in list_mirrors(handle.canonical, settings.mirrors)]
     found.append(Source(handle, "the handle", with_format(handle.location, "compressed"), is_own=True))
     roots = [root for root in (settings.cache_dir, *settings.read_cache_dirs) if not is_remote(root)]
     found += [
@@ -48,10 +48,10 @@ def of(handle: Handle, settings: Settings) -> list[Source]:
     return list({(one.place.location, one.url): one for one in found}.values())
 
 
-def mirrored(canonical: str, mirrors: tuple[tuple[str, str], ...]) -> list[str]:
+def list_mirrors(canonical: str, mirrors: tuple[tuple[str, str], ...]) -> list[str]:
     """Returns where mirrors have a handle: the longest matching prefix first.
 
-    >>> mirrored("https://tfhub.dev/google/elmo/3", (("https://tfhub.dev/", "/data/tfhub/"),))
+    >>> list_mirrors("https://tfhub.dev/google/elmo/3", (("https://tfhub.dev/", "/data/tfhub/"),))
     ['/data/tfhub/google/elmo/3']
     """
     matching = [(prefix, place) for prefix, place in mirrors if _covers(prefix, canonical)]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from tf1hub.errors import DownloadError
 from tf1hub.handles.compression import KINDS, TruncatedArchiveError
 from tf1hub.handles.http import Answer, Client, PassingError
-from tf1hub.storage import redacted
+from tf1hub.storage import redact
 
 # A connection that brought at least this much counts as progress, so that a
 # bad line gets through however often it breaks.
@@ -115,7 +115,7 @@ class Transfer:
                 yield chunk[skip:] if skip else chunk
                 skip = 0
             if skip:
-                raise StartOverError(f"{redacted(self._url)} became shorter while it was downloaded")
+                raise StartOverError(f"{redact(self._url)} became shorter while it was downloaded")
         finally:
             answer.close()
 
@@ -124,19 +124,17 @@ class Transfer:
         etag = _strong(answer.headers.get("ETag"))
         if not offset:
             if answer.status != 200:
-                raise DownloadError(
-                    f"{redacted(answer.url)} answered {answer.status} where 200 was expected."
-                )
+                raise DownloadError(f"{redact(answer.url)} answered {answer.status} where 200 was expected.")
             self.hops, self.etag, self.total = answer.hops, etag, _length(answer)
             return 0
         if etag is None or etag != self.etag:
-            raise StartOverError(f"{redacted(self._url)} changed while it was downloaded")
+            raise StartOverError(f"{redact(self._url)} changed while it was downloaded")
         if answer.status == 200:
             # The host knows no ranges. The same strong ETag promises the same bytes.
             return offset
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if answer.status != 206 or match is None or int(match[1]) != offset:
-            raise StartOverError(f"{redacted(self._url)} did not go on where it broke, at byte {offset}")
+            raise StartOverError(f"{redact(self._url)} did not go on where it broke, at byte {offset}")
         return 0
 
     def _failed(self, words: str, retry_after: float | None) -> None:
@@ -169,7 +167,7 @@ def _checked_head(answer: Answer, chunks: Iterator[bytes], total: int | None) ->
         if len(head) >= _HEAD_BYTES:
             break
     if not head and total == 0:
-        raise DownloadError(f"{redacted(answer.url)} answered with nothing, where {KINDS} was expected.")
+        raise DownloadError(f"{redact(answer.url)} answered with nothing, where {KINDS} was expected.")
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     start = head[:_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     is_tar = head[257:262] == b"ustar"
@@ -183,7 +181,7 @@ def _checked_head(answer: Answer, chunks: Iterator[bytes], total: int | None) ->
     ):
         words = " ".join(start[:120].decode("utf-8", "replace").split())
         raise DownloadError(
-            f"{redacted(answer.url)} answered with text where {KINDS} was expected: {words!r}. "
+            f"{redact(answer.url)} answered with text where {KINDS} was expected: {words!r}. "
             f"Does the host speak the hosting protocol (tf-hub-format=compressed)?"
         )
     if head:
@@ -204,7 +202,7 @@ def _page(answer: Answer, head: bytes, chunks: Iterator[bytes]) -> DownloadError
     title = " ".join(match[1].decode("utf-8", "replace").split()) if match else ""
     named = f" titled {title[:80]!r}" if title else ""
     return DownloadError(
-        f"{redacted(answer.url)} answered with a web page{named} where {KINDS} was expected. "
+        f"{redact(answer.url)} answered with a web page{named} where {KINDS} was expected. "
         f"It may be the "
         f"sign-in page of a captive portal or proxy: open the address in a browser, or set "
         f"HTTPS_PROXY. Or the host "

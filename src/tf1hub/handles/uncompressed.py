@@ -9,7 +9,7 @@ from tf1hub.errors import DownloadError, OfflineError
 from tf1hub.handles import redirects
 from tf1hub.handles.handle import Handle, parse, with_format
 from tf1hub.handles.settings import LOAD_FORMAT_VARIABLE, OFFLINE_VARIABLE, Settings
-from tf1hub.storage import is_remote, redacted
+from tf1hub.storage import is_remote, redact
 
 _PLACE = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 _MAX_PLACE_BYTES = 4096
@@ -69,7 +69,7 @@ def _ask(handle: Handle, settings: Settings) -> str:
     place = body.decode("utf-8", "replace").strip()
     if answer.status != 303 or not _PLACE.fullmatch(place):
         raise DownloadError(
-            f"{redacted(url)} answered {answer.status} and not, with 303, a place in storage. It may "
+            f"{redact(url)} answered {answer.status} and not, with 303, a place in storage. It may "
             f"serve archives "
             f"only: unset {LOAD_FORMAT_VARIABLE}."
         )

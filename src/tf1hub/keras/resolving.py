@@ -24,7 +24,7 @@ from tf1hub.keras.restored import RestoredSource, restored_source
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.tf2.load import is_saved_model, load, load_saved_model, local_directory
 from tf1hub.tf2.loaded import LoadedModule
-from tf1hub.tf2.variables import Trainable, picked
+from tf1hub.tf2.variables import Trainable, choose_trainable
 
 _NO_GRAPH = (
     "outputs= names tensors of a TF1 module's graph, and {place} is none. Of a TF1 module, give the handle; where it was "
@@ -32,7 +32,7 @@ _NO_GRAPH = (
 )
 
 
-def resolved(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -> Any:
+def load_object(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -> Any:
     """The loaded object behind a handle; an object that is no handle is itself.
 
     Raises:
@@ -163,7 +163,9 @@ def _choosing(callee: Callee, trainable: Trainable, place: str) -> Callee:
     """The same callee, which trains only the variables that a predicate takes, or that are named or lie below a named scope."""
     if not isinstance(trainable, bool):
         named = {callee.name_of(variable): variable for variable in callee.choosable_variables}
-        chosen = picked(trainable, named, {name: {name} for name in named}, place, "trainable variables")
+        chosen = choose_trainable(
+            trainable, named, {name: {name} for name in named}, place, "trainable variables"
+        )
         trained = {id(named[name]) for name in chosen}
         callee.trainable_variables = [v for v in callee.trainable_variables if id(v) in trained]
     return callee

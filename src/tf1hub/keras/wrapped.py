@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf1hub.errors import LayerConfigError, LayerError
 from tf1hub.keras.callee import Callee
 from tf1hub.keras.choice import Choice
-from tf1hub.keras.resolving import callee_of, resolved
+from tf1hub.keras.resolving import callee_of, load_object
 from tf1hub.keras.shapes import set_shapes, with_batch
 from tf1hub.spec.inner_outputs import Outputs
 from tf1hub.spec.module_spec import ModuleSpec
@@ -60,7 +60,7 @@ class Wrapped:
             outputs = list(outputs)
         choice = Choice(signature, bool(as_dict), output_key, dict(arguments or {}), outputs)
         self.handle = handle
-        self.loaded = resolved(handle, tags, trainable, load_options)
+        self.loaded = load_object(handle, tags, trainable, load_options)
         self.place = _described(handle, self.loaded)
         self.callee = callee_of(self.loaded, choice, trainable, self.place, self.loaded is handle)
         self.weights: list[Any] = []

@@ -17,7 +17,7 @@ from tf1hub.format.checkpoint.shards import index_path
 from tf1hub.graph import Module
 from tf1hub.publish.registered import registered_modules
 from tf1hub.spec.spec_export import names_besides
-from tf1hub.storage import joined, place_at
+from tf1hub.storage import join_path, place_at
 from tf1hub.storage.whole import new_directory
 
 NO_MODULES = (
@@ -80,7 +80,7 @@ def export_from_checkpoint(
         raise ExporterError(NO_MODULES.format(builder=f"{getattr(build_fn, '__name__', 'build_fn')}()"))
     with new_directory(target, module_def.FILE_NAME) as directory:
         write_modules(modules, directory, writer_from_checkpoint(path))
-    return {name: joined(target, name) for name in modules}
+    return {name: join_path(target, name) for name in modules}
 
 
 def writer_from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:

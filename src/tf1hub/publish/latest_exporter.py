@@ -12,7 +12,7 @@ from tf1hub.format import module_def
 from tf1hub.graph import Module
 from tf1hub.publish.checkpoint_export import NO_MODULES, write_modules, writer_from_checkpoint
 from tf1hub.publish.registered import registered_modules
-from tf1hub.publish.staging import keep_latest, timestamped
+from tf1hub.publish.staging import keep_latest, timestamped_path
 from tf1hub.storage.whole import new_directory
 
 
@@ -116,7 +116,7 @@ class LatestModuleExporter(_Exporter):
                 # A program that exports nothing, this time or ever, goes on training.
                 tf.get_logger().warning(NO_MODULES.format(builder="the model_fn of the Estimator"))
                 return None
-            target = timestamped(export_path)
+            target = timestamped_path(export_path)
             with new_directory(target, module_def.FILE_NAME) as directory:
                 self._write(modules, directory, checkpoint, saver)
         if self._exports_to_keep is not None:

@@ -8,25 +8,25 @@ import time
 import uuid
 
 from tf1hub.errors import Error, ExportError
-from tf1hub.storage import Faults, Place, joined, place_at
+from tf1hub.storage import Faults, Place, join_path, place_at
 
 _DIGITS = 10
 """The length of a time in seconds, as TensorFlow's exporters and servers expect names of versions."""
 
 
-def timestamped(base: str) -> str:
+def timestamped_path(base: str) -> str:
     """A new path below `base`, named by the time in seconds, later than all that are there."""
-    return joined(base, str(max([int(time.time()), *(number + 1 for number in _versions(_opened(base)))])))
+    return join_path(base, str(max([int(time.time()), *(number + 1 for number in _versions(_open(base)))])))
 
 
 def keep_latest(base: str, count: int) -> None:
     """Removes all but the latest of the timestamped directories below `base`."""
-    place = _opened(base)
+    place = _open(base)
     for number in sorted(_versions(place))[:-count]:
         _remove(place, str(number))
 
 
-def _opened(base: str) -> Place:
+def _open(base: str) -> Place:
     return place_at(base, Faults(ExportError, ExportError))
 
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 
 from tf1hub.handles.plan import IN_PLACE_SCHEMES
-from tf1hub.storage import absolute, is_remote, parted, place_at, scheme_of
+from tf1hub.storage import absolute, is_remote, place_at, scheme_of, split_path
 
 
 def temporary_directory() -> str:
@@ -39,7 +39,7 @@ def for_tensorflow(path: str) -> str:
     if place.is_directory(""):
         name, found = "", list(place.files(""))
     else:
-        directory, name = parted(path)
+        directory, name = split_path(path)
         place = place_at(directory)
         found = [one for one in place.list("") if one.startswith(f"{name}.")]
     if not found:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tf1hub.spec.description import TensorDescription
 
-__all__ = ["COMMON_SIGNATURES", "CommonSignature", "TensorRule", "intended", "met", "misses"]
+__all__ = ["COMMON_SIGNATURES", "CommonSignature", "TensorRule", "find_intended", "find_met", "misses"]
 
 BATCH = "batch"
 """A dimension that must be unknown, because any batch size goes."""
@@ -128,7 +128,7 @@ def misses(common: CommonSignature, inputs: Tensors, outputs: Tensors) -> list[s
     return [*_input_misses(common, inputs), *_output_misses(common, outputs)]
 
 
-def intended(name: str, inputs: Tensors, outputs: Tensors) -> CommonSignature | None:
+def find_intended(name: str, inputs: Tensors, outputs: Tensors) -> CommonSignature | None:
     """The convention that a signature of this name aims at, kept or not; None for a signature of its own."""
     candidates = [
         common for common in COMMON_SIGNATURES if common.signature == name and _aims(common, inputs)
@@ -136,7 +136,7 @@ def intended(name: str, inputs: Tensors, outputs: Tensors) -> CommonSignature | 
     return min(candidates, key=lambda common: len(misses(common, inputs, outputs)), default=None)
 
 
-def met(name: str, inputs: Tensors, outputs: Tensors) -> list[CommonSignature]:
+def find_met(name: str, inputs: Tensors, outputs: Tensors) -> list[CommonSignature]:
     """The conventions that a signature of this name keeps in full."""
     return [
         common

@@ -24,14 +24,14 @@ names; or a dict from what they are to be called to their names. A name may also
 signature."""
 
 
-def named(outputs: Outputs) -> dict[str, str]:
+def name_outputs(outputs: Outputs) -> dict[str, str]:
     """Outputs as a dict from what each is called to the tensor.
 
     Raises:
         ArgumentError: they are none.
 
     Example:
-        >>> named("a:0"), named(["a:0", "default"]), named({"first": "a:0"})
+        >>> name_outputs("a:0"), name_outputs(["a:0", "default"]), name_outputs({"first": "a:0"})
         ({'default': 'a:0'}, {'a:0': 'a:0', 'default': 'default'}, {'first': 'a:0'})
     """
     if isinstance(outputs, str):
@@ -57,7 +57,7 @@ def with_outputs(
         signature: the signature's name; None is `"default"`.
         variants: those whose signature changes; of the others it stays.
     """
-    wanted = named(outputs)
+    wanted = name_outputs(outputs)
     changed = {variant.tags: _changed(spec, variant, signature, wanted) for variant in variants}
     return _with_signatures(spec, signature or DEFAULT_SIGNATURE, changed)
 

@@ -102,7 +102,7 @@ def describe_signature(variant: Variant, name: str) -> SignatureDescription:
     """One signature, with the common signatures that it meets."""
     inputs = {key: describe_tensor(info) for key, info in variant.inputs(name).items()}
     outputs = {key: describe_tensor(info) for key, info in variant.outputs(name).items()}
-    meets = common_signatures.met(name, inputs, outputs)
+    meets = common_signatures.find_met(name, inputs, outputs)
     return SignatureDescription(name, inputs, outputs, tuple(common.name for common in meets))
 
 

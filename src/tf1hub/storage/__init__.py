@@ -9,11 +9,11 @@ from tf1hub.storage.address import (
     absolute,
     has_secrets,
     is_remote,
-    joined,
+    join_path,
     local_path,
-    parted,
-    redacted,
+    redact,
     scheme_of,
+    split_path,
 )
 from tf1hub.storage.opening import place_at
 from tf1hub.storage.place import Faults, Place
@@ -24,10 +24,10 @@ __all__ = [
     "absolute",
     "has_secrets",
     "is_remote",
-    "joined",
+    "join_path",
     "local_path",
-    "parted",
     "place_at",
-    "redacted",
+    "redact",
     "scheme_of",
+    "split_path",
 ]

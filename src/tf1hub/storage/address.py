@@ -59,10 +59,10 @@ def absolute(path: str) -> str:
     return path.rstrip("/") if is_remote(path) else os.path.abspath(local_path(path))
 
 
-def joined(path: str, name: str) -> str:
+def join_path(path: str, name: str) -> str:
     """The place `name`, with `/` between its parts, below a path.
 
-    >>> joined("gs://bucket/m/", "assets/vocab.txt")
+    >>> join_path("gs://bucket/m/", "assets/vocab.txt")
     'gs://bucket/m/assets/vocab.txt'
     """
     if not name:
@@ -70,10 +70,10 @@ def joined(path: str, name: str) -> str:
     return posixpath.join(path, name) if is_remote(path) else os.path.join(path, *name.split("/"))
 
 
-def parted(path: str) -> tuple[str, str]:
+def split_path(path: str) -> tuple[str, str]:
     """The directory that a place lies in, and its name there.
 
-    >>> parted("gs://bucket/model.ckpt-10"), parted("file:///data/model.ckpt")
+    >>> split_path("gs://bucket/model.ckpt-10"), split_path("file:///data/model.ckpt")
     (('gs://bucket', 'model.ckpt-10'), ('/data', 'model.ckpt'))
     """
     if not is_remote(path):
@@ -89,10 +89,10 @@ def has_secrets(url: str) -> bool:
     return "@" in parts.netloc or any(_SECRET_PARAMETER.search(name) for name in names)
 
 
-def redacted(url: str) -> str:
+def redact(url: str) -> str:
     """A URL with user information and secret-looking parameter values masked.
 
-    >>> redacted("https://me:pw@host/m?X-Goog-Signature=abc&a=b")
+    >>> redact("https://me:pw@host/m?X-Goog-Signature=abc&a=b")
     'https://host/m?X-Goog-Signature=***&a=b'
     """
     if not scheme_of(url):

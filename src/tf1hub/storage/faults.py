@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tf1hub.errors import Error
-from tf1hub.storage.address import redacted
+from tf1hub.storage.address import redact
 
 
 class mapped:  # noqa: N801 - it reads as a verb where it is used
@@ -25,7 +25,7 @@ class mapped:  # noqa: N801 - it reads as a verb where it is used
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, Error):
-            raise self._kind(f"{redacted(self._path)} cannot be {self._done}: {said(error)}.") from error
+            raise self._kind(f"{redact(self._path)} cannot be {self._done}: {said(error)}.") from error
 
 
 def said(error: BaseException) -> str:

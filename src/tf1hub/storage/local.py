@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
-from tf1hub.storage.address import joined
+from tf1hub.storage.address import join_path
 from tf1hub.storage.faults import mapped
 from tf1hub.storage.place import CHUNK_BYTES, Faults
 
@@ -22,7 +22,7 @@ class LocalPlace:
         self._faults = faults
 
     def path(self, name: str) -> str:
-        return joined(self.root, name)
+        return join_path(self.root, name)
 
     def exists(self, name: str) -> bool:
         return os.path.exists(self.path(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from tf1hub.errors import MissingDependencyError
-from tf1hub.storage.address import is_remote, local_path, redacted, scheme_of
+from tf1hub.storage.address import is_remote, local_path, redact, scheme_of
 from tf1hub.storage.local import LocalPlace
 from tf1hub.storage.place import Faults, Place
 
@@ -49,6 +49,6 @@ def _by_tensorflow(url: str, faults: Faults, cause: Exception) -> Place:
         return place
     scheme = scheme_of(url)
     raise MissingDependencyError(
-        f"Nothing here can reach {redacted(url)}: fsspec says {str(cause)!r}, and TensorFlow's file layer does not know "
+        f"Nothing here can reach {redact(url)}: fsspec says {str(cause)!r}, and TensorFlow's file layer does not know "
         f"{scheme}:// or is not installed. pip install 'tf1hub[remote]' and fsspec's package for {scheme}."
     ) from cause

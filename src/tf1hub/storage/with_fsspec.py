@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tf1hub.storage.address import joined
+from tf1hub.storage.address import join_path
 from tf1hub.storage.faults import mapped
 from tf1hub.storage.place import CHUNK_BYTES, Faults
 
@@ -25,7 +25,7 @@ class FsspecPlace:
             self._files: Any = fsspec.core.url_to_fs(root)[0]
 
     def path(self, name: str) -> str:
-        return joined(self.root, name)
+        return join_path(self.root, name)
 
     def _inner(self, name: str) -> str:
         return str(self._files._strip_protocol(self.path(name)))

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tf1hub.storage.address import joined, scheme_of
+from tf1hub.storage.address import join_path, scheme_of
 from tf1hub.storage.faults import mapped
 from tf1hub.storage.place import CHUNK_BYTES, Faults
 
@@ -45,7 +45,7 @@ class TensorFlowPlace:
         self._not_found = tf.errors.NotFoundError
 
     def path(self, name: str) -> str:
-        return joined(self.root, name)
+        return join_path(self.root, name)
 
     def exists(self, name: str) -> bool:
         path = self.path(name)

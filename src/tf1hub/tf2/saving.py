@@ -68,9 +68,9 @@ def interface(engine: Engine, apply: Callable[[Any, bool, str], Mapping[str, Any
     variables = list(engine.resources.variables.values())
     return {
         "__call__": call_function(engine, apply),
-        "variables": tracked(variables),
-        "trainable_variables": tracked([variable for variable in variables if variable.trainable]),
-        "regularization_losses": tracked([traced(loss) for loss in engine.losses()]),
+        "variables": track(variables),
+        "trainable_variables": track([variable for variable in variables if variable.trainable]),
+        "regularization_losses": track([trace(loss) for loss in engine.losses()]),
         VERSION_NAME: _version(),
     }
 
@@ -141,12 +141,12 @@ def _version() -> Any:
     return function
 
 
-def traced(function: Any) -> Any:
+def trace(function: Any) -> Any:
     function.get_concrete_function()
     return function
 
 
-def tracked(values: list[Any]) -> Any:
+def track(values: list[Any]) -> Any:
     """The list as an object that TensorFlow tracks."""
     holder = tf.Module()
     holder.values = values

@@ -31,7 +31,7 @@ def signature_program(
 
     def apply(given: Mapping[str, Any]) -> dict[str, Any]:
         fed = dense_tensors(given, inputs)
-        fetches, targets = needed(state, signature, fed, update)
+        fetches, targets = plan_fetches(state, signature, fed, update)
         feeds = {split_tensor_name(name): value for name, value in fed.items()}
         values = run(Trace(state), state.program(fetches, targets, fed), feeds)
         by_name = dict(zip(fetches, values, strict=True))
@@ -68,7 +68,9 @@ def _as_declared(value: Any, info: ParsedTensorInfo) -> Any:
     return value
 
 
-def needed(state: State, signature: str, fed: Collection[str], update: bool) -> tuple[list[str], list[str]]:
+def plan_fetches(
+    state: State, signature: str, fed: Collection[str], update: bool
+) -> tuple[list[str], list[str]]:
     """The tensors and the update ops that a signature has to compute.
 
     Args:

@@ -70,7 +70,7 @@ def create_variables(
         UnknownNameError: `trainable` names what is not there.
     """
     declared = declared_variables(variants)
-    picked = _picked(declared, variants, trainable, place)
+    picked = _choose_trainable(declared, variants, trainable, place)
     updated = updated_nodes(variants)
     holders = _holders(declared, variants)
     created: dict[str, tf.Variable] = {}
@@ -106,21 +106,21 @@ def _open_shape(holder: NodeDef) -> tf.TensorShape | None:
     return None if shape.is_fully_defined() else shape
 
 
-def _picked(
+def _choose_trainable(
     declared: Mapping[str, StoredVariable], variants: Sequence[Variant], trainable: Trainable, place: str
 ) -> set[str]:
     marked = {node for variant in variants for node in variant.trainable_nodes}
     by_name = {
         name: {node for node, v in declared.items() if name in (node, v.name)} for name in _names(declared)
     }
-    return picked(trainable, marked, by_name, place, "variables")
+    return choose_trainable(trainable, marked, by_name, place, "variables")
 
 
 def _names(declared: Mapping[str, StoredVariable]) -> set[str]:
     return {*declared, *(variable.name for variable in declared.values())}
 
 
-def picked(
+def choose_trainable(
     trainable: Trainable, marked: Collection[str], known: Mapping[str, set[str]], place: str, kind: str
 ) -> set[str]:
     """The variables that `trainable=` chooses.

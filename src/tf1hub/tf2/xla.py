@@ -17,7 +17,7 @@ from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import tensor_name
 from tf1hub.graphdef import op_types
 from tf1hub.tf2.emit.tensor_arrays import filled_up_to
-from tf1hub.tf2.signature_functions import needed
+from tf1hub.tf2.signature_functions import plan_fetches
 from tf1hub.tf2.state import State
 
 _READ_ELSEWHERE = (
@@ -59,7 +59,7 @@ def check_compilable(state: State, signature: str, update: bool) -> None:
 def _not_compilable(state: State, signature: str, update: bool) -> Iterator[str]:
     inputs = state.variant.inputs(signature).values()
     fed = {tensor_name(name) for info in inputs for name in info.tensor_names}
-    fetches, targets = needed(state, signature, fed, update)
+    fetches, targets = plan_fetches(state, signature, fed, update)
     program = state.program(fetches, targets, fed)
     nodes = [op.node.definition for op, _ in program.ops()]
     found: dict[str, list[str]] = {}

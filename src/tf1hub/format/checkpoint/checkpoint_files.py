@@ -12,7 +12,7 @@ from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.index import Index, StoredTensor
 from tf1hub.format.checkpoint.shards import Shards, index_path
 from tf1hub.format.checkpoint.strings import read_strings, strings_crc, variants_crc
-from tf1hub.storage import Faults, Place, parted, place_at
+from tf1hub.storage import Faults, Place, place_at, split_path
 
 if TYPE_CHECKING:
     from typing import Any
@@ -42,7 +42,7 @@ class CheckpointFiles:
     """
 
     def __init__(self, prefix: str) -> None:
-        directory, name = parted(prefix)
+        directory, name = split_path(prefix)
         storage = place_at(directory, Faults(CheckpointError))
         self.prefix = prefix
         self.index = Index(_read_index(storage, index_path(name), prefix), index_path(prefix))

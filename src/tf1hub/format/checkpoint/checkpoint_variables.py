@@ -11,7 +11,7 @@ from tf1hub.errors import CheckpointError, NotAModuleError, UnknownNameError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint.reader import CheckpointReader
 from tf1hub.format.checkpoint.shards import index_path
-from tf1hub.storage import parted, place_at
+from tf1hub.storage import place_at, split_path
 
 if TYPE_CHECKING:
     from typing import Any
@@ -155,5 +155,5 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Variables:
 
 
 def _is_checkpoint(prefix: str) -> bool:
-    directory, name = parted(prefix)
+    directory, name = split_path(prefix)
     return place_at(directory).exists(index_path(name))

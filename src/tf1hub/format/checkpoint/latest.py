@@ -9,7 +9,7 @@ from google.protobuf.text_encoding import CUnescape
 
 from tf1hub.errors import CheckpointError
 from tf1hub.format.checkpoint.shards import index_path
-from tf1hub.storage import Faults, is_remote, joined, local_path, place_at
+from tf1hub.storage import Faults, is_remote, join_path, local_path, place_at
 
 __all__ = ["latest_checkpoint"]
 
@@ -35,5 +35,5 @@ def latest_checkpoint(directory: str) -> str | None:
     if match is None:
         return None
     said = CUnescape(match[1] if match[1] is not None else match[2]).decode("utf-8", "replace")
-    prefix = said if is_remote(said) or os.path.isabs(local_path(said)) else joined(place.root, said)
+    prefix = said if is_remote(said) or os.path.isabs(local_path(said)) else join_path(place.root, said)
     return prefix if place_at(index_path(prefix)).exists("") else None

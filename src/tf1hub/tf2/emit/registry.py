@@ -34,6 +34,6 @@ def emitter_of(scope: Scope, op: Op) -> Emitter | None:
     return _EMITTERS[FUNCTION_NAME] if kind in scope.trace.state.functions else None
 
 
-def emitted() -> frozenset[str]:
+def emitted_types() -> frozenset[str]:
     """The op types that something here writes down."""
     return frozenset(_EMITTERS) - {FUNCTION_NAME}
