@@ -20,7 +20,6 @@ from tf1hub.errors import (
     UnknownNameError,
     UnknownSignatureError,
     UnsupportedGraphError,
-    WrongModeError,
 )
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.spec.module_spec import ModuleSpec
@@ -391,9 +390,3 @@ def test_trainable_names_that_are_not_there_are_named() -> None:
         match=r"trainable= names 'v', which the old graph does not have. Its variables are: w",
     ):
         OldGraph(_plain).load(trainable=["v"])
-
-
-def test_loading_in_a_graph_says_what_to_write_instead() -> None:
-    spec = OldGraph(_plain).spec
-    with tf.Graph().as_default(), pytest.raises(WrongModeError, match=r"module = tf1hub\.Module\(handle\)"):
-        load_spec(spec)
