@@ -9,13 +9,13 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.repeating import Repeater, Step, repetition_of
 from tf1hub.graph.tapes import record
-from tf1hub.graphdef.contexts import anchors, nodes_inside
+from tf1hub.graphdef.contexts import nodes_inside, with_contexts
+from tf1hub.graphdef.cut import Cut, cut
 from tf1hub.graphdef.op_types import PLACEHOLDERS
-from tf1hub.graphdef.walk import dependents
+from tf1hub.graphdef.walk import ancestors, dependents
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys
@@ -64,13 +64,7 @@ def cut_application(
     ]
     updates = _computable(variant, variant.collection("update_ops"), feeds, state) if trainable else []
     losses = _computable(variant, _on_inputs(variant, feeds), feeds, state) if trainable else []
-    keep = reach(variant.nodes, [*outputs, *updates, *losses], state, feeds)
-    while contexts:
-        needed = anchors(contexts, keep) - keep
-        more = reach(variant.nodes, needed, state, feeds) - keep
-        if not more:
-            break
-        keep |= more
+    keep = with_contexts(variant.nodes, [*outputs, *updates, *losses], contexts, feeds, state)
     given = {*state, *map(node_of, feeds)}
     part = cut(variant.meta_graph.graph_def, keep, given, function_suffix)
     _drop_waits_for_state(part, state)
@@ -133,7 +127,7 @@ def _computable(
         for member in members
         if all(
             variant.nodes[name].op not in PLACEHOLDERS
-            for name in reach(variant.nodes, [member], state, feeds)
+            for name in ancestors(variant.nodes, [member], feeds, state)
         )
     ]
 

@@ -13,12 +13,12 @@ from typing import Any
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.graph.application import ApplicationCut, cut_application
 from tf1hub.graph.custom_gradients import mark_lost_gradients
-from tf1hub.graph.cut import with_functions_of_its_own
 from tf1hub.graph.gradients import add_gradient_overrides
 from tf1hub.graph.importing import Importable
 from tf1hub.graph.ops import check_ops
 from tf1hub.graph.state_cut import StateCut, cut_state, state_nodes
 from tf1hub.graphdef.contexts import contexts_of
+from tf1hub.graphdef.cut import with_functions_of_its_own
 from tf1hub.graphdef.op_types import FUNCTIONAL_LOOPS
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec

@@ -9,9 +9,9 @@ from typing import Any
 from tf1hub.errors import UnsupportedGraphError, WrongModeError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
-from tf1hub.graph.cut import reach
 from tf1hub.graph.state_cut import state_nodes
 from tf1hub.graphdef.variable_defs import StoredVariable
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.variant import Variant
 
 _DESCRIBED_BY = ("dtype", "shape", "key_dtype", "value_dtype", "value_shape", "value")
@@ -70,11 +70,8 @@ class Family:
 def _described(variant: Variant, node: str) -> Any:
     """All that makes a state what it is: its op, its file, and what fills it."""
     definition = variant.nodes[node]
-    fillers = [
-        reach(variant.nodes, [target], (), ())
-        for target in variant.collection("table_initializer")
-        if definition.op != "Const" and node in reach(variant.nodes, [target], (), ())
-    ]
+    targets = variant.collection("table_initializer") if definition.op != "Const" else []
+    fillers = [found for target in targets if node in (found := ancestors(variant.nodes, [target]))]
     filled_by = {name: _attributes(variant.nodes, variant, name) for filler in fillers for name in filler}
     return _attributes(variant.nodes, variant, node), filled_by
 

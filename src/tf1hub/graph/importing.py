@@ -12,8 +12,8 @@ import tensorflow as tf
 from tf1hub._tensorflow import from_proto, set_colocation
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.cut import Cut
 from tf1hub.graphdef.contexts import restricted
+from tf1hub.graphdef.cut import Cut
 
 
 @dataclass

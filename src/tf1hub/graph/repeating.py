@@ -18,8 +18,9 @@ from tf1hub._tensorflow import adding_operations, edge, op_def, set_colocation
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
-from tf1hub.graph.cut import Cut
 from tf1hub.graphdef.colocation import colocation_names
+from tf1hub.graphdef.cut import Cut
+from tf1hub.graphdef.op_definitions import argument_length
 from tf1hub.graphdef.op_types import FUNCTIONAL_LOOPS, INPUTS, READS
 from tf1hub.graphdef.walk import dependents
 
@@ -158,16 +159,13 @@ def _step(node: NodeDef, cut: Cut) -> Step:
     implied = {"_class", "_output_shapes"}
     for argument in definition.input_arg:
         implied |= {argument.number_attr, argument.type_list_attr}
-        if argument.number_attr:
-            length = node.attr[argument.number_attr].i
-        elif argument.type_list_attr:
-            length = len(node.attr[argument.type_list_attr].list.type)
+        if argument.number_attr or argument.type_list_attr:
+            length = argument_length(argument, node, definition)
+            inputs.append(flat[:length])
+            del flat[:length]
         else:
             implied.add(argument.type_attr)
             inputs.append(flat.pop(0))
-            continue
-        inputs.append(flat[:length])
-        del flat[:length]
     return Step(
         node.name,
         node.op,

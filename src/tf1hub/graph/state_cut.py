@@ -6,23 +6,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from tf1hub.format.assets import PLACEHOLDER
-from tf1hub.format.checkpoint import CheckpointReader
-from tf1hub.format.dtypes import STRING, size_of
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.cut import Cut, cut, reach
 from tf1hub.graph.ops import holds_state, shares_by_name
 from tf1hub.graphdef import op_types
-from tf1hub.graphdef.contexts import anchors, contexts_of
-from tf1hub.graphdef.names import free_name
+from tf1hub.graphdef.contexts import contexts_of, with_contexts
+from tf1hub.graphdef.cut import Cut, cut
+from tf1hub.graphdef.restoring import restore_from
 from tf1hub.graphdef.variable_defs import StoredVariable
-from tf1hub.graphdef.variable_ops import add_read, assigning
-from tf1hub.graphdef.walk import dependents
+from tf1hub.graphdef.variable_ops import add_question, add_read
+from tf1hub.graphdef.walk import ancestors, dependents
 from tf1hub.spec.variant import Variant
-
-_RESTORE_BYTES = 64 << 20
-"""How much one restore op reads: few ops, yet initializing one variable does not read them all."""
-_RESTORE_TENSORS = 512
 
 
 @dataclass
@@ -106,14 +100,18 @@ def cut_state(
         if not definition.snapshot_name:
             definition.snapshot_name = f"{add_read(graph, nodes, nodes[variable.node]).name}:0"
     if checkpoint is not None and variables:
-        nodes.update(_restore_from(graph, nodes, variables, checkpoint, bool(existing)))
-    initialized = _initialized(graph, nodes, variables)
+        restore_from(graph, nodes, variables, checkpoint, beside=bool(existing))
+    initialized = {
+        variable.node: add_question(graph, nodes, nodes[variable.node]).name
+        for variable, _ in variables
+        if nodes[variable.node].op in op_types.RESOURCE_VARIABLES
+    }
     _put_asset_paths(nodes, variant, asset_paths)
     own = state_nodes(variant) - set(existing)
     tables = [
         target
         for target in variant.collection("table_initializer")
-        if not existing or not own.isdisjoint(reach(nodes, [target], (), ()))
+        if not existing or not own.isdisjoint(ancestors(nodes, [target]))
     ]
     losses = [loss for loss in state_losses(variant) if loss not in losses_there] if trainable else []
     shared_nodes = own
@@ -121,7 +119,7 @@ def cut_state(
     for _, definition in variables:
         names = (definition.initializer_name, definition.snapshot_name, definition.initial_value_name)
         targets += [name for name in names if name]
-    keep = _closed(variant, nodes, targets, existing)
+    keep = with_contexts(nodes, targets, contexts_of(variant), outside=existing)
     result = StateCut(
         cut(graph, keep, {*keep, *existing}, function_suffix),
         shared_nodes,
@@ -135,122 +133,6 @@ def cut_state(
         node = nodes[name]
         if node.op != "Const" and shares_by_name(node):
             result.shared[name] = node.attr["shared_name"].s or name.encode()
-    return result
-
-
-def _closed(
-    variant: Variant, nodes: Mapping[str, NodeDef], targets: list[str], existing: Collection[str]
-) -> set[str]:
-    """Everything behind `targets` but what exists, with all that their control flow contexts point at."""
-    contexts = contexts_of(variant)
-    keep = reach(nodes, targets, existing, ())
-    while contexts:
-        needed = anchors(contexts, keep) - keep
-        if not needed:
-            break
-        keep |= reach(nodes, needed, existing, ())
-    return keep
-
-
-def _restore_from(
-    graph: GraphDef,
-    nodes: Mapping[str, NodeDef],
-    variables: list[tuple[StoredVariable, VariableDef]],
-    checkpoint: str,
-    beside: bool,
-) -> dict[str, NodeDef]:
-    """Makes every variable's initializer take its value from a shared restore op; returns new nodes."""
-    reader = CheckpointReader(checkpoint)
-    added: dict[str, NodeDef] = {}
-    batch: list[tuple[StoredVariable, VariableDef]] = []
-    size = 0
-    for pair in variables:
-        batch.append(pair)
-        size += _bytes_of(reader, pair[0])
-        if size >= _RESTORE_BYTES or len(batch) >= _RESTORE_TENSORS:
-            _add_restore(graph, nodes, added, batch, checkpoint, reader, beside)
-            batch, size = [], 0
-    if batch:
-        _add_restore(graph, nodes, added, batch, checkpoint, reader, beside)
-    return added
-
-
-def _bytes_of(reader: CheckpointReader, variable: StoredVariable) -> int:
-    elements = 1
-    for length in variable.slice.shape if variable.slice else reader.shape(variable.name):
-        elements *= length
-    return elements * (size_of(reader.dtype(variable.name)) or 8)
-
-
-def _add_restore(
-    graph: GraphDef,
-    nodes: Mapping[str, NodeDef],
-    added: dict[str, NodeDef],
-    batch: list[tuple[StoredVariable, VariableDef]],
-    checkpoint: str,
-    reader: CheckpointReader,
-    beside: bool,
-) -> None:
-    # The variable is in its name, because modules that share a state have their restore ops in one scope.
-    name = free_name(f"restore_beside/{batch[0][0].node}" if beside else "restore", nodes, added)
-    names = [variable.name.encode() for variable, _ in batch]
-    slices = [variable.slice.spec().encode() if variable.slice else b"" for variable, _ in batch]
-    restore = graph.node.add(name=name, op="RestoreV2")
-    # Restore ops exist for the CPU only. The job and task stay those of the program, so that the
-    # files are read where it runs.
-    restore.device = "/device:CPU:0"
-    for label, values in (("prefix", [checkpoint.encode()]), ("names", names), ("slices", slices)):
-        constant = graph.node.add(name=f"{name}/{label}", op="Const", device=restore.device)
-        constant.attr["dtype"].type = STRING
-        tensor = constant.attr["value"].tensor
-        tensor.dtype = STRING
-        tensor.string_val.extend(values)
-        tensor.tensor_shape.SetInParent()
-        if label != "prefix":
-            tensor.tensor_shape.dim.add(size=len(values))
-        added[constant.name] = constant
-        restore.input.append(constant.name)
-    added[name] = restore
-    for index, (variable, definition) in enumerate(batch):
-        restore.attr["dtypes"].list.type.append(reader.dtype(variable.name))
-        value = f"{name}:{index}" if index else name
-        if not definition.initializer_name:
-            definition.initializer_name = free_name(f"{variable.node}/Assign", nodes, added)
-            added[definition.initializer_name] = graph.node.add(name=definition.initializer_name, op="Assign")
-        initializer = nodes.get(node_of(definition.initializer_name)) or added[definition.initializer_name]
-        _assign(initializer, variable.node, value, nodes[variable.node])
-        definition.initial_value_name = f"{name}:{index}"
-
-
-def _assign(initializer: NodeDef, variable: str, value: str, handle: NodeDef) -> None:
-    """Turns a variable's initializer into the plain assignment of `value`."""
-    op, dtype_attr = assigning(handle)
-    if initializer.op != op:
-        initializer.op = op
-        initializer.attr.clear()
-        initializer.attr[dtype_attr].type = handle.attr["dtype"].type
-    initializer.input[:] = [variable, value]
-
-
-def _initialized(
-    graph: GraphDef, nodes: dict[str, NodeDef], variables: list[tuple[StoredVariable, VariableDef]]
-) -> dict[str, str]:
-    """The nodes that tell of resource variables whether they have their values; new ones are added."""
-    result = {}
-    for variable, _ in variables:
-        if nodes[variable.node].op not in op_types.RESOURCE_VARIABLES:
-            continue
-        name = f"{variable.node}/IsInitialized/VarIsInitializedOp"
-        found = nodes.get(name)
-        if found is None or found.op != "VarIsInitializedOp" or list(found.input) != [variable.node]:
-            name = free_name(name, nodes)
-            nodes[name] = graph.node.add(
-                name=name,
-                op="VarIsInitializedOp",
-                device=nodes[variable.node].device,
-                input=[variable.node],
-            )
-        result[variable.node] = name
     return result
 
 

@@ -7,14 +7,15 @@ loop takes all of the loop's entries and exits in; what else a context names is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import FormatError
-from tf1hub.format.messages_pb2 import CondContextDef, ControlFlowContextDef, WhileContextDef
+from tf1hub.format.messages_pb2 import CondContextDef, ControlFlowContextDef, NodeDef, WhileContextDef
 from tf1hub.format.tensor_names import node_of
+from tf1hub.graphdef.walk import ancestors
 
 _MESSAGES: dict[str, Any] = {"cond_context": CondContextDef, "while_context": WhileContextDef}
 
@@ -48,7 +49,32 @@ def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
     return found
 
 
-def anchors(contexts: Sequence[tuple[str, _Context]], kept: Collection[str]) -> set[str]:
+def with_contexts(
+    nodes: Mapping[str, NodeDef],
+    targets: Iterable[str],
+    contexts: Sequence[tuple[str, _Context]],
+    given: Collection[str] = (),
+    outside: Collection[str] = (),
+) -> set[str]:
+    """The nodes that `targets` need, and all that the contexts of any of them point at.
+
+    Args:
+        nodes: the graph, by node name.
+        targets: node or tensor names to start from.
+        contexts: of the variant.
+        given: tensors that are not computed, as for `ancestors`.
+        outside: nodes that are not computed, as for `ancestors`.
+    """
+    found = ancestors(nodes, targets, given, outside)
+    while contexts:
+        more = ancestors(nodes, _anchors(contexts, found), given, outside) - found
+        if not more:
+            break
+        found |= more
+    return found
+
+
+def _anchors(contexts: Sequence[tuple[str, _Context]], kept: Collection[str]) -> set[str]:
     """The nodes that must be kept with `kept`, because a context of theirs points at them."""
     needed: set[str] = set()
     for _, outermost in contexts:

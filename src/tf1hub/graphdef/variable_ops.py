@@ -89,6 +89,24 @@ def add_read(graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef) -> N
     return read
 
 
+def add_question(graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef) -> NodeDef:
+    """The op that tells of a resource variable whether it has its value; added where TensorFlow has made none.
+
+    Args:
+        graph: what to add to.
+        nodes: its nodes by name; a new one joins them.
+        variable: a node of `graph`.
+    """
+    op, name = "VarIsInitializedOp", f"{variable.name}/IsInitialized/VarIsInitializedOp"
+    found = nodes.get(name)
+    if found is None or found.op != op or list(found.input) != [variable.name]:
+        found = graph.node.add(
+            name=free_name(name, nodes), op=op, device=variable.device, input=[variable.name]
+        )
+        nodes[found.name] = found
+    return found
+
+
 def assigning(variable: NodeDef) -> tuple[str, str]:
     """The op that gives a variable a value, and its attribute for the dtype."""
     return ("Assign", "T") if variable.op in REF_VARIABLES else ("AssignVariableOp", "dtype")

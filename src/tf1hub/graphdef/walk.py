@@ -8,7 +8,12 @@ from tf1hub.format.messages_pb2 import AttrValue, FunctionDefLibrary, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 
 
-def ancestors(nodes: Mapping[str, NodeDef], targets: Iterable[str], given: Collection[str] = ()) -> set[str]:
+def ancestors(
+    nodes: Mapping[str, NodeDef],
+    targets: Iterable[str],
+    given: Collection[str] = (),
+    outside: Collection[str] = (),
+) -> set[str]:
     """The nodes that `targets` need, themselves included, over data and control edges.
 
     Args:
@@ -16,6 +21,7 @@ def ancestors(nodes: Mapping[str, NodeDef], targets: Iterable[str], given: Colle
         targets: node or tensor names to start from.
         given: tensors that are not computed, such as fed inputs, as `tensor_name` writes them. A control
             edge to a node behind one waits for what is given, and needs nothing.
+        outside: nodes that are not computed, none of their outputs.
     """
     behind = {node_of(tensor) for tensor in given}
     found: set[str] = set()
@@ -23,7 +29,9 @@ def ancestors(nodes: Mapping[str, NodeDef], targets: Iterable[str], given: Colle
     while waiting:
         edge = waiting.pop()
         name = node_of(edge)
-        if name in found or (name in behind and (edge.startswith("^") or tensor_name(edge) in given)):
+        if name in found or name in outside:
+            continue
+        if name in behind and (edge.startswith("^") or tensor_name(edge) in given):
             continue
         found.add(name)
         waiting.extend(nodes[name].input)

@@ -13,11 +13,11 @@ from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, SavedModel, SignatureDef
 from tf1hub.format.saved_model import SCHEMA_VERSION
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
-from tf1hub.graph.cut import reach
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import INPUTS, PLACEHOLDERS, VARIABLES
 from tf1hub.graphdef.variable_defs import Slice
 from tf1hub.graphdef.variable_nodes import declare_variables
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.publish.asset_files import AssetFiles
 from tf1hub.publish.checkpoint import checkpoint_prefix
 from tf1hub.publish.meta_graph import capture_meta_graph, prepare
@@ -189,7 +189,7 @@ def _needed(meta_graph: MetaGraphDef) -> set[str]:
     """The nodes behind the outputs."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     inputs, outputs = signature_tensors(meta_graph)
-    return reach(nodes, outputs, (), inputs)
+    return ancestors(nodes, outputs, inputs)
 
 
 def _declare(

@@ -11,13 +11,13 @@ import tensorflow as tf
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.cut import reach
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.colocation import colocate
+from tf1hub.graphdef.cut import keep_nodes
 from tf1hub.graphdef.variable_nodes import declare_variables, is_trainable
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.publish.main_op import main_op_parts
-from tf1hub.publish.pruning import keep_nodes, signature_tensors
+from tf1hub.publish.pruning import signature_tensors
 from tf1hub.publish.saved_objects import SavedVariable
 from tf1hub.publish.table_initializers import add_to_node_list
 from tf1hub.publish.temporary import temporary_prefix
@@ -46,7 +46,7 @@ def declare_objects(
     """
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     inputs, outputs = signature_tensors(meta_graph)
-    needed = reach(nodes, outputs, (), inputs)
+    needed = ancestors(nodes, outputs, inputs)
     variables = [name for name in sorted(needed) if nodes[name].op in op_types.VARIABLES]
     tables = [name for name in sorted(needed) if nodes[name].op in _MUTABLE_TABLES]
     fills = [

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from tf1hub.errors import CreationError
-from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, VariableDef
+from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.cut import reach
 from tf1hub.graph.ops import holds_state
-from tf1hub.graphdef.colocation import colocate
-from tf1hub.graphdef.contexts import anchors, contexts_of, restricted
+from tf1hub.graphdef.contexts import contexts_of, restricted, with_contexts
+from tf1hub.graphdef.cut import keep_nodes
 from tf1hub.graphdef.variable_defs import VARIABLE_COLLECTIONS
 from tf1hub.graphdef.variable_nodes import start_from_zeros
 from tf1hub.graphdef.walk import ancestors
@@ -69,17 +68,6 @@ def prune(meta_graph: MetaGraphDef, place: str, *, restored: bool) -> None:
     keep_nodes(meta_graph.graph_def, keep)
 
 
-def keep_nodes(graph: GraphDef, keep: Collection[str]) -> None:
-    """Drops all other nodes, in place, and the constraints to be beside one of them."""
-    kept = [node for node in graph.node if node.name in keep]
-    if len(kept) < len(graph.node):
-        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
-        del graph.node[:]
-        graph.node.extend(copies)
-        for node in graph.node:
-            colocate(node, lambda name: name if name in keep else None)
-
-
 def _replace(meta_graph: MetaGraphDef, collection: str, values: Iterable[bytes]) -> None:
     meta_graph.collection_def.pop(collection, None)
     for data in values:
@@ -98,7 +86,7 @@ def _copies(variant: Variant) -> set[str]:
         if variable.node in keep
         and any(
             name not in keep and holds_state(variant.nodes[name])
-            for name in reach(variant.nodes, [variable.definition.initial_value_name], (), ())
+            for name in ancestors(variant.nodes, [variable.definition.initial_value_name])
         )
     }
 
@@ -123,9 +111,7 @@ def _needed(variant: Variant, *, initial_values: bool = True) -> set[str]:
     keep: set[str] = set()
     while targets:
         _check_present(targets, variant)
-        keep |= reach(nodes, targets, (), ())
-        while contexts and (more := anchors(contexts, keep) - keep):
-            keep |= reach(nodes, more, (), ())
+        keep |= with_contexts(nodes, targets, contexts)
         held |= {states[name] for name in keep if name in states}
         targets = [name for used, names in initializing if not held.isdisjoint(used) for name in names]
         targets = [name for name in targets if node_of(name) not in keep]

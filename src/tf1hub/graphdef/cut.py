@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef import op_types
-from tf1hub.graphdef.colocation import Places, colocation_names
+from tf1hub.graphdef.colocation import Places, colocate, colocation_names
 from tf1hub.graphdef.walk import functions_used, rename_functions
 
 
@@ -33,33 +33,6 @@ class Cut:
     def names(self) -> set[str]:
         """The names of the nodes."""
         return {node.name for node in self.graph.node}
-
-
-def reach(
-    nodes: Mapping[str, NodeDef], targets: Iterable[str], boundary: Collection[str], tensors: Collection[str]
-) -> set[str]:
-    """The nodes that compute `targets`, short of what comes from outside.
-
-    Args:
-        nodes: the variant's graph.
-        targets: tensor or node names.
-        boundary: nodes that come from outside, all of their outputs.
-        tensors: single tensors that come from outside.
-    """
-    outside = {node_of(tensor) for tensor in tensors}
-    found: set[str] = set()
-    waiting = list(targets)
-    while waiting:
-        edge = waiting.pop()
-        name = node_of(edge)
-        if name in found or name in boundary or tensor_name(edge) in tensors:
-            continue
-        # A control edge to a fed node waits for what is fed; it does not call the node back to life.
-        if edge.startswith("^") and name in outside:
-            continue
-        found.add(name)
-        waiting.extend(nodes[name].input)
-    return found
 
 
 def cut(graph: GraphDef, keep: Collection[str], given: Collection[str], function_suffix: str) -> Cut:
@@ -90,6 +63,17 @@ def cut(graph: GraphDef, keep: Collection[str], given: Collection[str], function
         if node.op in op_types.ENTERS:
             result.frames[node.name] = node.attr["frame_name"].s
     return result
+
+
+def keep_nodes(graph: GraphDef, keep: Collection[str]) -> None:
+    """Drops all other nodes, in place, and the constraints to be beside one of them."""
+    kept = [node for node in graph.node if node.name in keep]
+    if len(kept) < len(graph.node):
+        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+        del graph.node[:]
+        graph.node.extend(copies)
+        for node in graph.node:
+            colocate(node, lambda name: name if name in keep else None)
 
 
 def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], places: Places, result: Cut) -> None:
