@@ -8,8 +8,9 @@ from golden import cases
 from spec import small_modules
 
 import tf1hub as hub
-from tf1hub.checks.momentum import momenta, scalar
+from tf1hub.checks.momentum import momenta
 from tf1hub.format.messages_pb2 import TensorProto
+from tf1hub.graphdef.constants import scalar
 from tf1hub.spec.module_spec import load_module_spec
 
 tf1 = tf.compat.v1

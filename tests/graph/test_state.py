@@ -10,7 +10,7 @@ import tensorflow as tf
 from building import affine, export, initialize, run, tf1
 
 import tf1hub as hub
-from tf1hub.graph import state_cut
+from tf1hub.graphdef import restoring
 
 
 def names(variables: list[object]) -> list[str]:
@@ -166,7 +166,7 @@ def test_big_checkpoints_are_restored_in_parts(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = export(affine(5.0, 6.0), tmp_path / "m")
-    monkeypatch.setattr(state_cut, "_RESTORE_BYTES", 1)
+    monkeypatch.setattr(restoring, "_RESTORE_BYTES", 1)
     with tf.Graph().as_default() as graph:
         module = hub.Module(path)
         assert [op.type for op in graph.get_operations()].count("RestoreV2") == 2

@@ -7,13 +7,12 @@ a conditional between constants.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping
 
-from tf1hub.format import dtypes
-from tf1hub.format.messages_pb2 import NodeDef, TensorProto
+from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of, split_tensor_name
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.constants import scalar
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.variant import Variant
 
@@ -62,31 +61,6 @@ def momenta(variant: Variant) -> dict[str, frozenset[float]]:
     return found
 
 
-def scalar(tensor: TensorProto) -> float | None:
-    """The value of a constant number; None for any other constant."""
-    if any(side.size != 1 for side in tensor.tensor_shape.dim):
-        return None
-    formats = {
-        dtypes.FLOAT: "<f",
-        dtypes.DOUBLE: "<d",
-        dtypes.HALF: "<e",
-        dtypes.INT32: "<i",
-        dtypes.INT64: "<q",
-    }
-    if tensor.tensor_content:
-        code = formats.get(tensor.dtype)
-        if code is None or len(tensor.tensor_content) != struct.calcsize(code):
-            return None
-        return float(struct.unpack(code, tensor.tensor_content)[0])
-    for values in (tensor.float_val, tensor.double_val, tensor.int_val, tensor.int64_val):
-        if values:
-            return float(values[0])
-    if tensor.half_val and tensor.dtype == dtypes.HALF:
-        return float(struct.unpack("<e", tensor.half_val[0].to_bytes(2, "little"))[0])
-    # What equals the default is not written: no value means zero.
-    return 0.0 if tensor.dtype in formats else None
-
-
 def _subtracted(nodes: Mapping[str, NodeDef], update: NodeDef) -> Iterator[float]:
     """`v -= (v - x) * (1 - momentum)`: yields the momenta."""
     product = _node(nodes, update.input[1], _PASS)
@@ -123,7 +97,7 @@ def _values(nodes: Mapping[str, NodeDef], name: str, depth: int = 0) -> frozense
         return frozenset()
     if node.op == "Const":
         value = scalar(node.attr["value"].tensor)
-        return frozenset() if value is None else frozenset({value})
+        return frozenset() if value is None else frozenset({float(value)})
     if node.op in _CHOICES:
         choices = [edge for edge in node.input if not edge.startswith("^")][-2:]
         return frozenset().union(*(_values(nodes, edge, depth + 1) for edge in choices))

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from tf1hub._tensorflow import op_def
 from tf1hub.errors import UnsupportedGraphError
-from tf1hub.format.dtypes import RESOURCE
 from tf1hub.format.messages_pb2 import NodeDef
+from tf1hub.graphdef.op_definitions import gives_state
 from tf1hub.graphdef.op_packages import package_of, where_from
 from tf1hub.spec.variant import Variant
 
@@ -18,10 +18,7 @@ def holds_state(node: NodeDef) -> bool:
     Variables of both kinds, tables, queues and the like are; an op such as `Timestamp`, stateful but
     with a plain value, belongs to each application.
     """
-    definition = op_def(node.op)
-    if definition is None or not definition.is_stateful or definition.input_arg:
-        return False
-    return any(output.is_ref or output.type == RESOURCE for output in definition.output_arg)
+    return gives_state(op_def(node.op))
 
 
 def shares_by_name(node: NodeDef) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from tf1hub.errors import FormatError
+from tf1hub.format.dtypes import RESOURCE
 from tf1hub.format.messages_pb2 import NodeDef
 
 _MOST_OUTPUTS = 1 << 20
@@ -13,6 +14,17 @@ _MOST_OUTPUTS = 1 << 20
 
 OpDefinitions: TypeAlias = Callable[[str], Any]
 """Gives the OpDef of an op type, TensorFlow's message or ours, or None where it is not known."""
+
+
+def gives_state(definition: Any) -> bool:
+    """Whether an op is a handle to state: a stateful one without inputs whose output is a handle.
+
+    Args:
+        definition: its OpDef; None where it is not known.
+    """
+    if definition is None or not definition.is_stateful or definition.input_arg:
+        return False
+    return any(output.is_ref or output.type == RESOURCE for output in definition.output_arg)
 
 
 def first_outputs(node: NodeDef, definition: Any) -> dict[str, int]:

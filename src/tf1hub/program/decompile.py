@@ -10,11 +10,12 @@ from typing import TypeAlias
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.constants import integer
 from tf1hub.program import rank
 from tf1hub.program.array_order import check_order
 from tf1hub.program.code import Cond, Item, Loop, LoopVariable, Merged, Op, Program, Region
 from tf1hub.program.effects import Effects
-from tf1hub.program.loop_bounds import bounds_of, scalar
+from tf1hub.program.loop_bounds import bounds_of
 from tf1hub.program.nodes import Node, Tensor, execution_order
 from tf1hub.program.regions import Construct, Path, Regions, find_regions
 
@@ -320,7 +321,7 @@ class _Builder:
         if not self._is_inside(bound, frame):
             return bound
         node = self._nodes[bound[0]]
-        return scalar(node.definition.attr["value"].tensor) if node.op == "Const" else None
+        return integer(node.definition.attr["value"].tensor) if node.op == "Const" else None
 
     def _is_inside(self, tensor: Tensor, frame: Construct) -> bool:
         return any(step[0] is frame for step in self._regions.paths.get(tensor[0], ()))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tf1hub.format.dtypes import INT32, INT64
-from tf1hub.format.messages_pb2 import TensorProto
+from tf1hub.graphdef.constants import integer
 from tf1hub.program.code import Body, LoopVariable, Op, Program
 from tf1hub.program.nodes import Node, Tensor
 
@@ -34,7 +33,7 @@ def bounds_of(
     def constant(tensor: Tensor) -> int | None:
         node = nodes.get(source(tensor)[0])
         return (
-            scalar(node.definition.attr["value"].tensor) if node is not None and node.op == "Const" else None
+            integer(node.definition.attr["value"].tensor) if node is not None and node.op == "Const" else None
         )
 
     def counts(variable: LoopVariable) -> bool:
@@ -126,14 +125,4 @@ def _number(program: Program, tensor: Tensor) -> int | None:
     op = _made_by(program, tensor)
     if op is None or op.node.op != "Const":
         return None
-    return scalar(op.node.definition.attr["value"].tensor)
-
-
-def scalar(tensor: TensorProto) -> int | None:
-    """The value of an integer scalar, or None for anything else."""
-    if tensor.tensor_shape.dim or tensor.dtype not in (INT32, INT64):
-        return None
-    if tensor.tensor_content:
-        return int.from_bytes(tensor.tensor_content, "little", signed=True)
-    values = tensor.int_val or tensor.int64_val
-    return int(values[0]) if values else 0
+    return integer(op.node.definition.attr["value"].tensor)

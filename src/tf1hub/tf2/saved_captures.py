@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from tf1hub._tensorflow import saved_model, write_fingerprint
 from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME
+from tf1hub.graphdef.op_types import CALLS
 from tf1hub.tf2.programs_apart import Program
 from tf1hub.tf2.saved_saver import add_saver
 
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _SHAPES = "_input_shapes"
 _READ_ONLY = "_read_only_resource_inputs"
 
@@ -113,7 +113,7 @@ class _Functions:
             node: of any type.
             names: what a variable is called where the node is, by number.
         """
-        if node.op not in _CALLS:
+        if node.op not in CALLS:
             return []
         called = node.attr["f"].func.name
         if called in self._programs:

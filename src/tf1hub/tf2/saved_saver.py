@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import checkpointed_objects
 from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.graphdef.names import free_name
 
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _FOLDER = "saver"
@@ -73,7 +74,7 @@ class _Ops:
     def __init__(self, graph: Any) -> None:
         self._graph = graph
         used = {node.name.split("/", 1)[0] for node in graph.node}
-        self._folder = next(name for name in _names(_FOLDER) if name not in used)
+        self._folder = free_name(_FOLDER, used)
 
     def add(self, kind: str, name: str, inputs: Sequence[str] = (), **attributes: Any) -> str:
         """Adds one, and returns its name."""
@@ -92,9 +93,3 @@ class _Ops:
         added = self.add("Const", name, dtype=tf.string)
         self._graph.node[-1].attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, tf.string))
         return added
-
-
-def _names(first: str) -> Iterable[str]:
-    while True:
-        yield first
-        first += "_"
