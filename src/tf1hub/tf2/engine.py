@@ -20,7 +20,7 @@ from tf1hub.tf2.parts import as_tensorflow, flat_specs, unflatten
 from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.regularization import regularization_losses
 from tf1hub.tf2.signature_functions import has_updates, signature_function, signature_program
-from tf1hub.tf2.state import Resources, State
+from tf1hub.tf2.variant_state import Resources, VariantState
 from tf1hub.tf2.xla import check_compilable
 
 _TRAIN = frozenset({"train"})
@@ -140,8 +140,8 @@ class Engine:
     """
 
     def __init__(self, variants: tuple[Variant, Variant], resources: Resources) -> None:
-        self.inference = State(variants[0], resources)
-        self.training = self.inference if variants[1] is variants[0] else State(variants[1], resources)
+        self.inference = VariantState(variants[0], resources)
+        self.training = self.inference if variants[1] is variants[0] else VariantState(variants[1], resources)
         self.resources = resources
         with tf.init_scope():
             self.graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
@@ -152,12 +152,12 @@ class Engine:
         self._interfaces: dict[tuple[str, bool], Interface] = {}
         self._losses: list[Any] | None = None
 
-    def state(self, training: bool) -> State:
+    def state(self, training: bool) -> VariantState:
         """The variant that runs."""
         return self.training if training else self.inference
 
     @property
-    def loaded(self) -> list[State]:
+    def loaded(self) -> list[VariantState]:
         """The variants that run, each once, the one for inference first."""
         return list(dict.fromkeys((self.inference, self.training)))
 
@@ -201,7 +201,9 @@ class Engine:
             return dict(self.function(name, training)(given))
         return dict(interface.apply(self._traced(name, training), given))
 
-    def _emitted(self, state: State, signature: str, update: bool, given: dict[str, Any]) -> dict[str, Any]:
+    def _emitted(
+        self, state: VariantState, signature: str, update: bool, given: dict[str, Any]
+    ) -> dict[str, Any]:
         """The outputs of a signature in a graph, whose ops are the program's own.
 
         A function would have to be changed where its call is differentiated, which no session takes notice of that

@@ -20,9 +20,9 @@ from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.emit import Trace, run
-from tf1hub.tf2.state import Resources, State
 from tf1hub.tf2.values import from_arrays, from_checkpoint
 from tf1hub.tf2.variables import Values, declared_variables
+from tf1hub.tf2.variant_state import Resources, VariantState
 
 
 def initial_values(handle: ModuleSpec | str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
@@ -134,7 +134,7 @@ def run_initializers(
         for variant in variants:
             mine = {node: batch[node] for node in batch if node in variant.nodes and node not in variables}
             if mine:
-                for node, value in _run(State(variant, resources), mine).items():
+                for node, value in _run(VariantState(variant, resources), mine).items():
                     variables[node] = plain_variable(value)
                     _keep(values, mine[node], value.numpy())
         for node in batch:
@@ -152,7 +152,7 @@ def _needs(variants: Sequence[Variant], stored: StoredVariable) -> set[str]:
     return ancestors(variant.nodes, [stored.definition.initial_value_name]) - {stored.node}
 
 
-def _run(state: State, batch: Mapping[str, StoredVariable]) -> dict[str, Any]:
+def _run(state: VariantState, batch: Mapping[str, StoredVariable]) -> dict[str, Any]:
     program = state.program([stored.definition.initial_value_name for stored in batch.values()])
     function = tf.function(lambda: run(Trace(state, seeded=True), program, {}), autograph=False)
     # Called as a tf.function, it would be taken for one that is traced over and over.

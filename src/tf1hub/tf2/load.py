@@ -21,8 +21,8 @@ from tf1hub.tf2.in_graph import initialize_in_graph
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule, LoadedState
 from tf1hub.tf2.processes import use_tensorflow
-from tf1hub.tf2.state import THIS_TENSORFLOW
 from tf1hub.tf2.variables import Trainable, checked_choice
+from tf1hub.tf2.variant_state import THIS_TENSORFLOW
 
 _CHOSEN = (
     "trainable= of tf1hub.load is for TF1 modules, and {path} is a SavedModel of TensorFlow 2, whose variables are what "

@@ -25,10 +25,10 @@ from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
 from tf1hub.tf2.processes import use_tensorflow
 from tf1hub.tf2.saving import SavedParts
-from tf1hub.tf2.state import THIS_TENSORFLOW, Resources
 from tf1hub.tf2.tables import MutableTable
 from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, create_variables, declared_variables
+from tf1hub.tf2.variant_state import THIS_TENSORFLOW, Resources
 
 _NO_SESSION = (
     "What tf1hub.load gives is exported with the values that its variables have now; no session is needed, and one was "

@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.tf2.state import State
+from tf1hub.tf2.variant_state import VariantState
 
 
-def regularization_losses(state: State, as_functions: bool) -> list[Any]:
+def regularization_losses(state: VariantState, as_functions: bool) -> list[Any]:
     """One `tf.function` for each loss of the variant that depends on variables alone.
 
     Args:
@@ -39,7 +39,7 @@ def regularization_losses(state: State, as_functions: bool) -> list[Any]:
     return losses
 
 
-def _loss(state: State, name: str) -> Any:
+def _loss(state: VariantState, name: str) -> Any:
     emit = state.runner([name])
 
     def regularization_loss() -> Any:

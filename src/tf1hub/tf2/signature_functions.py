@@ -14,11 +14,11 @@ from tf1hub.graph.inputs import assemble, dense_tensors
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.tf2.emit import Trace, run
 from tf1hub.tf2.keywords import keywords
-from tf1hub.tf2.state import State
+from tf1hub.tf2.variant_state import VariantState
 
 
 def signature_program(
-    state: State, signature: str, update: bool
+    state: VariantState, signature: str, update: bool
 ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """What emits a signature: a Python function from a dict of tensors to the dict of outputs.
 
@@ -40,7 +40,9 @@ def signature_program(
     return apply
 
 
-def signature_function(state: State, signature: str, update: bool) -> tf.types.experimental.GenericFunction:
+def signature_function(
+    state: VariantState, signature: str, update: bool
+) -> tf.types.experimental.GenericFunction:
     """A `tf.function` from a dict of inputs to the dict of outputs of a signature; see `signature_program`."""
     apply, inputs = signature_program(state, signature, update), state.variant.inputs(signature)
     return tf.function(apply, autograph=False, input_signature=[input_types(inputs)])
@@ -69,7 +71,7 @@ def _as_declared(value: Any, info: ParsedTensorInfo) -> Any:
 
 
 def plan_fetches(
-    state: State, signature: str, fed: Collection[str], update: bool
+    state: VariantState, signature: str, fed: Collection[str], update: bool
 ) -> tuple[list[str], list[str]]:
     """The tensors and the update ops that a signature has to compute.
 
@@ -94,7 +96,7 @@ def type_spec(info: ParsedTensorInfo, name: str) -> Any:
     return tf.TensorSpec(spec.shape, spec.dtype, name=name) if isinstance(spec, tf.TensorSpec) else spec
 
 
-def _check_fed(state: State, signature: str, fetches: list[str], fed: Collection[str]) -> None:
+def _check_fed(state: VariantState, signature: str, fetches: list[str], fed: Collection[str]) -> None:
     missing = state.placeholders(fetches, fed)
     if missing:
         raise UnsupportedGraphError(
@@ -103,7 +105,7 @@ def _check_fed(state: State, signature: str, fetches: list[str], fed: Collection
         )
 
 
-def update_ops(state: State, signature: str, fed: Collection[str]) -> list[str]:
+def update_ops(state: VariantState, signature: str, fed: Collection[str]) -> list[str]:
     """The update ops that a signature's inputs suffice for."""
     kept: list[str] = []
     for target in state.variant.collection("update_ops"):
@@ -119,6 +121,6 @@ def update_ops(state: State, signature: str, fed: Collection[str]) -> list[str]:
     return kept
 
 
-def has_updates(state: State) -> bool:
+def has_updates(state: VariantState) -> bool:
     """Whether training does more than inference on the same variant."""
     return bool(state.variant.collection("update_ops"))

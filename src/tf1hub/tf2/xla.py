@@ -18,7 +18,7 @@ from tf1hub.format.tensor_names import tensor_name
 from tf1hub.graphdef import op_types
 from tf1hub.tf2.emit.tensor_arrays import filled_up_to
 from tf1hub.tf2.signature_functions import plan_fetches
-from tf1hub.tf2.state import State
+from tf1hub.tf2.variant_state import VariantState
 
 _READ_ELSEWHERE = (
     op_types.VARIABLES
@@ -35,7 +35,7 @@ _READ_ELSEWHERE = (
 """Op types that become others, for which XLA has kernels (but for some scatters), or that vanish."""
 
 
-def check_compilable(state: State, signature: str, update: bool) -> None:
+def check_compilable(state: VariantState, signature: str, update: bool) -> None:
     """Refuses a signature that XLA cannot compile.
 
     Args:
@@ -56,7 +56,7 @@ def check_compilable(state: State, signature: str, update: bool) -> None:
         )
 
 
-def _not_compilable(state: State, signature: str, update: bool) -> Iterator[str]:
+def _not_compilable(state: VariantState, signature: str, update: bool) -> Iterator[str]:
     inputs = state.variant.inputs(signature).values()
     fed = {tensor_name(name) for info in inputs for name in info.tensor_names}
     fetches, targets = plan_fetches(state, signature, fed, update)

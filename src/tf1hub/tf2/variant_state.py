@@ -44,7 +44,7 @@ class Resources:
         self.lock = threading.RLock()
 
 
-class State:
+class VariantState:
     """The state as the programs of one variant reach it.
 
     Args:
