@@ -23,7 +23,7 @@ from tf1hub.handles.handle import Handle, Kind
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.plan import Action, Plan
 from tf1hub.handles.settings import OFFLINE_VARIABLE, Settings
-from tf1hub.handles.sources import Source
+from tf1hub.handles.sources import ModuleSource
 from tf1hub.storage import Place, has_secrets, place_at, redact
 
 
@@ -98,7 +98,7 @@ def verify_pins(decided: Plan, settings: Settings) -> None:
     cache_fill.check_pins(decided.handle.shown, digest, decided.pins, decided.path)
 
 
-def usable_sources(decided: Plan, settings: Settings) -> list[Source]:
+def usable_sources(decided: Plan, settings: Settings) -> list[ModuleSource]:
     """Returns the sources that may be used now.
 
     Raises:
@@ -119,8 +119,10 @@ def usable_sources(decided: Plan, settings: Settings) -> list[Source]:
     )
 
 
-def _first_that_works(decided: Plan, entry: CacheEntry, usable: list[Source], settings: Settings) -> str:
-    failures: list[tuple[Source, Exception]] = []
+def _first_that_works(
+    decided: Plan, entry: CacheEntry, usable: list[ModuleSource], settings: Settings
+) -> str:
+    failures: list[tuple[ModuleSource, Exception]] = []
     for source in usable:
         try:
             return _from(source, decided, entry, settings)
@@ -129,7 +131,7 @@ def _first_that_works(decided: Plan, entry: CacheEntry, usable: list[Source], se
     raise _summary(decided, failures)
 
 
-def _from(source: Source, decided: Plan, entry: CacheEntry, settings: Settings) -> str:
+def _from(source: ModuleSource, decided: Plan, entry: CacheEntry, settings: Settings) -> str:
     kind = source.place.kind
     if kind is Kind.DIRECTORY:
         return _use_directory(source, decided, settings)
@@ -147,7 +149,7 @@ def _from(source: Source, decided: Plan, entry: CacheEntry, settings: Settings) 
     return entry.path
 
 
-def _use_directory(source: Source, decided: Plan, settings: Settings) -> str:
+def _use_directory(source: ModuleSource, decided: Plan, settings: Settings) -> str:
     """A mirror that is a local directory is used where it is."""
     local = plan.plan(source.place, settings)
     if decided.pins:
@@ -156,7 +158,7 @@ def _use_directory(source: Source, decided: Plan, settings: Settings) -> str:
     return local.path
 
 
-def _from_http(source: Source, decided: Plan, entry: CacheEntry, settings: Settings) -> None:
+def _from_http(source: ModuleSource, decided: Plan, entry: CacheEntry, settings: Settings) -> None:
     from tf1hub.handles.http import Client
     from tf1hub.handles.transfer import StartOverError, Transfer
 
@@ -227,7 +229,9 @@ def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
         yield chunk
 
 
-def _from_remote_directory(source: Source, decided: Plan, entry: CacheEntry, settings: Settings) -> None:
+def _from_remote_directory(
+    source: ModuleSource, decided: Plan, entry: CacheEntry, settings: Settings
+) -> None:
     from tf1hub.handles.remote_copy import copy_in
 
     with (
@@ -246,7 +250,7 @@ def _remember(handle: Handle, hops: tuple[str, ...], settings: Settings) -> None
             return
 
 
-def _summary(decided: Plan, failures: list[tuple[Source, Exception]]) -> Exception:
+def _summary(decided: Plan, failures: list[tuple[ModuleSource, Exception]]) -> Exception:
     """Returns one error for what all sources said."""
     damage = f"\nThe entry in the cache is {decided.reason}." if decided.health.faults else ""
     if len(failures) == 1:

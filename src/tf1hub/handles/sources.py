@@ -12,7 +12,7 @@ from tf1hub.storage import is_remote
 
 
 @dataclass(frozen=True)
-class Source:
+class ModuleSource:
     """A place to try.
 
     Attributes:
@@ -33,12 +33,12 @@ class Source:
         return not self.place.is_local and not self.place.location.startswith("memory://")
 
 
-def of(handle: Handle, settings: Settings) -> list[Source]:
+def of(handle: Handle, settings: Settings) -> list[ModuleSource]:
     """Returns the sources of a handle, in the order in which they are tried."""
     if handle.kind is not Kind.HTTP:
-        return [Source(handle, "the handle", is_own=True)]
+        return [ModuleSource(handle, "the handle", is_own=True)]
     found = [_source(place, "a mirror") for place in list_mirrors(handle.canonical, settings.mirrors)]
-    found.append(Source(handle, "the handle", with_format(handle.location, "compressed"), is_own=True))
+    found.append(ModuleSource(handle, "the handle", with_format(handle.location, "compressed"), is_own=True))
     roots = [root for root in (settings.cache_dir, *settings.read_cache_dirs) if not is_remote(root)]
     found += [
         _source(place, f"a remembered redirect ({redirects.path_in(root)})", exact=True)
@@ -72,13 +72,15 @@ def _joined(place: str, rest: str) -> str:
     return place.rstrip("/") + rest if rest.startswith("/") else place + rest
 
 
-def _source(place: str, what: str, *, exact: bool = False) -> Source:
+def _source(place: str, what: str, *, exact: bool = False) -> ModuleSource:
     parsed = parse(place)
     if parsed.kind is Kind.HTTP:
-        return Source(parsed, what, parsed.location if exact else with_format(parsed.location, "compressed"))
+        return ModuleSource(
+            parsed, what, parsed.location if exact else with_format(parsed.location, "compressed")
+        )
     if parsed.kind is Kind.DIRECTORY and not os.path.isdir(parsed.location):
         # A mirror directory may hold archives instead of directories.
         for suffix in ARCHIVE_SUFFIXES:
             if os.path.isfile(parsed.location + suffix):
-                return Source(parse(parsed.location + suffix), what)
-    return Source(parsed, what)
+                return ModuleSource(parse(parsed.location + suffix), what)
+    return ModuleSource(parsed, what)

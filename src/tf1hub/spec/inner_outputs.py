@@ -62,7 +62,7 @@ def with_outputs(
     return _with_signatures(spec, signature or DEFAULT_SIGNATURE, changed)
 
 
-def pruned(
+def with_further_signature(
     spec: ModuleSpec, variant: Variant, feeds: Sequence[str], fetches: Sequence[str]
 ) -> tuple[ModuleSpec, str]:
     """The same module, one of whose variants has a further signature: from any tensors of its graph to others.

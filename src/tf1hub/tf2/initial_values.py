@@ -20,7 +20,7 @@ from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.emit import Trace, run
-from tf1hub.tf2.values import from_arrays, from_checkpoint
+from tf1hub.tf2.values import array_values, checkpoint_values
 from tf1hub.tf2.variables import Values, declared_variables
 from tf1hub.tf2.variant_state import Resources, VariantState
 
@@ -83,9 +83,9 @@ def values_of(
     """
     if spec.checkpoint is None or skip_checkpoint:
         if tf.executing_eagerly():
-            return from_arrays(run_initializers(variants, spec.asset_paths), spec.name)
-        return from_arrays(_run_initializers_in_session(spec, variants), spec.name)
-    return from_checkpoint(spec.checkpoint, spec.name, io_device)
+            return array_values(run_initializers(variants, spec.asset_paths), spec.name)
+        return array_values(_run_initializers_in_session(spec, variants), spec.name)
+    return checkpoint_values(spec.checkpoint, spec.name, io_device)
 
 
 def _run_initializers_in_session(

@@ -17,7 +17,7 @@ from tf1hub.graph.inputs import describe
 from tf1hub.graphdef.variable_defs import by_name
 from tf1hub.program.screen import check_supported
 from tf1hub.spec.graph_tensors import GraphTensor
-from tf1hub.spec.inner_outputs import Outputs, pruned, with_outputs
+from tf1hub.spec.inner_outputs import Outputs, with_further_signature, with_outputs
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
@@ -280,7 +280,7 @@ class LoadedModule(tf.Module):
             UnknownNameError, ArgumentError, UnsupportedGraphError: as for `with_outputs`.
         """
         given = tf.nest.flatten(feeds)
-        spec, signature = pruned(self._spec, self.variant(), given, tf.nest.flatten(fetches))
+        spec, signature = with_further_signature(self._spec, self.variant(), given, tf.nest.flatten(fetches))
         variant = spec.variant(self.variant().tags)
         check_supported((variant, variant), THIS_TENSORFLOW)
         engine = Engine((variant, variant), self._engine.resources)

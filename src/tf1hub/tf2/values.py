@@ -22,7 +22,7 @@ _Typed = tuple[StoredVariable, tf.DType, tf.TensorShape]
 _Valued = Iterator[tuple[StoredVariable, tf.DType, Any]]
 
 
-def from_checkpoint(prefix: str, place: str, io_device: str | None = None) -> Values:
+def checkpoint_values(prefix: str, place: str, io_device: str | None = None) -> Values:
     """Reads values with TensorFlow's own op, whose tensors become the variables without a copy.
 
     Args:
@@ -74,7 +74,7 @@ def _restored(prefix: str, batch: Sequence[_Typed], io_device: str | None) -> _V
         yield variable, dtype, value
 
 
-def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], place: str) -> Values:
+def array_values(arrays: Mapping[str, npt.NDArray[Any]], place: str) -> Values:
     """Takes values from arrays by name in the module; of a partitioned variable the whole."""
 
     def read(declared: _Declared) -> _Valued:
