@@ -1,4 +1,4 @@
-"""What a layer calls, and the one that is a TF1 module."""
+"""What a layer calls, and the kind of it for TF1 modules."""
 
 from __future__ import annotations
 

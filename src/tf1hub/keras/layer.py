@@ -68,38 +68,37 @@ def _create(keras: Any, base: Any) -> Any:
     class KerasLayer(base):
         """A module, or anything else that `tf1hub.load` loads, as a layer.
 
-        The module's variables are the layer's weights. Where the layer is trainable, the regularization
-        losses join the model's; and in training the module runs as in training: its `{"train"}` variant
-        where it has one, with the update ops of batch normalization. A frozen layer always runs as in
-        inference, as Keras's own `BatchNormalization` does.
+        The module's variables are the layer's weights. While the layer is trainable, the model gets the module's
+        regularization losses, and training runs the module's `{"train"}` variant, if it has one, with the
+        update ops of batch normalization. A frozen layer always runs as in inference, like Keras's own
+        `BatchNormalization`.
 
-        The graph computes in its own precision: numbers are cast to the dtypes that the signature
-        takes, and outputs come in those that it has, under any policy.
+        The graph computes in its own precision under any policy. Numbers are cast to the dtypes of the
+        signature's inputs, and the outputs have the signature's dtypes.
 
         Args:
-            handle: a URL, a path or a ModuleSpec of a TF1 module, or that of a SavedModel; or what is
-                loaded already, and what can be called like that: `tf1hub.load(handle)`, a `tf.Module`, a
-                function.
-            trainable: whether the variables are trained; for a part of them a predicate of their names,
-                or a list of names of variables or of scopes. The layer's `trainable` may be changed later.
+            handle: a URL, a path or a ModuleSpec of a TF1 module; a URL or a path of a SavedModel; or an object
+                that can be called: the result of `tf1hub.load(handle)`, a `tf.Module`, a function.
+            trainable: whether the variables are trained. To train some of them, give a predicate of their
+                names, or a list of names of variables or scopes. The layer's `trainable` may be changed later.
             arguments: a dict of further keyword arguments for each call; for a signature, of further
-                inputs. Where the layer's config is asked for, they have to be what JSON knows.
-            _sentinel: no argument; all that follow are given by keyword.
-            tags: the graph variant; None is the one for inference, with `{"train"}` for training. The empty set
-                is the one for inference in training too.
-            signature: the signature to call. None is `"default"` of a TF1 module, and calls a SavedModel
-                itself. Signatures of SavedModels are for inference, so that such a layer cannot be trainable; but
-                for those of a TF1 module that was saved as one.
+                inputs. A layer with a config needs values that JSON can hold.
+            _sentinel: not an argument; all that follow are given by keyword.
+            tags: the graph variant. None is the one for inference, and `{"train"}` in training. The empty set
+                is the one for inference, in training too.
+            signature: the signature to call. None is `"default"` of a TF1 module; a SavedModel is called
+                itself. The signatures of a SavedModel are for inference, so such a layer cannot be trainable.
+                Only those of a TF1 module that was saved as a SavedModel can be trained.
             signature_outputs_as_dict: whether to return a dict of all outputs of the signature.
-            output_key: which output to return where there are several; None is `"default"` of a TF1 module.
-            output_shape: the shape of the output without the batch size (a nest of them for several
-                outputs), where the module itself leaves it open.
+            output_key: the output to return, if there are several; None is `"default"` of a TF1 module.
+            output_shape: the shape of the output without the batch size, if the module leaves it open. For
+                several outputs, a nest of shapes.
             load_options: `tf.saved_model.LoadOptions`, for a SavedModel.
-            outputs: of a TF1 module, tensors of the graph to return in place of the signature's outputs: the name
-                of one, a list of names for a list of outputs, or a dict from what each is to be called to its
-                name. See `ModuleSpec.with_outputs`; `tf1hub show HANDLE --tensors PATTERN` finds names.
-            **kwargs: of a Keras layer: `name`, `dtype`, `input_shape`, ...; `dtype=tf.string` says that the
-                inputs are text, where that is not known from the module.
+            outputs: tensors of a TF1 module's graph to return in place of the signature's outputs: the name of
+                one, a list of names for a list of outputs, or a dict from new names to tensor names. See
+                `ModuleSpec.with_outputs`; `tf1hub show HANDLE --tensors PATTERN` finds names.
+            **kwargs: arguments of a Keras layer: `name`, `dtype`, `input_shape`, ...; `dtype=tf.string` says
+                that the inputs are text, if the module does not.
 
         Raises:
             HandleError: `handle` names no module.
@@ -249,7 +248,7 @@ def _naming(handle: str) -> Iterator[None]:
 def _initialize(
     keras: Any, initialize: Any, wrapped: Wrapped, trainable: bool, keywords: dict[str, Any]
 ) -> None:
-    """Initializes the base class with what it is to know."""
+    """Initializes the base class."""
     known = {"autocast": False, **keywords}
     spec = wrapped.only_dense_input
     if known.get("dtype") is None and spec is not None and not spec.dtype.is_floating:
@@ -270,7 +269,10 @@ def _tell_input_shape(layer: Any, given: Iterable[int | None] | None, wrapped: W
 
 
 def _exported_lookup(keras: Any, held: Holder) -> Any:
-    """What makes `model.export` take tables along that does so for Keras's own lookups only, and all that they hold."""
+    """A lookup of Keras's own that holds the module's tables.
+
+    `model.export` of an older Keras exports only tables of its own lookups, and what those lookups hold.
+    """
     lookup = keras.layers.StringLookup(vocabulary=["held"])
     # Keras 2 tells its user of layers that it saves before they are built.
     lookup(tf.constant(["held"]))
@@ -279,6 +281,6 @@ def _exported_lookup(keras: Any, held: Holder) -> Any:
 
 
 def _float(layer: Any) -> tf.DType:
-    """The dtype of floating point numbers for what does not say which it takes."""
+    """The dtype for floating point inputs of a callable that names no dtype."""
     dtype = tf.as_dtype(layer.variable_dtype or "float32")
     return dtype if dtype.is_floating else tf.float32

@@ -1,4 +1,4 @@
-"""What a layer calls where it is no TF1 module: a signature of a SavedModel, or anything that can be called."""
+"""What a layer calls if it is not a TF1 module: a signature of a SavedModel, or any other callable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All of a layer that does not depend on which Keras it is made for."""
+"""The parts of a layer that are the same for every Keras."""
 
 from __future__ import annotations
 

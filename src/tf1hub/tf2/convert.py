@@ -66,10 +66,10 @@ def convert(
 ) -> Conversion:
     """Converts a TF1 module to a self-contained SavedModel of TensorFlow 2, and compares the two.
 
-    `tf.saved_model.load` and `tf1hub.load` give it back callable, with `training=`, and trainable; serving
-    tools find every signature by its name and one of them as `serving_default`, under the tag `serve`. What
-    was written is loaded again and run beside the original in a graph, on generated inputs of several
-    sizes; only then it appears at `path`.
+    Load the SavedModel with `tf.saved_model.load` or `tf1hub.load`. It can be called, also with `training=`, and
+    trained. Serving tools find every signature by its name under the tag `serve`, and one of them as
+    `serving_default`. Before the SavedModel appears at `path`, it is loaded again and compared with the
+    original in a graph, on generated inputs of several sizes.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -85,8 +85,8 @@ def convert(
         [2.5]
 
     Args:
-        handle: a URL, a path or a ModuleSpec of a TF1 module; or what `tf1hub.load` made of one, whose
-            variables then are written with the values that they have now.
+        handle: a URL, a path or a ModuleSpec of a TF1 module; or the result of `tf1hub.load`, which is written
+            with the current values of its variables.
         path: the new directory, here or at a URL; it may hold other files, but nothing of a module or SavedModel.
         to: the form; `"saved_model"` is the one there is.
         tags: the graph variant, as for `tf1hub.load`.

@@ -41,30 +41,30 @@ def load(
 ) -> LoadedModule | Any:
     """Loads a module for TensorFlow 2: callable, trainable, savable.
 
-    Inside of a `tf.function` it loads a module anew each time that this is traced; `tf.init_scope` changes
-    nothing about that, and variable creators see the variables, both as for `tf.saved_model.load`. A module that is
-    trained is loaded once, outside.
+    To train a module, load it once, outside of any `tf.function`. Inside a `tf.function`, each trace loads the
+    module anew, even within `tf.init_scope`. Variable creators see the variables. Both are as for
+    `tf.saved_model.load`.
 
-    In a graph (a `tf.Graph`, or after `tf.compat.v1.disable_eager_execution`), the module lives in that graph and is
-    called in it. The graph's initializers, those of tables alone too, give its variables their values where they have
-    none. They are not among the `trainable_variables` of the graph, but only of the module.
+    In a graph (a `tf.Graph`, or after `tf.compat.v1.disable_eager_execution`), the module lives in that graph, and
+    is called there. The graph's initializers give the variables their values; so do those of tables alone, if the
+    variables have no values yet. The variables are among the module's `trainable_variables`, but not the graph's.
 
     Args:
-        handle: a URL, a path or a ModuleSpec of a TF1 module; or that of a TF2 SavedModel, for which
-            this is `tf.saved_model.load`. The variables of a ModuleSpec without a checkpoint start from what
-            their initializers give, whose random values follow `tf.random.set_seed`.
+        handle: a URL, a path or a ModuleSpec of a TF1 module; or a URL or a path of a TF2 SavedModel, which
+            `tf.saved_model.load` then loads. Variables of a ModuleSpec without a checkpoint start from their
+            initializers; random values follow `tf.random.set_seed`.
         tags: the graph variant. None takes the inference variant, and `{"train"}` for calls with
-            `training=True` where the module has it. The empty set takes the inference variant for all
-            calls, as `tf1hub.Module` without tags does: it can be trained as it is.
-        trainable: which variables of a TF1 module optimizers see: those that the publisher marked (True),
-            none (False), of the marked ones those whose name a predicate takes, or a list of names of
-            variables or of scopes. SavedModels have theirs as they were saved.
-        options: of loading. `experimental_io_device` reads the variables' values for TF1 modules too, and
-            `experimental_skip_checkpoint` leaves them to the module's own initializers; the others are
-            for TF2 SavedModels, to whose loader all are passed on.
+            `training=True` if the module has it. The empty set takes the inference variant for all calls,
+            like `tf1hub.Module` without tags; it can be trained too.
+        trainable: the variables of a TF1 module that optimizers see: those that the publisher marked (True),
+            none (False), those of the marked ones whose names a predicate accepts, or those in a list of
+            names of variables or scopes. A SavedModel's variables stay as they were saved.
+        options: of loading. `experimental_io_device` and `experimental_skip_checkpoint` work for TF1 modules
+            too; the latter takes the values of the module's own initializers. The loader of TF2 SavedModels
+            gets all options.
 
     Returns:
-        For a TF1 module a `LoadedModule`; for a SavedModel what TensorFlow gives.
+        A `LoadedModule` for a TF1 module. For a SavedModel, the result of `tf.saved_model.load`.
 
     Raises:
         ResolveError: the module could not be obtained.

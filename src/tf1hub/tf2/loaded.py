@@ -78,9 +78,8 @@ class LoadedState:
 class LoadedModule(tf.Module):
     """A TF1 module that is called, trained and saved like any object of TensorFlow 2.
 
-    It has the Reusable SavedModel interface, works eagerly and inside `tf.function`, and may be
-    called from many threads. What a `tf1hub.Module` tells of itself, it tells by the same names. Made by
-    `tf1hub.load`.
+    `tf1hub.load` makes it. It has the Reusable SavedModel interface, works eagerly and inside `tf.function`, and
+    may be called from many threads. It describes itself by the same names as a `tf1hub.Module`.
 
     Args:
         spec: the module's definition.
@@ -111,8 +110,8 @@ class LoadedModule(tf.Module):
             inputs: a tensor, or what converts to one, for a signature with one input; a dict of them
                 for any signature; SparseTensors and RaggedTensors where the signature has them.
                 Dtypes and shapes are those of the signature.
-            training: whether to run the `{"train"}` variant, where the module has one and was loaded with
-                it, and the update ops (moving averages of batch normalization and the like). A bool, or a
+            training: whether to run as in training: with the update ops (moving averages of batch normalization
+                and the like), and with the `{"train"}` variant if the module was loaded with one. A bool, or a
                 scalar boolean tensor to decide when the program runs.
             signature: which signature to apply.
             as_dict: whether to return all outputs.
@@ -235,8 +234,8 @@ class LoadedModule(tf.Module):
             signature: the signature; None is `"default"`. Its inputs stay.
 
         Returns:
-            A loaded module of its own, to be called, trained, saved, converted and exported. What one of the two trains,
-            the other one has.
+            Another loaded module, to be called, trained, saved, converted and exported. The two share their
+            variables: if one is trained, the other changes too.
 
         Raises:
             UnknownSignatureError, UnknownNameError, ArgumentError, UnsupportedGraphError: as `ModuleSpec.with_outputs`
@@ -252,8 +251,8 @@ class LoadedModule(tf.Module):
     def prune(self, feeds: Any, fetches: Any, name: str | None = None, input_signature: Any = None) -> Any:
         """A function from any tensors of the graph for inference to others, as TensorFlow's loader of TF1 modules has it.
 
-        Where the inputs of a signature are what is given, `with_outputs` is the better form: it has their names, and
-        is called with `training=True` too.
+        To start from the inputs of a signature, `with_outputs` is better: its inputs have their names, and it can be
+        called with `training=True`.
 
         Example:
             >>> import tensorflow as tf, tf1hub as hub
