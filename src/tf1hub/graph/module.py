@@ -16,10 +16,10 @@ from tf1hub.graph.application import apply
 from tf1hub.graph.building import building
 from tf1hub.graph.collector import paused
 from tf1hub.graph.definition import definition_of
-from tf1hub.graph.export import export_from_session
 from tf1hub.graph.family import Family
 from tf1hub.graph.repeating import Repeater
 from tf1hub.graph.scopes import graph_of_state, new_state_scope, note_module, warn_of_reuse
+from tf1hub.graph.session_export import export_from_session
 from tf1hub.graph.state import State, create_state
 from tf1hub.graph.tapes import note_use
 from tf1hub.spec.module_spec import ModuleSpec, Tags, as_module_spec

@@ -22,7 +22,7 @@ from tf1hub.graph.importing import Importable, imported
 from tf1hub.graph.state_cut import StateCut, state_nodes
 from tf1hub.graph.tapes import note_use, record
 from tf1hub.graphdef.op_types import RESOURCE_VARIABLES
-from tf1hub.graphdef.variable_defs import Slice, StoredVariable
+from tf1hub.graphdef.variable_defs import StoredVariable, VariablePart
 from tf1hub.spec.variant import Variant
 
 _KEYS = tf.compat.v1.GraphKeys
@@ -200,7 +200,7 @@ def _add_to_collections(
 
 def _add_to_variable_store(variables: Sequence[tuple[StoredVariable, Any, str]], scope: str) -> None:
     """Lets programs find the variables by name, as those that `get_variable` made: `init_from_checkpoint` does."""
-    partitioned: dict[str, list[tuple[Slice, Any]]] = {}
+    partitioned: dict[str, list[tuple[VariablePart, Any]]] = {}
     for stored, variable, _ in variables:
         add_to_variable_store(variable)
         if stored.slice is not None:

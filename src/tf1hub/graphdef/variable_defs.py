@@ -16,10 +16,10 @@ from tf1hub.graphdef.variable_ops import complete
 VARIABLE_COLLECTIONS = ("variables", "trainable_variables", "model_variables")
 
 
-class Slice(NamedTuple):
+class VariablePart(NamedTuple):
     """The part of a partitioned variable that one variable holds.
 
-    A box as `tf1hub.format.checkpoint.Slice` is, with the shape of the whole that VariableDef and the ops give.
+    A box as `tf1hub.format.checkpoint.VariablePart` is, with the shape of the whole that VariableDef and the ops give.
     """
 
     full_shape: tuple[int, ...]
@@ -30,7 +30,7 @@ class Slice(NamedTuple):
         """The slice as RestoreV2 and SaveV2 want it.
 
         Example:
-            >>> Slice((11, 7), (4, 0), (4, 7)).spec()
+            >>> VariablePart((11, 7), (4, 0), (4, 7)).spec()
             '11 7 4,4:0,7'
         """
         extents = ":".join(f"{start},{length}" for start, length in zip(self.offset, self.shape, strict=True))
@@ -57,7 +57,7 @@ class StoredVariable(NamedTuple):
 
     name: str
     node: str
-    slice: Slice | None
+    slice: VariablePart | None
     definition: VariableDef
 
 
@@ -85,7 +85,7 @@ def parse_variable_def(data: bytes, nodes: Callable[[], Mapping[str, NodeDef]], 
     if not definition.HasField("save_slice_info_def"):
         return StoredVariable(node, node, None, definition)
     info = definition.save_slice_info_def
-    part = Slice(tuple(info.full_shape), tuple(info.var_offset), tuple(info.var_shape))
+    part = VariablePart(tuple(info.full_shape), tuple(info.var_offset), tuple(info.var_shape))
     if not len(part.full_shape) == len(part.offset) == len(part.shape):
         raise FormatError(
             f"{place} holds a part of the variable {info.full_name!r} whose slice has mixed ranks: {part}."

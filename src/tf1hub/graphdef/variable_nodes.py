@@ -9,7 +9,7 @@ from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, Variable
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import RESOURCE_VARIABLES, STEPS
-from tf1hub.graphdef.variable_defs import Slice, each_once, variables_by_collection
+from tf1hub.graphdef.variable_defs import VariablePart, each_once, variables_by_collection
 from tf1hub.graphdef.variable_ops import add_read, assigning, initializer_of, read_of
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -20,7 +20,7 @@ def declare_variables(
     names: Collection[str],
     trainable: Callable[[str], bool] | None,
     shapes: Shapes | None = None,
-    parts: Mapping[str, tuple[str, Slice]] | None = None,
+    parts: Mapping[str, tuple[str, VariablePart]] | None = None,
 ) -> list[str]:
     """Adds the collections of variables to a graph, and initializers and reads where nodes lack them.
 

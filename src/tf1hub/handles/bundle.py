@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tf1hub.errors import ArchiveError, CacheError, HandleError
-from tf1hub.handles import cache, cache_files, cache_fill, manifest, names
+from tf1hub.handles import cache, cache_files, cache_fill, manifest, member_names
 from tf1hub.handles.acquire import unpack
 from tf1hub.handles.cache import CacheEntry, EntryState
 from tf1hub.handles.compression import tar_chunks
@@ -185,7 +185,7 @@ def _index(data: bytes, path: str) -> dict[str, Manifest]:
             raise ArchiveError(f"The {INDEX} of {path} gives {made.handle!r} the wrong key {key!r}.")
         for record in made.files:
             # A bundle was made from a cache, where a user may have allowed more files.
-            if names.check_name(record.name) != record.name:
+            if member_names.check_name(record.name) != record.name:
                 raise ArchiveError(f"The {INDEX} of {path} announces the odd name {record.name!r}.")
     return modules
 

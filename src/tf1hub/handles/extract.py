@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tf1hub.errors import ArchiveError
 from tf1hub.format.module_files import is_module_directory, is_module_file
-from tf1hub.handles import names
+from tf1hub.handles import member_names
 from tf1hub.handles.cache_files import unwritable, write_all
 from tf1hub.handles.compression import ZIP_MAGIC, peek, tar_chunks
 from tf1hub.handles.limits import Limits
@@ -79,10 +79,10 @@ class _Extraction:
         for member in archive.members():
             self._count(member)
             data: Iterator[bytes | memoryview] = archive.data(member)
-            checked = names.check_name(member.name)
-            if names.may_be_of_macos(checked):
+            checked = member_names.check_name(member.name)
+            if member_names.may_be_of_macos(checked):
                 data, head = peek(map(bytes, data), 4)
-                if names.is_of_macos(checked, head, member.is_directory):
+                if member_names.is_of_macos(checked, head, member.is_directory):
                     continue
             name = self._name(checked, member)
             if name is None:
@@ -138,11 +138,13 @@ class _Extraction:
             name = name[len(self._prefix) + 1 :]
         allowed = is_module_directory if member.is_directory else is_module_file
         if not self._allow_extra_files and not allowed(name):
-            raise names.not_of_a_module(name)
+            raise member_names.not_of_a_module(name)
         return name
 
     def _refuse_collision(self, name: str, member: Member) -> None:
-        seen, was_directory = self._names.setdefault(names.collision_key(name), (name, member.is_directory))
+        seen, was_directory = self._names.setdefault(
+            member_names.collision_key(name), (name, member.is_directory)
+        )
         if seen != name:
             raise _collision(seen, name)
         # A file that comes twice is compared.
@@ -164,7 +166,7 @@ class _Extraction:
         self._make_directory(name.rpartition("/")[0])
         # A parent that only appears in its children's paths takes part in collisions too.
         full = f"{self._prefix}/{name}" if self._prefix else name
-        seen, _ = self._names.setdefault(names.collision_key(full), (full, True))
+        seen, _ = self._names.setdefault(member_names.collision_key(full), (full, True))
         if seen != full:
             raise _collision(seen, full)
         self._directories.add(name)

@@ -7,7 +7,7 @@ import os
 
 from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError
 from tf1hub.format.module_files import is_module_file
-from tf1hub.handles import cache, cache_files, names
+from tf1hub.handles import cache, cache_files, member_names
 from tf1hub.handles.cache_files import FAULTS
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.progress import Report
@@ -40,10 +40,10 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
     if total > settings.max_bytes:
         raise ArchiveError(f"{redact(url)} holds {total} bytes; at most {settings.max_bytes} are allowed.")
     # Consoles of object stores make empty objects named after directories.
-    checked = {names.check_name(name): name for name in found if not name.endswith("/")}
+    checked = {member_names.check_name(name): name for name in found if not name.endswith("/")}
     for name in checked:
         if not settings.allow_extra_files and not is_module_file(name):
-            raise names.not_of_a_module(name)
+            raise member_names.not_of_a_module(name)
     done = 0
     records = []
     for name, raw in sorted(checked.items()):

@@ -15,7 +15,7 @@ from tf1hub.format.saved_model import SCHEMA_VERSION
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import INPUTS, PLACEHOLDERS, VARIABLES
-from tf1hub.graphdef.variable_defs import Slice
+from tf1hub.graphdef.variable_defs import VariablePart
 from tf1hub.graphdef.variable_nodes import declare_variables
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.publish.asset_files import AssetFiles
@@ -210,7 +210,7 @@ def _declare(
         )
 
 
-def _parts(names: list[str], reader: CheckpointReader) -> Iterator[tuple[str, tuple[str, Slice]]]:
+def _parts(names: list[str], reader: CheckpointReader) -> Iterator[tuple[str, tuple[str, VariablePart]]]:
     """The parts of partitioned variables: `w/part_0`, ... in the graph, slices of `w` in the checkpoint."""
     for name in names:
         whole, separator, number = name.rpartition("/part_")
@@ -218,4 +218,4 @@ def _parts(names: list[str], reader: CheckpointReader) -> Iterator[tuple[str, tu
             slices = sorted(reader.slices(whole))
             if int(number) < len(slices):
                 start, length = slices[int(number)]
-                yield name, (whole, Slice(reader.shape(whole), start, length))
+                yield name, (whole, VariablePart(reader.shape(whole), start, length))

@@ -14,7 +14,7 @@ from tf1hub._tensorflow import plain_variable
 from tf1hub.errors import UnsupportedGraphError, WrongModeError
 from tf1hub.format.checkpoint import read_checkpoint
 from tf1hub.graph import Module
-from tf1hub.graph.export import variable_pairs
+from tf1hub.graph.session_export import variable_pairs
 from tf1hub.graphdef.variable_defs import StoredVariable, by_name
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.module_spec import ModuleSpec, as_module_spec

@@ -12,8 +12,8 @@ import tensorflow as tf
 from tf1hub._tensorflow import as_written
 from tf1hub.arguments import path_text
 from tf1hub.errors import ExportError, InputError, UnsupportedFormatError, WrongModeError
-from tf1hub.graph.export import export_from_session
 from tf1hub.graph.inputs import describe
+from tf1hub.graph.session_export import export_from_session
 from tf1hub.graphdef.variable_defs import by_name
 from tf1hub.program.screen import check_supported
 from tf1hub.spec.graph_tensors import GraphTensor
