@@ -19,7 +19,7 @@ VARIABLE_COLLECTIONS = ("variables", "trainable_variables", "model_variables")
 class VariablePart(NamedTuple):
     """The part of a partitioned variable that one variable holds.
 
-    A box as `tf1hub.format.checkpoint.VariablePart` is, with the shape of the whole that VariableDef and the ops give.
+    A box as `tf1hub.format.checkpoint.Slice` is, with the shape of the whole that VariableDef and the ops give.
     """
 
     full_shape: tuple[int, ...]
