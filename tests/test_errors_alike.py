@@ -49,6 +49,8 @@ def spec() -> ModuleSpec:
 
 
 TAKE_HANDLES: dict[str, Door] = {
+    "get_expected_image_size": hub.get_expected_image_size,
+    "get_num_image_channels": hub.get_num_image_channels,
     "Module": in_a_graph(hub.Module),
     "KerasLayer": hub.KerasLayer,
     "check": hub.check,
@@ -111,6 +113,16 @@ def test_a_handle_that_names_no_module(door: str, mistake: str, tmp_path: Path, 
     assert type(caught.value) is kind
     assert str(caught.value).startswith(words)
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("door", ["resolve", "download"])
+def test_a_spec_where_a_directory_is_asked_for(door: str, spec: ModuleSpec) -> None:
+    with pytest.raises(errors.ArgumentError) as caught:
+        TAKE_HANDLES[door](spec)
+    assert str(caught.value) == (
+        f"{spec.name} is a ModuleSpec, a definition in memory that has no directory of its own. Give its handle, or "
+        "write it as a module: spec.export(path)"
+    )
 
 
 ASK_FOR_SIGNATURES: dict[str, Door] = {
@@ -217,8 +229,15 @@ def test_a_remote_place_that_nobody_writes(door: str) -> None:
         WRITE[door]("nowhere://a/b")
 
 
-@pytest.mark.parametrize("door", ["resolve", "download"])
+TAKE_CACHE_DIR: dict[str, Door] = {
+    "resolve": lambda path: hub.resolve(STORED, cache_dir=path),
+    "download": lambda path: hub.download(STORED, cache_dir=path),
+    "compare": lambda path: hub.compare([STORED], (np.ones([4]), np.ones([4])), cache_dir=path),
+}
+
+
+@pytest.mark.parametrize("door", TAKE_CACHE_DIR)
 def test_a_cache_that_is_a_number(door: str) -> None:
     with pytest.raises(errors.ArgumentError) as caught:
-        getattr(hub, door)(STORED, cache_dir=3)
+        TAKE_CACHE_DIR[door](3)
     assert str(caught.value) == "A cache_dir is a string or an os.PathLike, not 3."

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tf1hub.handles import download as download
     from tf1hub.handles import resolve as resolve
     from tf1hub.keras import KerasLayer as KerasLayer
+    from tf1hub.progress import Progress as Progress
     from tf1hub.publish import add_signature as add_signature
     from tf1hub.publish import attach_image_module_info as attach_image_module_info
     from tf1hub.publish import attach_message as attach_message
@@ -71,6 +72,7 @@ _HOMES = {
     "ModuleDescription": "tf1hub.spec.description",
     "ModuleDifference": "tf1hub.spec.difference",
     "ModuleSpec": "tf1hub.spec.module_spec",
+    "Progress": "tf1hub.progress",
     "Report": "tf1hub.checks.findings",
     "Variables": "tf1hub.format.checkpoint",
     "add_signature": "tf1hub.publish",

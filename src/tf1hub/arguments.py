@@ -20,6 +20,12 @@ def handle_text(handle: object, also: str = "") -> str:
     text = os.fspath(handle) if isinstance(handle, os.PathLike) else handle
     if isinstance(text, str):
         return text
+    if type(handle).__name__ == "ModuleSpec":
+        # Where there has to be a directory; whoever takes a ModuleSpec does not ask here.
+        raise ArgumentError(
+            f"{handle.name} is a ModuleSpec, a definition in memory that has no directory of its own. Give its "  # type: ignore[attr-defined]
+            "handle, or write it as a module: spec.export(path)"
+        )
     given = repr(handle) if isinstance(handle, bool | int | float | bytes | None) else type(handle).__name__
     message = f"A module is named by a handle (a string) or a ModuleSpec, not by {given}."
     raise ArgumentError(f"{message} {also}" if also else message)

@@ -264,4 +264,4 @@ def test_download_on_a_terminal_less_stream_prints_lines_when_asked(capsys, url,
     code, _, err = run(capsys, "download", url)
     assert code == 0
     assert err.splitlines()[0].startswith(f"tf1hub: Downloading {url}: ")
-    assert err.splitlines()[-1].startswith(f"tf1hub: Downloaded {url}: ")
+    assert err.splitlines()[-1].startswith(f"tf1hub: Downloading {url}: done, ")

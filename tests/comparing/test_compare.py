@@ -66,7 +66,7 @@ def image_module(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_module_with_the_better_features_comes_first(text_modules: tuple[str, str]) -> None:
     seeing, blind = text_modules
-    result = hub.compare([blind, seeing], (TEXTS, LABELS), cache_dir=None, batch_size=5)
+    result = hub.compare([blind, seeing], (TEXTS, LABELS), keep_features=False, batch_size=5)
     assert [row.handle for row in result] == [seeing, blind]
     assert result.best.accuracy == 1.0
     assert result.best.width == 2
@@ -87,6 +87,24 @@ def test_the_same_comparison_twice_gives_the_same_numbers_and_computes_once(
     assert [(r.handle, r.accuracy, r.memory) for r in second] == [
         (r.handle, r.accuracy, r.memory) for r in first
     ]
+
+
+def test_no_features_are_kept_where_none_are_wanted(
+    text_modules: tuple[str, str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF1HUB_FEATURES_DIR", str(tmp_path))
+    hub.compare(text_modules[:1], (TEXTS, LABELS), keep_features=False)
+    assert not [*tmp_path.iterdir()]
+    hub.compare(text_modules[:1], (TEXTS, LABELS), cache_dir=None)
+    assert len([*tmp_path.iterdir()]) == 1
+
+
+def test_specs_are_compared_beside_handles(text_modules: tuple[str, str], tmp_path: pathlib.Path) -> None:
+    seeing, blind = text_modules
+    spec = hub.load_module_spec(seeing)
+    result = hub.compare([blind, spec], (TEXTS, LABELS), cache_dir=tmp_path)
+    assert [(row.handle, row.accuracy > 0.9) for row in result] == [(seeing, True), (blind, False)]
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 def test_other_examples_are_computed_anew(text_modules: tuple[str, str], tmp_path: pathlib.Path) -> None:
@@ -116,7 +134,7 @@ def test_images_of_any_size_are_resized_and_scaled_to_the_unit_interval(
             pixels = rng.integers(0, 100, (7 + number, 9, 3), dtype=np.uint8)
             pixels[:, :, channel] += 150
             Image.fromarray(pixels).save(tmp_path / "colors" / name / f"{number}.png")
-    result = hub.compare([image_module], tmp_path / "colors", cache_dir=None)
+    result = hub.compare([image_module], tmp_path / "colors", keep_features=False)
     assert (result.best.accuracy, result.best.width, result.examples) == (1.0, 3, 10)
 
 
@@ -134,14 +152,14 @@ def test_all_modules_without_the_conventional_signature_are_named_before_any_wor
 ) -> None:
     monkeypatch.setattr(features_module, "_batch", None)
     with pytest.raises(CheckFailedError) as caught:
-        hub.compare([*text_modules, image_module], (TEXTS, LABELS), cache_dir=None)
+        hub.compare([*text_modules, image_module], (TEXTS, LABELS), keep_features=False)
     assert str(caught.value) == (
         f"{image_module} has no signature that gives text feature vectors by convention: "
         "it has no signature 'default'"
     )
     images = np.zeros([4, 6, 4, 3], np.float32)
     with pytest.raises(CheckFailedError) as caught:
-        hub.compare([text_modules[0]], (images, [0, 0, 1, 1]), cache_dir=None)
+        hub.compare([text_modules[0]], (images, [0, 0, 1, 1]), keep_features=False)
     assert "it has no signature 'image_feature_vector'" in str(caught.value)
     assert "is string, not float32" in str(caught.value)
 

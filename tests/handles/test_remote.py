@@ -13,7 +13,6 @@ from misbehaving_server import in_turn, whole
 from tf1hub.errors import ArchiveError, DownloadError, MissingDependencyError, NotAModuleError, OfflineError
 from tf1hub.handles import bundle
 from tf1hub.handles.api import download, resolve
-from tf1hub.handles.progress import shown
 from tf1hub.storage import place_at
 
 fsspec = pytest.importorskip("fsspec")
@@ -181,32 +180,3 @@ def test_cache_in_ram_of_tensorflow(server, monkeypatch):
     assert place_at(place).read("saved_model.pb") == MODULE["saved_model.pb"]
     assert resolve(url) == place
     assert len(server.log) == 1
-
-
-def test_it_looks_stalled_no_more_a_line_now_and_then(capsys, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr("tf1hub.handles.progress.time.monotonic", lambda: now[0])
-    with shown("m", "lines") as report:
-        for second in range(60):
-            now[0] = float(second)
-            report(second * 1_000_000, 100_000_000)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "tf1hub: Downloading m: 5.0 MB of 100.0 MB (5 %), 1.0 MB/s, 95 s left"
-    assert len(lines) == 5
-    assert lines[-1] == "tf1hub: Downloaded m: 59.0 MB in 59 s"
-
-
-def test_short_downloads_are_silent_and_none_is_none(capsys):
-    for mode in ("auto", "lines", "none"):
-        with shown("m", mode) as report:
-            report(1, 2)
-    assert capsys.readouterr().err == ""
-
-
-def test_on_a_terminal_there_is_a_bar(monkeypatch, capsys):
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with shown("https://host/m", "auto") as report:
-        report(500, 1000)
-    assert "https://host/m" in capsys.readouterr().err

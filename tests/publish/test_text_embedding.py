@@ -162,11 +162,12 @@ def test_limit_normalization_and_partitions(tmp_path: pathlib.Path) -> None:
 def test_many_lines_agree_with_numpy(tmp_path: pathlib.Path) -> None:
     matrix = np.random.default_rng(0).normal(size=(3000, 50)).astype(np.float32)
     lines = (f"w{i} " + " ".join(repr(float(value)) for value in row) for i, row in enumerate(matrix))
-    reads: list[tuple[int, int]] = []
+    reads: list[hub.Progress] = []
     source = written(tmp_path, "\n".join(lines).encode())
-    text_embedding(source, tmp_path / "module", num_oov_buckets=0, progress=lambda *done: reads.append(done))
+    text_embedding(source, tmp_path / "module", num_oov_buckets=0, progress=reads.append)
     np.testing.assert_array_equal(variable(tmp_path / "module"), matrix)
-    assert reads[-1] == (os.path.getsize(source),) * 2
+    size = os.path.getsize(source)
+    assert reads[-1] == hub.Progress(f"Reading {source}", size, size, "bytes")
 
 
 def test_nothing_is_left_where_it_fails(tmp_path: pathlib.Path) -> None:
@@ -190,7 +191,7 @@ def test_nothing_is_left_where_it_fails(tmp_path: pathlib.Path) -> None:
         with pytest.raises(error, match=message):
             text_embedding(source, tmp_path / "module")
 
-    def interrupted(_done: int, _total: int) -> None:
+    def interrupted(_: hub.Progress) -> None:
         raise KeyboardInterrupt
 
     source = written(tmp_path, b"a 1 2\n")

@@ -104,7 +104,7 @@ def checkpoints(tmp_path: pathlib.Path, *values: np.ndarray) -> list[CheckpointR
 
 
 def compare(directory: pathlib.Path, *values: np.ndarray, atol: float = 0.0) -> list[Difference]:
-    return list(value_differences(*checkpoints(directory, *values), atol, lambda _: None))
+    return list(value_differences(*checkpoints(directory, *values), atol, lambda *_: None))
 
 
 def test_difference_in_a_later_piece_is_found(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 from tf1hub.checks.conventions import common_signature_results, convention_findings
@@ -14,13 +14,15 @@ from tf1hub.checks.op_support import op_support
 from tf1hub.checks.paths import leaked_paths
 from tf1hub.checks.stored import stored_files
 from tf1hub.graphdef.op_packages import import_packages
-from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
+from tf1hub.progress import ProgressOption, Say, shown
+from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 
 def check(
     handle: ModuleSpec | str | os.PathLike[str],
+    *,
     run: bool | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: ProgressOption = None,
     imports: Iterable[str] = (),
 ) -> Report:
     """Checks a module: is it whole, does it keep the conventions, can it be fine-tuned, does it run?
@@ -41,7 +43,8 @@ def check(
     Args:
         handle: a handle, or a ModuleSpec.
         run: run each signature on generated inputs; None: where TensorFlow is installed.
-        progress: is told in words what is under way.
+        progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
+            `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
         imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
 
     Returns:
@@ -54,8 +57,13 @@ def check(
         MissingDependencyError: `run`, and TensorFlow is not installed; or one of `imports` cannot be imported.
     """
     import_packages(imports, "imports=")
-    say = progress or (lambda _: None)
-    spec = as_module_spec(handle)
+    with shown(progress) as say:
+        return _checked(handle, run, say)
+
+
+def _checked(handle: ModuleSpec | str | os.PathLike[str], run: bool | None, say: Say) -> Report:
+    say("fetching")
+    spec = load_module_spec(handle)
     say("the graph")
     for tags in spec.get_tags():
         spec.variant(tags)  # raises where a variant is damaged

@@ -18,6 +18,7 @@ from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph import eval_function_for_module
 from tf1hub.graph.building import reason
+from tf1hub.progress import Say
 from tf1hub.spec.inspection import decode_attachment, describe_signature
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -30,7 +31,7 @@ batch sizes add in another order."""
 _FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
 
 
-def run_signatures(spec: ModuleSpec, say: Callable[[str], None]) -> tuple[list[Run], list[Finding]]:
+def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]]:
     """Runs each signature of each variant.
 
     Args:

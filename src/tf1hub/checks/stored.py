@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tf1hub.checks.findings import ERROR, Finding
 from tf1hub.errors import CheckpointError, FormatError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.saved_model import format_tags
+from tf1hub.progress import Say
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec
-
-Progress = Callable[[str], None]
 
 _FLOATS = frozenset({dtypes.FLOAT, 2, 19, dtypes.BFLOAT16, 8, 18})
 _CHUNK_ELEMENTS = 1 << 20
 _AGAIN = "Fetch or export the module again."
 
 
-def stored_files(spec: ModuleSpec, say: Progress) -> Iterator[Finding]:
+def stored_files(spec: ModuleSpec, say: Say) -> Iterator[Finding]:
     """Yields what is missing, damaged or not a number in a module's files."""
     for variant in spec.variants():
         try:
@@ -40,17 +39,18 @@ def stored_files(spec: ModuleSpec, say: Progress) -> Iterator[Finding]:
         yield Finding("damaged-checkpoint", ERROR, str(error), _AGAIN)
 
 
-def _checkpoint(spec: ModuleSpec, reader: CheckpointReader, say: Progress) -> Iterator[Finding]:
+def _checkpoint(spec: ModuleSpec, reader: CheckpointReader, say: Say) -> Iterator[Finding]:
     for variant in spec.variants():
         try:
             check_variables(variant, reader)
         except CheckpointError as error:
             yield Finding("checkpoint-mismatch", ERROR, str(error), _AGAIN, format_tags(variant.tags))
-    say("checksums of the variables")
-    reader.verify()
-    say("values of the variables")
-    names = reader.keys()
-    bad = [name for name in names if reader.dtype(name) in _FLOATS and not _finite(reader, name)]
+    reader.verify(lambda done, total: say("checksums of the variables", done, total, "bytes"))
+    names, bad = reader.keys(), []
+    for number, name in enumerate(names):
+        say("values of the variables", number, len(names), "variables")
+        if reader.dtype(name) in _FLOATS and not _finite(reader, name):
+            bad.append(name)
     if bad:
         more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
         yield Finding(

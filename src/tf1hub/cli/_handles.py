@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tf1hub.cli import _output
 from tf1hub.handles import settings as settings_module
 from tf1hub.handles.settings import Settings
 
@@ -21,9 +22,7 @@ def add_handle_options(parser: argparse.ArgumentParser, *, nargs: str = "+") -> 
     parser.add_argument("handles", metavar="HANDLE", nargs=nargs, help="a path, a URL, or remote storage")
     add_cache_option(parser)
     parser.add_argument("--offline", action="store_true", default=None, help="use only what is in the cache")
-    parser.add_argument(
-        "--progress", choices=("auto", "bar", "lines", "none"), help="how to show progress (default: auto)"
-    )
+    _output.add_progress_option(parser)
     parser.add_argument(
         "--allow-extra-files", action="store_true", default=None, help="accept files that no module has"
     )
@@ -36,7 +35,7 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "cache_dir": args.cache_dir,
         "offline": args.offline,
-        "progress": "none" if args.quiet and args.progress is None else args.progress,
+        "progress": _output.progress_of(args),
         "allow_extra_files": args.allow_extra_files,
         "max_bytes": args.max_bytes,
         "lock_file": args.lock_file,
@@ -45,4 +44,6 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def settings_of(args: argparse.Namespace) -> Settings:
     """Returns the settings of a verb's options."""
-    return settings_module.from_environment(**options_of(args))
+    options = options_of(args)
+    del options["progress"]
+    return settings_module.from_environment(**options)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -28,6 +27,21 @@ def add_import_option(parser: argparse.ArgumentParser) -> None:
         help="import MODULE first, because it brings ops that modules use, such as tensorflow_text; may be repeated "
         "(default: $TF1HUB_IMPORTS)",
     )
+
+
+def add_progress_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--progress`, for verbs that may take long."""
+    parser.add_argument(
+        "--progress",
+        choices=("auto", "bar", "lines", "none"),
+        help="how to show progress (default: $TF1HUB_PROGRESS, else auto; none with --quiet)",
+    )
+
+
+def progress_of(args: argparse.Namespace) -> str | None:
+    """What the functions that a verb calls are given as `progress=`."""
+    chosen: str | None = args.progress
+    return "none" if args.quiet and chosen is None else chosen
 
 
 def print_json(document: Any) -> None:
@@ -62,23 +76,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
         return "  ".join(cells).rstrip()
 
     return "\n".join(aligned(line) for line in lines)
-
-
-@contextlib.contextmanager
-def progress(enabled: bool) -> Iterator[Callable[[str], None]]:
-    """Yields a function that shows what is under way, on a terminal; elsewhere it says nothing.
-
-    Args:
-        enabled: nothing is shown without it.
-    """
-    if not enabled or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    # Only here: its import takes longer than most verbs.
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield lambda text: status.update(text)
 
 
 def title(text: str) -> str:

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_import_option, add_output_options, print_json, progress, table, title
+from tf1hub.cli._output import (
+    add_import_option,
+    add_output_options,
+    add_progress_option,
+    print_json,
+    progress_of,
+    table,
+    title,
+)
 
 if TYPE_CHECKING:
     from tf1hub.checks.findings import Report
@@ -30,6 +38,7 @@ def register(subparsers: Any) -> None:
         help="run each signature on generated inputs (default: where TensorFlow is installed)",
     )
     add_import_option(parser)
+    add_progress_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run, exit_code_of_errors=_exit.TROUBLE)
 
@@ -37,8 +46,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from tf1hub.checks.check import check
 
-    with progress(enabled=not args.json and not args.quiet) as say:
-        report = check(args.handle, args.run_signatures, say)
+    report = check(args.handle, run=args.run_signatures, progress=progress_of(args))
     if args.json:
         print_json(report.to_dict())
     elif not args.quiet:

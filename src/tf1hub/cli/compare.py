@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_import_option, add_output_options, emit, progress
+from tf1hub.cli._output import add_import_option, add_output_options, add_progress_option, emit, progress_of
 
 
 def register(subparsers: Any) -> None:
@@ -34,6 +34,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--features-dir", metavar="DIR", help="where features are kept between runs")
     parser.add_argument("--no-cache", action="store_true", help="compute all features anew, and keep none")
     add_import_option(parser)
+    add_progress_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)
 
@@ -41,17 +42,17 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from tf1hub.comparing import compare
 
-    with progress(enabled=not args.json and not args.quiet) as say:
-        result = compare(
-            args.handles,
-            args.task,
-            batch_size=args.batch_size,
-            seed=args.seed,
-            cache_dir=None if args.no_cache else args.features_dir or "",
-            text_column=args.text_column,
-            label_column=args.label_column,
-            progress=say,
-        )
+    result = compare(
+        args.handles,
+        args.task,
+        batch_size=args.batch_size,
+        seed=args.seed,
+        cache_dir=args.features_dir or None,
+        keep_features=not args.no_cache,
+        text_column=args.text_column,
+        label_column=args.label_column,
+        progress=progress_of(args),
+    )
     if args.plot:
         result.plot(args.plot)
     emit(args, str(result), result.to_dict())

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_import_option, add_output_options, print_json, progress, table, title
+from tf1hub.cli._output import (
+    add_import_option,
+    add_output_options,
+    add_progress_option,
+    print_json,
+    progress_of,
+    table,
+    title,
+)
+from tf1hub.progress import shown
 
 if TYPE_CHECKING:
     from tf1hub.tf2.conversion import Conversion
@@ -46,12 +55,13 @@ def register(subparsers: Any) -> None:
         help="how far an output may be from the module's, relative to its largest value (default: 1e-4)",
     )
     add_import_option(parser)
+    add_progress_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    with progress(enabled=not args.json and not args.quiet) as say:
+    with shown(progress_of(args)) as say:
         say("importing TensorFlow")
         import tf1hub
 
@@ -62,7 +72,6 @@ def run(args: argparse.Namespace) -> int:
             tags=None if args.tags is None else [tag for tag in args.tags.split(",") if tag],
             trainable=args.trainable,
             serving_default=args.serving_default,
-            progress=say,
             **({} if args.tolerance is None else {"tolerance": args.tolerance}),
         )
     if args.json:

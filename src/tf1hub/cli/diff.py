@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_output_options, print_json, progress, table
+from tf1hub.cli._output import add_output_options, add_progress_option, print_json, progress_of, table
 
 _CELL = 60
 """The most characters of a cell; `--json` has all."""
@@ -32,6 +32,7 @@ def register(subparsers: Any) -> None:
         metavar="A",
         help="the largest difference of two numbers that is none",
     )
+    add_progress_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run, exit_code_of_errors=_exit.TROUBLE)
 
@@ -39,8 +40,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from tf1hub.spec.difference import diff
 
-    with progress(enabled=not args.json and not args.quiet) as say:
-        result = diff(args.left, args.right, args.values, args.atol, say)
+    result = diff(args.left, args.right, values=args.values, atol=args.atol, progress=progress_of(args))
     if args.json:
         print_json(result.to_dict())
     elif not args.quiet and not result.same:

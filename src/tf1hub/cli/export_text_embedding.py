@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_output_options, emit
+from tf1hub.cli._output import add_output_options, add_progress_option, emit, progress_of
 
 _FORMATS = ("glove", "word2vec", "word2vec-binary", "fasttext")
 
@@ -51,6 +48,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--num-partitions", type=int, default=1, metavar="N", help="parts of the variable (default: 1)"
     )
+    add_progress_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)
 
@@ -59,20 +57,19 @@ def run(args: argparse.Namespace) -> int:
     """Exports, and prints what was written and what was odd in the file."""
     from tf1hub.publish import text_embedding
 
-    with _progress(not (args.quiet or args.json)) as progress:
-        made = text_embedding(
-            args.file,
-            args.out,
-            format=args.format,
-            limit=args.limit,
-            tokenize=None if args.tokenize == "none" else args.tokenize,
-            lowercase=args.lowercase,
-            combiner=args.combiner,
-            l2_normalize=args.l2_normalize,
-            num_oov_buckets=args.num_oov_buckets,
-            num_partitions=args.num_partitions,
-            progress=progress,
-        )
+    made = text_embedding(
+        args.file,
+        args.out,
+        format=args.format,
+        limit=args.limit,
+        tokenize=None if args.tokenize == "none" else args.tokenize,
+        lowercase=args.lowercase,
+        combiner=args.combiner,
+        l2_normalize=args.l2_normalize,
+        num_oov_buckets=args.num_oov_buckets,
+        num_partitions=args.num_partitions,
+        progress=progress_of(args),
+    )
     document = {
         "path": made.path,
         "format": made.format,
@@ -86,18 +83,3 @@ def run(args: argparse.Namespace) -> int:
     }
     emit(args, str(made), document)
     return _exit.OK
-
-
-@contextlib.contextmanager
-def _progress(wanted: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar over the bytes of the file, where somebody looks at it."""
-    if not wanted or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

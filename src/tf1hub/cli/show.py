@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_tensors(args: argparse.Namespace) -> int:
-    from tf1hub.spec.module_spec import as_module_spec
+    from tf1hub.spec.module_spec import load_module_spec
 
-    spec = as_module_spec(args.handle)
+    spec = load_module_spec(args.handle)
     found = [(variant, spec.find_tensors(args.tensors, variant.tags)) for variant in spec.variants()]
     if args.json:
         tensors = [

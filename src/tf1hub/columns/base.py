@@ -19,7 +19,7 @@ from tf1hub._tensorflow import (
 )
 from tf1hub.columns.column_module import RESOURCE, LayerModule, create_module, module_in_scope
 from tf1hub.errors import ColumnError
-from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
+from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 _UNNAMED_MODULE = (
     "The column {name!r} was made from a ModuleSpec, which has no name by which it could be found again. "
@@ -68,7 +68,7 @@ class ModuleColumn(DenseColumnV1, DenseColumn):
     @functools.cached_property
     def module_spec(self) -> ModuleSpec:
         """The module's definition."""
-        return as_module_spec(self.module_spec_path)
+        return load_module_spec(self.module_spec_path)
 
     @property
     def name(self) -> str:

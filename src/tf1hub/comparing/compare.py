@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tf1hub.arguments import handle_text
+from tf1hub.arguments import handle_text, path_text
 from tf1hub.comparing import probe
 from tf1hub.comparing.cache import FeatureCache, default_directory
 from tf1hub.comparing.features import Features, choose_signature, compute
@@ -16,19 +16,21 @@ from tf1hub.comparing.result import ComparedModule, Comparison
 from tf1hub.comparing.task import Task, read_task
 from tf1hub.errors import CheckFailedError, InputError
 from tf1hub.graphdef.op_packages import import_packages
+from tf1hub.progress import ProgressOption, Say, shown
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 
 def compare(
-    handles: Sequence[str | os.PathLike[str]],
+    handles: Sequence[ModuleSpec | str | os.PathLike[str]],
     task: Any,
     *,
     batch_size: int = 32,
     seed: int = 0,
-    cache_dir: str | os.PathLike[str] | None = "",
+    cache_dir: str | os.PathLike[str] | None = None,
+    keep_features: bool = True,
     text_column: str | None = None,
     label_column: str | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: ProgressOption = None,
     imports: Iterable[str] = (),
 ) -> Comparison:
     """Tells which of several modules suits a task, by a linear classifier on the features of each.
@@ -49,21 +51,24 @@ def compare(
         >>> export(1), export(3)
         (None, None)
         >>> task = (["a", "bb", "ccc", "dddd", "eeeee", "ffffff"], ["odd", "even"] * 3)
-        >>> result = hub.compare(["parity1", "parity3"], task, cache_dir=None)
+        >>> result = hub.compare(["parity1", "parity3"], task, keep_features=False)
         >>> sorted((row.handle, row.accuracy, row.width) for row in result)
         [('parity1', 1.0, 1), ('parity3', 1.0, 3)]
 
     Args:
-        handles: the modules.
+        handles: the modules: handles, or ModuleSpecs.
         task: a `.csv` or `.tsv` file of texts and labels, a folder with a folder of images per
             class, a `.npz` file with `x` and `y`, or a pair of examples and labels.
         batch_size: how many examples a module gets at once.
         seed: of the split into folds, which is the same for all modules.
-        cache_dir: where features are kept; None keeps none. By default `$TF1HUB_FEATURES_DIR`,
-            else `tf1hub_features` in the system's temporary directory.
+        cache_dir: where features are kept; by default `$TF1HUB_FEATURES_DIR`, else `tf1hub_features` in the
+            system's temporary directory.
+        keep_features: whether features are kept there and taken from there. Those of a ModuleSpec, which need not
+            be on disk, are computed each time.
         text_column: the column of the texts, where a CSV file's header leaves it open.
         label_column: the column of the labels, likewise.
-        progress: is told what is under way, in a line.
+        progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
+            `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
         imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
 
     Returns:
@@ -81,35 +86,51 @@ def compare(
     if batch_size < 1:
         raise InputError(f"The batch size is a positive number, not {batch_size}.")
     probe.check_installed()
-    say = progress or (lambda _: None)
-    names = [handle_text(handle) for handle in dict.fromkeys(handles)]
-    specs = {name: load_module_spec(name) for name in names}
-    examples = read_task(task, text_column, label_column)
-    signatures = _signatures(specs, examples.kind)
-    cache = FeatureCache(default_directory() if cache_dir == "" else cache_dir)
-    data_digest = examples.digest()
-    rows: list[ComparedModule] = []
-    for name, spec in specs.items():
-        digest = _digest(spec)
-        key = (digest or "", signatures[name], data_digest)
-        features = cache.read(*key) if digest else None
-        cached = features is not None
-        if features is None:
-            features = _computed(spec, examples, batch_size, name, say)
-            if digest:
-                cache.write(features, *key)
-        say(f"{name}: fitting the linear classifier")
-        rows.append(_row(name, signatures[name], features, cached, examples, seed))
+    directory = default_directory() if cache_dir is None else path_text(cache_dir, "cache_dir")
+    cache = FeatureCache(directory if keep_features else None)
+    with shown(progress) as say:
+        modules = [_module(handle, say) for handle in dict.fromkeys(handles)]
+        examples = read_task(task, text_column, label_column)
+        signatures = _signatures([module.spec for module in modules], examples.kind)
+        data_digest = examples.digest()
+        rows: list[ComparedModule] = []
+        for module, signature in zip(modules, signatures, strict=True):
+            key = (module.digest or "", signature, data_digest)
+            features = cache.read(*key) if module.digest else None
+            cached = features is not None
+            if features is None:
+                features = _computed(module, examples, batch_size, say)
+                if module.digest:
+                    cache.write(features, *key)
+            say(f"{module.name}: fitting the linear classifier")
+            rows.append(_row(module.name, signature, features, cached, examples, seed))
     rows.sort(key=lambda row: (-row.accuracy, row.seconds_per_example))
     return Comparison(examples.name, len(examples), len(np.unique(examples.labels)), tuple(rows))
 
 
-def _signatures(specs: dict[str, ModuleSpec], kind: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+class _Module(NamedTuple):
+    """One of those that are compared; `digest` is that of its content, where it is on disk as it is."""
+
+    name: str
+    spec: ModuleSpec
+    digest: str | None
+
+
+def _module(handle: ModuleSpec | str | os.PathLike[str], say: Say) -> _Module:
+    if isinstance(handle, ModuleSpec):
+        return _Module(handle.name, handle, None)
+    name = handle_text(handle)
+    say(f"{name}: fetching")
+    spec = load_module_spec(name)
+    return _Module(name, spec, _digest(spec))
+
+
+def _signatures(specs: list[ModuleSpec], kind: str) -> list[str]:
+    found: list[str] = []
     faults: list[str] = []
-    for name, spec in specs.items():
+    for spec in specs:
         try:
-            found[name] = choose_signature(spec, kind)[0]
+            found.append(choose_signature(spec, kind)[0])
         except CheckFailedError as error:
             faults.append(str(error))
     if faults:
@@ -124,18 +145,16 @@ def _digest(spec: ModuleSpec) -> str | None:
     return content_digest(of_directory(spec.name)) if os.path.isdir(spec.name) else None
 
 
-def _computed(
-    spec: ModuleSpec, task: Task, batch_size: int, name: str, say: Callable[[str], None]
-) -> Features:
+def _computed(module: _Module, task: Task, batch_size: int, say: Say) -> Features:
     done = 0
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        say(f"{name}: {done} of {len(task)} examples")
+        say(f"{module.name}: computing features", done, len(task), "examples")
 
-    say(f"{name}: loading")
-    return compute(spec, task, batch_size, advance)
+    say(f"{module.name}: loading")
+    return compute(module.spec, task, batch_size, advance)
 
 
 def _row(

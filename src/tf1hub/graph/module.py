@@ -22,7 +22,7 @@ from tf1hub.graph.scopes import graph_of_state, new_state_scope, note_module, wa
 from tf1hub.graph.session_export import export_from_session
 from tf1hub.graph.state import State, create_state
 from tf1hub.graph.tapes import note_use
-from tf1hub.spec.module_spec import ModuleSpec, Tags, as_module_spec
+from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.unknown import unknown_output
 
@@ -113,7 +113,7 @@ class Module:
                 _REPLICAS.format(count=strategy.num_replicas_in_sync, strategy=name_of_strategy)
             )
         first = spec if isinstance(spec, Module) else None
-        self._spec = spec.spec if isinstance(spec, Module) else as_module_spec(spec)
+        self._spec = spec.spec if isinstance(spec, Module) else load_module_spec(spec)
         self._trainable = bool(trainable)
         self._variant = self._spec.variant(tags)
         self._repeaters: dict[str, Repeater] = {}

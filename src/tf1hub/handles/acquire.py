@@ -12,7 +12,6 @@ from tf1hub.handles import (
     download_lock,
     manifest,
     plan,
-    progress,
     redirects,
     sources,
 )
@@ -24,7 +23,10 @@ from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.plan import Action, Plan
 from tf1hub.handles.settings import OFFLINE_VARIABLE, Settings
 from tf1hub.handles.sources import ModuleSource
+from tf1hub.progress import Report, transfer, waiting
 from tf1hub.storage import Place, has_secrets, place_at, redact
+
+_WAITING = "Another process is downloading this module; waited {} s for it."
 
 
 def acquire(decided: Plan, settings: Settings) -> str:
@@ -56,7 +58,7 @@ def acquire(decided: Plan, settings: Settings) -> str:
         return plan.plan(decided.handle, settings, in_place=False).action is Action.USE
 
     turn = download_lock.turn(
-        entry.lock_path, patience=settings.lock_patience, done=done, waiting=progress.waiting_line()
+        entry.lock_path, patience=settings.lock_patience, done=done, waiting=waiting(_WAITING)
     )
     with turn as mine:
         # While this one waited, another may have finished the work.
@@ -142,7 +144,7 @@ def _from(source: ModuleSource, decided: Plan, entry: CacheEntry, settings: Sett
     else:
         with (
             cache_fill.workspace(entry) as directory,
-            progress.shown(source.place.shown, settings.progress) as report,
+            transfer(f"Downloading {source.place.shown}") as report,
         ):
             records = unpack(_archive_chunks(source.place, report), directory, settings)
             _publish(decided, entry, directory, records, source.place.shown)
@@ -164,21 +166,21 @@ def _from_http(source: ModuleSource, decided: Plan, entry: CacheEntry, settings:
 
     client = Client(settings, source.url)
     try:
-        with progress.shown(source.place.shown, settings.progress) as report:
-            transfer = Transfer(client, source.url, settings.retries, report)
-            for chunks in transfer.attempts():
+        with transfer(f"Downloading {source.place.shown}") as report:
+            coming = Transfer(client, source.url, settings.retries, report)
+            for chunks in coming.attempts():
                 with cache_fill.workspace(entry) as directory:
                     try:
                         records = unpack(chunks, directory, settings)
                     except (StartOverError, TruncatedArchiveError) as error:
-                        transfer.start_over(error)
+                        coming.start_over(error)
                         continue
-                    _publish(decided, entry, directory, records, redact(source.url), transfer.etag)
+                    _publish(decided, entry, directory, records, redact(source.url), coming.etag)
                     break
     finally:
         client.close()
     if source.is_own:
-        _remember(decided.handle, transfer.hops, settings)
+        _remember(decided.handle, coming.hops, settings)
 
 
 def unpack(chunks: Iterator[bytes], directory: str, settings: Settings) -> tuple[FileRecord, ...]:
@@ -216,7 +218,7 @@ def _open(place: Handle) -> Place:
     return place_at(place.location, cache_files.FAULTS)
 
 
-def _archive_chunks(place: Handle, report: progress.Report) -> Iterator[bytes]:
+def _archive_chunks(place: Handle, report: Report) -> Iterator[bytes]:
     if place.kind is Kind.ARCHIVE:
         chunks, total = cache_files.chunks(place.location), None
     else:
@@ -236,7 +238,7 @@ def _from_remote_directory(
 
     with (
         cache_fill.workspace(entry) as directory,
-        progress.shown(source.place.shown, settings.progress) as report,
+        transfer(f"Downloading {source.place.shown}") as report,
     ):
         records = copy_in(source.place.location, directory, settings, report)
         _publish(decided, entry, directory, records, source.place.shown)

@@ -8,6 +8,7 @@ from tf1hub.handles import settings as settings_module
 from tf1hub.handles.handle import Handle, Kind, parse
 from tf1hub.handles.plan import Action, Plan, plan
 from tf1hub.handles.settings import Settings
+from tf1hub.progress import ProgressOption, shown
 from tf1hub.storage import absolute, is_remote
 
 
@@ -17,7 +18,7 @@ def resolve(
     cache_dir: str | os.PathLike[str] | None = None,
     offline: bool | None = None,
     verify: bool = False,
-    progress: str | None = None,
+    progress: ProgressOption = None,
     allow_extra_files: bool | None = None,
     max_bytes: int | None = None,
     lock_file: str | os.PathLike[str] | None = None,
@@ -38,7 +39,9 @@ def resolve(
         cache_dir: the cache; by default `TFHUB_CACHE_DIR`, else `<system temp>/tfhub_modules`.
         offline: whether the network may not be used; by default as `TF1HUB_OFFLINE` says.
         verify: whether to read every byte of a cached module and compare it with its manifest.
-        progress: `auto`, `bar`, `lines` or `none`; by default as `TF1HUB_PROGRESS` says.
+        progress: How progress is shown: `"auto"` (a bar on a terminal, else a line now and then for a
+        long download), `"bar"`, `"lines"` or `"none"`; or a function that is told a `Progress`. By
+        default as `TF1HUB_PROGRESS` says.
         allow_extra_files: whether an archive may hold files that no module has.
         max_bytes: the most that an archive may unpack to.
         lock_file: a lock file whose pins hold; by default `TF1HUB_LOCKFILE`, else
@@ -60,12 +63,12 @@ def resolve(
     settings = settings_module.from_environment(
         cache_dir=cache_dir,
         offline=offline,
-        progress=progress,
         allow_extra_files=allow_extra_files,
         max_bytes=max_bytes,
         lock_file=None if lock_file is None else absolute(os.fspath(lock_file)),
     )
-    return carry_out(decide(parse(handle), settings, full=verify), settings)
+    with shown(progress):
+        return carry_out(decide(parse(handle), settings, full=verify), settings)
 
 
 def download(
@@ -74,7 +77,7 @@ def download(
     cache_dir: str | os.PathLike[str] | None = None,
     force: bool = False,
     offline: bool | None = None,
-    progress: str | None = None,
+    progress: ProgressOption = None,
     allow_extra_files: bool | None = None,
     max_bytes: int | None = None,
     lock_file: str | os.PathLike[str] | None = None,
@@ -108,13 +111,12 @@ def download(
     settings = settings_module.from_environment(
         cache_dir=cache_dir,
         offline=offline,
-        progress=progress,
         allow_extra_files=allow_extra_files,
         max_bytes=max_bytes,
         lock_file=None if lock_file is None else absolute(os.fspath(lock_file)),
     )
-    decided = decide(parse(handle), settings, in_place=False, force=force)
-    return carry_out(decided, settings)
+    with shown(progress):
+        return carry_out(decide(parse(handle), settings, in_place=False, force=force), settings)
 
 
 def decide(

@@ -14,9 +14,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tf1hub.configuration import load_toml
 from tf1hub.errors import CacheError, HandleError
 from tf1hub.handles.handle import Handle, check_digest, parse
-from tf1hub.handles.settings import load_toml
 from tf1hub.storage import Faults, place_at
 
 VERSION = 1

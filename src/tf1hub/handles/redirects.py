@@ -14,8 +14,8 @@ import json
 import os
 from collections.abc import Mapping
 
+from tf1hub.configuration import load_toml
 from tf1hub.handles import cache_files
-from tf1hub.handles.settings import load_toml
 
 FILE_NAME = "redirects.toml"
 

@@ -10,8 +10,8 @@ from tf1hub.format.module_files import is_module_file
 from tf1hub.handles import cache, cache_files, member_names
 from tf1hub.handles.cache_files import FAULTS
 from tf1hub.handles.manifest import FileRecord
-from tf1hub.handles.progress import Report
 from tf1hub.handles.settings import Settings
+from tf1hub.progress import Report
 from tf1hub.storage import Place, place_at, redact
 
 

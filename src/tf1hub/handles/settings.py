@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tf1hub.arguments import path_text
+from tf1hub.configuration import NO, YES, Config, config_path
 from tf1hub.errors import HandleError
 from tf1hub.graphdef.op_packages import VARIABLE as IMPORTS_VARIABLE
 from tf1hub.handles import limits
-from tf1hub.storage import Faults, place_at
 from tf1hub.storage import absolute as absolute_path
 
 CACHE_VARIABLE = "TFHUB_CACHE_DIR"
@@ -27,9 +27,6 @@ LOCK_FILE_NAME = "tf1hub.lock"
 fallbacks: dict[str, Callable[[], str | None]] = {}
 """What gives the value of a variable that the environment does not set: a flag of an old program's command line."""
 
-_NO = ("", "0", "false", "no", "off")
-_YES = ("1", "true", "yes", "on")
-_PROGRESS = ("auto", "bar", "lines", "none")
 _LOAD_FORMATS = {
     "": "compressed",
     "AUTO": "compressed",
@@ -53,8 +50,7 @@ class Settings(NamedTuple):
         read_timeout: seconds to wait for the next bytes.
         retries: attempts without progress after the first, for each source.
         lock_patience: seconds without a sign of life before another downloader is not waited for any longer.
-        progress: `auto`, `bar`, `lines` or `none`.
-        allow_extra_files: whether archives may hold files that no module has.
+          allow_extra_files: whether archives may hold files that no module has.
         max_bytes: the most that an archive may unpack to.
         lock_file: the lock file whose pins hold, or None.
     """
@@ -70,7 +66,6 @@ class Settings(NamedTuple):
     read_timeout: float = 30.0
     retries: int = 5
     lock_patience: float = 10.0
-    progress: str = "auto"
     allow_extra_files: bool = False
     max_bytes: int = limits.MAX_TOTAL_BYTES
     lock_file: str | None = None
@@ -104,15 +99,6 @@ def _temporary_directory() -> str:
     return tempfile.gettempdir()
 
 
-def config_path(environ: Mapping[str, str]) -> str:
-    """Returns where the configuration file is looked for."""
-    named = environ.get("TF1HUB_CONFIG")
-    if named is not None:
-        return named
-    home = environ.get("APPDATA") if os.name == "nt" else environ.get("XDG_CONFIG_HOME")
-    return os.path.join(home or os.path.join(os.path.expanduser("~"), ".config"), "tf1hub", "config.toml")
-
-
 def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Returns the settings of the environment and the configuration file.
 
@@ -124,7 +110,7 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
         HandleError: a variable or key has a value that it cannot have.
     """
     env = _environment() if environ is None else environ
-    config = _Config(config_path(env))
+    config = Config(config_path(env))
     read = _Reader(env, config)
     named = overrides.pop("cache_dir", None)
     cache_dir = (
@@ -139,7 +125,7 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
         ),
         offline=read.flag(OFFLINE_VARIABLE, "offline"),
         load_format=_load_format(env.get(LOAD_FORMAT_VARIABLE, "")),
-        mirrors=_mirrors(env.get("TF1HUB_MIRRORS", "")) + config.mirrors(),
+        mirrors=_mirrors(env.get("TF1HUB_MIRRORS", "")) + _configured_mirrors(config),
         tokens=config.table("tokens"),
         ca_bundle=read.text("TF1HUB_CA_BUNDLE", "ca_bundle")
         or env.get("REQUESTS_CA_BUNDLE")
@@ -148,7 +134,6 @@ def from_environment(environ: Mapping[str, str] | None = None, **overrides: Any)
         connect_timeout=read.number("TF1HUB_CONNECT_TIMEOUT", "connect_timeout", 10.0),
         read_timeout=read.number("TF1HUB_READ_TIMEOUT", "read_timeout", 30.0),
         retries=int(read.number("TF1HUB_RETRIES", "retries", 5)),
-        progress=_progress(env, config),
         allow_extra_files=read.flag("TF1HUB_ALLOW_EXTRA_FILES", "allow_extra_files"),
         max_bytes=int(read.number("TF1HUB_MAX_BYTES", "max_bytes", limits.MAX_TOTAL_BYTES)),
         lock_file=_lock_file(env.get("TF1HUB_LOCKFILE")),
@@ -165,7 +150,7 @@ def imports(environ: Mapping[str, str] | None = None) -> list[str]:
     env = os.environ if environ is None else environ
     if IMPORTS_VARIABLE in env:
         return env[IMPORTS_VARIABLE].replace(",", " ").split()
-    return [str(module) for module in _Config(config_path(env)).get("imports", list) or []]
+    return [str(module) for module in Config(config_path(env)).get("imports", list) or []]
 
 
 def _environment() -> Mapping[str, str]:
@@ -180,40 +165,10 @@ def absolute(path: str) -> str:
     return absolute_path(os.path.expanduser(path))
 
 
-class _Config:
-    """The configuration file; one that does not exist is empty."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._data: dict[str, Any] = {}
-        if path and os.path.isfile(path):
-            self._data = load_toml(path)
-
-    def get(self, key: str, kind: type | tuple[type, ...]) -> Any:
-        value = self._data.get(key)
-        if value is not None and not isinstance(value, kind):
-            raise HandleError(
-                f"{self.path}: the key {key!r} has the value {value!r}, which is of the wrong type."
-            )
-        return value
-
-    def table(self, key: str) -> dict[str, str]:
-        table = self.get(key, dict) or {}
-        return {str(name): str(value) for name, value in table.items()}
-
-    def mirrors(self) -> tuple[tuple[str, str], ...]:
-        table = self.get("mirrors", dict) or {}
-        return tuple(
-            (prefix, str(one))
-            for prefix, found in table.items()
-            for one in (found if isinstance(found, list) else [found])
-        )
-
-
 class _Reader:
     """Values that the environment or else the configuration file has."""
 
-    def __init__(self, env: Mapping[str, str], config: _Config) -> None:
+    def __init__(self, env: Mapping[str, str], config: Config) -> None:
         self._env = env
         self._config = config
 
@@ -230,9 +185,9 @@ class _Reader:
         if variable not in self._env:
             return bool(self._config.get(key, bool))
         value = self._env[variable].lower()
-        if value not in (*_NO, *_YES):
+        if value not in (*NO, *YES):
             raise HandleError(f"{variable}={self._env[variable]!r} is neither yes (1) nor no (0).")
-        return value in _YES
+        return value in YES
 
     def number(self, variable: str, key: str, default: float) -> float:
         found = self._env.get(variable) or self._config.get(key, (int, float))
@@ -247,22 +202,6 @@ class _Reader:
         return number
 
 
-def load_toml(path: str) -> dict[str, Any]:
-    """Returns the content of a TOML file.
-
-    Raises:
-        HandleError: it is not TOML, or cannot be read.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(place_at(path, Faults(HandleError)).read("").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HandleError(f"{path} is not TOML: {error}.") from error
-
-
 def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     for item in text.replace(";", " ").split():
@@ -275,6 +214,15 @@ def _mirrors(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+def _configured_mirrors(config: Config) -> tuple[tuple[str, str], ...]:
+    table = config.get("mirrors", dict) or {}
+    return tuple(
+        (prefix, str(one))
+        for prefix, found in table.items()
+        for one in (found if isinstance(found, list) else [found])
+    )
+
+
 def _load_format(text: str) -> str:
     try:
         return _LOAD_FORMATS[text.upper()]
@@ -282,16 +230,6 @@ def _load_format(text: str) -> str:
         raise HandleError(
             f"{LOAD_FORMAT_VARIABLE}={text!r} is not one of COMPRESSED, UNCOMPRESSED and AUTO."
         ) from None
-
-
-def _progress(env: Mapping[str, str], config: _Config) -> str:
-    named: str = env.get("TF1HUB_PROGRESS") or config.get("progress", str) or ""
-    if not named and "TFHUB_DOWNLOAD_PROGRESS" in env:
-        # The original printed progress where this was set to anything true.
-        return "auto" if env["TFHUB_DOWNLOAD_PROGRESS"].lower() in _NO else "bar"
-    if named and named not in _PROGRESS:
-        raise HandleError(f"TF1HUB_PROGRESS={named!r} is not one of {', '.join(_PROGRESS)}.")
-    return named or "auto"
 
 
 def _lock_file(named: str | None) -> str | None:

@@ -21,6 +21,7 @@ from tf1hub.storage import absolute, place_at
 def from_checkpoint(
     module_fn: Callable[..., Any],
     checkpoint: str | os.PathLike[str],
+    *,
     tags_and_args: Sequence[tuple[Iterable[str], Mapping[str, Any]]] | None = None,
     drop_collections: Iterable[str] | None = None,
     name_transform_fn: Callable[[str], str] | None = None,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.saved_model import format_tags
+from tf1hub.progress import ProgressOption, Say, shown
 from tf1hub.spec.description import (
     ModuleDescription,
     SignatureDescription,
@@ -17,7 +18,7 @@ from tf1hub.spec.description import (
     shape_text,
 )
 from tf1hub.spec.inspection import decode_attachment, inspect
-from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
+from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 from tf1hub.spec.value_difference import Difference, value_differences
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import place_at
@@ -63,9 +64,10 @@ class ModuleDifference:
 def diff(
     left: ModuleSpec | str | os.PathLike[str],
     right: ModuleSpec | str | os.PathLike[str],
+    *,
     values: bool = True,
     atol: float = 0.0,
-    progress: Callable[[str], None] | None = None,
+    progress: ProgressOption = None,
 ) -> ModuleDifference:
     """Compares two modules: variants, signatures, variables, assets, attachments, ops, graphs.
 
@@ -86,7 +88,8 @@ def diff(
         right: another.
         values: compare the values of variables too, not only types and shapes.
         atol: the largest absolute difference of two numbers that is none.
-        progress: is told in words what is under way.
+        progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
+            `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
 
     Returns:
         All differences; `same` says whether there are none.
@@ -96,9 +99,19 @@ def diff(
         ResolveError: a module could not be obtained.
         FormatError: a module is damaged.
     """
-    say = progress or (lambda _: None)
+    with shown(progress) as say:
+        return _compared(left, right, values, atol, say)
+
+
+def _compared(
+    left: ModuleSpec | str | os.PathLike[str],
+    right: ModuleSpec | str | os.PathLike[str],
+    values: bool,
+    atol: float,
+    say: Say,
+) -> ModuleDifference:
     say("the definitions")
-    specs = as_module_spec(left), as_module_spec(right)
+    specs = load_module_spec(left), load_module_spec(right)
     a, b = inspect(specs[0]), inspect(specs[1])
     differences = [*_variants(a, b), *_variables(a, b)]
     if values:
@@ -172,9 +185,7 @@ def _type_of(variable: VariableDescription) -> str:
     return f"{variable.dtype} {shape_text(variable.shape)}{trainable} in {owners}"
 
 
-def _values(
-    left: ModuleSpec, right: ModuleSpec, atol: float, say: Callable[[str], None]
-) -> Iterator[Difference]:
+def _values(left: ModuleSpec, right: ModuleSpec, atol: float, say: Say) -> Iterator[Difference]:
     if left.checkpoint is not None and right.checkpoint is not None:
         readers = CheckpointReader(left.checkpoint), CheckpointReader(right.checkpoint)
         yield from value_differences(*readers, atol, say)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Protocol
 
 from tf1hub.errors import CheckFailedError, UnknownNameError
 from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
 from tf1hub.format.messages_pb2 import ImageModuleInfo
+from tf1hub.spec.module_spec import load_module_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 _CONVENTIONAL_INPUT = "images"
@@ -22,7 +24,9 @@ class HasSignatures(Protocol):
 
 
 def get_expected_image_size(
-    module_or_spec: HasSignatures, signature: str | None = None, input_name: str | None = None
+    module_or_spec: HasSignatures | str | os.PathLike[str],
+    signature: str | None = None,
+    input_name: str | None = None,
 ) -> list[int]:
     """The height and width, in pixels, to which images are resized for a module.
 
@@ -38,7 +42,8 @@ def get_expected_image_size(
         [224, 192]
 
     Args:
-        module_or_spec: a `Module`, or a `ModuleSpec` or what `tf1hub.load` gives (whose inference variant is asked).
+        module_or_spec: a `Module`; or a handle, a `ModuleSpec` or what `tf1hub.load` gives, whose inference variant
+            is asked.
         signature: the signature's name; None is `"default"`.
         input_name: the signature's image input; None is `"images"`, or the only input.
 
@@ -51,8 +56,9 @@ def get_expected_image_size(
         CheckFailedError: the input's shape is not that of a batch of images, or neither it nor an
             attachment says the size.
     """
-    name, info = _image_input(module_or_spec, signature, input_name)
-    attached = module_or_spec.get_attached_message(IMAGE_MODULE_INFO_KEY, ImageModuleInfo)
+    module = _with_signatures(module_or_spec)
+    name, info = _image_input(module, signature, input_name)
+    attached = module.get_attached_message(IMAGE_MODULE_INFO_KEY, ImageModuleInfo)
     if attached is not None and attached.default_image_size.height and attached.default_image_size.width:
         return [attached.default_image_size.height, attached.default_image_size.width]
     height, width = _image_shape(info, name, signature)[1:3]
@@ -66,12 +72,14 @@ def get_expected_image_size(
 
 
 def get_num_image_channels(
-    module_or_spec: HasSignatures, signature: str | None = None, input_name: str | None = None
+    module_or_spec: HasSignatures | str | os.PathLike[str],
+    signature: str | None = None,
+    input_name: str | None = None,
 ) -> int:
     """The number of channels of a module's images: 3 for RGB.
 
     Args:
-        module_or_spec: a `Module` or a `ModuleSpec`.
+        module_or_spec: as for `get_expected_image_size`.
         signature: name of the signature; `"default"` where None.
         input_name: name of the input; `"images"` where None.
 
@@ -88,7 +96,7 @@ def get_num_image_channels(
         UnknownNameError: the signature has no such input.
         CheckFailedError: the input's shape is not that of a batch of images, or leaves the number open.
     """
-    name, info = _image_input(module_or_spec, signature, input_name)
+    name, info = _image_input(_with_signatures(module_or_spec), signature, input_name)
     channels = _image_shape(info, name, signature)[3]
     if channels is None:
         raise CheckFailedError(
@@ -96,6 +104,11 @@ def get_num_image_channels(
             "which leaves the number of channels open."
         )
     return channels
+
+
+def _with_signatures(given: Any) -> HasSignatures:
+    module: HasSignatures = given if hasattr(given, "get_input_info_dict") else load_module_spec(given)
+    return module
 
 
 def _image_input(

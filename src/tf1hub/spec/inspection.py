@@ -32,7 +32,7 @@ from tf1hub.spec.description import (
     VariableDescription,
     VariantDescription,
 )
-from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
+from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import is_remote, place_at
@@ -75,7 +75,7 @@ def inspect(handle: ModuleSpec | str | os.PathLike[str]) -> ModuleDescription:
         ResolveError: the module could not be obtained.
         FormatError: the module is damaged.
     """
-    spec = as_module_spec(handle)
+    spec = load_module_spec(handle)
     variants = spec.variants()
     reader = CheckpointReader(spec.checkpoint) if spec.checkpoint else None
     variables = _variables(variants, reader)

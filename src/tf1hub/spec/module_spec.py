@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from tf1hub.arguments import handle_text, path_text
+from tf1hub.arguments import path_text
 from tf1hub.errors import ExportError, FormatError, InputError, UnknownAttachmentError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module_reader import StoredModule, read_module
@@ -337,11 +337,11 @@ class ModuleSpec:
         return f"<ModuleSpec {self._name}: variants {variants}>"
 
 
-def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
+def load_module_spec(path: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:
     """Reads a module's definition.
 
     Args:
-        path: a handle; whatever `tf1hub.resolve` takes.
+        path: a handle; whatever `tf1hub.resolve` takes. A ModuleSpec is returned as it is.
 
     Example:
         >>> import tf1hub as hub
@@ -357,17 +357,8 @@ def load_module_spec(path: str | os.PathLike[str]) -> ModuleSpec:
         ResolveError: the module could not be obtained.
         FormatError: the module is damaged.
     """
+    if isinstance(path, ModuleSpec):
+        return path
     from tf1hub.handles import resolve
 
     return ModuleSpec.from_stored(read_module(resolve(path)))
-
-
-def as_module_spec(spec: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:
-    """The spec itself, or that of a handle.
-
-    Raises:
-        ArgumentError: neither of the two.
-    """
-    if isinstance(spec, ModuleSpec):
-        return spec
-    return load_module_spec(handle_text(spec))

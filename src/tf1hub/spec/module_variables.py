@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from tf1hub.arguments import handle_text
-from tf1hub.errors import NotAModuleError
+from tf1hub.errors import CheckpointError, NotAModuleError
 from tf1hub.format import checkpoint
+from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.storage import is_remote, place_at, scheme_of
 
 
-def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
+def read_variables(handle: ModuleSpec | str | os.PathLike[str]) -> checkpoint.Variables:
     """Reads the variables of a module or a checkpoint: the way to move weights to another framework.
 
     Needs no TensorFlow. The arrays are read-only views of memory-mapped files: nothing is read
@@ -35,7 +36,7 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
         >>> directory.cleanup()
 
     Args:
-        handle: a module's handle (a path, a URL, ...), or the prefix of a V2 checkpoint
+        handle: a ModuleSpec; a module's handle (a path, a URL, ...); or the prefix of a V2 checkpoint
             (`model.ckpt-1000`), here or in remote storage.
 
     Returns:
@@ -45,8 +46,10 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
     Raises:
         NotAModuleError: there is neither a module nor a checkpoint.
         ResolveError: the module could not be obtained.
-        CheckpointError: the checkpoint is damaged.
+        CheckpointError: the checkpoint is damaged; or a ModuleSpec has variables and no checkpoint.
     """
+    if isinstance(handle, ModuleSpec):
+        return _of_spec(handle)
     place = handle_text(handle)
     if not is_remote(place) and _is_checkpoint(place):
         return checkpoint.read_checkpoint(place)
@@ -59,6 +62,17 @@ def read_variables(handle: str | os.PathLike[str]) -> checkpoint.Variables:
         if is_remote(place) and scheme_of(place) not in ("http", "https") and _is_checkpoint(place):
             return checkpoint.read_checkpoint(place)
         raise
+
+
+def _of_spec(spec: ModuleSpec) -> checkpoint.Variables:
+    if spec.checkpoint is not None:
+        return checkpoint.Variables(checkpoint.CheckpointReader(spec.checkpoint))
+    if any(variant.variables for variant in spec.variants()):
+        raise CheckpointError(
+            f"The variables of {spec.name} have no values, because it has no checkpoint. Those that its initializers "
+            "give: tf1hub.initial_values(spec)"
+        )
+    return checkpoint.Variables(None)
 
 
 def _is_checkpoint(prefix: str) -> bool:

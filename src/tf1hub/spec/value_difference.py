@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.progress import Say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +45,7 @@ class Difference:
 
 
 def value_differences(
-    left: CheckpointReader, right: CheckpointReader, atol: float, say: Callable[[str], None]
+    left: CheckpointReader, right: CheckpointReader, atol: float, say: Say
 ) -> Iterator[Difference]:
     """Yields a difference for each variable of both that has other values, where dtype and shape agree.
 
@@ -55,9 +56,9 @@ def value_differences(
         say: is told in words what is under way.
     """
     shared = [name for name in left.keys() if name in right]  # noqa: SIM118 - a reader is no dict
-    for number, name in enumerate(shared, 1):
+    for number, name in enumerate(shared):
         if left.dtype(name) == right.dtype(name) and left.shape(name) == right.shape(name):
-            say(f"values: {name} ({number} of {len(shared)})")
+            say("values of the variables", number, len(shared), "variables")
             yield from _value(name, left.array(name), right.array(name), atol)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from tf1hub.errors import CheckFailedError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.building import reason
 from tf1hub.graph.inputs import convert_inputs
+from tf1hub.progress import Say
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.conversion import Compared
@@ -38,7 +39,7 @@ def compare(
     expected: Sequence[tuple[Variant, Sequence[Expected]]],
     converted: Any,
     tolerance: float,
-    say: Callable[[str], None],
+    say: Say,
 ) -> Iterator[Compared]:
     """Yields a row for each output of each signature.
 

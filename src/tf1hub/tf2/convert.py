@@ -9,7 +9,7 @@ import math
 import numbers
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +23,7 @@ from tf1hub.format.module_reader import is_module, read_module
 from tf1hub.format.module_writer import check_free, write_directory
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.graphdef.op_packages import import_packages
+from tf1hub.progress import ProgressOption, Say, shown
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.storage import place_at
@@ -54,14 +55,14 @@ _ALSO_TAKES = (
 def convert(
     handle: ModuleSpec | LoadedModule | str | os.PathLike[str],
     path: str | os.PathLike[str],
-    to: str = "saved_model",
     *,
+    to: str = "saved_model",
     tags: Tags = None,
     trainable: Trainable = True,
     serving_default: str | None = None,
     examples: Given | None = None,
     tolerance: float = TOLERANCE,
-    progress: Callable[[str], None] | None = None,
+    progress: ProgressOption = None,
     imports: Iterable[str] = (),
 ) -> Conversion:
     """Converts a TF1 module to a self-contained SavedModel of TensorFlow 2, and compares the two.
@@ -96,7 +97,8 @@ def convert(
         examples: inputs to compare on, for signatures that generated ones do not suit: by signature a
             list of dicts of arrays.
         tolerance: how far an output may be from the original's, relative to its largest value.
-        progress: is told in words what is under way.
+        progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
+            `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
         imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
 
     Returns:
@@ -113,13 +115,12 @@ def convert(
         MissingDependencyError: one of `imports` cannot be imported.
     """
     import_packages(imports, "imports=")
-    say = progress or (lambda _: None)
     target = path_text(path)
     _check_form(to)
     _check_tolerance(tolerance)
     check_free(target)
     _check_mode()
-    with _opened(handle, tags, trainable, say) as (spec, module):
+    with shown(progress) as say, _opened(handle, tags, trainable, say) as (spec, module):
         work = _Work(spec, module, serving_default, examples or {}, tolerance, say)
         # Only the work holds the variables now, and lets go of them before they are loaded again.
         del module
@@ -137,7 +138,7 @@ class _Work:
         serving_default: str | None,
         examples: Given,
         tolerance: float,
-        say: Callable[[str], None],
+        say: Say,
     ) -> None:
         self._spec = spec
         self._module: LoadedModule | None = module
@@ -212,7 +213,7 @@ def _opened(
     handle: ModuleSpec | LoadedModule | str | os.PathLike[str],
     tags: Tags,
     trainable: Trainable,
-    say: Callable[[str], None],
+    say: Say,
 ) -> Iterator[tuple[ModuleSpec, LoadedModule]]:
     """The original, as a definition with its values, and loaded."""
     if isinstance(handle, LoadedModule):

@@ -17,7 +17,7 @@ from tf1hub.graph import Module
 from tf1hub.graph.session_export import variable_pairs
 from tf1hub.graphdef.variable_defs import StoredVariable, by_name
 from tf1hub.graphdef.walk import ancestors
-from tf1hub.spec.module_spec import ModuleSpec, as_module_spec
+from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.emit import Trace, run
 from tf1hub.tf2.values import array_values, checkpoint_values
@@ -52,7 +52,7 @@ def initial_values(handle: ModuleSpec | str | os.PathLike[str]) -> dict[str, npt
         UnsupportedGraphError: initializers use what cannot be traced again, or wait for each other.
         WrongModeError: eager execution is off.
     """
-    spec = as_module_spec(handle)
+    spec = load_module_spec(handle)
     if spec.checkpoint is not None:
         stored = read_checkpoint(spec.checkpoint)
         return {name: stored[name] for name in by_name(declared_variables(spec.variants()).values())}

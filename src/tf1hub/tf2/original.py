@@ -19,6 +19,7 @@ from tf1hub.graph.building import reason
 from tf1hub.graph.evaluate import evaluating
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.graphdef.walk import ancestors, functions_used
+from tf1hub.progress import Say
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -54,9 +55,7 @@ class Expected:
     failure: str
 
 
-def run_original(
-    spec: ModuleSpec, variant: Variant, given: Given, say: Callable[[str], None]
-) -> list[Expected]:
+def run_original(spec: ModuleSpec, variant: Variant, given: Given, say: Say) -> list[Expected]:
     """Runs all signatures of a variant.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from tf1hub.errors import CheckpointError, NotAModuleError, UnknownNameError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint.reader import CheckpointReader
 from tf1hub.format.checkpoint.shards import index_path
+from tf1hub.progress import ProgressOption, shown
 from tf1hub.storage import place_at, split_path
 
 if TYPE_CHECKING:
@@ -73,17 +74,20 @@ class Variables(_Base):
             else {}
         )
 
-    def verify(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def verify(self, *, progress: ProgressOption = None) -> None:
         """Checks all variables against their checksums.
 
         Args:
-            progress: is called with the number of bytes checked so far and of all bytes, every 16 MiB or so.
+            progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
+                `Progress`, every 16 MiB or so; by default as `TF1HUB_PROGRESS` says.
 
         Raises:
             CheckpointError: something is damaged or missing; the message names all variables concerned.
         """
-        if self._reader is not None:
-            self._reader.verify(progress)
+        with shown(progress) as say:
+            if self._reader is not None:
+                what = f"Checking {self._reader.prefix}"
+                self._reader.verify(lambda done, total: say(what, done, total, "bytes"))
 
 
 def _table(names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -11,12 +11,13 @@ from tf1hub.arguments import path_text
 from tf1hub.errors import CreationError, ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
+from tf1hub.progress import ProgressOption, shown
 from tf1hub.publish.module_fn import create_module_spec
 from tf1hub.publish.word_vectors.binary_vectors import read_binary
 from tf1hub.publish.word_vectors.collection import Collection, Problem
 from tf1hub.publish.word_vectors.embedding_graph import COMBINERS, TOKENIZERS, VARIABLE, TextGraph
 from tf1hub.publish.word_vectors.text_vectors import read_text
-from tf1hub.publish.word_vectors.vector_file import FORMATS, Layout, Progress, VectorFile, layout_of
+from tf1hub.publish.word_vectors.vector_file import FORMATS, Layout, VectorFile, layout_of
 from tf1hub.spec.spec_export import export_module
 from tf1hub.storage import absolute, is_remote
 
@@ -62,7 +63,7 @@ def text_embedding(
     l2_normalize: bool = False,
     num_oov_buckets: int = 1,
     num_partitions: int = 1,
-    progress: Progress | None = None,
+    progress: ProgressOption = None,
 ) -> TextEmbedding:
     """Writes a module that embeds texts by word vectors: the signature `"default"`, string [batch] to float32 [batch, N].
 
@@ -100,7 +101,8 @@ def text_embedding(
         num_oov_buckets: how many vectors, zeros at first, words that are not in the file share by
             their hash. With 0 those words are left out.
         num_partitions: in how many parts the variable is made, for parameter servers.
-        progress: called with the bytes of `source` read so far, and all of them.
+        progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
+            `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
 
     Returns:
         What was written, and what was odd in the file: duplicates (the first stays), ragged and blank
@@ -114,7 +116,12 @@ def text_embedding(
     _check(format, tokenize, combiner, limit, num_oov_buckets, num_partitions)
     target = path_text(path)
     check_free(target)
-    with _directory_beside(target) as directory, VectorFile(source, progress) as opened:
+    what = f"Reading {os.fspath(source)}"
+    with (
+        shown(progress) as say,
+        _directory_beside(target) as directory,
+        VectorFile(source, lambda done, total: say(what, done, total, "bytes")) as opened,
+    ):
         layout = layout_of(opened, format)
         collection = _collect(opened, layout, directory, limit, lowercase, l2_normalize)
         rows = collection.count + num_oov_buckets

@@ -7,18 +7,16 @@ import io
 import os
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from tf1hub.errors import Error, FormatError
+from tf1hub.progress import Report
 from tf1hub.storage import place_at
 from tf1hub.storage.stream import Stream
 
 FORMATS = ("glove", "word2vec", "word2vec-binary", "fasttext")
-
-Progress = Callable[[int, int], None]
-"""Is called with the bytes of the file that were read so far, and with all of them."""
 
 _GZIP = b"\x1f\x8b"
 _SAMPLE_BYTES = 1 << 20
@@ -31,12 +29,12 @@ class VectorFile:
 
     Args:
         path: the file; a gzip file is known by its first bytes.
-        progress: is told after each read.
+        report: is told after each read.
     """
 
-    def __init__(self, path: str | os.PathLike[str], progress: Progress | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], report: Report | None = None) -> None:
         self.path = os.fspath(path)
-        self._progress = progress
+        self._report = report
         self._ahead = b""
         self._files = contextlib.ExitStack()
 
@@ -81,8 +79,8 @@ class VectorFile:
             raise
         except (OSError, EOFError, zlib.error) as error:
             raise FormatError(f"The word vectors {self.path} are damaged or were cut: {error}.") from error
-        if self._progress is not None:
-            self._progress(self._stream.position, self._size)
+        if self._report is not None:
+            self._report(self._stream.position, self._size)
         return data
 
 
