@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tf1hub._tensorflow import saved_model, write_fingerprint
 from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME
+from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import CALLS
 from tf1hub.tf2.programs_apart import Program
 from tf1hub.tf2.saved_saver import add_saver
@@ -166,8 +167,5 @@ class _Names(dict[int, str]):
         self._used.update(argument.name for argument in function.signature.input_arg)
 
     def __missing__(self, number: int) -> str:
-        name = f"variable_{number}"
-        while name in self._used:
-            name += "_"
-        self[number] = name
+        self[number] = name = free_name(f"variable_{number}", self._used)
         return name
