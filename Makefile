@@ -6,8 +6,8 @@
 PYTHON ?= python3
 ARGS ?=
 SETUP := $(PYTHON) scripts/environment.py
-TF221 := .venv/tf221/bin/python
-TF215 := .venv/tf215/bin/python
+NEWEST := .venv/newest/bin/python
+OLDEST := .venv/oldest/bin/python
 PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --timeout 600
 
 # TensorFlow announces its build and its missing GPUs at each start.
@@ -15,81 +15,81 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-tf215 test-legacy test-package lint format types contracts docs site fuzz interop \
+.PHONY: help demo test test-oldest test-legacy test-package lint format types contracts docs site fuzz interop \
 	bench protos protos-check lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo:  ## the whole story on real handwritten digits: publish, use, fine-tune, export
-	@$(SETUP) tf221
-	$(TF221) -m examples.digits_demo $(ARGS)
+	@$(SETUP) newest
+	$(NEWEST) -m examples.digits_demo $(ARGS)
 
-test:  ## the tests, on TensorFlow 2.21 and Keras 3
-	@$(SETUP) tf221
-	$(TF221) $(PYTEST) $(ARGS)
+test:  ## the tests, on the newest supported TensorFlow and Keras 3
+	@$(SETUP) newest
+	$(NEWEST) $(PYTEST) $(ARGS)
 
-test-tf215:  ## the tests, on TensorFlow 2.15 and Keras 2
-	@$(SETUP) tf215
-	$(TF215) $(PYTEST) $(ARGS)
+test-oldest:  ## the tests, on the oldest supported TensorFlow and Keras 2
+	@$(SETUP) oldest
+	$(OLDEST) $(PYTEST) $(ARGS)
 
-test-legacy:  ## tf.layers, old programs, columns and KerasLayer on TensorFlow 2.21 with tf_keras
-	@$(SETUP) tf221 legacy
-	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(TF221) -m pytest tests/legacy_keras tests/columns tests/keras tests/old_programs $(ARGS)
+test-legacy:  ## tf.layers, old programs, columns and KerasLayer on the newest TensorFlow with tf_keras
+	@$(SETUP) newest legacy
+	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(NEWEST) -m pytest tests/legacy_keras tests/columns tests/keras tests/old_programs $(ARGS)
 
 test-package:  ## the built wheel in an environment without TensorFlow
-	@$(SETUP) tf221 plain
-	rm -rf build/wheel && .venv/tf221/bin/hatchling build -t wheel -d build/wheel
+	@$(SETUP) newest plain
+	rm -rf build/wheel && .venv/newest/bin/hatchling build -t wheel -d build/wheel
 	.venv/uv/bin/uv pip install --quiet --python .venv/plain/bin/python --no-deps --reinstall build/wheel/*.whl
 	.venv/plain/bin/python -m pytest tests/package $(ARGS)
 
 lint:  ## style and likely mistakes (ruff)
-	@$(SETUP) tf221
-	.venv/tf221/bin/ruff check .
-	.venv/tf221/bin/ruff format --check .
+	@$(SETUP) newest
+	.venv/newest/bin/ruff check .
+	.venv/newest/bin/ruff format --check .
 
 format:  ## mends the style where that can be done safely
-	@$(SETUP) tf221
-	.venv/tf221/bin/ruff check --fix .
-	.venv/tf221/bin/ruff format .
+	@$(SETUP) newest
+	.venv/newest/bin/ruff check --fix .
+	.venv/newest/bin/ruff format .
 
 types:  ## the types (mypy)
-	@$(SETUP) tf221
-	.venv/tf221/bin/mypy
+	@$(SETUP) newest
+	.venv/newest/bin/mypy
 
 contracts:  ## imports run one way, and TensorFlow stays out of format, resolve and spec
-	@$(SETUP) tf221
-	.venv/tf221/bin/lint-imports --no-logo
+	@$(SETUP) newest
+	.venv/newest/bin/lint-imports --no-logo
 
 docs:  ## runs the examples of README.md, docs/ and the docstrings
-	@$(SETUP) tf221
-	$(TF221) -m pytest --doctest-modules README.md docs src/tf1hub $(ARGS)
+	@$(SETUP) newest
+	$(NEWEST) -m pytest --doctest-modules README.md docs src/tf1hub $(ARGS)
 
 site:  ## docs/ and the docstrings as a site, in build/site; a link that leads nowhere is an error
-	@$(SETUP) tf221
-	.venv/tf221/bin/sphinx-build --fail-on-warning --keep-going --quiet -b html docs build/site
+	@$(SETUP) newest
+	.venv/newest/bin/sphinx-build --fail-on-warning --keep-going --quiet -b html docs build/site
 	@echo "build/site/index.html"
 
 fuzz:  ## damages modules at random for a minute and more (FUZZ_EXAMPLES=2000)
-	@$(SETUP) tf221
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(TF221) -m pytest tests/fuzz $(ARGS)
+	@$(SETUP) newest
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-2000} $(NEWEST) -m pytest tests/fuzz $(ARGS)
 
 interop:  ## the original library on TensorFlow 1.7, 1.12 and 1.15 and this one read what the other writes
 	@$(PYTHON) scripts/interop.py $(ARGS)
 
 bench:  ## the figures that README.md quotes, against the original library and TensorFlow's loader
-	@$(SETUP) tf215 original tf221
-	$(TF215) -m benchmarks $(ARGS)
+	@$(SETUP) oldest original newest
+	$(OLDEST) -m benchmarks $(ARGS)
 
 protos:  ## compiles src/tf1hub/format/messages.proto
-	@$(SETUP) tf215 protoc
-	PYTHONPATH=.venv/protoc $(TF215) -m grpc_tools.protoc -Isrc --python_out=src --pyi_out=src \
+	@$(SETUP) oldest protoc
+	PYTHONPATH=.venv/protoc $(OLDEST) -m grpc_tools.protoc -Isrc --python_out=src --pyi_out=src \
 	  src/tf1hub/format/messages.proto
 
 protos-check:  ## is what `make protos` writes what is committed?
-	@$(SETUP) tf215 protoc
+	@$(SETUP) oldest protoc
 	rm -rf build/protos && mkdir -p build/protos
-	PYTHONPATH=.venv/protoc $(TF215) -m grpc_tools.protoc -Isrc --python_out=build/protos --pyi_out=build/protos \
+	PYTHONPATH=.venv/protoc $(OLDEST) -m grpc_tools.protoc -Isrc --python_out=build/protos --pyi_out=build/protos \
 	  src/tf1hub/format/messages.proto
 	for file in messages_pb2.py messages_pb2.pyi; do diff build/protos/tf1hub/format/$$file src/tf1hub/format/$$file || exit 1; done
 

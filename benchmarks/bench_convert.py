@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.harness import Bench, Row, at_most, megabytes, seconds, times
 
-ENVIRONMENT = "tf221"
+ENVIRONMENT = "newest"
 
 _BEFORE_S = (
     115.0  # processor time of the first version, which saved a function around all variables for each form

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.harness import ROOT, WEIGHTS, Bench, Figures, Row, at_most, megabytes, seconds, times
 
-ENVIRONMENT = "tf221"
+ENVIRONMENT = "newest"
 """Where TensorFlow 2 is used today; the original library, to which all else is compared, runs up to 2.15."""
 
 SIDES = {"ours": {"side": "ours"}, "tensorflow": {"side": "tensorflow"}}

@@ -1,6 +1,6 @@
 """Makes the virtual environments of this repository, from nothing but a Python.
 
-    python scripts/environment.py tf221 legacy     make these, or do nothing where they are up to date
+    python scripts/environment.py newest legacy     make these, or do nothing where they are up to date
     python scripts/environment.py --lock           pin anew what pyproject.toml asks for, in requirements/
 
 Each environment is a lock file in requirements/, with versions and hashes, laid
@@ -49,18 +49,18 @@ class Environment(NamedTuple):
 
 
 ENVIRONMENTS = {
-    "tf221": Environment("the tests on TensorFlow 2.21 and Keras 3, the checks and the demo"),
-    "tf215": Environment(
-        "the tests on TensorFlow 2.15 and Keras 2, the benchmarks", pythons=("3.11", "3.10")
+    "newest": Environment("the tests on the newest TensorFlow and Keras 3, the checks and the demo"),
+    "oldest": Environment(
+        "the tests on the oldest TensorFlow and Keras 2, the benchmarks", pythons=("3.11", "3.10")
     ),
     "plain": Environment(
         "tf1hub as users install it, without TensorFlow",
         pythons=("3.13", "3.10", "3.12", "3.11"),
         project="dependencies",
     ),
-    "legacy": Environment("tf.layers on TensorFlow 2.21", over="tf221", project="no"),
-    "original": Environment("the original library 0.15.0", over="tf215", project="no"),
-    "protoc": Environment("the compiler of messages.proto", over="tf215", project="no"),
+    "legacy": Environment("tf.layers on the newest TensorFlow", over="newest", project="no"),
+    "original": Environment("the original library 0.15.0", over="oldest", project="no"),
+    "protoc": Environment("the compiler of messages.proto", over="oldest", project="no"),
     "ref": Environment("the original library 0.12.0 on TensorFlow 1.15", pythons=("3.7",), project="no"),
     "ref112": Environment("the original library 0.2.0 on TensorFlow 1.12", pythons=("3.6",), project="no"),
     "ref17": Environment("the original library 0.1.0 on TensorFlow 1.7", pythons=("3.6",), project="no"),

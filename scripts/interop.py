@@ -21,9 +21,9 @@ import environment
 
 # Programs in TF1 mode write other graphs for their variables, conditions and loops.
 WRITERS: list[tuple[str, list[str]]] = [
-    ("tf221", []),
-    ("tf221", ["--v1"]),
-    ("tf215", ["--v1"]),
+    ("newest", []),
+    ("newest", ["--v1"]),
+    ("oldest", ["--v1"]),
 ]
 
 
@@ -40,12 +40,12 @@ class Reference(NamedTuple):
 
 
 REFERENCES = [
-    Reference("ref", ["tf221", "tf221-v1", "tf215-v1"]),
-    Reference("ref112", ["tf221-v1"]),
-    Reference("ref17", ["tf221-v1"]),
+    Reference("ref", ["newest", "newest-v1", "oldest-v1"]),
+    Reference("ref112", ["newest-v1"]),
+    Reference("ref17", ["newest-v1"]),
 ]
 
-READER = "tf221"
+READER = "newest"
 
 
 class Job(NamedTuple):

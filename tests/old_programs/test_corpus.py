@@ -2,7 +2,7 @@
 
 `expected/` holds what TensorFlow 1.15.5 with tensorflow-hub 0.12.0 printed; `make_expected.py` wrote it.
 Which programs are here depends on the environment: `tf.layers` needs Keras 2, slim needs tf-slim, and
-the Estimator ended with TensorFlow 2.15. `make test-tf215` and `make test-legacy` run what `make test`
+the Estimator ended with TensorFlow 2.15. `make test-oldest` and `make test-legacy` run what `make test`
 cannot.
 """
 
