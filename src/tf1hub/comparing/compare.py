@@ -10,7 +10,7 @@ import numpy as np
 
 from tf1hub.arguments import handle_text, path_text
 from tf1hub.comparing import probe
-from tf1hub.comparing.cache import FeatureCache, default_directory
+from tf1hub.comparing.feature_cache import FeatureCache, default_directory
 from tf1hub.comparing.features import Features, choose_signature, compute
 from tf1hub.comparing.result import ComparedModule, Comparison
 from tf1hub.comparing.task import Task, read_task

@@ -49,13 +49,13 @@ def aliases(known: Mapping[str, str], canonical: str) -> tuple[str, ...]:
     return tuple(parse(one).canonical for one in found)
 
 
-def remember(root: str, handle: str, place: str) -> None:
-    """Writes down that `handle` was found at `place`; other lines and comments stay."""
+def remember(root: str, handle: str, target: str) -> None:
+    """Writes down that `handle` was found at `target`; other lines and comments stay."""
     path = path_in(root)
     known = load(root)
-    if known.get(handle) == place:
+    if known.get(handle) == target:
         return
-    line = f"{_quoted(handle)} = {_quoted(place)}\n"
+    line = f"{_quote(handle)} = {_quote(target)}\n"
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -63,13 +63,13 @@ def remember(root: str, handle: str, place: str) -> None:
         text = _HEAD
     if handle in known:
         # Only a line that begins with exactly this key is the one that `load` read.
-        kept = [one for one in text.splitlines(keepends=True) if not one.lstrip().startswith(_quoted(handle))]
+        kept = [one for one in text.splitlines(keepends=True) if not one.lstrip().startswith(_quote(handle))]
         text = "".join(kept)
     if text and not text.endswith("\n"):
         text += "\n"
     cache_files.write_text(path, text + line)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     # A JSON string without non-ASCII escapes beyond the BMP is a TOML basic string.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

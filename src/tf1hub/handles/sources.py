@@ -56,7 +56,7 @@ def list_mirrors(canonical: str, mirrors: tuple[tuple[str, str], ...]) -> list[s
     """
     matching = [(prefix, place) for prefix, place in mirrors if _covers(prefix, canonical)]
     matching.sort(key=lambda pair: -len(pair[0]))
-    return [_joined(place, canonical[len(prefix) :]) for prefix, place in matching]
+    return [_join(place, canonical[len(prefix) :]) for prefix, place in matching]
 
 
 def _covers(prefix: str, canonical: str) -> bool:
@@ -66,14 +66,14 @@ def _covers(prefix: str, canonical: str) -> bool:
     return prefix.endswith("/") or canonical[len(prefix) :][:1] in ("", "/", "?")
 
 
-def _joined(place: str, rest: str) -> str:
-    if rest and not place.endswith("/") and not rest.startswith(("/", "?")):
-        return f"{place}/{rest}"
-    return place.rstrip("/") + rest if rest.startswith("/") else place + rest
+def _join(mirror: str, rest: str) -> str:
+    if rest and not mirror.endswith("/") and not rest.startswith(("/", "?")):
+        return f"{mirror}/{rest}"
+    return mirror.rstrip("/") + rest if rest.startswith("/") else mirror + rest
 
 
-def _source(place: str, what: str, *, exact: bool = False) -> ModuleSource:
-    parsed = parse(place)
+def _source(handle: str, what: str, *, exact: bool = False) -> ModuleSource:
+    parsed = parse(handle)
     if parsed.kind is Kind.HTTP:
         return ModuleSource(
             parsed, what, parsed.location if exact else with_format(parsed.location, "compressed")

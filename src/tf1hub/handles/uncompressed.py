@@ -33,17 +33,17 @@ def locate(handle: Handle, settings: Settings) -> Handle:
             f"host may not be "
             f"asked where that is because {OFFLINE_VARIABLE} is set."
         )
-    place = _ask(handle, settings)
+    url = _ask(handle, settings)
     if not is_remote(settings.cache_dir):
         from tf1hub.handles import cache_files
 
         cache_files.make_directories(settings.cache_dir)
-        redirects.remember(settings.cache_dir, handle.shown, place)
-    return _with_pin(place, handle)
+        redirects.remember(settings.cache_dir, handle.shown, url)
+    return _with_pin(url, handle)
 
 
-def _with_pin(place: str, handle: Handle) -> Handle:
-    return parse(place if handle.pin is None else f"{place}#{handle.pin}")
+def _with_pin(url: str, handle: Handle) -> Handle:
+    return parse(url if handle.pin is None else f"{url}#{handle.pin}")
 
 
 def _ask(handle: Handle, settings: Settings) -> str:

@@ -50,17 +50,17 @@ def read_variables(handle: ModuleSpec | str | os.PathLike[str]) -> checkpoint.Va
     """
     if isinstance(handle, ModuleSpec):
         return _of_spec(handle)
-    place = handle_text(handle)
-    if not is_remote(place) and _is_checkpoint(place):
-        return checkpoint.read_checkpoint(place)
+    text = handle_text(handle)
+    if not is_remote(text) and _is_checkpoint(text):
+        return checkpoint.read_checkpoint(text)
     from tf1hub.handles import resolve
 
     try:
-        return checkpoint.read_checkpoint(resolve(place))
+        return checkpoint.read_checkpoint(resolve(text))
     except NotAModuleError:
         # Asked for last, because a module may be in the cache, where no network is needed.
-        if is_remote(place) and scheme_of(place) not in ("http", "https") and _is_checkpoint(place):
-            return checkpoint.read_checkpoint(place)
+        if is_remote(text) and scheme_of(text) not in ("http", "https") and _is_checkpoint(text):
+            return checkpoint.read_checkpoint(text)
         raise
 
 

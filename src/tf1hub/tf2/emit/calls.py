@@ -11,8 +11,8 @@ from tf1hub.graphdef import op_types
 from tf1hub.program.code import Op
 from tf1hub.program.loop_bounds import bounds_of_functions
 from tf1hub.tf2.emit.control import choose, least, repeat
+from tf1hub.tf2.emit.program_run import run_body
 from tf1hub.tf2.emit.registry import FUNCTION_NAME, emits
-from tf1hub.tf2.emit.run import run_body
 from tf1hub.tf2.emit.scope import Reference, Scope
 
 
