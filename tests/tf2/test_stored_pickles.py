@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from tf1hub.errors import UnsupportedFormatError
-from tf1hub.tf2.loaded import PICKLE_VERSION, LoadedModule
+from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.tf2.loaded_state import PICKLE_VERSION
 
 STORED = Path(__file__).resolve().parents[1] / "artefacts"
 

@@ -19,7 +19,8 @@ from tf1hub.spec.unknown import tag_set
 from tf1hub.tf2.engine import chosen_variants
 from tf1hub.tf2.in_graph import initialize_in_graph
 from tf1hub.tf2.initial_values import values_of
-from tf1hub.tf2.loaded import LoadedModule, LoadedState
+from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.tf2.loaded_state import LoadedState
 from tf1hub.tf2.processes import use_tensorflow
 from tf1hub.tf2.variables import Trainable, checked_choice
 from tf1hub.tf2.variant_state import THIS_TENSORFLOW

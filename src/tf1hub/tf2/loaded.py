@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub._tensorflow import as_written
 from tf1hub.arguments import path_text
-from tf1hub.errors import ExportError, InputError, UnsupportedFormatError, WrongModeError
+from tf1hub.errors import ExportError, InputError, WrongModeError
 from tf1hub.graph.inputs import describe
 from tf1hub.graph.session_export import export_from_session
 from tf1hub.graphdef.variable_defs import by_name
@@ -23,9 +22,9 @@ from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
+from tf1hub.tf2.loaded_state import PICKLE_VERSION, LoadedState, read_state, state_of
 from tf1hub.tf2.processes import use_tensorflow
 from tf1hub.tf2.saving import SavedParts
-from tf1hub.tf2.tables import MutableTable
 from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, create_variables, declared_variables
 from tf1hub.tf2.variant_state import THIS_TENSORFLOW, Resources
@@ -50,29 +49,6 @@ _UNKNOWN_KEYWORD = (
     "A loaded module takes the arguments inputs, training, signature and as_dict, and was given {given}. The signature "
     "{signature!r} of {place} has the inputs {inputs}."
 )
-
-
-PICKLE_VERSION = 1
-"""Of what `LoadedModule` pickles; a change of `LoadedState` makes a new one, and reads the old ones."""
-
-
-@dataclass(frozen=True)
-class LoadedState:
-    """What a loaded module has beyond its definition, ready to be pickled.
-
-    Attributes:
-        inference: tags of the variant for inference.
-        training: those of the variant for training.
-        trainable: the nodes of the variables that optimizers see.
-        variables: their values by node.
-        tables: keys and values of the tables that programs fill, by node.
-    """
-
-    inference: frozenset[str]
-    training: frozenset[str]
-    trainable: list[str]
-    variables: dict[str, Any]
-    tables: dict[str, tuple[Any, Any]]
 
 
 class LoadedModule(tf.Module):
@@ -348,19 +324,7 @@ class LoadedModule(tf.Module):
         """
         if self._engine.graph is not None:
             raise WrongModeError(_OF_A_GRAPH)
-        resources = self._engine.resources
-        state = LoadedState(
-            inference=self.variant().tags,
-            training=self.variant(training=True).tags,
-            trainable=[node for node, variable in resources.variables.items() if variable.trainable],
-            variables={node: variable.numpy() for node, variable in resources.variables.items()},
-            tables={
-                node: table.contents()
-                for node, table in resources.tables.items()
-                if isinstance(table, MutableTable)
-            },
-        )
-        return LoadedModule.restore, (PICKLE_VERSION, self._spec, state)
+        return LoadedModule.restore, (PICKLE_VERSION, self._spec, state_of(self._engine))
 
     @classmethod
     def build(
@@ -377,13 +341,7 @@ class LoadedModule(tf.Module):
         Raises:
             UnsupportedFormatError: a newer tf1hub pickled it.
         """
-        if version > PICKLE_VERSION:
-            raise UnsupportedFormatError(
-                f"The pickled module {spec.name} is of version {version}, and this tf1hub reads versions up to "
-                f"{PICKLE_VERSION}. Unpickle it with the tf1hub that pickled it, or a newer one."
-            )
-        if version == 0:
-            state = _of_version_0(spec, vars(state))
+        state = read_state(version, spec, state)
         use_tensorflow()
         with tf.init_scope():
             variants = spec.variant(state.inference), spec.variant(state.training)
@@ -396,15 +354,6 @@ class LoadedModule(tf.Module):
         trained = len(self.trainable_variables)
         lines = [*self._engine.describe(), f"{len(self.variables)} variables, {trained} of them trainable"]
         return f"<LoadedModule {self._spec.name}\n  " + "\n  ".join(lines) + ">"
-
-
-def _of_version_0(spec: ModuleSpec, fields: dict[str, Any]) -> LoadedState:
-    """Version 0 had the tags for inference alone, and what was told where the variant for training was left out."""
-    fields = dict(fields)
-    inference, left_out = fields.pop("tags"), fields.pop("refused") is not None
-    train = frozenset({"train"})
-    trains = not inference and not left_out and train in spec.get_tags()
-    return LoadedState(inference=inference, training=train if trains else inference, **fields)
 
 
 def _keywords(variant: Variant, signature: str | None, given: list[str]) -> str:

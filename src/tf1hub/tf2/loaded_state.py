@@ -1,0 +1,72 @@
+"""What a pickle of a loaded module carries beyond the definition, and how those of earlier versions are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tf1hub.errors import UnsupportedFormatError
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.tables import MutableTable
+
+PICKLE_VERSION = 1
+"""Of what `LoadedModule` pickles; a change of `LoadedState` makes a new one, and reads the old ones."""
+
+
+@dataclass(frozen=True)
+class LoadedState:
+    """What a loaded module has beyond its definition, ready to be pickled.
+
+    Attributes:
+        inference: tags of the variant for inference.
+        training: those of the variant for training.
+        trainable: the nodes of the variables that optimizers see.
+        variables: their values by node.
+        tables: keys and values of the tables that programs fill, by node.
+    """
+
+    inference: frozenset[str]
+    training: frozenset[str]
+    trainable: list[str]
+    variables: dict[str, Any]
+    tables: dict[str, tuple[Any, Any]]
+
+
+def state_of(engine: Engine) -> LoadedState:
+    """The state of a loaded module now."""
+    resources = engine.resources
+    return LoadedState(
+        inference=engine.state(False).variant.tags,
+        training=engine.state(True).variant.tags,
+        trainable=[node for node, variable in resources.variables.items() if variable.trainable],
+        variables={node: variable.numpy() for node, variable in resources.variables.items()},
+        tables={
+            node: table.contents()
+            for node, table in resources.tables.items()
+            if isinstance(table, MutableTable)
+        },
+    )
+
+
+def read_state(version: int, spec: ModuleSpec, state: LoadedState) -> LoadedState:
+    """The state that a pickle carries, as this version has it.
+
+    Raises:
+        UnsupportedFormatError: a newer tf1hub pickled it.
+    """
+    if version > PICKLE_VERSION:
+        raise UnsupportedFormatError(
+            f"The pickled module {spec.name} is of version {version}, and this tf1hub reads versions up to "
+            f"{PICKLE_VERSION}. Unpickle it with the tf1hub that pickled it, or a newer one."
+        )
+    return _of_version_0(spec, vars(state)) if version == 0 else state
+
+
+def _of_version_0(spec: ModuleSpec, fields: dict[str, Any]) -> LoadedState:
+    """Version 0 had the tags for inference alone, and what was told where the variant for training was left out."""
+    fields = dict(fields)
+    inference, left_out = fields.pop("tags"), fields.pop("refused") is not None
+    train = frozenset({"train"})
+    trains = not inference and not left_out and train in spec.get_tags()
+    return LoadedState(inference=inference, training=train if trains else inference, **fields)
