@@ -44,8 +44,8 @@ def text_embedding_column_v2(
         A column of shape `[N]`.
 
     Raises:
-        ColumnError: it is a TF1 module that is no text embedding. What a SavedModel returns is only known
-            when it is loaded; the error then comes from the layer that uses the column.
+        ColumnError: the handle is a TF1 module, but not a text embedding. The outputs of a SavedModel are known
+            only when it is loaded, so there the layer that uses the column raises the error.
         Error: the module cannot be obtained or read, as `load_module_spec` says.
     """
     return _TextEmbeddingColumnV2(key, module_path, output_key, bool(trainable))

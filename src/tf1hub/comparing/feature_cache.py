@@ -22,7 +22,7 @@ class FeatureCache:
     """A directory with a file per module, signature and set of examples.
 
     Args:
-        directory: where; it is made when first written to. None keeps nothing.
+        directory: the directory; it is made when first written to. None keeps nothing.
     """
 
     def __init__(self, directory: str | os.PathLike[str] | None) -> None:

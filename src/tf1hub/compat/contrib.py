@@ -188,7 +188,7 @@ def _children(path: str) -> list[str]:
 
 
 def lacks(fullname: str) -> MissingDependencyError | None:
-    """What using a package of contrib will raise, for lack of what answers it; None where that is there."""
+    """The error that using a package of contrib will raise if its substitute is not installed; otherwise None."""
     path = fullname.removeprefix(PACKAGE).lstrip(".")
     for source in PACKAGES[path].sources if path in PACKAGES else ():
         try:

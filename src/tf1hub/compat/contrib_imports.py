@@ -1,4 +1,4 @@
-"""Import statements that name `tf.contrib`: what nothing answers stops a program where it is used, not where it is imported.
+"""Import statements that name `tf.contrib`: a missing part stops a program where it is used, not where it is imported.
 
 Programs import more than they use, often at the top of a file with their name for it.
 """
@@ -21,7 +21,7 @@ _CAUGHT = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
 class Absent(AliasModule):
-    """Stands for a package, function or class of contrib that there is not, and says so when it is used.
+    """Stands for a missing package, function or class of contrib, and raises an error when it is used.
 
     Args:
         name: its full name.
@@ -43,7 +43,7 @@ class Absent(AliasModule):
         raise AttributeError(contrib.missing(self.__name__))
 
     def import_error(self) -> ImportError:
-        """What a statement raises that expects that an import may fail."""
+        """The error for an import statement that expects to fail."""
         return self._reason or ModuleNotFoundError(contrib.missing(self.__name__), name=self.__name__)
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:

@@ -80,7 +80,7 @@ def from_saved_model(
         config: a `ConfigProto` for the session.
 
     Raises:
-        CreationError: the outputs and inputs are given in more than one way, or by halves.
+        CreationError: the inputs and outputs are given in more than one way, or incompletely.
         UnknownNameError: the SavedModel has no such signature.
         OSError: there is no SavedModel.
         RuntimeError: it has no meta graph with these tags.

@@ -56,10 +56,10 @@ class Module:
     """A module in a TensorFlow graph: variables, tables and assets once, applied any number of times.
 
     Creating a Module adds its state to the default graph, under `name`, inside the active variable
-    scope; where that is the graph of a function (a branch, a loop, `Dataset.map`, a `tf.function`), to the
-    one around it, as for any variable. Running the graph's initializers (`tf.compat.v1.global_variables_initializer()` and
-    `tf.compat.v1.tables_initializer()`) reads the trained values. Calling it adds the ops of one
-    signature.
+    scope. In the graph of a function (a branch, a loop, `Dataset.map`, a `tf.function`), the state goes to the
+    graph around the function, like any variable. The graph's initializers
+    (`tf.compat.v1.global_variables_initializer()` and `tf.compat.v1.tables_initializer()`) read the trained
+    values. Calling the Module adds the ops of one signature.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -77,19 +77,20 @@ class Module:
         [2. 6.]
 
     Args:
-        spec: a handle (a path, a URL, ...), or a ModuleSpec; or a Module of this graph, whose state is
-            shared: `evaluated = hub.Module(trained, tags=set())` applies another variant over the
-            variables, tables and files of `trained`, by their names in the module. Variables that only
-            this variant has are added beside them. Losses that are there already are not added again.
-        trainable: whether the module's variables are trained with the program around it: they join
-            TRAINABLE_VARIABLES, with the module's REGULARIZATION_LOSSES, and each application adds
-            its UPDATE_OPS.
-        name: name of the scope for the state; made unique as `name_1`, ... where it is taken. Not used
-            where the state is shared.
+        spec: a handle (a path, a URL, ...), a ModuleSpec, or another Module of this graph. A Module shares its
+            state: `evaluated = hub.Module(trained, tags=set())` applies another variant over the variables,
+            tables and files of `trained`. Variables that only the other variant has are added. Losses that
+            are there already are not added again.
+        trainable: whether the module's variables are trained with the program around it. If so, they join
+            TRAINABLE_VARIABLES, the module's losses join REGULARIZATION_LOSSES, and each application adds
+            its ops to UPDATE_OPS.
+        name: name of the scope for the state; if it is taken, `name_1` and so on. Not used if the state is
+            shared.
         tags: the graph variant, a set of strings; None is the inference variant.
 
     Raises:
-        WrongModeError: in eager mode, or in a function of it; or to be trained on several replicas of a distribution strategy.
+        WrongModeError: in eager mode, or in a function of eager mode; or `trainable` on several replicas of a
+            distribution strategy.
         UnknownTagsError: no variant has these tags.
         FormatError: the module, or its checkpoint, is damaged.
         ResolveError: the module could not be obtained.
@@ -235,10 +236,9 @@ class Module:
     def export(self, path: str | os.PathLike[str], session: Any) -> None:
         """Writes the module with the values that its variables have in a session.
 
-        What is written is the definition that the module was created with: nothing that was built
-        around it in the graph. Variables that only other variants have, such as those of the second of
-        two networks, keep the values that they are stored with. Whoever looks at `path` sees nothing,
-        or the whole module.
+        The export holds the definition that the module was created with, and nothing that was built around it
+        in the graph. Variables that only other variants have keep the values that they are stored with. At
+        `path` there is nothing, or the whole module.
 
         Args:
             path: the new module's directory, here or at a URL; it may hold other files, but nothing of a module.

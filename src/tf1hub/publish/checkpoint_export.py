@@ -86,7 +86,7 @@ def export_from_checkpoint(
 def writer_from_checkpoint(checkpoint: str) -> Callable[[Module, str], None]:
     """Writes a module with the values in a checkpoint of its program.
 
-    Variables that only variants have which the program does not use keep the values that they are stored with.
+    Variables of variants that the program does not use keep the values that they are stored with.
     """
 
     def write(module: Module, path: str) -> None:

@@ -58,9 +58,9 @@ def from_frozen_graph(
         inputs: of the signature `"default"`: a tensor's name, or a dict from names to tensor names.
         outputs: of the signature `"default"`, alike.
         signatures: more signatures: name to a pair of inputs and outputs.
-        variables: says which constants become variables again, by name and value. They are trainable
-            as `from_graph_def` has it. None leaves them constants, and the module cannot be
-            fine-tuned. Constants inside functions, branches and loops stay constants.
+        variables: a function that says, for a constant's name and value, whether it becomes a variable again.
+            Which of them are trainable is decided as by `from_graph_def`. With None, all stay constants, and
+            the module cannot be fine-tuned. Constants inside functions, branches and loops stay constants.
 
     Returns:
         A spec; with a checkpoint of the values where `variables` chose any.

@@ -62,9 +62,9 @@ def from_graph_def(
         signatures: more signatures: name to a pair of inputs and outputs.
         checkpoint: a checkpoint of the graph's variables: its prefix, or a directory, whose latest
             is taken. None leaves the variables to their own initializers.
-        trainable: says by its name whether a variable is trainable. A bare graph does not tell; by
-            default those are which hold floating point numbers and are no moving averages or other
-            statistics (`moving_mean`, `moving_variance`, or added to by hand).
+        trainable: a function that says, for a variable's name, whether it is trainable. A bare graph does not
+            tell. By default, floating point variables are trainable, except for moving averages and other
+            statistics (`moving_mean`, `moving_variance`, or variables that the graph adds to by hand).
 
     Returns:
         A spec with the checkpoint, if one was given.

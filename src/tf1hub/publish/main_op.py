@@ -1,4 +1,4 @@
-"""What initializes a SavedModel after its variables were restored."""
+"""The op that initializes a SavedModel after its variables are restored."""
 
 from __future__ import annotations
 

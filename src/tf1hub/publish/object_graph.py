@@ -103,7 +103,7 @@ def _rename(graph: GraphDef, names: Mapping[str, str]) -> None:
 def _rename_tables(graph: GraphDef) -> None:
     """Lets tables be shared under the names of their nodes, in place.
 
-    TensorFlow calls a table that is filled from a file by the path which the file had when the table was made.
+    TensorFlow names a table that is filled from a file after the path that the file had when the table was made.
     """
     names: dict[bytes, bytes] = {}
     for node in graph.node:

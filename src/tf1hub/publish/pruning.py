@@ -1,4 +1,4 @@
-"""What of a foreign graph a module needs: what its signatures, updates and regularization losses depend on."""
+"""The part of a foreign graph that a module needs: what its signatures, updates and regularization losses depend on."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _replace(meta_graph: MetaGraphDef, collection: str, values: Iterable[bytes])
 def _copies(variant: Variant) -> set[str]:
     """The variables that a module needs whose initial values are made of variables that it does not need.
 
-    An average of weights is: it starts as a copy of them.
+    A moving average of weights is such a variable: it starts as a copy of them.
     """
     keep = _needed(variant, initial_values=False)
     return {

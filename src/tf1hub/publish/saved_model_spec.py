@@ -50,11 +50,11 @@ def create_module_spec_from_saved_model(
 ) -> ModuleSpec:
     """Makes a module of a SavedModel, written by TensorFlow 1 or 2.
 
-    Each of its meta graphs becomes a variant with the same tags, usually `{"serve"}`, and the same
-    signatures, usually `"serving_default"`. Variables start from its values and stay trainable where
-    they were; tables and assets come along. What no signature, update op or regularization loss needs does not:
-    slots of optimizers, step counters, unused variables. Of a TensorFlow 2 SavedModel, the calls of functions are
-    written out, so that it can be trained as any module.
+    Each meta graph becomes a variant with the same tags, usually `{"serve"}`, and the same signatures, usually
+    `"serving_default"`. Variables start from the SavedModel's values, and stay trainable where they were. Tables
+    and assets come along. Left out is what no signature, update op or regularization loss needs: slots of
+    optimizers, step counters, unused variables. In a TensorFlow 2 SavedModel, function calls are inlined, so
+    that the module can be trained like any other.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -78,8 +78,8 @@ def create_module_spec_from_saved_model(
         drop_collections: names of graph collections to leave out.
         inference_tags: the tags of the meta graph that becomes the inference variant, which users get
             without naming tags. None leaves all tags as they are.
-        default_signature: a signature to offer under the name `"default"` too; where its only output
-            has another name, that output then is called `"default"`.
+        default_signature: a signature to offer under the name `"default"` too. If it has a single output, that
+            output is also called `"default"`.
 
     Returns:
         A spec with the SavedModel's checkpoint and assets; `spec.export(path)` writes the module.

@@ -40,8 +40,8 @@ _NOT_CALLABLE = (
 class ModuleSpec:
     """The definition of a module: its graph variants, and where weights and assets lie.
 
-    Programs get one from `tf1hub.load_module_spec` (a module on disk) or from
-    `tf1hub.create_module_spec` (a `module_fn`); a `tf1hub.Module` is made from it.
+    `tf1hub.load_module_spec` makes one from a module on disk, and `tf1hub.create_module_spec` from a `module_fn`.
+    A `tf1hub.Module` can be made from it.
 
     Args:
         saved_model: the parsed definition.
@@ -78,7 +78,7 @@ class ModuleSpec:
 
     @property
     def name(self) -> str:
-        """The module in words, which are its path or the function that made it."""
+        """The module in words: its path, or the function that made it."""
         return self._name
 
     @property
@@ -178,8 +178,8 @@ class ModuleSpec:
             tags: the variant; None is the inference variant.
 
         Returns:
-            Named tuples of `name`, `op`, `dtype`, `shape` and `signatures`, in the order of the graph. Handles of
-            variables and tables, and what lies in loops and branches of conds, are left out.
+            Named tuples of `name`, `op`, `dtype`, `shape` and `signatures`, in the order of the graph. Left out are
+            handles of variables and tables, and tensors inside loops and branches of conds.
 
         Raises:
             UnknownTagsError: no variant has these tags.
@@ -191,7 +191,7 @@ class ModuleSpec:
     def with_outputs(self, outputs: Outputs, signature: str | None = None, tags: Tags = None) -> ModuleSpec:
         """The same module, one of whose signatures returns other tensors of its graph.
 
-        What is returned is a ModuleSpec like any other, for `tf1hub.Module`, `tf1hub.load`, `tf1hub.KerasLayer`,
+        The result is a ModuleSpec like any other, for `tf1hub.Module`, `tf1hub.load`, `tf1hub.KerasLayer`,
         `tf1hub.convert` and `export`.
 
         Example:
@@ -208,9 +208,9 @@ class ModuleSpec:
             {'default': [3.0], 'squares': [9.0]}
 
         Args:
-            outputs: the name of a tensor, which becomes the output `"default"`; a list of names, which the outputs are
-                called by; or a dict from what each output is to be called to the name. The names of the signature's
-                own outputs may be among them.
+            outputs: the name of a tensor, which becomes the output `"default"`; a list of tensor names, which are
+                also the names of the outputs; or a dict from names of outputs to tensor names. The signature's own
+                outputs may be named too.
             signature: the signature; None is `"default"`. Its inputs stay.
             tags: the variant; None changes all that have the signature.
 
@@ -218,9 +218,9 @@ class ModuleSpec:
             UnknownTagsError: no variant has these tags.
             UnknownSignatureError: there is no such signature.
             UnknownNameError: there is no such tensor; the message lists those with a name like it.
-            ArgumentError: `outputs` are no names; or a handle of a variable or table, and no value.
-            UnsupportedGraphError: a tensor lies in a loop or a branch of a cond, or needs what the signature does not
-                feed.
+            ArgumentError: `outputs` is not a name or names; or it names the handle of a variable or table.
+            UnsupportedGraphError: a tensor lies in a loop or a branch of a cond, or needs a placeholder that the
+                signature does not feed.
         """
         from tf1hub.spec.inner_outputs import with_outputs
 
@@ -300,13 +300,13 @@ class ModuleSpec:
                 read from, for instance).
             name_transform_fn: maps a variable's name in the module to its name in the checkpoint;
                 None for equal names.
-            values: of variables that shall not come from the checkpoint, or of all: arrays by the
-                variables' names in the module, or variables (`tf.Variable`) that are called like them. A
-                partitioned variable is given whole.
+            values: values for all variables, or for those that do not come from the checkpoint: a dict of arrays
+                by the variables' names in the module, or `tf.Variable`s with these names. Give a partitioned
+                variable whole.
 
         Raises:
             ExportError: something is at `path` already, or it cannot be written; or values are missing,
-                not the module's, or of another shape or dtype, all of which are named.
+                unknown, or of another shape or dtype. The message names them all.
             CheckpointError: the checkpoint is damaged, lacks a variable, or has it in another
                 shape or dtype.
         """
@@ -350,7 +350,7 @@ def load_module_spec(path: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:
         ['default']
 
     Returns:
-        The definition. Nothing of TensorFlow is imported for it.
+        The definition. TensorFlow is not imported.
 
     Raises:
         HandleError: the handle cannot name a module.

@@ -67,9 +67,8 @@ def text_embedding(
 ) -> TextEmbedding:
     """Writes a module that embeds texts by word vectors: the signature `"default"`, string [batch] to float32 [batch, N].
 
-    The vectors become one trainable variable, `embeddings`, the words an asset. The file is read
-    once, and never is in memory as a whole; beside the new module it takes the vectors' size on disk
-    once more while it runs.
+    The vectors become one trainable variable, `embeddings`, and the words become an asset. The file is read once,
+    and is never in memory as a whole. While this runs, it needs disk space for the vectors twice.
 
     Example:
         >>> import pathlib, tf1hub as hub
@@ -90,16 +89,16 @@ def text_embedding(
         source: the file; packed with gzip or not.
         path: the new module's directory, here or at a URL; it may hold other files, but nothing of a module.
         format: `"glove"` (text), `"word2vec"` (text with a header line), `"word2vec-binary"` or
-            `"fasttext"` (its `.vec`); None finds out.
-        limit: takes the first so many vectors only (files are sorted by frequency); None takes all.
+            `"fasttext"` (its `.vec`); None detects it.
+        limit: how many vectors to take, from the first (files are sorted by frequency); None takes all.
         tokenize: how a text becomes words: `"words"` removes punctuation and splits at spaces,
             `"spaces"` only splits, None takes each string as one word.
         lowercase: lowercases the words of the file and the texts.
         combiner: how the vectors of a text's words become one: `"sum"`, `"mean"`, or `"sqrtn"`, the
             sum divided by the square root of their count.
         l2_normalize: scales each vector to length 1.
-        num_oov_buckets: how many vectors, zeros at first, words that are not in the file share by
-            their hash. With 0 those words are left out.
+        num_oov_buckets: how many vectors the words outside the file share, by their hash. They are zeros at
+            first. With 0, those words are left out.
         num_partitions: in how many parts the variable is made, for parameter servers.
         progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
             `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
