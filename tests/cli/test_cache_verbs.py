@@ -259,6 +259,20 @@ def test_install_what_is_not_there(capsys, tmp_path, more):
     assert err == f"tf1hub install: There is nothing at {tmp_path / 'm.tar'}.\n"
 
 
+@pytest.mark.parametrize("verb", ["download", "lock", "resolve"])
+def test_the_option_wins_over_the_environment(verb, capsys, url, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TF1HUB_PROGRESS", "bar")
+    code, _, err = run(capsys, verb, url, "--progress", "none")
+    assert (code, err) == (0, "")
+    monkeypatch.setenv("TF1HUB_PROGRESS", "none")
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "another"))
+    args = ["--update"] if verb == "lock" else []
+    code, _, err = run(capsys, verb, url, "--progress", "bar", *args)
+    assert code == 0
+    assert err.startswith(f"tf1hub: Downloading {url}: ")
+
+
 def test_download_on_a_terminal_less_stream_prints_lines_when_asked(capsys, url, monkeypatch):
     monkeypatch.setenv("TFHUB_DOWNLOAD_PROGRESS", "1")
     code, _, err = run(capsys, "download", url)

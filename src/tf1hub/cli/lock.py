@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from tf1hub.handles import lockfile
     from tf1hub.handles.pinning import lock
     from tf1hub.handles.settings import LOCK_FILE_NAME
+    from tf1hub.progress import shown
     from tf1hub.storage import absolute
 
     path = absolute(args.lock_file or os.environ.get("TF1HUB_LOCKFILE") or LOCK_FILE_NAME)
@@ -38,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     handles = args.handles or [one.handle for one in before]
     if not handles:
         raise HandleError(f"{path} has no modules yet: name the handles to lock.")
-    after = lock(before, handles, _handles.settings_of(args), update=args.update)
+    with shown(_output.progress_of(args)):
+        after = lock(before, handles, _handles.settings_of(args), update=args.update)
     if not args.check:
         lockfile.save(path, after)
     text = "\n".join(f"{one.digest}  {one.handle}" for one in after)

@@ -25,15 +25,17 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from tf1hub.handles.api import carry_out, decide
     from tf1hub.handles.handle import parse
+    from tf1hub.progress import shown
 
     settings = _handles.settings_of(args)
     found = []
-    for handle in args.handles:
-        decided = decide(parse(handle), settings, full=args.verify)
-        path = decided.path if args.dry_run else carry_out(decided, settings)
-        found.append(
-            {"handle": handle, "path": path, "action": decided.action.value, "reason": decided.reason}
-        )
+    with shown(_output.progress_of(args)):
+        for handle in args.handles:
+            decided = decide(parse(handle), settings, full=args.verify)
+            path = decided.path if args.dry_run else carry_out(decided, settings)
+            found.append(
+                {"handle": handle, "path": path, "action": decided.action.value, "reason": decided.reason}
+            )
     if args.dry_run:
         text = "\n".join(f"{one['action']}  {one['path']}  ({one['reason']})" for one in found)
     else:
