@@ -176,7 +176,7 @@ for path in ("layers.dense", "nn.rnn_cell.LSTMCell", "estimator.Estimator", "not
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[:3] == ["True True False True", "tensorflow True True", "[1] 3"]
-    ended = "tf.contrib ended with TensorFlow 1.15. Of it, tf1hub answers what has a successor, in "
+    ended = "tf.contrib ended with TensorFlow 1.15. tf1hub supports the parts that have a successor: "
     ended += (
         "cluster_resolver, crf, data, distribute, estimator, framework, layers, lookup, losses, metrics, "
     )

@@ -202,7 +202,7 @@ def test_state_that_differs_is_not_shared() -> None:
             hub.Module(module, tags={"train"})
         assert str(caught.value) == (
             "variant {'train'} of module_fn() cannot share the state of variant {} of module_fn(): 'hash_table' is not "
-            "the same in both. Make it apart, with a state of its own: tf1hub.Module(module.spec, tags={'train'})"
+            "the same in both. Make a module with its own state: tf1hub.Module(module.spec, tags={'train'})"
         )
         apart = hub.Module(module.spec, tags={"train"})
         np.testing.assert_array_equal(run(module(), apart()), [1.0, 2.0])

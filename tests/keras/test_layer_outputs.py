@@ -91,7 +91,7 @@ def test_what_does_not_go_together_is_refused(tmp_path: pathlib.Path) -> None:
         assert refusal(LayerError, PATH, outputs=FIRST, **other) == (
             "outputs= says what is returned, and so do signature_outputs_as_dict= and output_key=. Give one of them."
         )
-    assert "Near are: 'block0/Relu'." in refusal(UnknownNameError, PATH, outputs=["block0/relu"])
+    assert "Names like it: 'block0/Relu'." in refusal(UnknownNameError, PATH, outputs=["block0/relu"])
     converted = str(tmp_path / "converted")
     hub.convert(PATH, converted)
     assert refusal(LayerError, converted, outputs=[FIRST]) == (

@@ -139,7 +139,7 @@ def test_what_lies_in_a_function_is_refused_with_what_calls_it() -> None:
 
 def test_errors_list_near_names_and_the_way_to_find_more() -> None:
     spec = branching(with_functions=False)
-    text = "No tensor {!r} in the graph of variant {{}} of module_fn(). Near are: {}. To find names: tf1hub show module_fn() --tensors PATTERN"
+    text = "No tensor {!r} in the graph of variant {{}} of module_fn(). Names like it: {}. To find names: tf1hub show module_fn() --tensors PATTERN"
     assert refusal(UnknownNameError, spec, ["scale"]) == text.format(
         "scale", "'scaled', 'scaled/ReadVariableOp'"
     )
@@ -156,7 +156,7 @@ def test_what_is_no_value_or_cannot_be_computed_is_refused() -> None:
     spec = branching(with_functions=False)
     text = refusal(ArgumentError, spec, ["w:0"])
     assert text.startswith(
-        "The tensor 'w:0' of variant {} of module_fn() is the handle of a variable or a table (VarHandleOp), and no value. Its "
+        "The tensor 'w:0' of variant {} of module_fn() is the handle of a variable or a table (VarHandleOp), not a value. Its "
         "values come from the ops that read it: 'w/Read/ReadVariableOp:0'"
     )
     mlp = hub.load_module_spec(cases.load("ref_variables_mlp").path)

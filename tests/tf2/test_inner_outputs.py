@@ -114,7 +114,7 @@ def test_an_unknown_tensor_of_a_loaded_module_is_an_error_with_near_names() -> N
     with pytest.raises(UnknownNameError) as caught:
         hub.load(IMAGE.path).with_outputs("block0/relu")
     assert str(caught.value).startswith(
-        f"No tensor 'block0/relu' in the graph of variant {{}} of {IMAGE.path}. Near are: 'block0/Relu'. To find names: "
+        f"No tensor 'block0/relu' in the graph of variant {{}} of {IMAGE.path}. Names like it: 'block0/Relu'. To find names: "
         f"tf1hub show {IMAGE.path} --tensors PATTERN"
     )
 

@@ -28,7 +28,7 @@ from tf1hub.tf2.load import load_spec
 tf1 = tf.compat.v1
 X = FEEDS["first"]
 PYTHON = (
-    "No module holds Python code: what runs it works in the process that made the module only, in a tf.Graph with "
+    "A module holds no Python code: what runs it works only in the process that made the module, in a tf.Graph with "
     "tf1hub.Module."
 )
 RUNS_PYTHON = "it runs Python code of the program that made the module"
@@ -131,7 +131,7 @@ def test_python_in_one_signature_leaves_the_others_to_tensorflows_loader(tmp_pat
         "The graph of its variant {'train'} has:\n"
         f"  - the op type PyFunc (2 nodes, such as 'PyFunc'): {RUNS_PYTHON}\n"
         f"{PYTHON}\n"
-        "What does not run it still works with TensorFlow's own loader: "
+        "The signatures without Python code still work with TensorFlow's own loader: "
         f"tf.saved_model.load({path!r}, tags=[]).signatures['default'], "
         f"tf.saved_model.load({path!r}, tags=[]).signatures['raw'], "
         f"tf.saved_model.load({path!r}, tags=['train']).signatures['default']."

@@ -41,7 +41,7 @@ class Example:
 
 
 class CannotGenerateError(Exception):
-    """An input is of a kind that nothing is generated for; the message says which."""
+    """No values can be generated for an input; the message says for which."""
 
 
 def examples(
@@ -57,7 +57,7 @@ def examples(
         lengths: what other open dimensions are.
 
     Raises:
-        CannotGenerateError: an input is of a kind that nothing is generated for.
+        CannotGenerateError: no values can be generated for an input.
     """
     is_open = any(_has_batch(info) for info in inputs.values())
     sizes = [image_size, *IMAGE_SIZES] if image_size else list(IMAGE_SIZES)

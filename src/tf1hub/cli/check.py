@@ -26,7 +26,7 @@ def register(subparsers: Any) -> None:
         "check",
         help="check a module: whole, conventional, fit for fine-tuning, running",
         description="Checks a module: its files, the common signatures, what fine-tuning needs, leaked "
-        "paths, the ops on each supported TensorFlow; and runs it. Exit codes: 0 nothing above advice, "
+        "paths, the ops on each supported TensorFlow; and runs it. Exit codes: 0 no errors or warnings, "
         "1 errors or warnings, 2 the module could not be read.",
     )
     parser.add_argument("handle", help="a path, a URL, or whatever else names a module")

@@ -30,7 +30,7 @@ def register(subparsers: Any) -> None:
         type=float,
         default=0.0,
         metavar="A",
-        help="the largest difference of two numbers that is none",
+        help="numbers that differ by at most this count as equal",
     )
     add_progress_option(parser)
     add_output_options(parser)

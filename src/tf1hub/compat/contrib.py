@@ -202,5 +202,5 @@ def missing(fullname: str) -> str:
     """The sentence about a name of contrib that nothing answers."""
     return (
         f"No {fullname.replace('tensorflow', 'tf', 1)!r}: tf.contrib ended with TensorFlow 1.15. "
-        f"Of it, tf1hub answers what has a successor, in {', '.join(_children(''))}."
+        f"tf1hub supports the parts that have a successor: {', '.join(_children(''))}."
     )

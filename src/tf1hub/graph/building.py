@@ -1,4 +1,4 @@
-"""What fails while TensorFlow makes or fills what a module describes becomes an error that names the module.
+"""Errors of TensorFlow while it builds or initializes a module's graph become errors that name the module.
 
 A graph that was damaged passes every check that does not know its ops; TensorFlow and what reads the graph
 for it then fail in any way, at any place.
@@ -81,7 +81,7 @@ def initializing(place: str) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """The line that tells; TensorFlow wraps it in a trace of names."""
+    """The line of the error that gives the reason; TensorFlow wraps it in a trace of names."""
     text = _INSIDE.sub("", str(getattr(error, "message", error)))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marks = [number for number, line in enumerate(lines) if line.startswith("[[")]

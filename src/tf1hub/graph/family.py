@@ -16,7 +16,7 @@ from tf1hub.spec.variant import Variant
 
 _DESCRIBED_BY = ("dtype", "shape", "key_dtype", "value_dtype", "value_shape", "value")
 _APART = (
-    "{place} cannot share the state of {first}: {what} is not the same in both. Make it apart, with a state of its own: "
+    "{place} cannot share the state of {first}: {what} is not the same in both. Make a module with its own state: "
     "tf1hub.Module(module.spec, tags={tags!r})"
 )
 _FROZEN = (

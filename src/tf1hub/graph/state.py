@@ -30,7 +30,7 @@ _KEYS = tf.compat.v1.GraphKeys
 
 _NO_ROOM = (
     "{place} cannot share the state of another module of this definition: what it has beyond that is called as "
-    "something else there: {names}. Make it apart, with a state of its own: tf1hub.Module(module.spec, tags={tags!r})"
+    "something else there: {names}. Make a module with its own state: tf1hub.Module(module.spec, tags={tags!r})"
 )
 
 

@@ -325,7 +325,7 @@ def _advice(status: int, url: str) -> str:
         )
     if status == 407:
         return "The proxy wants a password: set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT."
-    return "Expected was an archive with status 200."
+    return "An archive with status 200 was expected."
 
 
 def _said(answer: Answer) -> str:

@@ -20,7 +20,7 @@ from tf1hub.program.nodes import Node, Tensor, execution_order
 from tf1hub.program.regions import Construct, Path, Regions, find_regions
 
 _Leaf: TypeAlias = str | Construct
-"""What stands in a region: an op, by name, or a cond or loop."""
+"""An item of a region: an op, by name, or a cond or loop."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which ops run for more than their results, as far as their definitions tell."""
+"""Which ops have side effects, as far as their definitions tell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Effects:
         self.definition_of = definition_of
 
     def has_effects(self, node: NodeDef) -> bool:
-        """Whether a node runs for what it does."""
+        """Whether a node has side effects."""
         known = self.definition_of(node.op)
         return known is not None and known.is_stateful and not self._leaves_variables_alone(node)
 

@@ -47,10 +47,10 @@ _LOADER = (
 )
 _NO_LOADER = "It still works in a tf.Graph, with tf1hub.Module."
 _PYTHON = (
-    "No module holds Python code: what runs it works in the process that made the module only, in a tf.Graph with "
+    "A module holds no Python code: what runs it works only in the process that made the module, in a tf.Graph with "
     "tf1hub.Module."
 )
-_WITHOUT_PYTHON = "What does not run it still works with TensorFlow's own loader: {calls}."
+_WITHOUT_PYTHON = "The signatures without Python code still work with TensorFlow's own loader: {calls}."
 _READ_HERE = (
     op_types.VARIABLES
     | op_types.WRITES

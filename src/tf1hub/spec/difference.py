@@ -87,7 +87,7 @@ def diff(
         left: a handle, or a ModuleSpec.
         right: another.
         values: compare the values of variables too, not only types and shapes.
-        atol: the largest absolute difference of two numbers that is none.
+        atol: numbers that differ by at most this count as equal.
         progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
             `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
 

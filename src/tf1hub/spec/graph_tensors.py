@@ -107,7 +107,7 @@ class GraphTensors:
 
         Raises:
             UnknownNameError: the graph has no such tensor.
-            ArgumentError: it is a handle of a variable or a table, and no value; or what writes a variable.
+            ArgumentError: it is the handle of a variable or a table, or the result of an op that writes a variable.
             UnsupportedGraphError: it lies in a loop or a branch of a cond; or the module does not tell its type.
         """
         node = self._node(name)
@@ -119,7 +119,7 @@ class GraphTensors:
             )
         if types[index] in _HANDLES:
             raise ArgumentError(
-                f"The tensor {name!r} of {self._variant.place} is the handle of a variable or a table ({node.op}), and no value. "
+                f"The tensor {name!r} of {self._variant.place} is the handle of a variable or a table ({node.op}), not a value. "
                 f"Its values come from the ops that read it{self._consumers(node)}."
             )
         if node.op in REF_WRITES:
@@ -156,7 +156,7 @@ class GraphTensors:
             _UNKNOWN.format(
                 name=name,
                 place=self._variant.place,
-                near=f" Near are: {', '.join(map(repr, near))}." if near else "",
+                near=f" Names like it: {', '.join(map(repr, near))}." if near else "",
                 module=self._variant.module,
             )
         )

@@ -1,4 +1,4 @@
-"""What is said of names that a module does not have, in the same words at every door."""
+"""The errors about names that a module does not have, in the same words everywhere."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def value_differences(
     Args:
         left: the first module's checkpoint.
         right: the second's.
-        atol: the largest absolute difference of two numbers that is none.
+        atol: numbers that differ by at most this count as equal.
         say: is told in words what is under way.
     """
     shared = [name for name in left.keys() if name in right]  # noqa: SIM118 - a reader is no dict
@@ -86,7 +86,7 @@ def _value(name: str, left: npt.NDArray[Any], right: npt.NDArray[Any], atol: flo
 
 
 def _apart(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """How far numbers are apart; strings 1 where they differ. Equal infinities are 0 apart, and two NaNs."""
+    """The distance of each pair of numbers; for strings, 1 where they differ. Equal infinities and two NaNs have distance 0."""
     import numpy as np
 
     if one.dtype.kind == "O":

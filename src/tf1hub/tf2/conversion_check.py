@@ -71,7 +71,7 @@ def compare(
 
 @contextlib.contextmanager
 def _unoptimized() -> Iterator[None]:
-    """Has functions run as they were written: optimizing one takes far longer than running it a few times."""
+    """Runs functions without optimizing them; optimizing one takes far longer than running it a few times."""
     name = "disable_meta_optimizer"
     before = tf.config.optimizer.get_experimental_options().get(name, False)
     tf.config.optimizer.set_experimental_options({name: True})
@@ -197,7 +197,7 @@ class SignatureCheck:
             )
 
     def _why_random(self, output: str, tries: Sequence[_Try]) -> str:
-        """Why there is nothing to compare with; empty where there is, and where all agrees."""
+        """Why the output cannot be compared; empty if it can, and if all results agree."""
         differs = [one.example for one in tries if one.apart.relative > self._tolerance]
         if not differs:
             return ""

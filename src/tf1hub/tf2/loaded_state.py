@@ -11,7 +11,7 @@ from tf1hub.tf2.engine import Engine
 from tf1hub.tf2.tables import MutableTable
 
 PICKLE_VERSION = 1
-"""Of what `LoadedModule` pickles; a change of `LoadedState` makes a new one, and reads the old ones."""
+"""The version of pickled modules. A change of `LoadedState` raises it, and the old ones are still read."""
 
 
 @dataclass(frozen=True)

@@ -280,7 +280,7 @@ def _size(scope: Scope, op: Op, _: TensorArrayReference, flow: Tensor) -> None:
 
 
 def _close(*_: Any) -> None:
-    """A list needs no closing."""
+    """Nothing to do: a list is not closed."""
 
 
 _EMITTERS: dict[str, Callable[..., None]] = {
