@@ -301,7 +301,7 @@ class ModuleSpec:
             name_transform_fn: maps a variable's name in the module to its name in the checkpoint;
                 None for equal names.
             values: values for all variables, or for those that do not come from the checkpoint: a dict of arrays
-                by the variables' names in the module, or `tf.Variable`s with these names. Give a partitioned
+                by the variables' names in the module, or `tf.Variable` objects with these names. Give a partitioned
                 variable whole.
 
         Raises:
