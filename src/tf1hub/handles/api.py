@@ -39,9 +39,9 @@ def resolve(
         cache_dir: the cache; by default `TFHUB_CACHE_DIR`, else `<system temp>/tfhub_modules`.
         offline: whether the network may not be used; by default as `TF1HUB_OFFLINE` says.
         verify: whether to read every byte of a cached module and compare it with its manifest.
-        progress: How progress is shown: `"auto"` (a bar on a terminal, else a line now and then for a
-        long download), `"bar"`, `"lines"` or `"none"`; or a function that is told a `Progress`. By
-        default as `TF1HUB_PROGRESS` says.
+        progress: how progress is shown: `"auto"` (a bar on a terminal, else a line now and then for a
+            long download), `"bar"`, `"lines"` or `"none"`; or a function that is told a `Progress`. By
+            default as `TF1HUB_PROGRESS` says.
         allow_extra_files: whether an archive may hold files that no module has.
         max_bytes: the most that an archive may unpack to.
         lock_file: a lock file whose pins hold; by default `TF1HUB_LOCKFILE`, else
