@@ -18,7 +18,7 @@ import shutil
 
 import numpy as np
 import pytest
-from format.checkpoint.bundles import compressed_table, sealed
+from format.checkpoint.bundles import compressed_table, seal
 
 from tf1hub.errors import FormatError
 from tf1hub.format.checkpoint import CheckpointReader, CheckpointWriter, read_checkpoint, sstable
@@ -223,7 +223,7 @@ def mutate_compressed(index: bytes, rng: random.Random) -> bytes:
             block = bytearray(blocks[start : start + size])
             for _ in range(rng.choice([0, 1, 1, 2])):
                 block[rng.randrange(len(block))] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)])
-            blocks = blocks[:start] + sealed(bytes(block), 1) + blocks[start + size + 5 :]
+            blocks = blocks[:start] + seal(bytes(block), 1) + blocks[start + size + 5 :]
     assert packed
     return blocks
 
