@@ -20,11 +20,11 @@ def handle_text(handle: object, also: str = "") -> str:
     text = os.fspath(handle) if isinstance(handle, os.PathLike) else handle
     if isinstance(text, str):
         return text
+    # By its name: handles stand below the room that has the class, and a spec that is no handle is seen here only.
     if type(handle).__name__ == "ModuleSpec":
-        # Where there has to be a directory; whoever takes a ModuleSpec does not ask here.
         raise ArgumentError(
-            f"{handle.name} is a ModuleSpec, a definition in memory that has no directory of its own. Give its "  # type: ignore[attr-defined]
-            "handle, or write it as a module: spec.export(path)"
+            f"{getattr(handle, 'name', '')} is a ModuleSpec, a definition in memory that has no directory of its own. "
+            "Give its handle, or write it as a module: spec.export(path)"
         )
     given = repr(handle) if isinstance(handle, bool | int | float | bytes | None) else type(handle).__name__
     message = f"A module is named by a handle (a string) or a ModuleSpec, not by {given}."
