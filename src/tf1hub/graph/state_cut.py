@@ -46,7 +46,10 @@ class StateCut:
 
 def state_nodes(variant: Variant) -> set[str]:
     """The nodes that applications share: handles to state, and the constants of assets."""
-    held = {node.name for node in variant.meta_graph.graph_def.node if holds_state(node)}
+    nodes = variant.meta_graph.graph_def.node
+    # Asked once for each op type: graphs have thousands of nodes and some dozens of types.
+    holders = {node.op: holds_state(node) for node in {node.op: node for node in nodes}.values()}
+    held = {node.name for node in nodes if holders[node.op]}
     return held | {node_of(name) for name in asset_tensors(variant)}
 
 
