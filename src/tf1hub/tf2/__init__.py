@@ -1,0 +1,1 @@
+"""A spec in TensorFlow 2: loading, calling, saving, over real `tf.Variable`s."""
