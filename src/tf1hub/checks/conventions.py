@@ -43,7 +43,7 @@ def convention_findings(spec: ModuleSpec, results: list[CommonSignatureResult]) 
 
 
 def _default_signature(variant: Variant) -> Iterator[Finding]:
-    place = format_tags(variant.tags)
+    where = format_tags(variant.tags)
     names = variant.signature_names
     if DEFAULT_SIGNATURE not in names:
         yield Finding(
@@ -51,7 +51,7 @@ def _default_signature(variant: Variant) -> Iterator[Finding]:
             WARNING,
             f"There is no signature 'default', so module(x) fails. There are: {', '.join(names)}.",
             "Add one that does the most usual thing: add_signature(inputs=x, outputs=y).",
-            place,
+            where,
         )
         return
     images = [name for name in _IMAGE_SIGNATURES if name in names]
@@ -61,7 +61,7 @@ def _default_signature(variant: Variant) -> Iterator[Finding]:
             ADVICE,
             f"The signature 'default' does not do the same as {' or '.join(map(repr, images))}.",
             "The unnamed signature of an image module takes the images as its one input and gives the same.",
-            place,
+            where,
         )
 
 

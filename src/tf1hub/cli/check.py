@@ -70,8 +70,8 @@ def sections(report: Report) -> Iterator[str]:
     if report.runs:
         yield title("runs") + "\n" + table(("variant", "signature", "inputs", "time"), list(_runs(report)))
     for finding in report.findings:
-        place = f" in {finding.variant}" if finding.variant else ""
-        yield f"{title(finding.severity)} {finding.id}{place}\n  {finding.message}\n  -> {finding.remedy}"
+        where = f" in {finding.variant}" if finding.variant else ""
+        yield f"{title(finding.severity)} {finding.id}{where}\n  {finding.message}\n  -> {finding.remedy}"
     yield summary(report)
 
 

@@ -146,11 +146,11 @@ def from_estimator(
         )
 
 
-def _signature(signatures: Mapping[str, Any], key: str | None, place: str) -> Any:
+def _signature(signatures: Mapping[str, Any], key: str | None, where: str) -> Any:
     wanted = key or _DEFAULT
     if wanted not in signatures:
         known = ", ".join(map(repr, sorted(signatures))) or "none"
-        raise UnknownNameError(f"No signature {wanted!r} in {place}. It has: {known}.")
+        raise UnknownNameError(f"No signature {wanted!r} in {where}. It has: {known}.")
     return signatures[wanted]
 
 

@@ -15,22 +15,22 @@ PLACEHOLDER = b"SAVEDMODEL-ASSET"
 
 _TYPE_URL = "type.googleapis.com/tensorflow.AssetFileDef"
 _ESCAPES = (
-    "{place} names the asset file {name!r}, which would lie outside the module's folder 'assets'. "
+    "{where} names the asset file {name!r}, which would lie outside the module's folder 'assets'. "
     "An asset's name is a plain file name."
 )
 
 
-def check_asset_name(name: str, place: str) -> None:
+def check_asset_name(name: str, where: str) -> None:
     """Refuses a file name that leaves `assets/`.
 
     Raises:
         FormatError: the name is empty, absolute, or has a path separator or a NUL.
     """
     if not name or name in (".", "..") or any(c in name for c in "/\\\0") or name[1:2] == ":":
-        raise FormatError(_ESCAPES.format(place=place, name=name))
+        raise FormatError(_ESCAPES.format(where=where, name=name))
 
 
-def asset_files(meta_graph: MetaGraphDef, place: str) -> dict[str, str]:
+def asset_files(meta_graph: MetaGraphDef, where: str) -> dict[str, str]:
     """Maps each asset tensor of a variant to its file name in `assets/`.
 
     Raises:
@@ -44,9 +44,9 @@ def asset_files(meta_graph: MetaGraphDef, place: str) -> dict[str, str]:
             asset = AssetFileDef.FromString(packed.value)
         except DecodeError as error:
             raise FormatError(
-                f"The collection {COLLECTION!r} of {place} holds what is not an AssetFileDef."
+                f"The collection {COLLECTION!r} of {where} holds what is not an AssetFileDef."
             ) from error
-        check_asset_name(asset.filename, place)
+        check_asset_name(asset.filename, where)
         files[tensor_name(asset.tensor_info.name)] = asset.filename
     return files
 

@@ -13,7 +13,7 @@ COLLECTION = "hub_module_attachments"
 IMAGE_MODULE_INFO_KEY = "image_module_info"
 
 
-def attachments(meta_graph: MetaGraphDef, place: str) -> dict[str, bytes]:
+def attachments(meta_graph: MetaGraphDef, where: str) -> dict[str, bytes]:
     """Maps the keys of a variant's attachments to the serialized messages.
 
     Raises:
@@ -27,7 +27,7 @@ def attachments(meta_graph: MetaGraphDef, place: str) -> dict[str, bytes]:
             attachment = Attachment.FromString(data)
         except DecodeError as error:
             raise FormatError(
-                f"The collection {COLLECTION!r} of {place} holds what is not an attachment."
+                f"The collection {COLLECTION!r} of {where} holds what is not an attachment."
             ) from error
         found[attachment.key] = attachment.value
     return found

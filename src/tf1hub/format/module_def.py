@@ -9,13 +9,13 @@ from tf1hub.format.messages_pb2 import ModuleDef
 
 FILE_NAME = "tfhub_module.pb"
 
-_UNREADABLE = "{place} is damaged: its {size} bytes are not a ModuleDef message. A module has the two bytes 08 03 there."
+_UNREADABLE = "{where} is damaged: its {size} bytes are not a ModuleDef message. A module has the two bytes 08 03 there."
 _UNKNOWN_FORMAT = (
-    "{place} says format {format}. This library reads format 3 (V3), the only one ever published; "
+    "{where} says format {format}. This library reads format 3 (V3), the only one ever published; "
     "the file is damaged, or the module needs a newer library."
 )
 _UNKNOWN_FEATURES = (
-    "{place} requires the features {features}, which this library does not know. "
+    "{where} requires the features {features}, which this library does not know. "
     "The file is damaged, or the module needs a newer library."
 )
 
@@ -30,12 +30,12 @@ def module_def_bytes() -> bytes:
     return ModuleDef(format=ModuleDef.HUB_V3).SerializeToString()
 
 
-def check_module_def(data: bytes, place: str) -> None:
+def check_module_def(data: bytes, where: str) -> None:
     """Refuses a `tfhub_module.pb` that this library must not read.
 
     Args:
         data: the file's bytes.
-        place: the file's path, for messages.
+        where: the file's path, for messages.
 
     Raises:
         FormatError: the bytes are no ModuleDef.
@@ -44,9 +44,9 @@ def check_module_def(data: bytes, place: str) -> None:
     try:
         module_def = ModuleDef.FromString(data)
     except DecodeError as error:
-        raise FormatError(_UNREADABLE.format(place=place, size=len(data))) from error
+        raise FormatError(_UNREADABLE.format(where=where, size=len(data))) from error
     if module_def.format != ModuleDef.HUB_V3:
-        raise UnsupportedFormatError(_UNKNOWN_FORMAT.format(place=place, format=module_def.format))
+        raise UnsupportedFormatError(_UNKNOWN_FORMAT.format(where=where, format=module_def.format))
     if module_def.required_features:
         features = ", ".join(repr(feature) for feature in module_def.required_features)
-        raise UnsupportedFormatError(_UNKNOWN_FEATURES.format(place=place, features=features))
+        raise UnsupportedFormatError(_UNKNOWN_FEATURES.format(where=where, features=features))

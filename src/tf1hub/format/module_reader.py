@@ -13,16 +13,16 @@ from tf1hub.storage import Place, place_at
 VARIABLES_PREFIX = "variables/variables"
 """The checkpoint's prefix below the module's directory."""
 
-_NOTHING = "There is nothing at {place}. A module is a directory with the file tfhub_module.pb, or an archive of one (.tar.gz, .zip, ...)."
-_NOT_A_DIRECTORY = "{place} is a file of {size} bytes, not a module's directory. A module is a directory with the file tfhub_module.pb, or an archive of one (.tar.gz, .zip, ...)."
+_NOTHING = "There is nothing at {where}. A module is a directory with the file tfhub_module.pb, or an archive of one (.tar.gz, .zip, ...)."
+_NOT_A_DIRECTORY = "{where} is a file of {size} bytes, not a module's directory. A module is a directory with the file tfhub_module.pb, or an archive of one (.tar.gz, .zip, ...)."
 _SAVED_MODEL = (
-    "{place} has no tfhub_module.pb but a saved_model.pb: it looks like a SavedModel, not a TF1 Hub module. "
+    "{where} has no tfhub_module.pb but a saved_model.pb: it looks like a SavedModel, not a TF1 Hub module. "
     "Load it with tf1hub.load, or with tf.saved_model.load. For tf1hub.Module, make a module of it: "
-    "spec = tf1hub.create_module_spec_from_saved_model({place!r}, inference_tags={{'serve'}}, "
+    "spec = tf1hub.create_module_spec_from_saved_model({where!r}, inference_tags={{'serve'}}, "
     "default_signature='serving_default'); module = tf1hub.Module(spec)"
 )
-_EMPTY = "{place} is no TF1 Hub module: it has no tfhub_module.pb. It has: {names}."
-_NO_GRAPH = "{place} is half of a TF1 Hub module: it has tfhub_module.pb but no saved_model.pb. Fetch or export it again."
+_EMPTY = "{where} is no TF1 Hub module: it has no tfhub_module.pb. It has: {names}."
+_NO_GRAPH = "{where} is half of a TF1 Hub module: it has tfhub_module.pb but no saved_model.pb. Fetch or export it again."
 
 
 class StoredModule(NamedTuple):
@@ -65,7 +65,7 @@ def read_module(path: str | os.PathLike[str]) -> StoredModule:
     _check_is_module(storage)
     module_def.check_module_def(storage.read(module_def.FILE_NAME), storage.path(module_def.FILE_NAME))
     if not storage.exists(saved_model.FILE_NAME):
-        raise NotAModuleError(_NO_GRAPH.format(place=storage.root))
+        raise NotAModuleError(_NO_GRAPH.format(where=storage.root))
     graphs = saved_model.parse_saved_model(
         storage.read(saved_model.FILE_NAME), storage.path(saved_model.FILE_NAME)
     )
@@ -81,10 +81,10 @@ def _check_is_module(storage: Place) -> None:
     if storage.exists(module_def.FILE_NAME):
         return
     if not storage.exists(""):
-        raise NotAModuleError(_NOTHING.format(place=storage.root))
+        raise NotAModuleError(_NOTHING.format(where=storage.root))
     if not storage.is_directory(""):
-        raise NotAModuleError(_NOT_A_DIRECTORY.format(place=storage.root, size=storage.size("")))
+        raise NotAModuleError(_NOT_A_DIRECTORY.format(where=storage.root, size=storage.size("")))
     if storage.exists(saved_model.FILE_NAME):
-        raise NotAModuleError(_SAVED_MODEL.format(place=storage.root))
+        raise NotAModuleError(_SAVED_MODEL.format(where=storage.root))
     names = ", ".join(storage.list("")) or "nothing"
-    raise NotAModuleError(_EMPTY.format(place=storage.root, names=names))
+    raise NotAModuleError(_EMPTY.format(where=storage.root, names=names))

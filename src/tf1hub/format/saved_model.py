@@ -10,20 +10,20 @@ from tf1hub.format.messages_pb2 import SavedModel, TensorInfo
 FILE_NAME = "saved_model.pb"
 SCHEMA_VERSION = 1
 
-_UNREADABLE = "{place} is damaged: its {size} bytes are not a SavedModel message (a cut download, or not this kind of file)."
+_UNREADABLE = "{where} is damaged: its {size} bytes are not a SavedModel message (a cut download, or not this kind of file)."
 _SCHEMA = (
-    "{place} has the schema version {version}; this library reads version 1. The file is damaged, or newer."
+    "{where} has the schema version {version}; this library reads version 1. The file is damaged, or newer."
 )
-_NO_VARIANT = "{place} holds no graph variant. A module has at least one; the file is damaged or was cut."
-_TWICE = "{place} holds two graph variants with the tags {tags}. Each set of tags names one variant."
+_NO_VARIANT = "{where} holds no graph variant. A module has at least one; the file is damaged or was cut."
+_TWICE = "{where} holds two graph variants with the tags {tags}. Each set of tags names one variant."
 
 
-def parse_saved_model(data: bytes, place: str) -> SavedModel:
+def parse_saved_model(data: bytes, where: str) -> SavedModel:
     """Reads `saved_model.pb` and checks what holds for the file as a whole.
 
     Args:
         data: the file's bytes.
-        place: the file's path, for messages.
+        where: the file's path, for messages.
 
     Raises:
         FormatError: the bytes are no SavedModel, or one that no module can have.
@@ -31,16 +31,16 @@ def parse_saved_model(data: bytes, place: str) -> SavedModel:
     try:
         saved_model = SavedModel.FromString(data)
     except DecodeError as error:
-        raise FormatError(_UNREADABLE.format(place=place, size=len(data))) from error
+        raise FormatError(_UNREADABLE.format(where=where, size=len(data))) from error
     if saved_model.saved_model_schema_version not in (0, SCHEMA_VERSION):
-        raise FormatError(_SCHEMA.format(place=place, version=saved_model.saved_model_schema_version))
+        raise FormatError(_SCHEMA.format(where=where, version=saved_model.saved_model_schema_version))
     if not saved_model.meta_graphs:
-        raise FormatError(_NO_VARIANT.format(place=place))
+        raise FormatError(_NO_VARIANT.format(where=where))
     seen: set[frozenset[str]] = set()
     for meta_graph in saved_model.meta_graphs:
         tags = frozenset(meta_graph.meta_info_def.tags)
         if tags in seen:
-            raise FormatError(_TWICE.format(place=place, tags=format_tags(tags)))
+            raise FormatError(_TWICE.format(where=where, tags=format_tags(tags)))
         seen.add(tags)
     return saved_model
 

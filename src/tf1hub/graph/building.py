@@ -15,8 +15,8 @@ import tensorflow as tf
 from tf1hub.errors import CheckpointError, Error, FormatError, UnsupportedGraphError
 from tf1hub.spec.variant import Variant
 
-_NOT_BUILT = "TensorFlow {version} cannot build the graph of {place}: {reason}"
-_NOT_FILLED = "The variables and tables of {place} cannot be initialized: {reason}"
+_NOT_BUILT = "TensorFlow {version} cannot build the graph of {where}: {reason}"
+_NOT_FILLED = "The variables and tables of {where} cannot be initialized: {reason}"
 # A plain RuntimeError is about the program: a graph that is finalized, a function that is being traced.
 _FAILURES = (
     ArithmeticError,
@@ -53,16 +53,16 @@ def building(variant: Variant) -> Iterator[None]:
         raise
     except _FAILURES as error:
         why = _refusal(variant) if _tells_nothing(error) else ""
-        text = _NOT_BUILT.format(version=tf.__version__, place=variant.place, reason=why or reason(error))
+        text = _NOT_BUILT.format(version=tf.__version__, where=variant.place, reason=why or reason(error))
         raise UnsupportedGraphError(text) from error
 
 
 @contextlib.contextmanager
-def initializing(place: str) -> Iterator[None]:
+def initializing(where: str) -> Iterator[None]:
     """A context in which variables are restored and tables filled.
 
     Args:
-        place: the variant in words.
+        where: the variant in words.
 
     Raises:
         CheckpointError: the checkpoint is damaged.
@@ -72,7 +72,7 @@ def initializing(place: str) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        text = _NOT_FILLED.format(place=place, reason=reason(error))
+        text = _NOT_FILLED.format(where=where, reason=reason(error))
         if isinstance(error, tf.errors.DataLossError):
             raise CheckpointError(text) from error
         if isinstance(error, _OF_THE_FILES):

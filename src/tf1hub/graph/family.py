@@ -16,11 +16,11 @@ from tf1hub.spec.variant import Variant
 
 _DESCRIBED_BY = ("dtype", "shape", "key_dtype", "value_dtype", "value_shape", "value")
 _APART = (
-    "{place} cannot share the state of {first}: {what} is not the same in both. Make a module with its own state: "
+    "{where} cannot share the state of {first}: {what} is not the same in both. Make a module with its own state: "
     "tf1hub.Module(module.spec, tags={tags!r})"
 )
 _FROZEN = (
-    "{place} cannot be trained over the state of a module that was made with trainable=False. Make that one with "
+    "{where} cannot be trained over the state of a module that was made with trainable=False. Make that one with "
     "trainable=True too: module = tf1hub.Module(handle, trainable=True, ...)"
 )
 
@@ -51,7 +51,7 @@ class Family:
             WrongModeError: it is to be trained, and the others are not.
         """
         if trainable and not self.trainable:
-            raise WrongModeError(_FROZEN.format(place=variant.place))
+            raise WrongModeError(_FROZEN.format(where=variant.place))
         shared = state_nodes(variant) & self.variants.keys()
         stored = {variable.node: variable for variable in variant.variables}
         for node in sorted(shared):
@@ -62,7 +62,7 @@ class Family:
             if not same_values or _described(first, node) != _described(variant, node):
                 tags = set(variant.tags)
                 raise UnsupportedGraphError(
-                    _APART.format(place=variant.place, first=first.place, what=repr(node), tags=tags)
+                    _APART.format(where=variant.place, first=first.place, what=repr(node), tags=tags)
                 )
         return shared
 

@@ -13,7 +13,7 @@ from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 
 def convert_inputs(
-    inputs: Any, infos: Mapping[str, ParsedTensorInfo], signature: str, place: str
+    inputs: Any, infos: Mapping[str, ParsedTensorInfo], signature: str, where: str
 ) -> dict[str, Any]:
     """Checks and converts the inputs of one application.
 
@@ -22,7 +22,7 @@ def convert_inputs(
             `tf.convert_to_tensor` takes, or a SparseTensor or RaggedTensor where one is wanted.
         infos: the signature's inputs.
         signature: its name, for messages.
-        place: the variant in words, for messages.
+        where: the variant in words, for messages.
 
     Returns:
         A tensor, SparseTensor or RaggedTensor for each input.
@@ -30,12 +30,12 @@ def convert_inputs(
     Raises:
         InputError: an input is missing, extra, or of another type or shape.
     """
-    given = check_names(inputs, infos, signature, place)
-    return {name: _convert(given[name], name, info, signature, place) for name, info in infos.items()}
+    given = check_names(inputs, infos, signature, where)
+    return {name: _convert(given[name], name, info, signature, where) for name, info in infos.items()}
 
 
 def check_names(
-    inputs: Any, infos: Mapping[str, ParsedTensorInfo], signature: str, place: str
+    inputs: Any, infos: Mapping[str, ParsedTensorInfo], signature: str, where: str
 ) -> dict[str, Any]:
     """The inputs of one application as a dict that has exactly the signature's names.
 
@@ -44,7 +44,7 @@ def check_names(
     """
     given = _as_dict(inputs, infos)
     if given is None or set(given) != set(infos):
-        raise InputError(_mismatch(given, infos, signature, place))
+        raise InputError(_mismatch(given, infos, signature, where))
     return given
 
 
@@ -81,11 +81,11 @@ def _as_dict(inputs: Any, infos: Mapping[str, ParsedTensorInfo]) -> dict[str, An
 
 
 def _mismatch(
-    given: dict[str, Any] | None, infos: Mapping[str, ParsedTensorInfo], signature: str, place: str
+    given: dict[str, Any] | None, infos: Mapping[str, ParsedTensorInfo], signature: str, where: str
 ) -> str:
-    wants = f"The signature {signature!r} of {place} has the inputs {describe(infos)}."
+    wants = f"The signature {signature!r} of {where} has the inputs {describe(infos)}."
     if not infos:
-        return f"The signature {signature!r} of {place} has no inputs; it was given some. Call it without."
+        return f"The signature {signature!r} of {where} has no inputs; it was given some. Call it without."
     if given is None:
         return f"{wants} It was given a single value; pass a dict with these keys."
     missing = ", ".join(repr(name) for name in infos if name not in given)
@@ -95,13 +95,13 @@ def _mismatch(
     return f"{wants} What was given {' and '.join(faults)}."
 
 
-def _convert(value: Any, name: str, info: ParsedTensorInfo, signature: str, place: str) -> Any:
+def _convert(value: Any, name: str, info: ParsedTensorInfo, signature: str, where: str) -> Any:
     try:
         converted = _to_tensor(value, name, info)
     except (TypeError, ValueError) as error:
-        raise InputError(_wrong(name, info, signature, place, f"{_shown(value)} ({error})")) from error
+        raise InputError(_wrong(name, info, signature, where, f"{_shown(value)} ({error})")) from error
     if not _fits(converted, info):
-        raise InputError(_wrong(name, info, signature, place, _shown(converted)))
+        raise InputError(_wrong(name, info, signature, where, _shown(converted)))
     return converted
 
 
@@ -147,8 +147,8 @@ def _shown(value: Any) -> str:
     return f"{text[:80]}..." if len(text) > 80 else text
 
 
-def _wrong(name: str, info: ParsedTensorInfo, signature: str, place: str, given: str) -> str:
+def _wrong(name: str, info: ParsedTensorInfo, signature: str, where: str, given: str) -> str:
     return (
-        f"The input {name!r} of the signature {signature!r} of {place} is {info.describe()}; "
+        f"The input {name!r} of the signature {signature!r} of {where} is {info.describe()}; "
         f"it was given {given}."
     )

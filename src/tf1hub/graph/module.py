@@ -168,8 +168,8 @@ class Module:
         name = self._variant.check_signature(signature)
         outputs = self._variant.outputs(name)
         if not as_dict and "default" not in outputs:
-            place = f"the signature {name!r} of {self._variant.place}"
-            raise unknown_output("default", place, outputs, "Ask for all of them with as_dict=True.")
+            where = f"the signature {name!r} of {self._variant.place}"
+            raise unknown_output("default", where, outputs, "Ask for all of them with as_dict=True.")
         infos = self._variant.inputs(name)
         with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
             values = conversion.convert_inputs(inputs, infos, name, self._variant.place)

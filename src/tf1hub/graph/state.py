@@ -29,7 +29,7 @@ _KEYS = tf.compat.v1.GraphKeys
 
 
 _NO_ROOM = (
-    "{place} cannot share the state of another module of this definition: what it has beyond that is called as "
+    "{where} cannot share the state of another module of this definition: what it has beyond that is called as "
     "something else there: {names}. Make a module with its own state: tf1hub.Module(module.spec, tags={tags!r})"
 )
 
@@ -133,7 +133,7 @@ def _check_room(graph: Any, scope: str, importable: Importable, variant: Variant
     in_the_way = sorted(name for name in importable.kept if f"{scope}/{name}" in taken)
     if in_the_way:
         raise UnsupportedGraphError(
-            _NO_ROOM.format(place=variant.place, names=", ".join(in_the_way[:3]), tags=set(variant.tags))
+            _NO_ROOM.format(where=variant.place, names=", ".join(in_the_way[:3]), tags=set(variant.tags))
         )
 
 

@@ -17,7 +17,7 @@ MAX_TENSOR_ELEMENTS = 2**40
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 
-def check_meta_graph(meta_graph: MetaGraphDef, place: str) -> None:
+def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
     """Checks one variant before anything is built from it.
 
     Every name that an edge, a signature or a colocation uses must exist, once, and every shape
@@ -25,58 +25,58 @@ def check_meta_graph(meta_graph: MetaGraphDef, place: str) -> None:
 
     Args:
         meta_graph: the variant.
-        place: the variant in words, for messages.
+        where: the variant in words, for messages.
 
     Raises:
         FormatError: the first fault found.
     """
     if not meta_graph.signature_def:
-        raise FormatError(f"{place} has no signature. A module has at least one.")
-    outputs = _check_nodes(meta_graph.graph_def, place)
+        raise FormatError(f"{where} has no signature. A module has at least one.")
+    outputs = _check_nodes(meta_graph.graph_def, where)
     for signature, definition in meta_graph.signature_def.items():
         for direction, infos in (("input", definition.inputs), ("output", definition.outputs)):
             for name, info in infos.items():
-                where = f"The {direction} {name!r} of the signature {signature!r} in {place}"
+                named = f"The {direction} {name!r} of the signature {signature!r} in {where}"
                 for tensor in tensors_of(info):
                     if node_of(tensor) not in outputs:
-                        raise FormatError(f"{where} is the tensor {tensor!r}, which the graph does not have.")
-    _check_collections(meta_graph, outputs, place)
+                        raise FormatError(f"{named} is the tensor {tensor!r}, which the graph does not have.")
+    _check_collections(meta_graph, outputs, where)
 
 
-def _check_nodes(graph: GraphDef, place: str) -> set[str]:
+def _check_nodes(graph: GraphDef, where: str) -> set[str]:
     names: set[str] = set()
     for node in graph.node:
         if not node.name or not node.op:
             raise FormatError(
-                f"{place} has a node without a name or an op: name {node.name!r}, op {node.op!r}."
+                f"{where} has a node without a name or an op: name {node.name!r}, op {node.op!r}."
             )
         if node.name in names:
-            raise FormatError(f"{place} has two nodes named {node.name!r}. Node names are unique.")
+            raise FormatError(f"{where} has two nodes named {node.name!r}. Node names are unique.")
         names.add(node.name)
     for node in graph.node:
         for edge in node.input:
             if node_of(edge) not in names:
                 raise FormatError(
-                    f"{place} has the node {node.name!r} with the input {edge!r}, which is not in the graph."
+                    f"{where} has the node {node.name!r} with the input {edge!r}, which is not in the graph."
                 )
         for shape in _shapes(node.attr.values()):
-            _check_shape(shape, node.name, place)
+            _check_shape(shape, node.name, where)
     return names
 
 
-def _check_collections(meta_graph: MetaGraphDef, nodes: set[str], place: str) -> None:
-    used = [("saved_model_assets", name) for name in asset_files(meta_graph, place)]
+def _check_collections(meta_graph: MetaGraphDef, nodes: set[str], where: str) -> None:
+    used = [("saved_model_assets", name) for name in asset_files(meta_graph, where)]
     for collection in _NODE_COLLECTIONS:
         if collection in meta_graph.collection_def:
             used += [(collection, name) for name in meta_graph.collection_def[collection].node_list.value]
-    for variable in stored_variables(meta_graph, place):
+    for variable in stored_variables(meta_graph, where):
         definition = variable.definition
         names = (definition.variable_name, definition.initializer_name, definition.snapshot_name)
         used += [("variables", name) for name in (*names, definition.initial_value_name) if name]
     for collection, name in used:
         if node_of(name) not in nodes:
             raise FormatError(
-                f"The collection {collection!r} of {place} names {name!r}, which the graph does not have."
+                f"The collection {collection!r} of {where} names {name!r}, which the graph does not have."
             )
 
 
@@ -91,14 +91,14 @@ def _shapes(values: object) -> Iterator[TensorShapeProto]:
             yield from value.list.shape
 
 
-def _check_shape(shape: TensorShapeProto, node: str, place: str) -> None:
+def _check_shape(shape: TensorShapeProto, node: str, where: str) -> None:
     elements = 1
     for dimension in shape.dim:
         if dimension.size < -1:
-            raise FormatError(f"{place} has the node {node!r} with a dimension of {dimension.size}.")
+            raise FormatError(f"{where} has the node {node!r} with a dimension of {dimension.size}.")
         elements *= max(dimension.size, 1)
         if elements > MAX_TENSOR_ELEMENTS:
             sizes = [dimension.size for dimension in shape.dim]
             raise FormatError(
-                f"{place} has the node {node!r} with the shape {sizes}, too large for any tensor."
+                f"{where} has the node {node!r} with the shape {sizes}, too large for any tensor."
             )

@@ -61,13 +61,13 @@ class StoredVariable(NamedTuple):
     definition: VariableDef
 
 
-def parse_variable_def(data: bytes, nodes: Callable[[], Mapping[str, NodeDef]], place: str) -> StoredVariable:
+def parse_variable_def(data: bytes, nodes: Callable[[], Mapping[str, NodeDef]], where: str) -> StoredVariable:
     """One VariableDef of a collection.
 
     Args:
         data: the message.
         nodes: gives the graph's nodes by name.
-        place: where it came from, for messages.
+        where: where it came from, for messages.
 
     Raises:
         FormatError: the bytes are no usable VariableDef.
@@ -76,10 +76,10 @@ def parse_variable_def(data: bytes, nodes: Callable[[], Mapping[str, NodeDef]], 
         definition = VariableDef.FromString(data)
     except DecodeError as error:
         raise FormatError(
-            f"{place} holds a variable of {len(data)} bytes that is not a VariableDef."
+            f"{where} holds a variable of {len(data)} bytes that is not a VariableDef."
         ) from error
     if not definition.variable_name:
-        raise FormatError(f"{place} holds a variable without a name: {definition!s}")
+        raise FormatError(f"{where} holds a variable without a name: {definition!s}")
     complete(definition, nodes)
     node = node_of(definition.variable_name)
     if not definition.HasField("save_slice_info_def"):
@@ -88,17 +88,17 @@ def parse_variable_def(data: bytes, nodes: Callable[[], Mapping[str, NodeDef]], 
     part = VariablePart(tuple(info.full_shape), tuple(info.var_offset), tuple(info.var_shape))
     if not len(part.full_shape) == len(part.offset) == len(part.shape):
         raise FormatError(
-            f"{place} holds a part of the variable {info.full_name!r} whose slice has mixed ranks: {part}."
+            f"{where} holds a part of the variable {info.full_name!r} whose slice has mixed ranks: {part}."
         )
     return StoredVariable(info.full_name or node, node, part, definition)
 
 
-def variables_by_collection(meta_graph: MetaGraphDef, place: str) -> dict[str, list[StoredVariable]]:
+def variables_by_collection(meta_graph: MetaGraphDef, where: str) -> dict[str, list[StoredVariable]]:
     """The variables of a variant, as each collection of variables lists them.
 
     Args:
         meta_graph: the variant.
-        place: where it came from, for messages.
+        where: where it came from, for messages.
 
     Raises:
         FormatError: a collection holds what is not a VariableDef.
@@ -115,14 +115,14 @@ def variables_by_collection(meta_graph: MetaGraphDef, place: str) -> dict[str, l
         listed = found[collection] = []
         for data in _bytes_of(meta_graph, collection):
             if data not in parsed:
-                parsed[data] = parse_variable_def(data, nodes, f"The collection {collection!r} of {place}")
+                parsed[data] = parse_variable_def(data, nodes, f"The collection {collection!r} of {where}")
             listed.append(parsed[data])
     return found
 
 
-def stored_variables(meta_graph: MetaGraphDef, place: str) -> list[StoredVariable]:
+def stored_variables(meta_graph: MetaGraphDef, where: str) -> list[StoredVariable]:
     """All variables of a variant, each once, in the order of its collections; see `variables_by_collection`."""
-    return each_once(variables_by_collection(meta_graph, place))
+    return each_once(variables_by_collection(meta_graph, where))
 
 
 def each_once(collections: Mapping[str, Iterable[StoredVariable]]) -> list[StoredVariable]:

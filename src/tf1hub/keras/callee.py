@@ -59,7 +59,7 @@ class Source(abc.ABC):
     """A TF1 module as a layer needs it, whoever loaded it.
 
     Attributes:
-        place: the module in words, for messages.
+        where: the module in words, for messages.
         variables: all variables.
         trainable_variables: those that optimizers should see.
         regularization_losses: functions without arguments, each for one scalar loss.
@@ -163,14 +163,14 @@ class ModuleCallee(Callee):
         self._module = module
         self._choice = choice
         self._signature = module.check_signature(choice.signature)
-        self._place = f"the signature {self._signature!r} of {module.place}"
+        self._where = f"the signature {self._signature!r} of {module.place}"
         inputs = module.inputs(self._signature)
         self._outputs = module.outputs(self._signature)
-        returned = choice.names(self._outputs, self._place)
+        returned = choice.names(self._outputs, self._where)
         unknown = [name for name in choice.arguments if name not in inputs]
         if unknown:
             raise LayerError(
-                f"arguments= has {', '.join(map(repr, unknown))}, and the inputs of {self._place} are "
+                f"arguments= has {', '.join(map(repr, unknown))}, and the inputs of {self._where} are "
                 f"{describe(inputs)}."
             )
         self._asked = {name: info for name, info in inputs.items() if name not in choice.arguments}
@@ -195,7 +195,7 @@ class ModuleCallee(Callee):
         values.update(self._choice.arguments)
         outputs = self._module.call(values, training, self._signature)
         shapes = {name: info.get_shape() for name, info in self._outputs.items()}
-        return self._choice.select(set_shapes(outputs, shapes, "The signature's shape"), self._place)
+        return self._choice.select(set_shapes(outputs, shapes, "The signature's shape"), self._where)
 
 
 def only(specs: dict[str, Any]) -> Any:

@@ -40,15 +40,15 @@ class Choice:
                 "Give one of the two."
             )
 
-    def names(self, known: Collection[str], place: str) -> list[str]:
+    def names(self, known: Collection[str], where: str) -> list[str]:
         """The outputs that are to be returned, of those that a signature has.
 
         Raises:
             UnknownNameError: there is no such output, or several without one being chosen.
         """
-        return list(known) if self.as_dict or self.outputs is not None else [self._key(known, place)]
+        return list(known) if self.as_dict or self.outputs is not None else [self._key(known, where)]
 
-    def select(self, outputs: Mapping[str, Any], place: str) -> Any:
+    def select(self, outputs: Mapping[str, Any], where: str) -> Any:
         """The output of a signature that is to be returned, or the dict of all.
 
         Raises:
@@ -57,17 +57,17 @@ class Choice:
         if self.as_dict or isinstance(self.outputs, Mapping):
             return dict(outputs)
         if self.outputs is None or isinstance(self.outputs, str):
-            return outputs[self._key(outputs, place)]
+            return outputs[self._key(outputs, where)]
         return [outputs[name] for name in self.outputs]
 
-    def _key(self, names: Collection[str], place: str) -> str:
+    def _key(self, names: Collection[str], where: str) -> str:
         if self.output_key is not None:
             if self.output_key not in names:
-                raise unknown_output(self.output_key, place, names)
+                raise unknown_output(self.output_key, where, names)
             return self.output_key
         if "default" in names:
             return "default"
         if len(names) == 1:
             return next(iter(names))
         instead = "Choose one with output_key=..., or all with signature_outputs_as_dict=True."
-        raise unknown_output("default", place, names, instead)
+        raise unknown_output("default", where, names, instead)

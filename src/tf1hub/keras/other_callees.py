@@ -21,7 +21,7 @@ class SignatureCallee(Callee):
     Args:
         saved_model: what `tf.saved_model.load` gave.
         choice: what to call and to return.
-        place: the SavedModel in words, for messages.
+        where: the SavedModel in words, for messages.
 
     Raises:
         UnknownSignatureError: there is no such signature.
@@ -29,20 +29,20 @@ class SignatureCallee(Callee):
         LayerError: the additional arguments are no inputs of the signature.
     """
 
-    def __init__(self, saved_model: Any, choice: Choice, place: str) -> None:
+    def __init__(self, saved_model: Any, choice: Choice, where: str) -> None:
         signatures = getattr(saved_model, "signatures", None) or {}
         if choice.signature not in signatures:
-            raise unknown_signature(str(choice.signature), place, sorted(signatures))
+            raise unknown_signature(str(choice.signature), where, sorted(signatures))
         self._function = signatures[choice.signature]
         self._choice = choice
         self._signature = str(choice.signature)
-        self._place = f"the signature {self._signature!r} of {place}"
-        choice.names(self._function.structured_outputs, self._place)
+        self._where = f"the signature {self._signature!r} of {where}"
+        choice.names(self._function.structured_outputs, self._where)
         self._inputs: dict[str, tf.TensorSpec] = self._function.structured_input_signature[1]
         unknown = [name for name in choice.arguments if name not in self._inputs]
         if unknown:
             raise LayerError(
-                f"arguments= has {', '.join(map(repr, unknown))}, and the inputs of {self._place} are "
+                f"arguments= has {', '.join(map(repr, unknown))}, and the inputs of {self._where} are "
                 f"{', '.join(sorted(self._inputs))}."
             )
         self._asked = [name for name in self._inputs if name not in choice.arguments]
@@ -55,14 +55,14 @@ class SignatureCallee(Callee):
         given = self._named(inputs)
         values = {name: cast_to(value, self._inputs[name].dtype) for name, value in given.items()}
         outputs = self._function(**values, **self._choice.arguments)
-        return self._choice.select(outputs, self._place)
+        return self._choice.select(outputs, self._where)
 
     def _named(self, inputs: Any) -> Mapping[str, Any]:
         if not isinstance(inputs, Mapping):
             inputs = {self._asked[0]: inputs} if len(self._asked) == 1 else {}
         if set(inputs) != set(self._asked):
             raise InputError(
-                f"{self._place[0].upper()}{self._place[1:]} takes a dict with the inputs "
+                f"{self._where[0].upper()}{self._where[1:]} takes a dict with the inputs "
                 f"{', '.join(sorted(self._asked))}; it was given {', '.join(sorted(inputs)) or 'none of them'}."
             )
         return dict(inputs)
@@ -75,13 +75,13 @@ class FunctionCallee(Callee):
         function: the object. Where it has `variables`, `trainable_variables` and
             `regularization_losses`, they are those of the layer; where it takes `training`, it is told.
         choice: what to pass on and to return.
-        place: the object in words, for messages.
+        where: the object in words, for messages.
     """
 
-    def __init__(self, function: Any, choice: Choice, place: str) -> None:
+    def __init__(self, function: Any, choice: Choice, where: str) -> None:
         self._function = function
         self._choice = choice
-        self._place = place
+        self._where = where
         # A Keras layer says in `call` what its `__call__` takes.
         self._takes_training = "training" in parameters(getattr(function, "call", None) or function)
         self.variables = _variables(function)
@@ -118,12 +118,12 @@ class FunctionCallee(Callee):
             return outputs
         if not isinstance(outputs, Mapping):
             raise UnknownNameError(
-                f"output_key={key!r} chooses from a dict of outputs, and {self._place} returned "
+                f"output_key={key!r} chooses from a dict of outputs, and {self._where} returned "
                 f"{type(outputs).__name__}. Leave output_key out."
             )
         if key not in outputs:
             raise UnknownNameError(
-                f"No output {key!r} of {self._place}. It has: {', '.join(map(str, sorted(outputs)))}."
+                f"No output {key!r} of {self._where}. It has: {', '.join(map(str, sorted(outputs)))}."
             )
         return outputs[key]
 

@@ -27,7 +27,7 @@ from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.variables import Trainable, choose_trainable
 
 _NO_GRAPH = (
-    "outputs= names tensors of a TF1 module's graph, and {place} is none. Of a TF1 module, give the handle; where it was "
+    "outputs= names tensors of a TF1 module's graph, and {where} is none. Of a TF1 module, give the handle; where it was "
     "converted, convert it with these outputs: tf1hub.convert(tf1hub.load(handle).with_outputs({outputs!r}), path)"
 )
 
@@ -90,14 +90,14 @@ def check_trusted(handle: str) -> None:
         ) from error
 
 
-def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was_given: bool) -> Callee:
+def callee_of(loaded: Any, choice: Choice, trainable: Trainable, where: str, was_given: bool) -> Callee:
     """What a layer calls of a loaded object.
 
     Args:
         loaded: the object.
         choice: what to call and to return.
         trainable: which variables the layer is to train.
-        place: the object in words, for messages.
+        where: the object in words, for messages.
         was_given: whether the layer's user loaded it, without regard to `trainable`.
 
     Raises:
@@ -110,33 +110,33 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, place: str, was
             loaded = loaded.with_outputs(choice.outputs, choice.signature)
         callee: Callee = ModuleCallee(LoadedSource(loaded), choice)
         # Otherwise it was loaded for this layer, with the choice.
-        return _choosing(callee, trainable, place) if was_given else callee
+        return _choosing(callee, trainable, where) if was_given else callee
     if choice.outputs is not None:
-        raise LayerError(_NO_GRAPH.format(place=place, outputs=choice.outputs))
-    module = restored_source(loaded, place)
+        raise LayerError(_NO_GRAPH.format(where=where, outputs=choice.outputs))
+    module = restored_source(loaded, where)
     if module is not None:
         choice = _by_signature(choice)
         if choice.signature in (None, *module.signature_names):
-            return _choosing(ModuleCallee(module, choice), trainable, place)
+            return _choosing(ModuleCallee(module, choice), trainable, where)
     if choice.signature is not None:
         if trainable is not False and choice.signature in (getattr(loaded, "signatures", None) or {}):
             raise LayerError(
                 f"trainable=True does not go with signature={choice.signature!r}: the signatures of a SavedModel are "
-                f"for inference. {_instead(loaded, module, choice.signature, place)}"
+                f"for inference. {_instead(loaded, module, choice.signature, where)}"
             )
-        return SignatureCallee(loaded, choice, place)
+        return SignatureCallee(loaded, choice, where)
     if not callable(loaded):
         signatures = ", ".join(sorted(loaded.signatures))
         raise UnknownSignatureError(
-            f"{place} cannot be called; it has signatures only: {signatures}. Choose one with signature=..., and "
+            f"{where} cannot be called; it has signatures only: {signatures}. Choose one with signature=..., and "
             "output_key=... or signature_outputs_as_dict=True."
         )
     if choice.as_dict:
         raise LayerError(
-            f"signature_outputs_as_dict=True is for a signature, and none is chosen of {place}, which returns what it "
+            f"signature_outputs_as_dict=True is for a signature, and none is chosen of {where}, which returns what it "
             "returns. Leave it out, or choose one with signature=..."
         )
-    return _choosing(FunctionCallee(loaded, choice, place), trainable, place)
+    return _choosing(FunctionCallee(loaded, choice, where), trainable, where)
 
 
 def _by_signature(choice: Choice) -> Choice:
@@ -148,23 +148,23 @@ def _by_signature(choice: Choice) -> Choice:
     return Choice(arguments.get("signature"), choice.as_dict or as_dict, choice.output_key)
 
 
-def _instead(loaded: Any, module: RestoredSource | None, signature: str, place: str) -> str:
+def _instead(loaded: Any, module: RestoredSource | None, signature: str, where: str) -> str:
     if module is not None:
         return f"This one was made of a TF1 module, and is trained by these: {', '.join(module.signature_names)}."
     if callable(loaded):
-        return f"Leave signature= out: {place} can be called, and trained so."
+        return f"Leave signature= out: {where} can be called, and trained so."
     return (
-        f"{place} has nothing else. Make a module of it: tf1hub.KerasLayer(tf1hub.create_module_spec_from_saved_model("
-        f"{place!r}), tags={{'serve'}}, signature={signature!r}, trainable=True); or use it frozen: trainable=False."
+        f"{where} has nothing else. Make a module of it: tf1hub.KerasLayer(tf1hub.create_module_spec_from_saved_model("
+        f"{where!r}), tags={{'serve'}}, signature={signature!r}, trainable=True); or use it frozen: trainable=False."
     )
 
 
-def _choosing(callee: Callee, trainable: Trainable, place: str) -> Callee:
+def _choosing(callee: Callee, trainable: Trainable, where: str) -> Callee:
     """The same callee, which trains only the variables that a predicate takes, or that are named or lie below a named scope."""
     if not isinstance(trainable, bool):
         named = {callee.name_of(variable): variable for variable in callee.choosable_variables}
         chosen = choose_trainable(
-            trainable, named, {name: {name} for name in named}, place, "trainable variables"
+            trainable, named, {name: {name} for name in named}, where, "trainable variables"
         )
         trained = {id(named[name]) for name in chosen}
         callee.trainable_variables = [v for v in callee.trainable_variables if id(v) in trained]

@@ -33,10 +33,10 @@ class RestoredSource(Source):
     Args:
         restored: the object.
         forms: the ways of calling it.
-        place: the object in words, for messages.
+        where: the object in words, for messages.
     """
 
-    def __init__(self, restored: Any, forms: Iterable[_Form], place: str) -> None:
+    def __init__(self, restored: Any, forms: Iterable[_Form], where: str) -> None:
         self._restored = restored
         # Only these have the names of inputs and outputs.
         self._forms = {
@@ -49,7 +49,7 @@ class RestoredSource(Source):
             for (signature, training), form in self._forms.items()
             if not training
         }
-        self.place = place
+        self.place = where
         self.variables = list(restored.variables)
         self.trainable_variables = list(restored.trainable_variables)
         self.regularization_losses = list(restored.regularization_losses)
@@ -94,7 +94,7 @@ class RestoredSource(Source):
         return outputs
 
 
-def restored_source(restored: Any, place: str) -> RestoredSource | None:
+def restored_source(restored: Any, where: str) -> RestoredSource | None:
     """The TF1 module that TensorFlow restored; None where it is something else.
 
     Raises:
@@ -105,12 +105,12 @@ def restored_source(restored: Any, place: str) -> RestoredSource | None:
         return None
     if version > SAVED_VERSION:
         raise UnsupportedFormatError(
-            f"The SavedModel of a TF1 module {place} is of version {version}, and this tf1hub reads versions up to "
+            f"The SavedModel of a TF1 module {where} is of version {version}, and this tf1hub reads versions up to "
             f"{SAVED_VERSION}. Use the tf1hub that saved it, or a newer one."
         )
     forms = [_form(trace) for trace in traces(restored)]
     found = [form for form in forms if form is not None]
-    return RestoredSource(restored, found, place) if found and len(found) == len(forms) else None
+    return RestoredSource(restored, found, where) if found and len(found) == len(forms) else None
 
 
 def _version(restored: Any) -> int | None:

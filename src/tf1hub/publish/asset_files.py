@@ -60,7 +60,7 @@ def read_paths_directly(meta_graph: MetaGraphDef, assets: Collection[str]) -> No
         ]
 
 
-def take_assets(meta_graph: MetaGraphDef, place: str, files: AssetFiles) -> None:
+def take_assets(meta_graph: MetaGraphDef, where: str, files: AssetFiles) -> None:
     """Replaces the paths in a new variant by references to files in `assets/`, in place.
 
     A path also hides in the names by which tables are shared (TensorFlow builds them from the
@@ -78,7 +78,7 @@ def take_assets(meta_graph: MetaGraphDef, place: str, files: AssetFiles) -> None
     for tensor in dict.fromkeys(
         map(tensor_name, meta_graph.collection_def["asset_filepaths"].node_list.value)
     ):
-        source = _source(nodes[node_of(tensor)], place)
+        source = _source(nodes[node_of(tensor)], where)
         names[tensor] = sources[source] = files.add(source)
         nodes[node_of(tensor)].attr["value"].tensor.string_val[:] = [assets.PLACEHOLDER]
     assets.set_asset_files(meta_graph, names)
@@ -90,14 +90,14 @@ def take_assets(meta_graph: MetaGraphDef, place: str, files: AssetFiles) -> None
                 attr.s = attr.s.replace(source.encode(), sources[source].encode())
 
 
-def _source(node: NodeDef, place: str) -> str:
+def _source(node: NodeDef, where: str) -> str:
     tensor = node.attr["value"].tensor
     if node.op != "Const" or tensor.dtype != STRING or tensor.tensor_shape.dim or len(tensor.string_val) > 1:
         raise CreationError(
-            f"The asset {node.name!r} in {place} is the op {node.op!r}; an asset is a scalar string constant "
+            f"The asset {node.name!r} in {where} is the op {node.op!r}; an asset is a scalar string constant "
             "that holds the path of a file."
         )
     source = tensor.string_val[0].decode() if tensor.string_val else ""
     if not source:
-        raise CreationError(f"The asset {node.name!r} in {place} is empty; it must hold the path of a file.")
+        raise CreationError(f"The asset {node.name!r} in {where} is empty; it must hold the path of a file.")
     return source

@@ -43,14 +43,14 @@ _LOADED = (
 
 
 def capture_variant(
-    graph: Any, tags: frozenset[str], place: str, drop_collections: Iterable[str], assets: AssetFiles
+    graph: Any, tags: frozenset[str], where: str, drop_collections: Iterable[str], assets: AssetFiles
 ) -> MetaGraphDef:
     """The graph as a variant's message.
 
     Args:
         graph: what a module_fn built.
         tags: the variant's tags.
-        place: the variant in words, for messages.
+        where: the variant in words, for messages.
         drop_collections: graph collections to leave out.
         assets: collects the asset files of all variants.
 
@@ -60,9 +60,9 @@ def capture_variant(
     said = recording("create_module_spec")
     if not said.signatures:
         raise CreationError(
-            f"{place} has no signature. The module_fn calls tf1hub.add_signature at least once."
+            f"{where} has no signature. The module_fn calls tf1hub.add_signature at least once."
         )
-    collections = _collections(graph, place, set(drop_collections))
+    collections = _collections(graph, where, set(drop_collections))
     exported = tf.compat.v1.train.export_meta_graph(
         graph=graph, collection_list=collections, strip_default_attrs=True
     )
@@ -74,13 +74,13 @@ def capture_variant(
     remove_gradient_overrides(meta_graph.graph_def)
     keep_gradients(meta_graph.graph_def)
     unmark_lost_gradients(meta_graph.graph_def)
-    suit_old_readers(meta_graph, place)
-    _check_colocation(meta_graph, said, place)
-    take_assets(meta_graph, place, assets)
+    suit_old_readers(meta_graph, where)
+    _check_colocation(meta_graph, said, where)
+    take_assets(meta_graph, where, assets)
     return meta_graph
 
 
-def _collections(graph: Any, place: str, dropped: set[str]) -> list[str]:
+def _collections(graph: Any, where: str, dropped: set[str]) -> list[str]:
     present = [key for key in graph.get_all_collection_keys() if isinstance(key, str)]
     wanted = [key for key in present if key not in dropped and graph.get_collection_ref(key)]
     unknown = sorted(key for key in wanted if key not in ALLOWED_COLLECTIONS)
@@ -93,9 +93,9 @@ def _collections(graph: Any, place: str, dropped: set[str]) -> list[str]:
             f"create_module_spec(..., drop_collections={unknown!r})."
         )
         names = ", ".join(map(repr, unknown))
-        raise CreationError(f"{place} has the collections {names}, which a module cannot carry. {advice}")
+        raise CreationError(f"{where} has the collections {names}, which a module cannot carry. {advice}")
     if _has_saved_model(graph, ()):
-        warnings.warn(f"{place}: {_LOADED}", stacklevel=5)
+        warnings.warn(f"{where}: {_LOADED}", stacklevel=5)
     return wanted
 
 
@@ -118,7 +118,7 @@ def _add_signatures(meta_graph: MetaGraphDef, said: Recording) -> None:
                 infos[key].CopyFrom(tensor_info(value))
 
 
-def _check_colocation(meta_graph: MetaGraphDef, said: Recording, place: str) -> None:
+def _check_colocation(meta_graph: MetaGraphDef, said: Recording, where: str) -> None:
     """Refuses constraints that no user of the module could keep.
 
     State is created apart from the rest, and inputs are replaced by whatever is fed: a constraint of
@@ -130,7 +130,7 @@ def _check_colocation(meta_graph: MetaGraphDef, said: Recording, place: str) -> 
         for other in colocation_names(nodes[name]):
             if other not in state:
                 raise CreationError(
-                    f"The state op {name!r} in {place} is colocated with {other!r}, which holds no state. "
+                    f"The state op {name!r} in {where} is colocated with {other!r}, which holds no state. "
                     "State can only be colocated with state."
                 )
     for signature, (inputs, _) in said.signatures.items():
@@ -139,6 +139,6 @@ def _check_colocation(meta_graph: MetaGraphDef, said: Recording, place: str) -> 
                 others = colocation_names(nodes[tensor.op.name])
                 if others:
                     raise CreationError(
-                        f"The input {key!r} of the signature {signature!r} in {place} is colocated with "
+                        f"The input {key!r} of the signature {signature!r} in {where} is colocated with "
                         f"{others[0]!r}. An input is replaced by what is fed, so it cannot be colocated."
                     )

@@ -87,12 +87,12 @@ def from_function(
     directory = os.path.join(temporary_directory(), "saved_model")
     _save(directory, traced)
     assets = AssetFiles()
-    place = ", ".join(_name_of(value) for value in functions.values())
-    meta_graph, checkpoint = read_variant(place_at(directory), place)
+    where = ", ".join(_name_of(value) for value in functions.values())
+    meta_graph, checkpoint = read_variant(place_at(directory), where)
     sign = _signing(traced, meta_graph)
-    captured = capture_meta_graph(meta_graph, frozenset(), place, assets, sign, restored=True)
+    captured = capture_meta_graph(meta_graph, frozenset(), where, assets, sign, restored=True)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[captured])
-    return ModuleSpec(definition, place, checkpoint, assets.paths)
+    return ModuleSpec(definition, where, checkpoint, assets.paths)
 
 
 def _trace(function: Any, input_signature: Sequence[Any] | None, signature: str) -> _Traced:

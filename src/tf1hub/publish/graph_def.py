@@ -84,14 +84,14 @@ def from_graph_def(
     for name, (named_inputs, named_outputs) in wanted.items():
         meta_graph.signature_def[name].CopyFrom(_signature(named_inputs, named_outputs))
     prepare(meta_graph)
-    place = "the GraphDef"
+    where = "the GraphDef"
     reader = None if checkpoint is None else CheckpointReader(checkpoint_prefix(checkpoint))
-    _check_names(meta_graph, place)
-    _make_placeholders(meta_graph, place)
+    _check_names(meta_graph, where)
+    _make_placeholders(meta_graph, where)
     needed = _needed(meta_graph)
-    _declare(meta_graph, needed, trainable, reader, place)
+    _declare(meta_graph, needed, trainable, reader, where)
     add_table_initializers(meta_graph, needed)
-    return spec_of(meta_graph, place, None if reader is None else reader.prefix)
+    return spec_of(meta_graph, where, None if reader is None else reader.prefix)
 
 
 def as_message(graph_def: Any) -> GraphDef:
@@ -107,7 +107,7 @@ def as_message(graph_def: Any) -> GraphDef:
     return GraphDef.FromString(graph_def.SerializeToString())
 
 
-def spec_of(meta_graph: MetaGraphDef, place: str, checkpoint: str | None) -> ModuleSpec:
+def spec_of(meta_graph: MetaGraphDef, where: str, checkpoint: str | None) -> ModuleSpec:
     """The spec with one variant, without tags, of a prepared graph with its collections.
 
     Raises:
@@ -115,9 +115,9 @@ def spec_of(meta_graph: MetaGraphDef, place: str, checkpoint: str | None) -> Mod
         CheckpointError: the checkpoint does not fit.
     """
     assets = AssetFiles()
-    captured = capture_meta_graph(meta_graph, frozenset(), place, assets, restored=checkpoint is not None)
+    captured = capture_meta_graph(meta_graph, frozenset(), where, assets, restored=checkpoint is not None)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[captured])
-    spec = ModuleSpec(definition, place, checkpoint, assets.paths)
+    spec = ModuleSpec(definition, where, checkpoint, assets.paths)
     if checkpoint is not None:
         check_variables(spec.variant(), CheckpointReader(checkpoint))
     return spec
@@ -132,7 +132,7 @@ def _signature(inputs: Names, outputs: Names) -> SignatureDef:
     return definition
 
 
-def _check_names(meta_graph: MetaGraphDef, place: str) -> None:
+def _check_names(meta_graph: MetaGraphDef, where: str) -> None:
     known = {node.name for node in meta_graph.graph_def.node}
     for signature, definition in meta_graph.signature_def.items():
         for kind, infos in (("input", definition.inputs), ("output", definition.outputs)):
@@ -142,7 +142,7 @@ def _check_names(meta_graph: MetaGraphDef, place: str) -> None:
                         node.name for node in meta_graph.graph_def.node if node.op in PLACEHOLDERS
                     ]
                     raise CreationError(
-                        f"The {kind} {key!r} of the signature {signature!r} is {info.name!r}, which {place} does not "
+                        f"The {kind} {key!r} of the signature {signature!r} is {info.name!r}, which {where} does not "
                         f"have. It has {len(known)} nodes; its placeholders: {', '.join(placeholders) or 'none'}; "
                         f"its last nodes: {', '.join(_ends(meta_graph.graph_def))}."
                     )
@@ -153,7 +153,7 @@ def _ends(graph: GraphDef) -> list[str]:
     return [node.name for node in graph.node if node.name not in used][-5:]
 
 
-def _make_placeholders(meta_graph: MetaGraphDef, place: str) -> None:
+def _make_placeholders(meta_graph: MetaGraphDef, where: str) -> None:
     """Cuts the graph at the inputs: what computed them stays outside."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     inputs, _ = signature_tensors(meta_graph)
@@ -165,7 +165,7 @@ def _make_placeholders(meta_graph: MetaGraphDef, place: str) -> None:
         try:
             tensors = tf.graph_util.import_graph_def(message, return_elements=cut, name="")
         except (ValueError, KeyError, tf.errors.OpError) as error:
-            raise CreationError(f"TensorFlow {tf.__version__} cannot import {place}: {error}") from error
+            raise CreationError(f"TensorFlow {tf.__version__} cannot import {where}: {error}") from error
     renamed = {}
     for name, tensor in zip(cut, tensors, strict=True):
         node, number = split_tensor_name(name)
@@ -197,7 +197,7 @@ def _declare(
     needed: set[str],
     trainable: Callable[[str], bool] | None,
     reader: CheckpointReader | None,
-    place: str,
+    where: str,
 ) -> None:
     names = [node.name for node in meta_graph.graph_def.node if node.name in needed and node.op in VARIABLES]
     shapes = {name: reader.shape(name) for name in names if name in reader} if reader else {}
@@ -205,7 +205,7 @@ def _declare(
     missing = declare_variables(meta_graph, names, trainable, shapes, parts)
     if missing and reader is None:
         raise CreationError(
-            f"{len(missing)} variables of {place} have no initializer: {', '.join(missing[:10])}"
+            f"{len(missing)} variables of {where} have no initializer: {', '.join(missing[:10])}"
             f"{' and more' if len(missing) > 10 else ''}. Give their values: from_graph_def(..., checkpoint=...)."
         )
 

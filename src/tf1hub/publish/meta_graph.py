@@ -43,7 +43,7 @@ def prepare(meta_graph: MetaGraphDef) -> None:
 def capture_meta_graph(
     meta_graph: MetaGraphDef,
     tags: frozenset[str],
-    place: str,
+    where: str,
     assets: AssetFiles,
     sign: Sign | None = None,
     *,
@@ -54,7 +54,7 @@ def capture_meta_graph(
     Args:
         meta_graph: the graph, `prepare`d, with only collections that a module carries; changed in place.
         tags: the variant's tags.
-        place: the variant in words, for messages.
+        where: the variant in words, for messages.
         assets: collects the asset files of all variants.
         sign: adds the signatures to the imported graph; None adds those of the meta graph.
         restored: whether the variables' values come from a checkpoint.
@@ -63,18 +63,18 @@ def capture_meta_graph(
         CreationError: the graph cannot become a module.
     """
     complete_definitions(meta_graph)
-    prune(meta_graph, place, restored=restored)
+    prune(meta_graph, where, restored=restored)
     message = tf.compat.v1.GraphDef.FromString(meta_graph.graph_def.SerializeToString())
     with tf.Graph().as_default() as graph:
         try:
             tf.graph_util.import_graph_def(message, name="")
         except (ValueError, KeyError, tf.errors.OpError) as error:
             raise CreationError(
-                f"TensorFlow {tf.__version__} cannot import the graph of {place}: {error}"
+                f"TensorFlow {tf.__version__} cannot import the graph of {where}: {error}"
             ) from error
         _restore_collections(graph, meta_graph)
         (sign or _signing(meta_graph))(graph)
-        return capture_variant(graph, tags, place, (), assets)
+        return capture_variant(graph, tags, where, (), assets)
 
 
 def _restore_collections(graph: Any, meta_graph: MetaGraphDef) -> None:

@@ -19,16 +19,16 @@ _SEGMENT_TYPE = "Tsegmentids"
 _SPARSE_GRADIENT = "sparse_gradient"
 
 
-def suit_old_readers(meta_graph: MetaGraphDef, place: str) -> None:
+def suit_old_readers(meta_graph: MetaGraphDef, where: str) -> None:
     """Rewrites a variant, without a change to what it computes, so that TensorFlow 1.15 reads it.
 
     Args:
         meta_graph: the variant; changed in place.
-        place: the variant in words, for messages.
+        where: the variant in words, for messages.
     """
     graph = meta_graph.graph_def
     # A node that joins an old cond or loop would have to join the description of its context too.
-    apart = nodes_inside(contexts_of(Variant(meta_graph, place)))
+    apart = nodes_inside(contexts_of(Variant(meta_graph, where)))
     for nodes, output in ((graph.node, ""), *((f.node_def, ":y:0") for f in graph.library.function)):
         for node in nodes:
             # It names the variable in messages about devices, and nothing else.

@@ -30,7 +30,7 @@ def signature_tensors(meta_graph: MetaGraphDef) -> tuple[set[str], list[str]]:
     return inputs, outputs
 
 
-def prune(meta_graph: MetaGraphDef, place: str, *, restored: bool) -> None:
+def prune(meta_graph: MetaGraphDef, where: str, *, restored: bool) -> None:
     """Drops what a module does not need, in place.
 
     That is: training ops and the slots of optimizers, counters of steps, and whatever variables, tables and files
@@ -38,16 +38,16 @@ def prune(meta_graph: MetaGraphDef, place: str, *, restored: bool) -> None:
 
     Args:
         meta_graph: the graph, with only collections that a module carries, its variables' definitions complete.
-        place: the variant in words, for messages.
+        where: the variant in words, for messages.
         restored: whether the variables' values come from a checkpoint, so that no initial value is ever computed.
 
     Raises:
         CreationError: the graph lacks something that it needs.
     """
-    variant = Variant(meta_graph, place)
+    variant = Variant(meta_graph, where)
     if restored and (copies := _copies(variant)):
         start_from_zeros(meta_graph, copies)
-        variant = Variant(meta_graph, place)
+        variant = Variant(meta_graph, where)
     keep = _needed(variant)
     for collection in VARIABLE_COLLECTIONS:
         kept = [

@@ -34,7 +34,7 @@ _OWN_COLLECTIONS = (
 """What a SavedModel keeps in collections for itself, and a module in other ways or not at all."""
 
 _NO_SIGNATURE = (
-    "{place} has no signature, and a module offers nothing but signatures. Save it with what is to be called: "
+    "{where} has no signature, and a module offers nothing but signatures. Save it with what is to be called: "
     "tf.saved_model.save(model, path, signatures=model.a_tf_function), or signatures={{'name': ...}} for several; "
     "a function without an input_signature is given as "
     "model.a_tf_function.get_concrete_function(tf.TensorSpec(...)). A builder of TensorFlow 1 takes signature_def_map."
@@ -95,34 +95,34 @@ def create_module_spec_from_saved_model(
     storage = place_at(for_tensorflow(path))
     source = _read(storage)
     dropped = set(drop_collections or ())
-    place = f"the SavedModel {path}"
+    where = f"the SavedModel {path}"
     checkpoint = _checkpoint(storage)
-    renamed = _renamed_tags(source, inference_tags, place)
+    renamed = _renamed_tags(source, inference_tags, where)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION)
     files = AssetFiles()
     for meta_graph in source.meta_graphs:
         tags = frozenset(meta_graph.meta_info_def.tags)
-        where = f"variant {format_tags(tags)} of {place}"
-        checkpoint = _adopt(meta_graph, storage, checkpoint, where)
-        _drop_collections(meta_graph, dropped, where)
+        variant = f"variant {format_tags(tags)} of {where}"
+        checkpoint = _adopt(meta_graph, storage, checkpoint, variant)
+        _drop_collections(meta_graph, dropped, variant)
         if not meta_graph.signature_def:
-            raise CreationError(_NO_SIGNATURE.format(place=where))
+            raise CreationError(_NO_SIGNATURE.format(where=variant))
         if default_signature is not None:
-            _add_default(meta_graph, default_signature, where)
+            _add_default(meta_graph, default_signature, variant)
         new_tags = renamed.get(tags, tags)
         restored = checkpoint is not None
         definition.meta_graphs.append(
-            capture_meta_graph(meta_graph, new_tags, where, files, restored=restored)
+            capture_meta_graph(meta_graph, new_tags, variant, files, restored=restored)
         )
     has_variables = any("variables" in graph.collection_def for graph in definition.meta_graphs)
-    return ModuleSpec(definition, place, checkpoint if has_variables else None, files.paths)
+    return ModuleSpec(definition, where, checkpoint if has_variables else None, files.paths)
 
 
-def read_variant(storage: Place, place: str) -> tuple[MetaGraphDef, str | None]:
+def read_variant(storage: Place, where: str) -> tuple[MetaGraphDef, str | None]:
     """The meta graph of a TensorFlow 2 SavedModel with a module's collections, and its checkpoint."""
     (meta_graph,) = _read(storage).meta_graphs
-    checkpoint = _adopt(meta_graph, storage, _checkpoint(storage), place)
-    _drop_collections(meta_graph, set(), place)
+    checkpoint = _adopt(meta_graph, storage, _checkpoint(storage), where)
+    _drop_collections(meta_graph, set(), where)
     return meta_graph, checkpoint
 
 
@@ -130,7 +130,7 @@ def _checkpoint(storage: Place) -> str | None:
     return storage.path(VARIABLES_PREFIX) if storage.exists(VARIABLES_PREFIX + ".index") else None
 
 
-def _adopt(meta_graph: MetaGraphDef, storage: Place, checkpoint: str | None, place: str) -> str | None:
+def _adopt(meta_graph: MetaGraphDef, storage: Place, checkpoint: str | None, where: str) -> str | None:
     """Turns what a SavedModel knows of variables, tables and assets into a module's collections, in place.
 
     Returns:
@@ -139,7 +139,7 @@ def _adopt(meta_graph: MetaGraphDef, storage: Place, checkpoint: str | None, pla
     # Calls say which objects they use, and are written out then.
     objects = saved_variables(meta_graph, checkpoint) if meta_graph.object_graph_def else {}
     prepare(meta_graph)
-    _put_assets(meta_graph, storage, place)
+    _put_assets(meta_graph, storage, where)
     main_op = take_main_op(meta_graph)
     if meta_graph.object_graph_def:
         return declare_objects(meta_graph, checkpoint, main_op, objects)
@@ -162,26 +162,26 @@ def _read(storage: Place) -> SavedModel:
     return parse_saved_model(storage.read(FILE_NAME), storage.path(FILE_NAME))
 
 
-def _renamed_tags(source: SavedModel, inference: Tags, place: str) -> dict[frozenset[str], frozenset[str]]:
+def _renamed_tags(source: SavedModel, inference: Tags, where: str) -> dict[frozenset[str], frozenset[str]]:
     if inference is None:
         return {}
     known = [frozenset(graph.meta_info_def.tags) for graph in source.meta_graphs]
     wanted = frozenset({inference} if isinstance(inference, str) else inference)
     if wanted not in known:
         raise UnknownNameError(
-            f"No meta graph with tags {format_tags(wanted)} in {place}. It has: {', '.join(map(format_tags, known))}."
+            f"No meta graph with tags {format_tags(wanted)} in {where}. It has: {', '.join(map(format_tags, known))}."
         )
     if frozenset[str]() in known and wanted:
-        raise CreationError(f"{place} has a meta graph without tags already: there is one inference variant.")
+        raise CreationError(f"{where} has a meta graph without tags already: there is one inference variant.")
     return {wanted: frozenset()}
 
 
-def _put_assets(meta_graph: MetaGraphDef, storage: Place, place: str) -> None:
+def _put_assets(meta_graph: MetaGraphDef, storage: Place, where: str) -> None:
     """Puts the paths of the assets back into their constants, in place."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
-    files = assets.asset_files(meta_graph, place)
+    files = assets.asset_files(meta_graph, where)
     for asset in meta_graph.asset_file_def:
-        assets.check_asset_name(asset.filename, place)
+        assets.check_asset_name(asset.filename, where)
         files[tensor_name(asset.tensor_info.name)] = asset.filename
     for tensor, name in files.items():
         _become_constant(nodes[node_of(tensor)], storage.path(f"assets/{name}"))
@@ -200,22 +200,22 @@ def _become_constant(node: NodeDef, value: str) -> None:
     node.attr["value"].tensor.string_val.append(value.encode())
 
 
-def _drop_collections(meta_graph: MetaGraphDef, dropped: set[str], place: str) -> None:
+def _drop_collections(meta_graph: MetaGraphDef, dropped: set[str], where: str) -> None:
     for name in list(meta_graph.collection_def):
         if name in dropped or name in _OWN_COLLECTIONS or not meta_graph.collection_def[name].ByteSize():
             del meta_graph.collection_def[name]
     unknown = sorted(set(meta_graph.collection_def) - set(ALLOWED_COLLECTIONS))
     if unknown:
         raise CreationError(
-            f"{place} has the collections {', '.join(map(repr, unknown))}, which a module cannot carry. If users of "
+            f"{where} has the collections {', '.join(map(repr, unknown))}, which a module cannot carry. If users of "
             f"the module do not need them: create_module_spec_from_saved_model(..., drop_collections={unknown!r})."
         )
 
 
-def _add_default(meta_graph: MetaGraphDef, signature: str, place: str) -> None:
+def _add_default(meta_graph: MetaGraphDef, signature: str, where: str) -> None:
     if signature not in meta_graph.signature_def:
         known = ", ".join(sorted(meta_graph.signature_def)) or "none"
-        raise UnknownNameError(f"No signature {signature!r} in {place}. It has: {known}.")
+        raise UnknownNameError(f"No signature {signature!r} in {where}. It has: {known}.")
     if signature == "default":
         return
     default = meta_graph.signature_def["default"]

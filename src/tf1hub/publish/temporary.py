@@ -35,17 +35,17 @@ def for_tensorflow(path: str) -> str:
     """
     if not is_remote(path) or scheme_of(path) in IN_PLACE_SCHEMES:
         return absolute(path)
-    place = place_at(path)
-    if place.is_directory(""):
-        name, found = "", list(place.files(""))
+    where = place_at(path)
+    if where.is_directory(""):
+        name, found = "", list(where.files(""))
     else:
         directory, name = split_path(path)
-        place = place_at(directory)
-        found = [one for one in place.list("") if one.startswith(f"{name}.")]
+        where = place_at(directory)
+        found = [one for one in where.list("") if one.startswith(f"{name}.")]
     if not found:
         # Whoever reads there says so.
         return absolute(path)
     target = place_at(temporary_directory())
     for one in found:
-        target.write(one, place.chunks(one))
+        target.write(one, where.chunks(one))
     return target.path(name)

@@ -167,8 +167,8 @@ class VariantDescription(NamedTuple):
         for signature in self.signatures:
             if signature.name == name:
                 return signature
-        place = f"variant {format_tags(set(self.tags))}"
-        raise unknown_signature(name, place, [signature.name for signature in self.signatures])
+        where = f"variant {format_tags(set(self.tags))}"
+        raise unknown_signature(name, where, [signature.name for signature in self.signatures])
 
 
 class Provenance(NamedTuple):

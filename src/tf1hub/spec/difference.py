@@ -216,21 +216,21 @@ def _digest(path: str) -> str:
     return digest.hexdigest()
 
 
-def _attachments(place: str, a: Variant, b: Variant) -> Iterator[Difference]:
+def _attachments(where: str, a: Variant, b: Variant) -> Iterator[Difference]:
     for key, left, right in _paired(a.attachments, b.attachments):
         if left != right:
             words = [None if data is None else _message(key, data) for data in (left, right)]
-            yield Difference("attachment", f"{place} {key}", words[0], words[1])
+            yield Difference("attachment", f"{where} {key}", words[0], words[1])
 
 
 def _message(key: str, data: bytes) -> str:
     return str(decode_attachment(key, data).value or data)
 
 
-def _graph(place: str, a: Variant, b: Variant) -> Iterator[Difference]:
-    yield from _named(f"{place} nodes", a.nodes, b.nodes)
+def _graph(where: str, a: Variant, b: Variant) -> Iterator[Difference]:
+    yield from _named(f"{where} nodes", a.nodes, b.nodes)
     functions = [{f.signature.name: f for f in v.meta_graph.graph_def.library.function} for v in (a, b)]
-    yield from _named(f"{place} functions", *functions)
+    yield from _named(f"{where} functions", *functions)
 
 
 def _named(where: str, left: Mapping[str, _Item], right: Mapping[str, _Item]) -> Iterator[Difference]:

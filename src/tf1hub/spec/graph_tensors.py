@@ -23,15 +23,15 @@ _HANDLES = frozenset({dtypes.RESOURCE, dtypes.VARIANT})
 _SHOWN = 5
 
 _INSIDE = (
-    "The tensor {name!r} of {place} lies inside a loop or a branch of a cond, where it has a value for each iteration, or "
+    "The tensor {name!r} of {where} lies inside a loop or a branch of a cond, where it has a value for each iteration, or "
     "none. What comes out of there can be an output{outside}."
 )
 _IN_FUNCTION = (
-    "No tensor {name!r} in the graph of {place}: a node of that name lies in its function {function!r}, and has a value for "
+    "No tensor {name!r} in the graph of {where}: a node of that name lies in its function {function!r}, and has a value for "
     "each call, or none. What the calls return can be an output{outside}."
 )
 _UNKNOWN = (
-    "No tensor {name!r} in the graph of {place}.{near} To find names: tf1hub show {module} --tensors PATTERN"
+    "No tensor {name!r} in the graph of {where}.{near} To find names: tf1hub show {module} --tensors PATTERN"
 )
 
 
@@ -129,7 +129,7 @@ class GraphTensors:
             )
         if self._depths[node.name]:
             raise UnsupportedGraphError(
-                _INSIDE.format(name=name, place=self._variant.place, outside=self._outside([node.name]))
+                _INSIDE.format(name=name, where=self._variant.place, outside=self._outside([node.name]))
             )
         if not types[index]:
             raise UnsupportedGraphError(
@@ -148,14 +148,14 @@ class GraphTensors:
                 callers = [each.name for each in nodes.values() if called in _functions_of(each)]
                 raise UnknownNameError(
                     _IN_FUNCTION.format(
-                        name=name, place=self._variant.place, function=called, outside=_such_as(callers)
+                        name=name, where=self._variant.place, function=called, outside=_such_as(callers)
                     )
                 )
         near = _near(node, list(nodes))
         raise UnknownNameError(
             _UNKNOWN.format(
                 name=name,
-                place=self._variant.place,
+                where=self._variant.place,
                 near=f" Names like it: {', '.join(map(repr, near))}." if near else "",
                 module=self._variant.module,
             )

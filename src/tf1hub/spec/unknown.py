@@ -22,29 +22,29 @@ def tag_set(tags: Iterable[str] | None) -> frozenset[str]:
     return frozenset(tags)
 
 
-def unknown_tags(tags: frozenset[str], place: str, known: Sequence[frozenset[str]]) -> UnknownTagsError:
+def unknown_tags(tags: frozenset[str], where: str, known: Sequence[frozenset[str]]) -> UnknownTagsError:
     """The error about tags that no variant of a module has."""
     listed = ", ".join(format_tags(each) for each in known)
     return UnknownTagsError(
-        f"No graph variant with tags {format_tags(tags)} in {place}. It has: {listed}. {_instead(known)}"
+        f"No graph variant with tags {format_tags(tags)} in {where}. It has: {listed}. {_instead(known)}"
     )
 
 
-def unknown_signature(name: str, place: str, known: Iterable[str]) -> UnknownSignatureError:
+def unknown_signature(name: str, where: str, known: Iterable[str]) -> UnknownSignatureError:
     """The error about a signature that a variant does not have."""
-    return UnknownSignatureError(f"No signature {name!r} in {place}. It has: {', '.join(known) or 'none'}.")
+    return UnknownSignatureError(f"No signature {name!r} in {where}. It has: {', '.join(known) or 'none'}.")
 
 
-def unknown_output(key: str, place: str, known: Iterable[str], instead: str = "") -> UnknownOutputError:
+def unknown_output(key: str, where: str, known: Iterable[str], instead: str = "") -> UnknownOutputError:
     """The error about an output that a signature does not have.
 
     Args:
         key: the output.
-        place: the signature in words.
+        where: the signature in words.
         known: the outputs that it has.
         instead: what to write, a sentence.
     """
-    text = f"No output {key!r} in {place}. It has: {', '.join(sorted(known))}."
+    text = f"No output {key!r} in {where}. It has: {', '.join(sorted(known))}."
     return UnknownOutputError(f"{text} {instead}" if instead else text)
 
 

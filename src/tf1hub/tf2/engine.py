@@ -25,16 +25,16 @@ from tf1hub.tf2.xla import check_compilable
 
 _TRAIN = frozenset({"train"})
 _IN_A_GRAPH = (
-    "{place} was loaded in eager mode, where its variables are, and is called in a graph (a tf.Graph, or after "
+    "{where} was loaded in eager mode, where its variables are, and is called in a graph (a tf.Graph, or after "
     "tf.compat.v1.disable_eager_execution). Load it inside of the graph: module = tf1hub.load(handle); "
     "outputs = module(inputs)"
 )
 _IN_ANOTHER_GRAPH = (
-    "{place} was loaded in a graph, where its variables are, and is called in {where}. Load it where it is called; or "
+    "{where} was loaded in a graph, where its variables are, and is called in {here}. Load it where it is called; or "
     "write its values, module.export(path, session), and load these: module = tf1hub.load(path)"
 )
 _SYMBOLIC = (
-    "The signature {signature!r} of {place} was given a KerasTensor, which has no value: only layers take one. Write: "
+    "The signature {signature!r} of {where} was given a KerasTensor, which has no value: only layers take one. Write: "
     "outputs = tf1hub.KerasLayer({arguments})(inputs)"
 )
 
@@ -66,7 +66,7 @@ class Interface:
 
     def __init__(self, variant: Variant, signature: str) -> None:
         self._signature = variant.check_signature(signature)
-        self._place = variant.place
+        self._where = variant.place
         self._infos = variant.inputs(signature)
         self._dense = {name: info.type_spec for name, info in self._infos.items() if info.kind == "dense"}
         self._only = next(iter(self._infos)) if len(self._infos) == 1 else None
@@ -88,12 +88,12 @@ class Interface:
         ):
             return given
         try:
-            return convert_inputs(inputs, self._infos, self._signature, self._place)
+            return convert_inputs(inputs, self._infos, self._signature, self._where)
         except InputError:
             if not _has_symbolic(inputs):
                 raise
         # Not from the other one, which goes on with all that Keras has to say.
-        raise InputError(_symbolic_inputs(self._signature, self._place))
+        raise InputError(_symbolic_inputs(self._signature, self._where))
 
     def apply(self, function: Any, given: dict[str, Any]) -> Mapping[str, Any]:
         """Calls a ConcreteFunction of the signature with what `convert` returned."""
@@ -120,9 +120,9 @@ def _has_symbolic(inputs: Any) -> bool:
     return any(kind.__name__ == "KerasTensor" for part in parts for kind in type(part).__mro__)
 
 
-def _symbolic_inputs(signature: str, place: str) -> str:
+def _symbolic_inputs(signature: str, where: str) -> str:
     arguments = "handle" if signature == DEFAULT_SIGNATURE else f"handle, signature={signature!r}"
-    return _SYMBOLIC.format(signature=signature, place=place, arguments=arguments)
+    return _SYMBOLIC.format(signature=signature, where=where, arguments=arguments)
 
 
 class Engine:
@@ -224,11 +224,11 @@ class Engine:
             here = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         if here is self.graph:
             return
-        place = self.inference.variant.module
+        where = self.inference.variant.module
         if self.graph is None:
-            raise WrongModeError(_IN_A_GRAPH.format(place=place))
-        where = "eager mode" if here is None else "another graph"
-        raise WrongModeError(_IN_ANOTHER_GRAPH.format(place=place, where=where))
+            raise WrongModeError(_IN_A_GRAPH.format(where=where))
+        called = "eager mode" if here is None else "another graph"
+        raise WrongModeError(_IN_ANOTHER_GRAPH.format(where=where, here=called))
 
     def interface(self, signature: str, training: bool) -> Interface:
         """The inputs of a signature."""
@@ -254,8 +254,8 @@ class Engine:
             UnknownNameError: the signature has none.
         """
         if "default" not in outputs:
-            place = f"the signature {signature or 'default'!r} of {self.inference.variant.place}"
-            raise unknown_output("default", place, outputs, "Ask for all of them with as_dict=True.")
+            where = f"the signature {signature or 'default'!r} of {self.inference.variant.place}"
+            raise unknown_output("default", where, outputs, "Ask for all of them with as_dict=True.")
         return outputs["default"]
 
     def served(self, signature: str) -> Any:

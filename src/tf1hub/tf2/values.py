@@ -22,19 +22,19 @@ _Typed = tuple[StoredVariable, tf.DType, tf.TensorShape]
 _Valued = Iterator[tuple[StoredVariable, tf.DType, Any]]
 
 
-def checkpoint_values(prefix: str, place: str, io_device: str | None = None) -> Values:
+def checkpoint_values(prefix: str, where: str, io_device: str | None = None) -> Values:
     """Reads values with TensorFlow's own op, whose tensors become the variables without a copy.
 
     Args:
         prefix: of the checkpoint.
-        place: the module in words, for messages.
+        where: the module in words, for messages.
         io_device: the device that reads the files; None for the one that is current.
     """
 
     def read(declared: _Declared) -> _Valued:
         reader = CheckpointReader(prefix)
         wanted = list(declared)
-        _check_names((variable.name for variable, _ in wanted), reader, place)
+        _check_names((variable.name for variable, _ in wanted), reader, where)
         batch: list[_Typed] = []
         size = 0
         for variable, dtype in wanted:
@@ -74,12 +74,12 @@ def _restored(prefix: str, batch: Sequence[_Typed], io_device: str | None) -> _V
         yield variable, dtype, value
 
 
-def array_values(arrays: Mapping[str, npt.NDArray[Any]], place: str) -> Values:
+def array_values(arrays: Mapping[str, npt.NDArray[Any]], where: str) -> Values:
     """Takes values from arrays by name in the module; of a partitioned variable the whole."""
 
     def read(declared: _Declared) -> _Valued:
         wanted = list(declared)
-        _check_names((variable.name for variable, _ in wanted), arrays, place)
+        _check_names((variable.name for variable, _ in wanted), arrays, where)
         for variable, dtype in wanted:
             value = arrays[variable.name]
             if variable.slice is not None:
@@ -99,7 +99,7 @@ def from_nodes(arrays: Mapping[str, npt.NDArray[Any]]) -> Values:
     return read
 
 
-def _check_names(names: Iterable[str], known: Any, place: str) -> None:
+def _check_names(names: Iterable[str], known: Any, where: str) -> None:
     missing = sorted({name for name in names if name not in known})
     if missing:
-        raise CheckpointError(f"There are no values for these variables of {place}: {', '.join(missing)}.")
+        raise CheckpointError(f"There are no values for these variables of {where}: {', '.join(missing)}.")

@@ -55,7 +55,7 @@ def declared_variables(variants: Sequence[Variant]) -> dict[str, StoredVariable]
 
 
 def create_variables(
-    variants: Sequence[Variant], values: Values, trainable: Trainable, place: str
+    variants: Sequence[Variant], values: Values, trainable: Trainable, where: str
 ) -> dict[str, tf.Variable]:
     """Creates the variables with their values, by node.
 
@@ -63,14 +63,14 @@ def create_variables(
         variants: that share the variables.
         values: where the values come from.
         trainable: which ones optimizers see.
-        place: the module in words, for messages.
+        where: the module in words, for messages.
 
     Raises:
         CheckpointError: a variable has no value, or it cannot be read.
         UnknownNameError: `trainable` names what is not there.
     """
     declared = declared_variables(variants)
-    picked = _choose_trainable(declared, variants, trainable, place)
+    picked = _choose_trainable(declared, variants, trainable, where)
     updated = updated_nodes(variants)
     holders = _holders(declared, variants)
     created: dict[str, tf.Variable] = {}
@@ -107,13 +107,13 @@ def _open_shape(holder: NodeDef) -> tf.TensorShape | None:
 
 
 def _choose_trainable(
-    declared: Mapping[str, StoredVariable], variants: Sequence[Variant], trainable: Trainable, place: str
+    declared: Mapping[str, StoredVariable], variants: Sequence[Variant], trainable: Trainable, where: str
 ) -> set[str]:
     marked = {node for variant in variants for node in variant.trainable_nodes}
     by_name = {
         name: {node for node, v in declared.items() if name in (node, v.name)} for name in _names(declared)
     }
-    return choose_trainable(trainable, marked, by_name, place, "variables")
+    return choose_trainable(trainable, marked, by_name, where, "variables")
 
 
 def _names(declared: Mapping[str, StoredVariable]) -> set[str]:
@@ -121,7 +121,7 @@ def _names(declared: Mapping[str, StoredVariable]) -> set[str]:
 
 
 def choose_trainable(
-    trainable: Trainable, marked: Collection[str], known: Mapping[str, set[str]], place: str, kind: str
+    trainable: Trainable, marked: Collection[str], known: Mapping[str, set[str]], where: str, kind: str
 ) -> set[str]:
     """The variables that `trainable=` chooses.
 
@@ -129,7 +129,7 @@ def choose_trainable(
         trainable: the choice.
         marked: the variables that are trained where nothing is chosen.
         known: what each name stands for.
-        place: what has the variables, in words.
+        where: what has the variables, in words.
         kind: what the known ones are, in words.
 
     Raises:
@@ -146,7 +146,7 @@ def choose_trainable(
     ]
     if unknown:
         raise UnknownNameError(
-            f"trainable= names {', '.join(unknown)}, which {place} does not have. "
+            f"trainable= names {', '.join(unknown)}, which {where} does not have. "
             f"Its {kind} are: {', '.join(sorted(set().union(*known.values())))}."
         )
     return set().union(*found.values())

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["array_bytes", "array_of_strings", "as_array", "string_elements", "view"]
 
 
-def view(data: Buffer, entry: StoredTensor, big_endian: bool, place: str) -> npt.NDArray[Any]:
+def view(data: Buffer, entry: StoredTensor, big_endian: bool, where: str) -> npt.NDArray[Any]:
     """Returns the array of an entry, without copying it where the byte order is the machine's.
 
     Args:
         data: the data file that the entry is known to lie in.
         entry: the entry, of a dtype of fixed size.
         big_endian: the byte order of the checkpoint.
-        place: the file and the tensor, for messages.
+        where: the file and the tensor, for messages.
 
     Raises:
         CheckpointError: NumPy has no such array.
@@ -40,7 +40,7 @@ def view(data: Buffer, entry: StoredTensor, big_endian: bool, place: str) -> npt
     elements = _native(
         buffer[entry.offset : entry.offset + entry.size], dtypes.numpy_dtype(entry.dtype), big_endian
     )
-    return _reshape(elements, entry.shape, place)
+    return _reshape(elements, entry.shape, where)
 
 
 def _native(flat: npt.NDArray[Any], dtype: np.dtype[Any], big_endian: bool) -> npt.NDArray[Any]:
@@ -57,7 +57,7 @@ def _native(flat: npt.NDArray[Any], dtype: np.dtype[Any], big_endian: bool) -> n
     return swapped
 
 
-def array_of_strings(elements: Sequence[bytes], shape: Sequence[int], place: str) -> npt.NDArray[Any]:
+def array_of_strings(elements: Sequence[bytes], shape: Sequence[int], where: str) -> npt.NDArray[Any]:
     """Returns a read-only array of objects, which are bytes."""
     import numpy as np
 
@@ -65,15 +65,15 @@ def array_of_strings(elements: Sequence[bytes], shape: Sequence[int], place: str
     array = np.empty(len(elements), dtype=object)
     array[:] = elements
     array.flags.writeable = False
-    return _reshape(array, shape, place)
+    return _reshape(array, shape, where)
 
 
-def _reshape(array: npt.NDArray[Any], shape: Sequence[int], place: str) -> npt.NDArray[Any]:
+def _reshape(array: npt.NDArray[Any], shape: Sequence[int], where: str) -> npt.NDArray[Any]:
     try:
         return array.reshape(shape)
     except ValueError as error:
         raise CheckpointError(
-            f"{place} has the shape {list(shape)}, which NumPy cannot hold: {error}."
+            f"{where} has the shape {list(shape)}, which NumPy cannot hold: {error}."
         ) from error
 
 

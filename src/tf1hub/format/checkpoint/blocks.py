@@ -29,14 +29,14 @@ def seal(content: bytes) -> bytes:
     return content + mask(crc32c(content)).to_bytes(4, "little")
 
 
-def check_block(data: bytes, start: int, size: int, place: str) -> bytes:
+def check_block(data: bytes, start: int, size: int, where: str) -> bytes:
     """Returns a block with the byte for its compression, after a look at its checksum.
 
     Args:
         data: the whole file.
         start: where the block starts.
         size: its bytes, without its trailer, which is known to lie within the file.
-        place: the file and the block, for messages.
+        where: the file and the block, for messages.
 
     Raises:
         CheckpointError: the checksum is another.
@@ -47,18 +47,18 @@ def check_block(data: bytes, start: int, size: int, place: str) -> bytes:
     found = mask(crc32c(block))
     if stored != found:
         raise CheckpointError(
-            f"{place} is damaged: its checksum is {found:#010x}, and {stored:#010x} is stored."
+            f"{where} is damaged: its checksum is {found:#010x}, and {stored:#010x} is stored."
         )
     return block
 
 
-def unpack_block(block: bytes, most: int, place: str) -> bytes:
+def unpack_block(block: bytes, most: int, where: str) -> bytes:
     """Returns the bytes of a block that `check_block` gave.
 
     Args:
         block: its bytes, and the one for its compression.
         most: how many bytes may come out of a compressed one.
-        place: the file and the block, for messages.
+        where: the file and the block, for messages.
 
     Raises:
         CheckpointError: it cannot be decompressed.
@@ -69,13 +69,13 @@ def unpack_block(block: bytes, most: int, place: str) -> bytes:
     if compression != _SNAPPY:
         name = _UNREADABLE.get(compression, "unknown")
         raise CheckpointError(
-            f"{place} has compression {compression} ({name}); TensorFlow and this read plain blocks (0) and"
+            f"{where} has compression {compression} ({name}); TensorFlow and this read plain blocks (0) and"
             " snappy (1)."
         )
     try:
         return decompress(block[:-1], most)
     except SnappyError as error:
-        raise CheckpointError(f"{place} cannot be decompressed: {error}.") from error
+        raise CheckpointError(f"{where} cannot be decompressed: {error}.") from error
 
 
 def block_entries(block: bytes, where: str, name: str) -> Iterator[tuple[bytes, bytes]]:

@@ -50,14 +50,14 @@ class CheckpointFiles:
 
     def array(self, entry: StoredTensor, what: str) -> npt.NDArray[Any]:
         """Returns what an entry stands for: memory-mapped, or decoded in the case of strings."""
-        place = self._place(entry, what)
+        where = self._where(entry, what)
         if entry.dtype == dtypes.STRING:
-            elements = read_strings(self._shards.mapped(entry, what), entry, self._order, place)
-            return arrays.array_of_strings(elements, entry.shape, place)
+            elements = read_strings(self._shards.mapped(entry, what), entry, self._order, where)
+            return arrays.array_of_strings(elements, entry.shape, where)
         if dtypes.size_of(entry.dtype) is None:
-            raise CheckpointError(f"{place} is {dtypes.name_of(entry.dtype)}, of which NumPy has no arrays.")
+            raise CheckpointError(f"{where} is {dtypes.name_of(entry.dtype)}, of which NumPy has no arrays.")
         data = self._shards.mapped(entry, what)
-        return arrays.view(data, entry, self.index.big_endian, place)
+        return arrays.view(data, entry, self.index.big_endian, where)
 
     def check_file(self, entry: StoredTensor, what: str) -> None:
         """Checks that the file that an entry lies in is there and long enough."""
@@ -89,7 +89,7 @@ class CheckpointFiles:
         checksum = _OF_VARYING_SIZE.get(entry.dtype)
         if checksum:
             data = self._shards.mapped(entry, what)
-            crc = checksum(data, entry, self._order, self._place(entry, what), advance)
+            crc = checksum(data, entry, self._order, self._where(entry, what), advance)
             self._compare(crc, entry, what)
             return
         for chunk in self.chunks(entry, what):
@@ -99,13 +99,13 @@ class CheckpointFiles:
     def _order(self) -> ByteOrder:
         return "big" if self.index.big_endian else "little"
 
-    def _place(self, entry: StoredTensor, what: str) -> str:
+    def _where(self, entry: StoredTensor, what: str) -> str:
         return f"{self._shards.path(entry.shard)}: {what}"
 
     def _compare(self, crc: int, entry: StoredTensor, what: str) -> None:
         if mask(crc) != entry.crc:
             raise CheckpointError(
-                f"{self._place(entry, what)} is damaged: its checksum is {mask(crc):#010x}, and"
+                f"{self._where(entry, what)} is damaged: its checksum is {mask(crc):#010x}, and"
                 f" {entry.crc:#010x} is stored."
             )
 

@@ -134,16 +134,16 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Variables:
         [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
         >>> directory.cleanup()
     """
-    place = os.fspath(path)
-    storage = place_at(place)
+    where = os.fspath(path)
+    storage = place_at(where)
     if storage.exists(index_path(_NAME)):
         return Variables(CheckpointReader(storage.path(_NAME)))
-    if _is_checkpoint(place):
-        return Variables(CheckpointReader(place))
+    if _is_checkpoint(where):
+        return Variables(CheckpointReader(where))
     if not storage.is_directory(""):
         raise NotAModuleError(
-            f"There is nothing at {place}: neither a module's directory nor a checkpoint"
-            f" ({index_path(place)})."
+            f"There is nothing at {where}: neither a module's directory nor a checkpoint"
+            f" ({index_path(where)})."
         )
     if storage.list(_DIRECTORY):
         raise CheckpointError(
@@ -153,7 +153,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Variables:
     if storage.exists("saved_model.pb"):
         return Variables(None)
     raise NotAModuleError(
-        f"{place} is a directory with neither variables/variables.index nor saved_model.pb. It has:"
+        f"{where} is a directory with neither variables/variables.index nor saved_model.pb. It has:"
         f" {', '.join(storage.list('')) or 'nothing'}."
     )
 

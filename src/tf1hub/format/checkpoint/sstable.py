@@ -113,15 +113,15 @@ class _Blocks:
 
     def read_block(self, handle: _Handle, name: str) -> bytes:
         """Returns a block with the byte for its compression, which is right by its checksum."""
-        place = f"{self._where}: the {name}"
+        where = f"{self._where}: the {name}"
         end = handle.offset + handle.size + TRAILER_BYTES
         blocks_end = len(self._data) - FOOTER_BYTES
         if end > blocks_end:
             raise CheckpointError(
-                f"{place} should end at byte {end}, but the file has room for blocks only up to byte"
+                f"{where} should end at byte {end}, but the file has room for blocks only up to byte"
                 f" {blocks_end}."
             )
-        return check_block(self._data, *handle, place)
+        return check_block(self._data, *handle, where)
 
 
 def _check_layout(handles: Sequence[_Handle], footer_start: int, where: str) -> None:

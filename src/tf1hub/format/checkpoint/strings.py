@@ -46,16 +46,16 @@ def encode_strings(elements: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
         yield element, element
 
 
-def read_strings(data: Buffer, entry: StoredTensor, order: ByteOrder, place: str) -> list[bytes]:
+def read_strings(data: Buffer, entry: StoredTensor, order: ByteOrder, where: str) -> list[bytes]:
     """Returns the elements of a tensor of strings.
 
     Args:
         data: the data file.
         entry: the tensor's.
         order: of the bytes in the checkpoint.
-        place: the file and the tensor, for messages.
+        where: the file and the tensor, for messages.
     """
-    lengths, position, _ = _read_lengths(data, entry, order, place)
+    lengths, position, _ = _read_lengths(data, entry, order, where)
     elements = []
     for length in lengths:
         elements.append(bytes(data[position : position + length]))
@@ -64,7 +64,7 @@ def read_strings(data: Buffer, entry: StoredTensor, order: ByteOrder, place: str
 
 
 def _read_lengths(
-    data: Buffer, entry: StoredTensor, order: ByteOrder, place: str
+    data: Buffer, entry: StoredTensor, order: ByteOrder, where: str
 ) -> tuple[list[int], int, int]:
     """Returns the elements' lengths, where the first one starts, and the checksum up to there."""
     count, position, end = shape_size(entry.shape), entry.offset, entry.offset + entry.size
@@ -72,39 +72,39 @@ def _read_lengths(
         # TensorFlow reads a tensor without elements from no bytes at all.
         if not count and not entry.size:
             return [], position, 0
-        raise CheckpointError(f"{place} has {entry.size} bytes, too few for {count} strings.")
+        raise CheckpointError(f"{where} has {entry.size} bytes, too few for {count} strings.")
     lengths = []
     try:
         for _ in range(count):
             length, position = decode_varint(data, position, end - _CHECKSUM_BYTES)
             lengths.append(length)
     except VarintError:
-        raise CheckpointError(f"{place} has no readable length of string {len(lengths)}.") from None
+        raise CheckpointError(f"{where} has no readable length of string {len(lengths)}.") from None
     covered = _encode_lengths(lengths, order)
     stored = data[position : position + _CHECKSUM_BYTES]
     crc = crc32c(covered)
     if stored != mask(crc).to_bytes(_CHECKSUM_BYTES, order):
         raise CheckpointError(
-            f"{place} is damaged: the checksum of its lengths is {mask(crc):#010x}, and"
+            f"{where} is damaged: the checksum of its lengths is {mask(crc):#010x}, and"
             f" {int.from_bytes(stored, order):#010x} is stored."
         )
     position += _CHECKSUM_BYTES
     if position + sum(lengths) != end:
         raise CheckpointError(
-            f"{place} has {end - position} bytes for the contents of its strings, whose lengths add up to"
+            f"{where} has {end - position} bytes for the contents of its strings, whose lengths add up to"
             f" {sum(lengths)}."
         )
     return lengths, position, crc32c(stored, crc)
 
 
 def strings_crc(
-    data: Buffer, entry: StoredTensor, order: ByteOrder, place: str, advance: Callable[[int], None]
+    data: Buffer, entry: StoredTensor, order: ByteOrder, where: str, advance: Callable[[int], None]
 ) -> int:
     """Returns the checksum of a tensor of strings as it is in the file.
 
     `advance` is told how many bytes were read since it was told last.
     """
-    _, position, crc = _read_lengths(data, entry, order, place)
+    _, position, crc = _read_lengths(data, entry, order, where)
     advance(position - entry.offset)
     return _crc_of_range(data, position, entry.offset + entry.size, crc, advance)
 
@@ -118,7 +118,7 @@ def _crc_of_range(data: Buffer, start: int, end: int, crc: int, advance: Callabl
 
 
 def variants_crc(
-    data: Buffer, entry: StoredTensor, order: ByteOrder, place: str, advance: Callable[[int], None]
+    data: Buffer, entry: StoredTensor, order: ByteOrder, where: str, advance: Callable[[int], None]
 ) -> int:
     """Returns the checksum of a tensor of variants as it is in the file, after checking those within it."""
     position, end, crc = entry.offset, entry.offset + entry.size, 0
@@ -127,21 +127,21 @@ def variants_crc(
         try:
             length, position = decode_varint(data, position, end)
         except VarintError:
-            raise CheckpointError(f"{place} has no readable length of variant {number}.") from None
+            raise CheckpointError(f"{where} has no readable length of variant {number}.") from None
         if position + length + _CHECKSUM_BYTES > end:
-            raise CheckpointError(f"{place} ends within variant {number}.")
+            raise CheckpointError(f"{where} ends within variant {number}.")
         crc = crc32c(length.to_bytes(8, order), crc)
         crc = _crc_of_range(data, position, position + length, crc, lambda _: None)
         position += length
         stored = data[position : position + _CHECKSUM_BYTES]
         if stored != mask(crc).to_bytes(_CHECKSUM_BYTES, order):
             raise CheckpointError(
-                f"{place} is damaged: the checksum up to variant {number} is {mask(crc):#010x}, and"
+                f"{where} is damaged: the checksum up to variant {number} is {mask(crc):#010x}, and"
                 f" {int.from_bytes(stored, order):#010x} is stored."
             )
         crc = crc32c(stored, crc)
         position += _CHECKSUM_BYTES
         advance(position - start)
     if position != end:
-        raise CheckpointError(f"{place} has {end - position} bytes behind its last variant.")
+        raise CheckpointError(f"{where} has {end - position} bytes behind its last variant.")
     return crc
