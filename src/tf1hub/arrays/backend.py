@@ -1,0 +1,79 @@
+"""What an array library decides about a run: the namespace of each op, and how choices and loops are run.
+
+This is NumPy's, where every value is known: a choice runs its branch, and a loop runs in Python. A library that
+traces subclasses it, and calls these where the predicate is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tf1hub.arrays.interpreter import Run
+
+Part: TypeAlias = "Callable[[Run], Sequence[Any]]"
+"""Runs a branch with a run, and gives its results."""
+
+
+class Backend:
+    """NumPy."""
+
+    def namespace(self, inputs: Sequence[Any]) -> Any:  # noqa: ARG002
+        """The namespace that an op computes in, by its inputs: NumPy's where none is traced."""
+        return np
+
+    def value(self, value: Any) -> Any:
+        """An output of an op as an array: NumPy gives scalars for some."""
+        if isinstance(value, np.ndarray):
+            return value
+        if isinstance(value, bytes):
+            array = np.empty((), object)
+            array[()] = value
+            return array
+        return np.asarray(value) if isinstance(value, np.generic | bool | int | float) else value
+
+    def is_known(self, value: Any) -> bool:  # noqa: ARG002
+        """Whether a value is known now, and not traced."""
+        return True
+
+    def choose(self, run: Run, index: Any, branches: Sequence[Part], what: str) -> Sequence[Any]:  # noqa: ARG002
+        """The results of the branch that `index` names.
+
+        Args:
+            run: where the choice stands.
+            index: a boolean for two branches (false, true), an integer for any number; an index that is out of range
+                names the last branch.
+            branches: each runs one branch with the run that it is given: `run` itself, or an inner one.
+            what: the choice in words, for messages.
+        """
+        chosen = int(index)
+        return branches[chosen if 0 <= chosen < len(branches) else -1](run)
+
+    def repeat(
+        self,
+        run: Run,
+        initial: Sequence[Any],
+        condition: Callable[[Run, Sequence[Any]], Any],
+        body: Callable[[Run, Sequence[Any]], Sequence[Any]],
+        what: str,  # noqa: ARG002
+        bounds: Sequence[Any] = (),  # noqa: ARG002
+        counted: bool = False,  # noqa: ARG002
+    ) -> Sequence[Any]:
+        """The values after running `body` while `condition` holds.
+
+        Args:
+            run: where the loop stands.
+            initial: the values before the first iteration.
+            condition: computes the condition, a boolean, with the run that it is given, for the values.
+            body: runs one iteration in the same way and returns the next values.
+            what: the loop in words, for messages.
+            bounds: numbers, none of which the number of iterations exceeds.
+            counted: whether the loop runs until it reaches the least of the bounds.
+        """
+        values = list(initial)
+        while condition(run, values):
+            values = list(body(run, values))
+        return values

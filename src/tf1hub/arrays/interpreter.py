@@ -1,0 +1,177 @@
+"""Runs a prepared program: steps in order, with the values of tensors by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tf1hub.arrays.backend import Backend
+from tf1hub.arrays.prepared import Block, Choice, Code, Library, Repetition, Step
+from tf1hub.arrays.run_state import State, VariableReference
+from tf1hub.errors import Error, InputError
+from tf1hub.program.nodes import Tensor
+
+_FAILURES = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+
+class Run:
+    """One run of a program, or of a function that it calls.
+
+    Args:
+        code: the program.
+        library: the functions of its graph.
+        backend: the array library that it runs on.
+        state: variables and tables.
+        random: the source of random numbers.
+
+    Attributes:
+        values: the values so far, by tensor; names are unique in a program.
+    """
+
+    def __init__(self, code: Code, library: Library, backend: Backend, state: State, random: Any) -> None:
+        self.code = code
+        self.library = library
+        self.backend = backend
+        self.state = state
+        self.random = random
+        self.values: dict[Tensor, Any] = {}
+
+    def inner(self) -> Run:
+        """A run for a region that is traced by itself: it sees all values, and writes none of them; nor the state's."""
+        run = Run(self.code, self.library, self.backend, self.state.copy(), self.random)
+        run.values = dict(self.values)
+        return run
+
+    def results(self, arguments: Sequence[Any]) -> list[Any]:
+        """Runs the whole program for the values of its arguments.
+
+        Returns:
+            The values of the program's fetches.
+
+        Raises:
+            InputError: an op cannot compute with what it is given.
+            CheckFailedError: an assertion of the graph does not hold.
+        """
+        self.values.update(zip(self.code.arguments, arguments, strict=True))
+        with np.errstate(all="ignore"):
+            self.execute(self.code.block)
+        return [self.plain(tensor) for tensor in self.code.program.fetches]
+
+    def plain(self, tensor: Tensor) -> Any:
+        """A value as an ordinary op takes it: of a ref variable its value."""
+        return self.read(self.values[tensor])
+
+    def read(self, value: Any) -> Any:
+        """A value as an ordinary op takes it: of a ref variable its value."""
+        if type(value) is VariableReference and value.by_value:
+            return self.state.read(value.node)
+        return value
+
+    def call(self, name: str, arguments: Sequence[Any]) -> list[Any]:
+        """The results of a function of the graph."""
+        code = self.library.body(name)
+        run = Run(code, self.library, self.backend, self.state, self.random)
+        return run.results(arguments)
+
+    def execute(self, block: Block) -> None:
+        """Runs steps from first to last."""
+        for item in block:
+            if type(item) is Step:
+                self._step(item)
+            elif type(item) is Choice:
+                self._choose(item)
+            elif type(item) is Repetition:
+                self._repeat(item)
+
+    # ------------------------------------------------------------------ one op
+
+    def _step(self, step: Step) -> None:
+        kernel = step.kernel
+        values = self.values
+        inputs = [values[tensor] for tensor in step.inputs]
+        try:
+            if kernel.form == "performs":
+                outputs = kernel.function(self, step, *inputs)
+            else:
+                inputs = [self.read(value) for value in inputs]
+                namespace = self.backend.namespace(inputs)
+                if kernel.form == "computes":
+                    outputs = kernel.function(namespace, step.attributes, *inputs)
+                else:
+                    outputs = kernel.function(namespace, step.attributes, self.random, *inputs)
+        except Error:
+            raise
+        except _FAILURES as error:
+            raise InputError(_cannot_compute(step, inputs, error)) from error
+        for index, output in enumerate(outputs):
+            if not (step.guarded and (step.name, index) in step.code.arguments):
+                values[step.name, index] = self.backend.value(output)
+
+    # ------------------------------------------------------------------ conds and loops
+
+    def _choose(self, choice: Choice) -> None:
+        cond = choice.cond
+
+        def branch(number: int, run: Run) -> list[Any]:
+            run.execute(choice.branches[number])
+            found = [run.merged(result.values[number], result.by_reference) for result in cond.results]
+            return [*found, *(np.int32(result.indices[number]) for result in cond.results)]
+
+        what = f"the cond on {cond.predicate[0]!r}"
+        parts = [partial(branch, 0), partial(branch, 1)]
+        results = self.backend.choose(self, self.plain(cond.predicate), parts, what)
+        for index, result in enumerate(cond.results):
+            self.values[result.name, 0] = results[index]
+            self.values[result.name, 1] = self.backend.value(results[index + len(cond.results)])
+
+    def merged(self, tensor: Tensor, by_reference: bool) -> Any:
+        """What a branch gives: of a ref variable its value, unless the merge wants the variable."""
+        return self.values[tensor] if by_reference else self.plain(tensor)
+
+    def _repeat(self, repetition: Repetition) -> None:
+        loop = repetition.loop
+
+        def enter(run: Run, values: Iterable[Any]) -> None:
+            for variable, value in zip(loop.variables, values, strict=True):
+                run.values[variable.name, 0] = value
+
+        def condition(run: Run, values: Sequence[Any]) -> Any:
+            enter(run, values)
+            run.execute(repetition.condition)
+            return run.plain(loop.condition)
+
+        def body(run: Run, values: Sequence[Any]) -> list[Any]:
+            enter(run, values)
+            run.execute(repetition.body)
+            return [run.plain(variable.next) for variable in loop.variables]
+
+        initial = [self.plain(variable.initial) for variable in loop.variables]
+        bounds = [bound if isinstance(bound, int) else self.plain(bound) for bound in loop.bounds]
+        results = self.backend.repeat(
+            self, initial, condition, body, f"the loop {loop.name!r}", bounds, loop.counted
+        )
+        for variable, value in zip(loop.variables, results, strict=True):
+            for tensor in variable.exits:
+                self.values[tensor] = value
+
+
+def _cannot_compute(step: Step, inputs: Sequence[Any], error: Exception) -> str:
+    given = ", ".join(map(described, inputs)) or "nothing"
+    return f"The node {step.name!r} ({step.kind}) cannot compute with {given}: {error}"
+
+
+def described(value: Any) -> str:
+    """An array in words: its dtype and shape.
+
+    Example:
+        >>> import numpy as np
+        >>> described(np.zeros([2, 3], np.float32)), described(np.array([b"a"], object))
+        ('float32 [2, 3]', 'string [1]')
+    """
+    if not hasattr(value, "dtype"):
+        return repr(value)
+    name = "string" if value.dtype.kind in "OSU" else value.dtype.name
+    return f"{name} {list(value.shape)}"

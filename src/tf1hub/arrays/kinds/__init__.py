@@ -1,0 +1,7 @@
+"""The functions of the table of ops, a file for each family. Importing this fills the table."""
+
+from tf1hub.arrays.kinds import elementwise as elementwise
+from tf1hub.arrays.kinds import function_calls as function_calls
+from tf1hub.arrays.kinds import handing_on as handing_on
+from tf1hub.arrays.kinds import table_lookups as table_lookups
+from tf1hub.arrays.kinds import variables_read_and_written as variables_read_and_written

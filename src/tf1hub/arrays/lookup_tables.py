@@ -1,0 +1,183 @@
+"""Lookup tables: keys to values, without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tf1hub.arrays.op_attributes import plain
+from tf1hub.arrays.run_state import Reference
+from tf1hub.errors import CheckFailedError, FormatError
+from tf1hub.format.messages_pb2 import NodeDef
+from tf1hub.graphdef import op_types
+from tf1hub.storage import place_at, split_path
+
+
+class LookupTable(Reference):
+    """A table from keys to values, as one node of a graph makes it.
+
+    Args:
+        node: the node.
+        key_dtype: NumPy's.
+        value_dtype: NumPy's.
+        value_shape: of one value; None where the node does not say.
+        changes: whether a program may insert; else it is filled once.
+    """
+
+    def __init__(
+        self, node: str, key_dtype: Any, value_dtype: Any, value_shape: tuple[int, ...] | None, changes: bool
+    ) -> None:
+        self.node = node
+        self.key_dtype = key_dtype
+        self.value_dtype = value_dtype
+        self.value_shape = value_shape
+        self.changes = changes
+        self._values: dict[Any, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def find(self, keys: npt.NDArray[Any], default: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The values of keys; `default` for those that are not there.
+
+        Args:
+            keys: of any shape.
+            default: one value, or one for each key.
+
+        Returns:
+            An array of the shape of the keys, followed by that of a value.
+        """
+        shape = tuple(default.shape) if self.value_shape is None else self.value_shape
+        each = default.ndim > len(shape)
+        flat = keys.reshape(-1).tolist()
+        found = np.empty((len(flat), *shape), self.value_dtype)
+        get = self._values.get
+        if not each and not shape:
+            only = default.reshape(-1).tolist()[0]
+            found[:] = [get(key, only) for key in flat]
+        else:
+            rows = default.reshape(-1, *shape) if each else None
+            for index, key in enumerate(flat):
+                value = get(key)
+                found[index] = (default if rows is None else rows[index]) if value is None else value
+        return found.reshape(*keys.shape, *shape)
+
+    def insert(self, keys: npt.NDArray[Any], values: npt.NDArray[Any]) -> None:
+        """Gives keys values.
+
+        Raises:
+            CheckFailedError: a table that is filled once has a key with another value.
+        """
+        flat = keys.reshape(-1).tolist()
+        shape = values.shape[keys.ndim :]
+        if self.value_shape is None:
+            self.value_shape = shape
+        rows: Iterable[Any] = values.reshape(len(flat), *shape) if shape else values.reshape(-1).tolist()
+        if self.changes:
+            self._values.update(zip(flat, rows, strict=True))
+            return
+        for key, value in zip(flat, rows, strict=True):
+            if self._values.setdefault(key, value) != value:
+                raise CheckFailedError(f"The table {self.node!r} is given two values for the key {key!r}.")
+
+    def remove(self, keys: npt.NDArray[Any]) -> None:
+        """Takes keys out; those that are not there do not matter."""
+        for key in keys.reshape(-1).tolist():
+            self._values.pop(key, None)
+
+    def clear(self) -> None:
+        """Takes all keys out."""
+        self._values.clear()
+
+    def contents(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """All keys and their values, in the order in which they came in."""
+        keys = np.empty(len(self), self.key_dtype)
+        keys[:] = list(self._values)
+        values = np.empty((len(self), *(self.value_shape or ())), self.value_dtype)
+        for index, value in enumerate(self._values.values()):
+            values[index] = value
+        return keys, values
+
+    def fill_from_file(
+        self, path: str, key_index: int, value_index: int, size: int, delimiter: str, offset: int
+    ) -> None:
+        """Fills the table from the lines of a file.
+
+        Args:
+            path: of the file.
+            key_index: which field of a line is the key; -2 for the whole line, -1 for its number.
+            value_index: the same for the value.
+            size: how many lines; -1 for all.
+            delimiter: what stands between fields.
+            offset: how many lines at the start are no entries.
+
+        Raises:
+            FormatError: a line lacks a field, or it is no number where one is wanted; or the file has fewer lines.
+        """
+        directory, name = split_path(path)
+        lines = place_at(directory).read(name).split(b"\n")
+        if lines and not lines[-1]:
+            lines.pop()
+        lines = (
+            [line[:-1] if line.endswith(b"\r") else line for line in lines[offset:]]
+            if any(line.endswith(b"\r") for line in lines[:1])
+            else lines[offset:]
+        )
+        if size >= 0:
+            if len(lines) < size:
+                raise FormatError(f"{path} has {len(lines)} lines, and the table {self.node!r} wants {size}.")
+            lines = lines[:size]
+        keys = self._fields(lines, key_index, delimiter, self.key_dtype, path)
+        values = self._fields(lines, value_index, delimiter, self.value_dtype, path)
+        self._values.update(zip(keys, values, strict=True))
+        if len(self._values) < len(lines):
+            self._check_once(zip(keys, values, strict=True))
+        self.value_shape = ()
+
+    def _check_once(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        for key, value in pairs:
+            if self._values[key] != value:
+                raise CheckFailedError(f"The table {self.node!r} is given two values for the key {key!r}.")
+
+    def _fields(self, lines: list[bytes], index: int, delimiter: str, dtype: Any, path: str) -> Any:
+        if index == -1:
+            return range(len(lines))
+        texts = lines
+        if index >= 0:
+            try:
+                texts = [line.split(delimiter.encode())[index] for line in lines]
+            except IndexError:
+                raise FormatError(
+                    f"{path} has a line without a field {index}, which the table {self.node!r} wants."
+                ) from None
+        if dtype.hasobject:
+            return texts
+        try:
+            return [dtype.type(text.decode()).item() for text in texts]
+        except ValueError as error:
+            raise FormatError(
+                f"{path} has a field that the table {self.node!r} cannot take: {error}."
+            ) from error
+
+
+def new_table(node: NodeDef, inputs: list[Any]) -> LookupTable:  # noqa: ARG001
+    """The table that a node makes, empty.
+
+    Args:
+        node: the node.
+        inputs: the values of its inputs: the keys that mean "empty" and "deleted", where it has any.
+    """
+
+    def attribute(name: str, default: Any) -> Any:
+        return plain(node.attr[name]) if name in node.attr else default
+
+    changes = node.op not in op_types.HASH_TABLES
+    of_tensors = "OfTensors" in node.op or "Dense" in node.op
+    shape = attribute("value_shape", ()) if of_tensors else ()
+    known = None if shape is None or None in shape else shape
+    return LookupTable(
+        node.name, attribute("key_dtype", None), attribute("value_dtype", None), known, changes
+    )

@@ -1,0 +1,162 @@
+"""A program with, for each op, what computes it: looked up once, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tf1hub.arrays.kernels import kernel_of
+from tf1hub.arrays.op_attributes import Attributes, attributes_of
+from tf1hub.arrays.op_table import FUNCTION_NAME, Kernel
+from tf1hub.graphdef import op_types
+from tf1hub.program.code import Cond, Loop, Op, Program, Region
+from tf1hub.program.functions import Functions
+from tf1hub.program.nodes import Tensor
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Step:
+    """One op.
+
+    Attributes:
+        name: the node's name.
+        kind: the op type.
+        inputs: its inputs.
+        kernel: what computes it.
+        attributes: its attributes, in plain values.
+        op: the op as the program has it.
+        code: the program that it stands in.
+        guarded: whether some outputs are given, which what it computes must not replace.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[Tensor, ...]
+    kernel: Kernel
+    attributes: Attributes
+    op: Op
+    code: Code
+    guarded: bool
+
+
+@dataclass(slots=True, eq=False)
+class Choice:
+    """A cond; its branches (false, true) as steps."""
+
+    cond: Cond
+    branches: tuple[Block, Block]
+
+
+@dataclass(slots=True, eq=False)
+class Repetition:
+    """A loop; its condition and its body as steps."""
+
+    loop: Loop
+    condition: Block
+    body: Block
+
+
+Block: TypeAlias = "list[Step | Choice | Repetition]"
+
+
+@dataclass(eq=False, repr=False)
+class Code:
+    """A program, ready to be run.
+
+    Attributes:
+        program: the program.
+        block: its steps.
+        arguments: the tensors that are given.
+    """
+
+    program: Program
+    block: Block
+    arguments: tuple[Tensor, ...] = ()
+
+
+class Library:
+    """The functions of a graph, ready to be run; each is read when first called.
+
+    Args:
+        functions: as programs.
+        constant: gives, for a tensor of the graph itself, the value that stands for it (the path of an asset), or
+            None.
+    """
+
+    def __init__(self, functions: Functions, constant: Callable[[Tensor], Any] | None = None) -> None:
+        self.functions = functions
+        self._constant = constant or _none
+        self._bodies: dict[str, Code] = {}
+
+    def body(self, name: str) -> Code:
+        """A function, ready to be run.
+
+        Raises:
+            FormatError: there is no such function.
+            UnsupportedGraphError: it cannot be read.
+        """
+        code = self._bodies.get(name)
+        if code is None:
+            body = self.functions.body(name)
+            code = self._prepared(body.program, body.arguments, _none)
+            self._bodies[name] = code
+        return code
+
+    def prepare(self, program: Program, arguments: Iterable[Tensor] = ()) -> Code:
+        """A program of the graph itself, ready to be run.
+
+        Op types that nothing computes get a kernel that cannot be called: `missing` tells them beforehand.
+        """
+        return self._prepared(program, arguments, self._constant)
+
+    def _prepared(
+        self, program: Program, arguments: Iterable[Tensor], constant: Callable[[Tensor], Any]
+    ) -> Code:
+        code = Code(program, [], tuple(arguments))
+        code.block = self._block(program.region, code, constant)
+        return code
+
+    def _block(self, region: Region, code: Code, constant: Callable[[Tensor], Any]) -> Block:
+        block: Block = []
+        for item in region.items:
+            if isinstance(item, Op):
+                block.append(self._step(item, code, constant))
+            elif isinstance(item, Cond):
+                off, on = (self._block(branch, code, constant) for branch in item.branches)
+                block.append(Choice(item, (off, on)))
+            else:
+                condition = self._block(item.condition_region, code, constant)
+                block.append(Repetition(item, condition, self._block(item.body, code, constant)))
+        return block
+
+    def _step(self, op: Op, code: Code, constant: Callable[[Tensor], Any]) -> Step:
+        node = op.node
+        kind = FUNCTION_NAME if node.op in self.functions else node.op
+        attributes = attributes_of(node.definition, self.functions.effects.definition_of(node.op))
+        if node.op == "Const" and (value := constant((node.name, 0))) is not None:
+            attributes["value"] = value
+        kernel = kernel_of(kind) or _MISSING
+        guarded = any(name == node.name for name, _ in code.arguments)
+        return Step(node.name, node.op, op.inputs, kernel, attributes, op, code, guarded)
+
+    def missing(self, program: Program) -> dict[str, list[str]]:
+        """The op types that nothing computes, with their nodes, in functions too."""
+        nodes = [op.node.definition for op, _ in program.ops()]
+        found: dict[str, list[str]] = {}
+        for node in [*nodes, *self.functions.nodes_used(nodes)]:
+            if node.op in self.functions or node.op in op_types.CONTROL_FLOW or kernel_of(node.op):
+                continue
+            found.setdefault(node.op, []).append(node.name)
+        return found
+
+
+def _none(_: Tensor) -> None:
+    """Of a function's constants, none stands for an asset."""
+
+
+def _cannot(*_: Any) -> Any:
+    raise AssertionError("a program with missing op types was run")
+
+
+_MISSING = Kernel(_cannot, "computes")

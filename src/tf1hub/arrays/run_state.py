@@ -1,0 +1,81 @@
+"""What a run reads and writes beyond its inputs: variables and tables. State comes in, and state goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tf1hub.errors import UnsupportedGraphError
+
+
+class Reference:
+    """What travels through a program as a Python object: the handle of a variable or a table."""
+
+
+class VariableReference(Reference):
+    """A variable, on its way from the op that holds it to those that read or write it.
+
+    Args:
+        node: the node that holds the variable.
+        by_value: whether ordinary ops take its value, as they do from ref variables, and not its handle.
+    """
+
+    __slots__ = ("by_value", "node")
+
+    def __init__(self, node: str, by_value: bool) -> None:
+        self.node = node
+        self.by_value = by_value
+
+    def __repr__(self) -> str:
+        return f"<variable {self.node!r}>"
+
+
+class State:
+    """The variables and tables of one run.
+
+    Nothing that was given is changed: what the run writes lies in `written`.
+
+    Args:
+        values: the values of variables before the run, by node; looked up when first read.
+        table: gives the table that a node makes, filled.
+        written: values that stand in front of `values`.
+
+    Attributes:
+        written: the values of the variables that were written, by node.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        table: Callable[[str], Any] | None = None,
+        written: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._values = values
+        self._table = table
+        self.written = dict(written or {})
+
+    def read(self, node: str) -> Any:
+        """The value of a variable at this point of the run."""
+        return self.written[node] if node in self.written else self._values[node]
+
+    def write(self, node: str, value: Any) -> None:
+        """Gives a variable a value."""
+        self.written[node] = value
+
+    def has(self, node: str) -> bool:
+        """Whether a variable has a value."""
+        return node in self.written or node in self._values
+
+    def table(self, node: str) -> Any:
+        """The table that a node makes.
+
+        Raises:
+            UnsupportedGraphError: there are no tables here.
+        """
+        if self._table is None:
+            raise UnsupportedGraphError(f"The table {node!r} is not at hand where this program runs.")
+        return self._table(node)
+
+    def copy(self) -> State:
+        """The same state; what is written to one is not seen in the other."""
+        return State(self._values, self._table, self.written)
