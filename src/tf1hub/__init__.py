@@ -114,7 +114,7 @@ __all__ = sorted([*_HOMES, *_MODULES])
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        value = getattr(_imported(name), name)
+        value = getattr(_import_home(name), name)
     elif name in _MODULES:
         value = importlib.import_module(f"tf1hub.{name}")
     else:
@@ -123,7 +123,7 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def _imported(name: str) -> Any:
+def _import_home(name: str) -> Any:
     try:
         return importlib.import_module(_HOMES[name])
     except ModuleNotFoundError as error:

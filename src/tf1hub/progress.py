@@ -167,7 +167,7 @@ class _Lines(_Display):
         if self._transfers_alone and not is_transfer:
             return
         self._last = progress
-        pace = self._pace.of(progress)
+        pace = self._pace.describe(progress)
         now = time.monotonic()
         if is_late or now >= self._next:
             self._next = now + _LINE_EVERY
@@ -195,7 +195,7 @@ class _Bar(_Display):
 
     def tell(self, progress: Progress, *, is_transfer: bool = False, is_late: bool = False) -> None:
         del is_transfer, is_late
-        pace = self._pace.of(progress)
+        pace = self._pace.describe(progress)
         if self._bar is None:
             self._start()
         if progress.what != self._what:
@@ -243,7 +243,7 @@ class _Pace:
         """Since the work that was told last was first told."""
         return time.monotonic() - self._started
 
-    def of(self, progress: Progress) -> str:
+    def describe(self, progress: Progress) -> str:
         """The rate and the seconds that are left, to go on with the line; empty where they are not known."""
         if progress.what != self._what:
             self._what, self._started = progress.what, time.monotonic()
@@ -263,7 +263,7 @@ def _display(progress: ProgressOption) -> Iterator[_Display]:
     if progress is None and around is not None:
         yield around
         return
-    display = _made(progress)
+    display = _make_display(progress)
     token = _current.set(display)
     try:
         yield display
@@ -272,7 +272,7 @@ def _display(progress: ProgressOption) -> Iterator[_Display]:
         display.close()
 
 
-def _made(progress: ProgressOption) -> _Display:
+def _make_display(progress: ProgressOption) -> _Display:
     if callable(progress):
         return _Told(progress)
     if progress is None:

@@ -58,10 +58,10 @@ def check(
     """
     import_packages(imports, "imports=")
     with shown(progress) as say:
-        return _checked(handle, run, say)
+        return _check(handle, run, say)
 
 
-def _checked(handle: ModuleSpec | str | os.PathLike[str], run: bool | None, say: Say) -> Report:
+def _check(handle: ModuleSpec | str | os.PathLike[str], run: bool | None, say: Say) -> Report:
     say("fetching")
     spec = load_module_spec(handle)
     say("the graph")

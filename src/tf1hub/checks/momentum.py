@@ -51,7 +51,9 @@ def momenta(variant: Variant) -> dict[str, frozenset[float]]:
         if holder not in names:
             continue
         factors = (
-            _subtracted(variant.nodes, node) if node.op in _SUBTRACTS else _mixed(variant.nodes, node, holder)
+            _momenta_of_subtraction(variant.nodes, node)
+            if node.op in _SUBTRACTS
+            else _momenta_of_mixing(variant.nodes, node, holder)
         )
         # A factor of 1 is the branch of a conditional that leaves the average as it is.
         values = frozenset(round(value, _DIGITS) for value in factors if 0 < value <= 1)
@@ -61,7 +63,7 @@ def momenta(variant: Variant) -> dict[str, frozenset[float]]:
     return found
 
 
-def _subtracted(nodes: Mapping[str, NodeDef], update: NodeDef) -> Iterator[float]:
+def _momenta_of_subtraction(nodes: Mapping[str, NodeDef], update: NodeDef) -> Iterator[float]:
     """`v -= (v - x) * (1 - momentum)`: yields the momenta."""
     product = _node(nodes, update.input[1], _PASS)
     if product is None or product.op != "Mul":
@@ -72,7 +74,7 @@ def _subtracted(nodes: Mapping[str, NodeDef], update: NodeDef) -> Iterator[float
             yield from (1 - value for value in _values(nodes, product.input[side]))
 
 
-def _mixed(nodes: Mapping[str, NodeDef], update: NodeDef, holder: str) -> Iterator[float]:
+def _momenta_of_mixing(nodes: Mapping[str, NodeDef], update: NodeDef, holder: str) -> Iterator[float]:
     """`v = v * momentum + x * (1 - momentum)`, or a fused op that does it: yields the momenta."""
     total = _node(nodes, update.input[1], _PASS)
     if total is None:

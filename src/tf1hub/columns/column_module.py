@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf1hub.errors import ColumnError
 from tf1hub.graph import Module
-from tf1hub.graph.kept import kept_with
+from tf1hub.graph.kept import keep_with
 from tf1hub.spec.module_spec import ModuleSpec
 
 RESOURCE = "hub_module"
@@ -82,7 +82,7 @@ def module_in_scope(column: Any, make: Callable[[], Any], weight_collections: It
         ColumnError: the scope says `reuse=True`, and the column was not used in it before.
     """
     graph, scope = tf.compat.v1.get_default_graph(), tf.compat.v1.get_variable_scope()
-    modules: dict[tuple[Any, str], Any] = kept_with(graph, "column_modules", dict)
+    modules: dict[tuple[Any, str], Any] = keep_with(graph, "column_modules", dict)
     key = (column, scope.name)
     if scope.reuse and key in modules:
         return modules[key]

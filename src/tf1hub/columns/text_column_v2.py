@@ -86,8 +86,8 @@ class _TextEmbeddingColumnV2(ModuleColumn):
         if self._is_tf1:
             return width(self.module_spec.get_output_info_dict())
         with tf.Graph().as_default():
-            result = self._chosen(_called(tf.saved_model.load(self._directory), tf.constant([""])))
-            return self._checked(result)
+            result = self._choose(_call(tf.saved_model.load(self._directory), tf.constant([""])))
+            return self._check_width(result)
 
     def _own_parse_spec(self) -> Any:
         return tf.io.FixedLenFeature([1], tf.string)
@@ -102,15 +102,15 @@ class _TextEmbeddingColumnV2(ModuleColumn):
 
         def apply(inputs: Any, training: Any = None) -> Any:
             del training
-            return _called(loaded, inputs)
+            return _call(loaded, inputs)
 
         return LayerModule(apply, loaded, variables, trainable)
 
     def _embed(self, apply: Callable[..., Any], feature: Any) -> Any:
         output = apply(texts_of(feature, self.key))
-        return output if self._is_tf1 else tf.ensure_shape(self._chosen(output), [None, self._width])
+        return output if self._is_tf1 else tf.ensure_shape(self._choose(output), [None, self._width])
 
-    def _chosen(self, output: Any) -> Any:
+    def _choose(self, output: Any) -> Any:
         """The one tensor of what a SavedModel returns."""
         if not isinstance(output, Mapping):
             return output
@@ -121,7 +121,7 @@ class _TextEmbeddingColumnV2(ModuleColumn):
             f"It must be one of: {', '.join(sorted(output))}."
         )
 
-    def _checked(self, output: Any) -> int:
+    def _check_width(self, output: Any) -> int:
         shape = getattr(output, "shape", None)
         if shape is None or shape.rank != 2 or shape[1] is None or output.dtype != tf.float32:
             raise ColumnError(
@@ -131,7 +131,7 @@ class _TextEmbeddingColumnV2(ModuleColumn):
         return int(shape[1])
 
 
-def _called(loaded: Any, texts: Any) -> Any:
+def _call(loaded: Any, texts: Any) -> Any:
     if not callable(loaded):
         raise ColumnError(
             "The SavedModel cannot be called as an object, so that it is no text embedding; it was saved "

@@ -99,7 +99,7 @@ def compare(
             features = cache.read(*key) if module.digest else None
             cached = features is not None
             if features is None:
-                features = _computed(module, examples, batch_size, say)
+                features = _compute(module, examples, batch_size, say)
                 if module.digest:
                     cache.write(features, *key)
             say(f"{module.name}: fitting the linear classifier")
@@ -145,7 +145,7 @@ def _digest(spec: ModuleSpec) -> str | None:
     return content_digest(of_directory(spec.name)) if os.path.isdir(spec.name) else None
 
 
-def _computed(module: _Module, task: Task, batch_size: int, say: Say) -> Features:
+def _compute(module: _Module, task: Task, batch_size: int, say: Say) -> Features:
     done = 0
 
     def advance(count: int) -> None:

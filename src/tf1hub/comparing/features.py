@@ -117,8 +117,8 @@ def _status(field: str) -> int | None:
 
 
 def _misses(spec: ModuleSpec, signature: str, common: CommonSignature) -> list[str]:
-    inputs = _described(spec.get_input_info_dict(signature))
-    outputs = _described(spec.get_output_info_dict(signature))
+    inputs = _describe(spec.get_input_info_dict(signature))
+    outputs = _describe(spec.get_output_info_dict(signature))
     if common is IMAGE_FEATURE_VECTOR and signature == "default" and len(inputs) == 1:
         # The unnamed signature does the same from its one input, whatever that is called.
         inputs = {"images": next(iter(inputs.values()))}
@@ -126,7 +126,7 @@ def _misses(spec: ModuleSpec, signature: str, common: CommonSignature) -> list[s
     return misses(common, inputs, {name: info for name, info in outputs.items() if name == "default"})
 
 
-def _described(infos: dict[str, ParsedTensorInfo]) -> dict[str, TensorDescription]:
+def _describe(infos: dict[str, ParsedTensorInfo]) -> dict[str, TensorDescription]:
     return {name: TensorDescription(info.dtype_name, info.shape, info.kind) for name, info in infos.items()}
 
 
@@ -135,7 +135,7 @@ def _batch(task: Task, start: int, stop: int, size: list[int] | None) -> Any:
     if size is None:
         return np.array([text.encode() for text in examples], dtype=object)
     height, width = size
-    return np.stack([_resized(image, height, width) for image in _images(examples)])
+    return np.stack([_resize(image, height, width) for image in _images(examples)])
 
 
 def _images(examples: Any) -> Iterator[Any]:
@@ -150,7 +150,7 @@ def _images(examples: Any) -> Iterator[Any]:
             yield np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
-def _resized(image: Any, height: int, width: int) -> Any:
+def _resize(image: Any, height: int, width: int) -> Any:
     if image.shape[:2] == (height, width):
         return image
     pillow = require_pillow()

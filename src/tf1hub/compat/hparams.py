@@ -56,9 +56,9 @@ class HParams:
         current = getattr(self, name)
         if isinstance(value, list | tuple):
             item = current[0] if isinstance(current, list) and current else None
-            self._values[name] = [_converted(name, part, item) for part in value]
+            self._values[name] = [_convert(name, part, item) for part in value]
         else:
-            self._values[name] = _converted(name, value, current)
+            self._values[name] = _convert(name, value, current)
 
     def del_hparam(self, name: str) -> None:
         """Removes a hyperparameter, where it is there."""
@@ -75,11 +75,11 @@ class HParams:
                 )
             current = getattr(self, match["name"])
             if match["list"] is None:
-                self._values[match["name"]] = _parsed(match["name"], match["one"], current)
+                self._values[match["name"]] = _parse(match["name"], match["one"], current)
             else:
                 item = current[0] if isinstance(current, list) and current else None
                 parts = match["list"].split(",") if match["list"].strip() else []
-                self._values[match["name"]] = [_parsed(match["name"], part, item) for part in parts]
+                self._values[match["name"]] = [_parse(match["name"], part, item) for part in parts]
             position = match.end()
         return self
 
@@ -112,7 +112,7 @@ class HParams:
         return f"HParams({', '.join(f'{name}={value!r}' for name, value in sorted(self._values.items()))})"
 
 
-def _converted(name: str, value: Any, current: Any) -> Any:
+def _convert(name: str, value: Any, current: Any) -> Any:
     if current is None or value is None or isinstance(current, list):
         return value
     if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
@@ -122,7 +122,7 @@ def _converted(name: str, value: Any, current: Any) -> Any:
     return value
 
 
-def _parsed(name: str, text: str, current: Any) -> Any:
+def _parse(name: str, text: str, current: Any) -> Any:
     text = text.strip()
     try:
         if isinstance(current, bool):

@@ -74,7 +74,7 @@ def _file_program(program: str) -> tuple[CodeType, ModuleType]:
     main = ModuleType("__main__")
     path = os.path.abspath(program)
     main.__dict__.update(__file__=path, __builtins__=__builtins__, __cached__=None, __spec__=None)
-    return _compiled(source, path), main
+    return _compile(source, path), main
 
 
 def _module_program(program: str) -> tuple[CodeType, ModuleType]:
@@ -103,7 +103,7 @@ def _find(name: str) -> Any:
         return None
 
 
-def _compiled(source: bytes, path: str) -> CodeType:
+def _compile(source: bytes, path: str) -> CodeType:
     try:
         return compile(source, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:

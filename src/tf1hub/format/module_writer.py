@@ -11,7 +11,7 @@ from tf1hub.format import module_def, saved_model
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.storage import place_at, whole
-from tf1hub.storage.faults import said
+from tf1hub.storage.faults import words_of
 
 RESERVED = (module_def.FILE_NAME, saved_model.FILE_NAME, "saved_model.pbtxt", "variables")
 """What a directory that becomes a module must not hold before."""
@@ -82,7 +82,9 @@ def _fill(
             _copy_asset(source, os.path.join(directory, "assets", name))
         except (Error, OSError) as error:
             raise ExportError(
-                _NO_ASSET.format(path=path, name=name, source=source, error=said(error.__cause__ or error))
+                _NO_ASSET.format(
+                    path=path, name=name, source=source, error=words_of(error.__cause__ or error)
+                )
             ) from error
     if write_variables is not None:
         os.mkdir(os.path.join(directory, "variables"))

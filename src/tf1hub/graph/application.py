@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graph.importing import Importable, imported
+from tf1hub.graph.importing import Importable, import_cut
 from tf1hub.graph.repeating import Repeater, Step, repetition_of
 from tf1hub.graph.tapes import record
 from tf1hub.graphdef.contexts import nodes_inside, with_contexts
@@ -100,7 +100,7 @@ def apply(
     if repeater is not None:
         found = repeater.apply(scope, state, feeds, wanted)
     else:
-        found = imported(importable, scope, {**state, **feeds}, contexts, list(dict.fromkeys(wanted)))
+        found = import_cut(importable, scope, {**state, **feeds}, contexts, list(dict.fromkeys(wanted)))
     graph = tf.compat.v1.get_default_graph()
     for name in application.update_ops:
         graph.add_to_collection(_KEYS.UPDATE_OPS, found[name])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def paused() -> Iterator[None]:
+def pausing_collection() -> Iterator[None]:
     """A context in which the garbage collector does not start by itself.
 
     A growing graph is all live objects, in their tens of thousands: each pass of the collector looks

@@ -27,14 +27,14 @@ _NAMED = (
 def keep_gradients(graph: GraphDef) -> None:
     """Makes the names in a graph that this process built such as no other process has."""
 
-    def kept(name: str) -> str:
+    def keep(name: str) -> str:
         function = registered_gradient(name) if is_numbered(name) else None
         if function is None:
             return name
         _register(of_this_process(name), function)
         return of_this_process(name)
 
-    rename_gradients(graph, kept)
+    rename_gradients(graph, keep)
 
 
 def mark_lost_gradients(graph: GraphDef) -> None:

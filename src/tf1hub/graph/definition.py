@@ -46,7 +46,7 @@ class Definition:
                 made = cut_state(
                     self.variant, self.checkpoint, self.asset_paths, trainable, self.function_suffix
                 )
-                self._states[trainable] = (made, Importable.of(made.cut))
+                self._states[trainable] = (made, Importable.from_cut(made.cut))
             return self._states[trainable]
 
     def state_beside(
@@ -62,7 +62,7 @@ class Definition:
             existing,
             losses_there,
         )
-        return made, Importable.of(made.cut)
+        return made, Importable.from_cut(made.cut)
 
     def application(self, signature: str, trainable: bool) -> tuple[ApplicationCut, Importable]:
         """The cut of one signature's application.
@@ -78,11 +78,11 @@ class Definition:
                 )
                 mark_lost_gradients(made.cut.graph)
                 add_gradient_overrides(made.cut.graph)
-                self._applications[key] = (made, Importable.of(made.cut))
+                self._applications[key] = (made, Importable.from_cut(made.cut))
             made, importable = self._applications[key]
         number = next(_loops) if any(node.op in FUNCTIONAL_LOOPS for node in made.cut.graph.node) else 0
         if number:
-            importable = Importable.of(with_functions_of_its_own(made.cut, f"_{number}"))
+            importable = Importable.from_cut(with_functions_of_its_own(made.cut, f"_{number}"))
         return made, importable
 
 

@@ -59,7 +59,7 @@ class Family:
             here = self.variables[node][0] if node in self.variables else None
             there = stored.get(node)
             same_values = (here and (here.name, here.slice)) == (there and (there.name, there.slice))
-            if not same_values or _described(first, node) != _described(variant, node):
+            if not same_values or _describe(first, node) != _describe(variant, node):
                 tags = set(variant.tags)
                 raise UnsupportedGraphError(
                     _APART.format(where=variant.place, first=first.place, what=repr(node), tags=tags)
@@ -67,7 +67,7 @@ class Family:
         return shared
 
 
-def _described(variant: Variant, node: str) -> Any:
+def _describe(variant: Variant, node: str) -> Any:
     """All that makes a state what it is: its op, its file, and what fills it."""
     definition = variant.nodes[node]
     targets = variant.collection("table_initializer") if definition.op != "Const" else []

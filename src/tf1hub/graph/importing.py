@@ -12,7 +12,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import from_proto, set_colocation
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.tensor_names import node_of, tensor_name
-from tf1hub.graphdef.contexts import restricted
+from tf1hub.graphdef.contexts import restrict_contexts
 from tf1hub.graphdef.cut import Cut
 
 
@@ -30,13 +30,13 @@ class Importable:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def of(cls, cut: Cut) -> Importable:
+    def from_cut(cls, cut: Cut) -> Importable:
         """Converts a cut."""
         message = tf.compat.v1.GraphDef.FromString(cut.graph.SerializeToString())
         return cls(cut, message, cut.names, {node.name: node for node in message.node})
 
 
-def imported(
+def import_cut(
     importable: Importable,
     scope: str,
     outside: Mapping[str, Any],
@@ -83,7 +83,7 @@ def imported(
     graph = tf.compat.v1.get_default_graph()
     _mend_colocation(graph, cut, scope, rename)
     if contexts:
-        _restore_contexts(graph, restricted(contexts, importable.kept, rename))
+        _restore_contexts(graph, restrict_contexts(contexts, importable.kept, rename))
     result = dict(zip(inside, found, strict=True))
     for name in wanted:
         if name not in result:

@@ -99,9 +99,9 @@ def _convert(value: Any, name: str, info: ParsedTensorInfo, signature: str, wher
     try:
         converted = _to_tensor(value, name, info)
     except (TypeError, ValueError) as error:
-        raise InputError(_wrong(name, info, signature, where, f"{_shown(value)} ({error})")) from error
+        raise InputError(_wrong(name, info, signature, where, f"{_show(value)} ({error})")) from error
     if not _fits(converted, info):
-        raise InputError(_wrong(name, info, signature, where, _shown(converted)))
+        raise InputError(_wrong(name, info, signature, where, _show(converted)))
     return converted
 
 
@@ -138,7 +138,7 @@ def _components(value: Any, info: ParsedTensorInfo) -> list[Any]:
     return [value]
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     if isinstance(value, tf.Tensor | tf.SparseTensor | tf.RaggedTensor):
         kind = "" if isinstance(value, tf.Tensor) else type(value).__name__ + " "
         shape = "<unknown>" if value.shape.rank is None else value.shape.as_list()

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 
 
-def kept_with(graph: Any, name: str, make: Callable[[], _T]) -> _T:
+def keep_with(graph: Any, name: str, make: Callable[[], _T]) -> _T:
     """The object that is kept with a graph under a name; made when first asked for.
 
     An attribute goes when the graph goes, also where the object points back at the graph. A graph

@@ -14,7 +14,7 @@ from tf1hub.errors import InputError, WrongModeError
 from tf1hub.graph import inputs as conversion
 from tf1hub.graph.application import apply
 from tf1hub.graph.building import building
-from tf1hub.graph.collector import paused
+from tf1hub.graph.collector import pausing_collection
 from tf1hub.graph.definition import definition_of
 from tf1hub.graph.family import Family
 from tf1hub.graph.repeating import Repeater
@@ -120,7 +120,7 @@ class Module:
         self._repeaters: dict[str, Repeater] = {}
         with building(self._variant):
             self._definition = definition_of(self._spec, self._variant)
-        with graph_of_state(shown), building(self._variant), paused():
+        with graph_of_state(shown), building(self._variant), pausing_collection():
             self._graph = tf.compat.v1.get_default_graph()
             if first is None:
                 warn_of_reuse(self._graph, name, self._spec)
@@ -174,12 +174,12 @@ class Module:
         with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
             values = conversion.convert_inputs(inputs, infos, name, self._variant.place)
         with building(self._variant):
-            tensors = self._applied(name, graph, scope.rstrip("/"), conversion.dense_tensors(values, infos))
+            tensors = self._apply(name, graph, scope.rstrip("/"), conversion.dense_tensors(values, infos))
         if not as_dict:
             return conversion.assemble(outputs["default"], tensors)
         return {key: conversion.assemble(info, tensors) for key, info in outputs.items()}
 
-    def _applied(self, name: str, graph: Any, scope: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    def _apply(self, name: str, graph: Any, scope: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """The dense tensors of a signature's outputs, whose ops this adds to the default graph."""
         application, importable = self._definition.application(name, self._trainable)
         resources = {
@@ -194,7 +194,7 @@ class Module:
         plain = graph is self._graph and is_plain_place(graph)
         if graph is not self._graph:
             state, feeds = _local(graph, state), _local(graph, feeds)
-        with paused():
+        with pausing_collection():
             tensors = apply(
                 application,
                 importable,

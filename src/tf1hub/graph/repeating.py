@@ -65,7 +65,7 @@ def repetition_of(cut: Cut, feeds: Collection[str], in_contexts: Set[str]) -> li
     loops = any(node.op in FUNCTIONAL_LOOPS for node in cut.graph.node if node.name in dynamic)
     if loops or not in_contexts.isdisjoint(dynamic):
         return None
-    order = _sorted([node for node in cut.graph.node if node.name in dynamic])
+    order = _sort([node for node in cut.graph.node if node.name in dynamic])
     if order is None or any(op_def(node.op) is None for node in order):
         return None
     return [_step(node, cut) for node in order]
@@ -198,7 +198,7 @@ def _is_shareable(node: NodeDef) -> bool:
     return node.op in READS or not (definition.is_stateful or writes)
 
 
-def _sorted(nodes: Sequence[NodeDef]) -> list[NodeDef] | None:
+def _sort(nodes: Sequence[NodeDef]) -> list[NodeDef] | None:
     """Topological order, or None where there is a cycle."""
     by_name = {node.name: node for node in nodes}
     needs = {node.name: {node_of(edge) for edge in node.input} & set(by_name) for node in nodes}

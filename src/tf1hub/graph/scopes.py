@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import wrapped_graph
 from tf1hub.errors import WrongModeError
-from tf1hub.graph.kept import kept_with
+from tf1hub.graph.kept import keep_with
 from tf1hub.spec.module_spec import ModuleSpec
 
 _IN_A_FUNCTION = (
@@ -60,7 +60,7 @@ def graph_of_state(spec: str) -> Iterator[None]:
 
 def note_module(graph: tf.Graph, scope: str, spec: ModuleSpec) -> None:
     """Remembers which definition has its state in a scope."""
-    modules: dict[str, ModuleSpec] = kept_with(graph, "modules", dict)
+    modules: dict[str, ModuleSpec] = keep_with(graph, "modules", dict)
     modules[scope] = spec
 
 
@@ -73,7 +73,7 @@ def warn_of_reuse(graph: tf.Graph, name: str, spec: ModuleSpec) -> None:
     if not scope.reuse:
         return
     wanted = f"{scope.name}/{name}" if scope.name else name
-    modules: dict[str, ModuleSpec] = kept_with(graph, "modules", dict)
+    modules: dict[str, ModuleSpec] = keep_with(graph, "modules", dict)
     there = modules.get(wanted)
     if there is not None and (
         there is spec or (there.name, there.checkpoint) == (spec.name, spec.checkpoint)

@@ -18,7 +18,7 @@ from tf1hub._tensorflow import (
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import VariableDef
 from tf1hub.graph.family import Family
-from tf1hub.graph.importing import Importable, imported
+from tf1hub.graph.importing import Importable, import_cut
 from tf1hub.graph.state_cut import StateCut, state_nodes
 from tf1hub.graph.tapes import note_use, record
 from tf1hub.graphdef.op_types import RESOURCE_VARIABLES
@@ -89,7 +89,7 @@ def create_state(
     # dependencies nor an active loop or branch reach it.
     with graph.control_dependencies(None):
         names = _shared_names(state_cut, graph, scope)
-        found = imported(importable, scope, outside, contexts, wanted, names) if wanted else {}
+        found = import_cut(importable, scope, outside, contexts, wanted, names) if wanted else {}
         trained = variant.trainable_nodes if trainable else frozenset()
         variables = [
             (

@@ -59,7 +59,7 @@ def _record(outputs: Sequence[Any], inputs: Sequence[Any]) -> None:
         return
 
     def gradient(*output_gradients: Any) -> list[Any]:
-        used = _used(outputs, output_gradients)
+        used = _used_outputs(outputs, output_gradients)
         with not_taped():
             found = _partial([output for output, _ in used], inputs, [given for _, given in used])
         if is_taped():
@@ -94,7 +94,7 @@ def _partial(outputs: Sequence[Any], inputs: Sequence[Any], output_gradients: Se
     return list(tf.gradients(outputs, inputs, output_gradients, stop_gradients=inputs))
 
 
-def _used(outputs: Sequence[Any], gradients: Sequence[Any]) -> list[tuple[Any, Any]]:
+def _used_outputs(outputs: Sequence[Any], gradients: Sequence[Any]) -> list[tuple[Any, Any]]:
     """The outputs that the differentiated value depends on, and their gradients.
 
     A tape fills zeros in for the others. Through those there need not even be a gradient.

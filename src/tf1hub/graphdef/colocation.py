@@ -65,7 +65,7 @@ class Places:
     def _nodes(self) -> dict[str, NodeDef]:
         return {node.name: node for node in self._graph.node}
 
-    def of(self, names: Iterable[str]) -> list[str]:
+    def left_of(self, names: Iterable[str]) -> list[str]:
         """The nodes that are left in the places that `names` are in; none where nothing tells."""
         found: dict[str, None] = {}
         seen: set[str] = set()

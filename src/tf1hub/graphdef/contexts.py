@@ -80,7 +80,7 @@ def _anchors(contexts: Sequence[tuple[str, _Context]], kept: Collection[str]) ->
     for _, outermost in contexts:
         for context in _with_nested(outermost):
             if not _inside(context).isdisjoint(kept):
-                needed.update(node_of(name) for name in _pointed_at(context))
+                needed.update(node_of(name) for name in _references(context))
     return needed
 
 
@@ -96,7 +96,7 @@ def _inside(context: _Context) -> set[str]:
     return values - {node_of(name) for name in context.values_def.external_values}
 
 
-def restricted(
+def restrict_contexts(
     contexts: Sequence[tuple[str, _Context]], kept: Collection[str], rename: Callable[[str], str]
 ) -> Iterator[tuple[str, bytes]]:
     """The contexts that have nodes among `kept`, serialized, under their new names.
@@ -114,7 +114,7 @@ def restricted(
 
 def _restrict(context: _Context, kept: Collection[str], rename: Callable[[str], str]) -> bool:
     """Prunes and renames in place; says whether anything of the context is left."""
-    if not all(node_of(name) in kept for name in _own(context)):
+    if not all(node_of(name) in kept for name in _own_nodes(context)):
         return False
     _restrict_values(context, kept, rename)
     context.context_name = rename(context.context_name)
@@ -151,7 +151,7 @@ def _restrict_values(context: _Context, kept: Collection[str], rename: Callable[
     values.external_values.update(external)
 
 
-def _own(context: _Context) -> list[str]:
+def _own_nodes(context: _Context) -> list[str]:
     """What must have been imported for the context to exist."""
     if isinstance(context, CondContextDef):
         return [context.pivot_name]
@@ -159,12 +159,12 @@ def _own(context: _Context) -> list[str]:
     return [*names, *context.loop_exit_names, *context.loop_enter_names]
 
 
-def _pointed_at(context: _Context) -> list[str]:
+def _references(context: _Context) -> list[str]:
     """All that the context refers to by itself: its own, and what may come from outside."""
     if isinstance(context, CondContextDef):
-        return [*_own(context), context.pred_name]
+        return [*_own_nodes(context), context.pred_name]
     limit = context.maximum_iterations_name
-    return [*_own(context), *([limit] if limit else [])]
+    return [*_own_nodes(context), *([limit] if limit else [])]
 
 
 def _inner(definition: ControlFlowContextDef) -> _Context:

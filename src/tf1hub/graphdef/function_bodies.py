@@ -13,7 +13,7 @@ FirstOutputs = Callable[[str], Mapping[str, int]]
 """Gives, for a node of a body, the number of the first tensor of each of its named outputs."""
 
 
-def numbered(edge: str, outputs: FirstOutputs) -> tuple[str, int]:
+def number_edge(edge: str, outputs: FirstOutputs) -> tuple[str, int]:
     """The node and the number of the output that a body's edge names: `node:output:index`, or an argument's name."""
     parts = edge.split(":")
     if len(parts) == 1:

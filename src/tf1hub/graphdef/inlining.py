@@ -14,7 +14,7 @@ from typing import Any
 from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.colocation import colocate
-from tf1hub.graphdef.function_bodies import FirstOutputs, numbered, outputs_of
+from tf1hub.graphdef.function_bodies import FirstOutputs, number_edge, outputs_of
 from tf1hub.graphdef.gradient_names import ATTRIBUTE
 from tf1hub.graphdef.op_definitions import OpDefinitions
 from tf1hub.graphdef.walk import functions_used
@@ -42,8 +42,8 @@ def inline_calls(graph: GraphDef, definition_of: OpDefinitions, keep: Collection
     ):
         return
     for function in functions.values():
-        _replace(function.node_def, _expanded(function.node_def, functions, ()))
-    _replace(graph.node, _expanded(graph.node, functions, keep, definition_of))
+        _replace(function.node_def, _expand(function.node_def, functions, ()))
+    _replace(graph.node, _expand(graph.node, functions, keep, definition_of))
     used = functions_used(graph.node, graph.library)
     left = [function for function in graph.library.function if function.signature.name in used]
     _replace(graph.library.function, left)
@@ -58,7 +58,7 @@ def _replace(field: Any, values: Iterable[Any]) -> None:
     field.extend(copies)
 
 
-def _expanded(
+def _expand(
     nodes: Iterable[NodeDef],
     functions: Mapping[str, FunctionDef],
     keep: Collection[str],
@@ -158,6 +158,6 @@ def _resolver(
             return arguments[parts[0]]
         if outputs is None:
             return f"{call}/{edge}"
-        return "{}/{}:{}".format(call, *numbered(edge, outputs))
+        return "{}/{}:{}".format(call, *number_edge(edge, outputs))
 
     return resolve

@@ -38,17 +38,17 @@ def recorded_definition(op: str) -> OpDef | None:
         ['y', 'idx']
     """
     entry = _newest().get(op)
-    return None if entry is None else _decoded(op)
+    return None if entry is None else _decode_newest(op)
 
 
 def recorded_ops() -> dict[str, dict[str, Entry]]:
     """For each recorded version, its ops by name."""
-    return tables_of(_recorded())
+    return tables_of(_load_record())
 
 
 def graph_versions() -> dict[str, int]:
     """For each recorded version, the version of the graphs that it writes."""
-    return {version: int(number) for version, number in _recorded()["graph_versions"].items()}
+    return {version: int(number) for version, number in _load_record()["graph_versions"].items()}
 
 
 def tables_of(recorded: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Entry]]:
@@ -84,7 +84,7 @@ def encode(definition: Any) -> dict[str, Any]:
         if arguments:
             entry[key] = " ".join(f"{argument.name}:{_type_of(argument)}" for argument in arguments)
     if definition.attr:
-        entry["attr"] = {attr.name: _encoded_attribute(attr) for attr in definition.attr}
+        entry["attr"] = {attr.name: _encode_attribute(attr) for attr in definition.attr}
     if definition.is_stateful:
         entry["stateful"] = True
     if definition.HasField("deprecation"):
@@ -140,7 +140,7 @@ def _arguments(text: str, attributes: Mapping[str, Any]) -> Iterable[ArgDef]:
         yield argument
 
 
-def _encoded_attribute(attr: Any) -> Any:
+def _encode_attribute(attr: Any) -> Any:
     if not attr.HasField("default_value"):
         return attr.type
     return [attr.type, _plain(attr.default_value, attr.type)]
@@ -203,7 +203,7 @@ def _set_value(value: AttrValue, kind: str, plain: Any) -> None:
 
 
 @cache
-def _recorded() -> dict[str, dict[str, Any]]:
+def _load_record() -> dict[str, dict[str, Any]]:
     text = files("tf1hub.graphdef").joinpath(FILE_NAME).read_text("utf-8")
     recorded: dict[str, dict[str, Any]] = json.loads(text)
     return recorded
@@ -218,5 +218,5 @@ def _newest() -> dict[str, Entry]:
 
 
 @cache
-def _decoded(op: str) -> OpDef:
+def _decode_newest(op: str) -> OpDef:
     return decode(op, _newest()[op])

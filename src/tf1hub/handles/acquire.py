@@ -51,18 +51,18 @@ def acquire(decided: Plan, settings: Settings) -> str:
     usable = usable_sources(decided, settings)
     before = _stamp(entry)
 
-    def done() -> bool:
+    def is_done() -> bool:
         # What is to be replaced may look whole to the quick check: only a new manifest tells.
         if decided.action is Action.REPAIR and _stamp(entry) == before:
             return False
         return plan.plan(decided.handle, settings, in_place=False).action is Action.USE
 
     turn = download_lock.turn(
-        entry.lock_path, patience=settings.lock_patience, done=done, waiting=waiting(_WAITING)
+        entry.lock_path, patience=settings.lock_patience, done=is_done, waiting=waiting(_WAITING)
     )
     with turn as mine:
         # While this one waited, another may have finished the work.
-        if not mine or done():
+        if not mine or is_done():
             again = plan.plan(decided.handle, settings, in_place=False)
             verify_pins(again, settings)
             return again.path
@@ -106,7 +106,7 @@ def usable_sources(decided: Plan, settings: Settings) -> list[ModuleSource]:
     Raises:
         OfflineError: all need the network, and it may not be used.
     """
-    found = sources.of(decided.handle, settings)
+    found = sources.list_sources(decided.handle, settings)
     if not settings.offline:
         return found
     usable = [source for source in found if not source.needs_network]

@@ -146,7 +146,7 @@ def tar_chunks(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
         found = next((one for one in _COMPRESSIONS if head.startswith(one.magic)), None)
         if found is None:
             break
-        pieces, head = peek(_decompressed(pieces, found, limits), _HEAD_BYTES)
+        pieces, head = peek(_decompress(pieces, found, limits), _HEAD_BYTES)
     pieces, head = peek(pieces, _TAR_BLOCK)
     # Every header of a tar has NULs. So this is nothing that was cut, and another attempt brings the same.
     if head and len(head) < _TAR_BLOCK and b"\0" not in head:
@@ -175,7 +175,7 @@ def peek(chunks: Iterable[bytes], count: int) -> tuple[Iterator[bytes], bytes]:
     return again(), head[:count]
 
 
-def _decompressed(chunks: Iterable[bytes], compression: _Compression, limits: Limits) -> Iterator[bytes]:
+def _decompress(chunks: Iterable[bytes], compression: _Compression, limits: Limits) -> Iterator[bytes]:
     make, fault = compression.make()
     decompressor = make()
     taken = given = 0

@@ -79,7 +79,7 @@ class Answer:
             if self._raw.length_remaining:
                 raise faults.IncompleteRead(0, self._raw.length_remaining)
         except (faults.HTTPError, OSError) as error:
-            raise _mapped(self.url, error) from error
+            raise _map_error(self.url, error) from error
 
     def _pieces(self) -> Iterator[bytes]:
         waited, came = 0.0, 0
@@ -174,7 +174,7 @@ class Client:
                 decode_content=False,
             )  # fmt: skip
         except (faults.HTTPError, OSError) as error:
-            raise _mapped(url, error) from error
+            raise _map_error(url, error) from error
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         proxy = _proxy_for(url)
@@ -290,15 +290,15 @@ def _check_status(answer: Answer) -> None:
         answer.close()
         if wait is not None and wait > MAX_RETRY_AFTER:
             raise DownloadError(
-                f"{shown} answered {_named(status)} and asks to come back in {wait:.0f} seconds."
+                f"{shown} answered {_status_text(status)} and asks to come back in {wait:.0f} seconds."
             )
-        raise PassingError(f"{shown} answered {_named(status)}", wait)
-    words = _said(answer)
+        raise PassingError(f"{shown} answered {_status_text(status)}", wait)
+    words = _first_words(answer)
     answer.close()
-    raise DownloadError(f"{shown} answered {_named(status)}{words}. {_advice(status, answer.url)}")
+    raise DownloadError(f"{shown} answered {_status_text(status)}{words}. {_advice(status, answer.url)}")
 
 
-def _named(status: int) -> str:
+def _status_text(status: int) -> str:
     from http import HTTPStatus
 
     try:
@@ -328,7 +328,7 @@ def _advice(status: int, url: str) -> str:
     return "An archive with status 200 was expected."
 
 
-def _said(answer: Answer) -> str:
+def _first_words(answer: Answer) -> str:
     """Returns the first words of a short plain answer, such as an API's message."""
     if not answer.headers.get("Content-Type", "").startswith(("text/plain", "application/json")):
         return ""
@@ -353,7 +353,7 @@ def _retry_after(value: str | None) -> float | None:
     return max(0.0, when.timestamp() - time.time())
 
 
-def _mapped(url: str, error: BaseException) -> Exception:
+def _map_error(url: str, error: BaseException) -> Exception:
     """Returns the error of this library for one of urllib3 or the operating system."""
     shown = redact(url)
     root = _root(error)

@@ -115,7 +115,7 @@ def prune(root: str, *, older_than_days: float | None = None, dry_run: bool = Fa
     """
     found = []
     for entry in cache.entries(root):
-        why = _prunable(entry, older_than_days)
+        why = _why_prunable(entry, older_than_days)
         if why is not None:
             freed = _bytes_below(entry.path) if dry_run else remove(entry)
             found.append(Pruned(entry.path, why, freed))
@@ -127,7 +127,7 @@ def prune(root: str, *, older_than_days: float | None = None, dry_run: bool = Fa
     return found
 
 
-def _prunable(entry: CacheEntry, older_than_days: float | None) -> str | None:
+def _why_prunable(entry: CacheEntry, older_than_days: float | None) -> str | None:
     health = entry.check()
     if health.state is EntryState.DAMAGED:
         return f"damaged: {'; '.join(health.faults)}"

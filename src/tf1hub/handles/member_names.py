@@ -30,23 +30,23 @@ def check_name(raw: str) -> str:
             files on different systems.
     """
     if "\0" in raw:
-        raise _refused(raw, "holds a NUL character")
+        raise _refusal(raw, "holds a NUL character")
     if _CONTROL.search(raw):
-        raise _refused(raw, "holds a control character")
+        raise _refusal(raw, "holds a control character")
     if any("\ud800" <= character <= "\udfff" for character in raw):
-        raise _refused(raw, "is not UTF-8")
+        raise _refusal(raw, "is not UTF-8")
     if len(raw.encode()) > limits.MAX_PATH_BYTES:
         raise ArchiveError(
             f"The archive has a member name of {len(raw.encode())} bytes; at most "
             f"{limits.MAX_PATH_BYTES} are allowed."
         )
     if raw.startswith("/"):
-        raise _refused(raw, "is an absolute path")
+        raise _refusal(raw, "is an absolute path")
     if "\\" in raw:
-        raise _refused(raw, "holds a backslash, which separates directories on Windows")
+        raise _refusal(raw, "holds a backslash, which separates directories on Windows")
     parts = [part for part in raw.split("/") if part not in ("", ".")]
     if len(parts) > limits.MAX_DEPTH:
-        raise _refused(raw, f"is more than {limits.MAX_DEPTH} directories deep")
+        raise _refusal(raw, f"is more than {limits.MAX_DEPTH} directories deep")
     for part in parts:
         _check_part(raw, part)
     return "/".join(parts)
@@ -87,17 +87,17 @@ def not_of_a_module(name: str) -> ArchiveError:
 
 def _check_part(raw: str, part: str) -> None:
     if part == "..":
-        raise _refused(raw, "leads to a parent directory")
+        raise _refusal(raw, "leads to a parent directory")
     if _DRIVE.match(part):
-        raise _refused(raw, "names a drive")
+        raise _refusal(raw, "names a drive")
     if len(part.encode()) > limits.MAX_NAME_BYTES:
-        raise _refused(raw, f"has a part of more than {limits.MAX_NAME_BYTES} bytes")
+        raise _refusal(raw, f"has a part of more than {limits.MAX_NAME_BYTES} bytes")
     if part.endswith((".", " ")):
-        raise _refused(raw, "has a part that ends in a dot or a space, which Windows drops")
+        raise _refusal(raw, "has a part that ends in a dot or a space, which Windows drops")
     if _WINDOWS_DEVICE.fullmatch(part):
-        raise _refused(raw, "names a device of Windows")
+        raise _refusal(raw, "names a device of Windows")
 
 
-def _refused(raw: str, fault: str) -> ArchiveError:
+def _refusal(raw: str, fault: str) -> ArchiveError:
     shown = raw if len(raw) <= 120 else f"{raw[:60]}...{raw[-40:]}"
     return ArchiveError(f"The archive's member {shown!r} {fault}. Nothing of the archive was kept.")

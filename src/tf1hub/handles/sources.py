@@ -33,7 +33,7 @@ class ModuleSource:
         return not self.place.is_local and not self.place.location.startswith("memory://")
 
 
-def of(handle: Handle, settings: Settings) -> list[ModuleSource]:
+def list_sources(handle: Handle, settings: Settings) -> list[ModuleSource]:
     """Returns the sources of a handle, in the order in which they are tried."""
     if handle.kind is not Kind.HTTP:
         return [ModuleSource(handle, "the handle", is_own=True)]

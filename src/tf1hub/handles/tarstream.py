@@ -92,17 +92,17 @@ class TarStream:
                 return None
             header = self._parse(block)
             if header.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE):
-                overrides |= _pax_records(self._extended(header), header.name)
+                overrides |= _pax_records(self._read_extension(header), header.name)
             elif header.type == tarfile.XGLTYPE:
                 self._global_headers += 1
                 if self._global_headers > _MAX_GLOBAL_HEADERS:
                     raise ArchiveError(f"The archive has more than {_MAX_GLOBAL_HEADERS} global headers.")
                 # Global records are comments and times in practice; a global path or size makes no sense.
-                self._extended(header)
+                self._read_extension(header)
             elif header.type == tarfile.GNUTYPE_LONGNAME:
-                overrides["path"] = _text(self._extended(header).split(b"\0", 1)[0])
+                overrides["path"] = _text(self._read_extension(header).split(b"\0", 1)[0])
             elif header.type == tarfile.GNUTYPE_LONGLINK:
-                self._extended(header)
+                self._read_extension(header)
             else:
                 return _member(header, overrides)
         raise ArchiveError(f"The archive has more than {_MAX_HEADERS_PER_MEMBER} headers for one member.")
@@ -117,7 +117,7 @@ class TarStream:
                 f"no valid header ({error})."
             ) from error
 
-    def _extended(self, header: tarfile.TarInfo) -> bytes:
+    def _read_extension(self, header: tarfile.TarInfo) -> bytes:
         if not 0 <= header.size <= MAX_HEADER_BYTES:
             raise ArchiveError(
                 f"The archive has an extended header of {header.size} bytes; at most "

@@ -42,7 +42,7 @@ def authorization(url: str, handle_url: str, tokens: Mapping[str, str]) -> str |
     for name in (netloc, host):
         token = os.environ.get(variable_for(name)) or tokens.get(name)
         if token:
-            return _checked(token, name)
+            return _check(token, name)
     return _from_netrc(host)
 
 
@@ -50,7 +50,7 @@ def _origin(parts: object) -> tuple[object, ...]:
     return tuple(getattr(parts, name) for name in ("scheme", "hostname", "port"))
 
 
-def _checked(token: str, host: str) -> str:
+def _check(token: str, host: str) -> str:
     token = token.strip()
     if not token.isascii() or not token.isprintable():
         raise HandleError(f"The token for {host} holds characters that a header cannot carry.")

@@ -96,7 +96,7 @@ class Transfer:
             except PassingError as fault:
                 if offset and self.etag is None:
                     raise StartOverError(str(fault)) from fault
-                self._failed(str(fault), fault.retry_after)
+                self._note_failure(str(fault), fault.retry_after)
 
     def _from(self, offset: int) -> Iterator[bytes]:
         headers = {}
@@ -107,7 +107,7 @@ class Transfer:
             skip = self._meet(answer, offset)
             chunks = answer.chunks()
             if not offset:
-                chunks = _checked_head(answer, chunks, self.total)
+                chunks = _check_head(answer, chunks, self.total)
             for chunk in chunks:
                 if skip >= len(chunk):
                     skip -= len(chunk)
@@ -137,7 +137,7 @@ class Transfer:
             raise StartOverError(f"{redact(self._url)} did not go on where it broke, at byte {offset}")
         return 0
 
-    def _failed(self, words: str, retry_after: float | None) -> None:
+    def _note_failure(self, words: str, retry_after: float | None) -> None:
         self._failures += 1
         self._wait(self._failures, words, retry_after)
 
@@ -159,7 +159,7 @@ def _length(answer: Answer) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _checked_head(answer: Answer, chunks: Iterator[bytes], total: int | None) -> Iterator[bytes]:
+def _check_head(answer: Answer, chunks: Iterator[bytes], total: int | None) -> Iterator[bytes]:
     """Yields the chunks, or says what arrived where an archive was expected."""
     head = b""
     for chunk in chunks:

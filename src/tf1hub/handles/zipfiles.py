@@ -61,7 +61,7 @@ class ZipMembers:
             for chunk in self._chunks:
                 write_all(file.fileno(), memoryview(chunk), self._directory)
                 self._taken += len(chunk)
-            count = _checked_count(file, self._taken, self._limits)
+            count = _check_count(file, self._taken, self._limits)
             with _faults(), zipfile.ZipFile(file) as self._zip:
                 found = len(self._zip.infolist())
                 if found != count:
@@ -106,7 +106,7 @@ def _faults() -> Iterator[None]:
         raise ArchiveError(f"This is not a zip archive, or it is damaged: {error}.") from error
 
 
-def _checked_count(file: IO[bytes], size: int, limits: Limits) -> int:
+def _check_count(file: IO[bytes], size: int, limits: Limits) -> int:
     """The number of members, unless their list is longer than a module needs: `zipfile` reads all into memory."""
     start = max(0, size - _END.size - _MAX_COMMENT - _LOCATOR64_BYTES - _END64.size)
     file.seek(start)

@@ -94,7 +94,7 @@ class Source(abc.ABC):
         """The outputs of a signature by name."""
 
     @abc.abstractmethod
-    def trained(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
+    def trained_variables(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
         """The names of the variables that outputs of a signature, in training, or the regularization losses depend on.
 
         Names of other nodes may be among them.
@@ -135,7 +135,7 @@ class LoadedSource(Source):
     def outputs(self, signature: str) -> Mapping[str, ParsedTensorInfo]:
         return self._variant.outputs(signature)
 
-    def trained(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
+    def trained_variables(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
         variant = self._module.variant(training=True)
         infos = variant.outputs(signature) if signature in variant.signature_names else {}
         outputs = [tensor for name in returned if name in infos for tensor in infos[name].tensor_names]
@@ -176,10 +176,12 @@ class ModuleCallee(Callee):
         self._asked = {name: info for name, info in inputs.items() if name not in choice.arguments}
         self.variables = list(module.variables)
         self.has_tables = module.has_tables
-        trained = set(module.trained(self._signature, returned))
+        trained_variables = set(module.trained_variables(self._signature, returned))
         # Keras warns at each `fit` of variables that get no gradient.
         self.trainable_variables = [
-            variable for variable in module.trainable_variables if module.name_of(variable) in trained
+            variable
+            for variable in module.trainable_variables
+            if module.name_of(variable) in trained_variables
         ]
         self.choosable_variables = list(module.trainable_variables)
         self.regularization_losses = list(module.regularization_losses)

@@ -30,7 +30,7 @@ from tf1hub.keras.which import (
     training_of_graph,
 )
 from tf1hub.keras.wrapped import Wrapped
-from tf1hub.tf2.variables import checked_choice
+from tf1hub.tf2.variables import check_choice
 
 _classes: dict[Any, Any] = {}
 _lock = threading.Lock()
@@ -140,7 +140,7 @@ def _create(keras: Any, base: Any) -> Any:
                 raise LayerError(
                     "Give what follows arguments= by keyword: KerasLayer(handle, signature=..., output_key=...)."
                 )
-            trainable = checked_choice(trainable)
+            trainable = check_choice(trainable)
             wrapped = Wrapped(
                 handle,
                 trainable,

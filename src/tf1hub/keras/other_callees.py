@@ -52,12 +52,12 @@ class SignatureCallee(Callee):
 
     def __call__(self, inputs: Any, training: bool, dtype: tf.DType) -> Any:
         del training, dtype
-        given = self._named(inputs)
+        given = self._by_name(inputs)
         values = {name: cast_to(value, self._inputs[name].dtype) for name, value in given.items()}
         outputs = self._function(**values, **self._choice.arguments)
         return self._choice.select(outputs, self._where)
 
-    def _named(self, inputs: Any) -> Mapping[str, Any]:
+    def _by_name(self, inputs: Any) -> Mapping[str, Any]:
         if not isinstance(inputs, Mapping):
             inputs = {self._asked[0]: inputs} if len(self._asked) == 1 else {}
         if set(inputs) != set(self._asked):

@@ -110,14 +110,14 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, where: str, was
             loaded = loaded.with_outputs(choice.outputs, choice.signature)
         callee: Callee = ModuleCallee(LoadedSource(loaded), choice)
         # Otherwise it was loaded for this layer, with the choice.
-        return _choosing(callee, trainable, where) if was_given else callee
+        return _choose_variables(callee, trainable, where) if was_given else callee
     if choice.outputs is not None:
         raise LayerError(_NO_GRAPH.format(where=where, outputs=choice.outputs))
     module = restored_source(loaded, where)
     if module is not None:
         choice = _by_signature(choice)
         if choice.signature in (None, *module.signature_names):
-            return _choosing(ModuleCallee(module, choice), trainable, where)
+            return _choose_variables(ModuleCallee(module, choice), trainable, where)
     if choice.signature is not None:
         if trainable is not False and choice.signature in (getattr(loaded, "signatures", None) or {}):
             raise LayerError(
@@ -136,7 +136,7 @@ def callee_of(loaded: Any, choice: Choice, trainable: Trainable, where: str, was
             f"signature_outputs_as_dict=True is for a signature, and none is chosen of {where}, which returns what it "
             "returns. Leave it out, or choose one with signature=..."
         )
-    return _choosing(FunctionCallee(loaded, choice, where), trainable, where)
+    return _choose_variables(FunctionCallee(loaded, choice, where), trainable, where)
 
 
 def _by_signature(choice: Choice) -> Choice:
@@ -159,7 +159,7 @@ def _instead(loaded: Any, module: RestoredSource | None, signature: str, where: 
     )
 
 
-def _choosing(callee: Callee, trainable: Trainable, where: str) -> Callee:
+def _choose_variables(callee: Callee, trainable: Trainable, where: str) -> Callee:
     """The same callee, which trains only the variables that a predicate takes, or that are named or lie below a named scope."""
     if not isinstance(trainable, bool):
         named = {callee.name_of(variable): variable for variable in callee.choosable_variables}

@@ -45,7 +45,7 @@ class RestoredSource(Source):
             if form.as_dict and (form.inputs is None or isinstance(form.inputs, Mapping))
         }
         self._inputs = {
-            signature: _parsed(form.inputs or {})
+            signature: _parse(form.inputs or {})
             for (signature, training), form in self._forms.items()
             if not training
         }
@@ -72,9 +72,9 @@ class RestoredSource(Source):
         return self._inputs[signature]
 
     def outputs(self, signature: str) -> Mapping[str, ParsedTensorInfo]:
-        return _parsed(self._forms[signature, False].trace.structured_outputs)
+        return _parse(self._forms[signature, False].trace.structured_outputs)
 
-    def trained(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
+    def trained_variables(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
         form = self._forms.get((signature, True))
         read = [] if form is None else read_for(form.trace, set(returned))
         read.extend(variable for loss in self.regularization_losses for variable in read_by(loss))
@@ -131,5 +131,5 @@ def _form(trace: Any) -> _Form | None:
     return _Form(trace, *arguments) if fits else None
 
 
-def _parsed(specs: Mapping[str, Any]) -> dict[str, ParsedTensorInfo]:
+def _parse(specs: Mapping[str, Any]) -> dict[str, ParsedTensorInfo]:
     return {name: ParsedTensorInfo(tensor_info_of_spec(spec)) for name, spec in sorted(specs.items())}

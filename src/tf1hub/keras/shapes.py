@@ -47,12 +47,12 @@ def set_shapes(outputs: Any, shapes: Any, origin: str) -> Any:
         return _set_shape(outputs, shapes, origin)
     if isinstance(outputs, tf.SparseTensor | tf.RaggedTensor):
         return outputs
-    raise LayerError(f"{origin} is {_shown(shapes)}, which has not the structure of the outputs: {outputs}.")
+    raise LayerError(f"{origin} is {_show(shapes)}, which has not the structure of the outputs: {outputs}.")
 
 
 def _set_shape(tensor: tf.Tensor, shape: tf.TensorShape, origin: str) -> tf.Tensor:
     if not tensor.shape.is_compatible_with(shape):
-        raise LayerError(f"{origin} is {_shown(shape)}, and the output has the shape {_shown(tensor.shape)}.")
+        raise LayerError(f"{origin} is {_show(shape)}, and the output has the shape {_show(tensor.shape)}.")
     if not tf.executing_eagerly() and shape.rank is not None:
         # The tensor may be the module's own; a shape is set on what is handed out.
         tensor = tf.identity(tensor)
@@ -60,9 +60,9 @@ def _set_shape(tensor: tf.Tensor, shape: tf.TensorShape, origin: str) -> tf.Tens
     return tensor
 
 
-def _shown(shapes: Any) -> str:
+def _show(shapes: Any) -> str:
     if isinstance(shapes, tf.TensorShape):
         return "<unknown>" if shapes.rank is None else str(shapes.as_list()).replace("None", "?")
     if isinstance(shapes, Mapping):
-        return "{" + ", ".join(f"{key!r}: {_shown(shape)}" for key, shape in shapes.items()) + "}"
-    return "[" + ", ".join(map(_shown, shapes)) + "]"
+        return "{" + ", ".join(f"{key!r}: {_show(shape)}" for key, shape in shapes.items()) + "}"
+    return "[" + ", ".join(map(_show, shapes)) + "]"

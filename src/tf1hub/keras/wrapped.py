@@ -61,7 +61,7 @@ class Wrapped:
         choice = Choice(signature, bool(as_dict), output_key, dict(arguments or {}), outputs)
         self.handle = handle
         self.loaded = load_object(handle, tags, trainable, load_options)
-        self.place = _described(handle, self.loaded)
+        self.place = _describe(handle, self.loaded)
         self.callee = callee_of(self.loaded, choice, trainable, self.place, self.loaded is handle)
         self.weights: list[Any] = []
         self._told_of_no_weights = False
@@ -178,7 +178,7 @@ def _names(callee: Callee) -> list[str]:
     return [callee.name_of(variable) for variable in callee.trainable_variables]
 
 
-def _described(handle: Any, loaded: Any) -> str:
+def _describe(handle: Any, loaded: Any) -> str:
     if isinstance(handle, str):
         return handle
     if isinstance(handle, ModuleSpec):

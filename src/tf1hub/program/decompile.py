@@ -11,12 +11,12 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.constants import integer
-from tf1hub.program import rank
 from tf1hub.program.array_order import check_order
 from tf1hub.program.code import Cond, Item, Loop, LoopVariable, Merged, Op, Program, Region
 from tf1hub.program.effects import Effects
 from tf1hub.program.loop_bounds import bounds_of
 from tf1hub.program.nodes import Node, Tensor, execution_order
+from tf1hub.program.rank import CONSTRUCT, rank_of
 from tf1hub.program.regions import Construct, Path, Regions, find_regions
 
 _Leaf: TypeAlias = str | Construct
@@ -142,9 +142,9 @@ class _Builder:
         return self._carried.get(tensor, tensor)
 
     def _region(self, path: Path, leaves: Mapping[_Leaf, int]) -> Region:
-        return Region([self._item(leaf, path) for leaf in self._sorted(leaves)])
+        return Region([self._item(leaf, path) for leaf in self._sort(leaves)])
 
-    def _sorted(self, leaves: Mapping[_Leaf, int]) -> list[_Leaf]:
+    def _sort(self, leaves: Mapping[_Leaf, int]) -> list[_Leaf]:
         """The leaves, each after what it needs; those that could run now by rank, then as the graph has them."""
         missing = {
             leaf: len(needs) for leaf in leaves if (needs := self._needs.get(leaf, set()) & leaves.keys())
@@ -173,12 +173,12 @@ class _Builder:
 
     def _rank(self, leaf: _Leaf) -> int:
         if isinstance(leaf, Construct):
-            return rank.CONSTRUCT
+            return CONSTRUCT
         node = self._nodes[leaf]
         if node.op == "Identity" and node.inputs[0][0] in self._nodes:
             # The read of a ref variable.
-            return rank.of(self._nodes[node.inputs[0][0]].op) if self._is_ref(node.inputs[0]) else 1
-        return rank.of(node.op)
+            return rank_of(self._nodes[node.inputs[0][0]].op) if self._is_ref(node.inputs[0]) else 1
+        return rank_of(node.op)
 
     def _is_ref(self, tensor: Tensor) -> bool:
         return self._nodes[tensor[0]].op in op_types.REF_VARIABLES
@@ -201,9 +201,9 @@ class _Builder:
         assert not isinstance(construct.key, str)
         off, on = (self._region(inner, self._leaves.get(inner, {})) for inner in _branches(construct, path))
         merges = [node for node in self._members[construct] if node.op in op_types.MERGES]
-        return Cond(self._seen_through(construct.key), (off, on), [self._merged(node) for node in merges])
+        return Cond(self._seen_through(construct.key), (off, on), [self._merge(node) for node in merges])
 
-    def _merged(self, node: Node) -> Merged:
+    def _merge(self, node: Node) -> Merged:
         order = sorted((0, 1), key=lambda index: self._branch_of(node.inputs[index]))
         values = tuple(self._seen_through(node.inputs[index]) for index in order)
         return Merged(node.name, (values[0], values[1]), (order[0], order[1]), node.op.startswith("Ref"))
@@ -278,8 +278,8 @@ class _Builder:
     ) -> tuple[dict[_Leaf, int], dict[_Leaf, int]]:
         """What the condition needs, and the rest; what both need is in both."""
         leaves = self._leaves.get(inner, {})
-        for_condition = self._needed([condition], inner)
-        for_body = self._needed([variable.next for variable in variables], inner)
+        for_condition = self._needed_leaves([condition], inner)
+        for_body = self._needed_leaves([variable.next for variable in variables], inner)
         return (
             {leaf: position for leaf, position in leaves.items() if leaf in for_condition},
             {
@@ -289,7 +289,7 @@ class _Builder:
             },
         )
 
-    def _needed(self, tensors: Iterable[Tensor], inner: Path) -> set[_Leaf]:
+    def _needed_leaves(self, tensors: Iterable[Tensor], inner: Path) -> set[_Leaf]:
         leaves = self._leaves.get(inner, {})
         waiting = [
             self._trails[name][len(inner)]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import FunctionDef, FunctionDefLibrary, NodeDef
 from tf1hub.graphdef import op_types
-from tf1hub.graphdef.function_bodies import FirstOutputs, numbered, outputs_of
+from tf1hub.graphdef.function_bodies import FirstOutputs, number_edge, outputs_of
 from tf1hub.graphdef.op_definitions import OpDefinitions
 from tf1hub.graphdef.walk import functions_used
 from tf1hub.program.code import Body, Op
@@ -81,8 +81,10 @@ class Functions:
             for node in function.node_def
         }
         outputs = numbers.__getitem__
-        definitions = {node.name: _flattened(node, outputs) for node in function.node_def}
-        results = [numbered(function.ret[result.name], outputs) for result in function.signature.output_arg]
+        definitions = {node.name: _flatten(node, outputs) for node in function.node_def}
+        results = [
+            number_edge(function.ret[result.name], outputs) for result in function.signature.output_arg
+        ]
         targets = list(function.control_ret.values()) or [
             node.name for node in function.node_def if self.effects.has_effects(node)
         ]
@@ -90,11 +92,11 @@ class Functions:
         return Body(arguments, program)
 
 
-def _flattened(node: NodeDef, outputs: FirstOutputs) -> NodeDef:
+def _flatten(node: NodeDef, outputs: FirstOutputs) -> NodeDef:
     copy = NodeDef()
     copy.CopyFrom(node)
     edges = [
-        edge if edge.startswith("^") else "{}:{}".format(*numbered(edge, outputs)) for edge in node.input
+        edge if edge.startswith("^") else "{}:{}".format(*number_edge(edge, outputs)) for edge in node.input
     ]
     copy.input[:] = edges
     return copy

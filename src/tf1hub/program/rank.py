@@ -14,7 +14,7 @@ _LATE = op_types.WRITES
 _LATER_THAN_PLAIN = op_types.FUNCTIONAL
 
 
-def of(op: str) -> int:
+def rank_of(op: str) -> int:
     """When to run an op among all that could run now; smaller is sooner.
 
     Ops that need TensorFlow's Python functions cut straight-line code in pieces, so they gather

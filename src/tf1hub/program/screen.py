@@ -144,7 +144,10 @@ def _without_python(variant: Variant, runtime: Runtime) -> list[str]:
     names: list[str] = []
     for signature in variant.signature_names:
         outputs = [name for info in variant.outputs(signature).values() for name in info.tensor_names]
-        nodes = [variant.nodes[name] for name in ancestors(variant.nodes, outputs, _fed(variant, signature))]
+        nodes = [
+            variant.nodes[name]
+            for name in ancestors(variant.nodes, outputs, _fed_tensors(variant, signature))
+        ]
         if not any(re.fullmatch(_RUNS_PYTHON, node.op) for node in [*nodes, *functions.nodes_used(nodes)]):
             names.append(signature)
     return names
@@ -152,7 +155,7 @@ def _without_python(variant: Variant, runtime: Runtime) -> list[str]:
 
 def list_unsupported(variant: Variant, runtime: Runtime) -> list[str]:
     """What of a variant cannot be traced again, a sentence for each; empty where all is well."""
-    fetches, fed = _asked_for(variant)
+    fetches, fed = _fetches_and_feeds(variant)
     used = ancestors(variant.nodes, fetches, fed)
     nodes = [variant.nodes[name] for name in used]
     functions = Functions(variant.meta_graph.graph_def.library, runtime.definition_of)
@@ -247,10 +250,10 @@ def _state_of_functions(nodes: Iterable[NodeDef]) -> Iterator[str]:
     for node in nodes:
         if node.op in op_types.VARIABLES | op_types.TABLES:
             by_type.setdefault(node.op, []).append(node.name)
-    yield from _listed(by_type, lambda _: "lies in a function, where it makes state of its own")
+    yield from _list_nodes(by_type, lambda _: "lies in a function, where it makes state of its own")
 
 
-def _asked_for(variant: Variant) -> tuple[list[str], set[str]]:
+def _fetches_and_feeds(variant: Variant) -> tuple[list[str], set[str]]:
     fetches = [
         *variant.collection("update_ops"),
         *variant.collection("regularization_losses"),
@@ -259,11 +262,11 @@ def _asked_for(variant: Variant) -> tuple[list[str], set[str]]:
     fed: set[str] = set()
     for signature in variant.signature_names:
         fetches += [name for info in variant.outputs(signature).values() for name in info.tensor_names]
-        fed |= _fed(variant, signature)
+        fed |= _fed_tensors(variant, signature)
     return fetches, fed
 
 
-def _fed(variant: Variant, signature: str) -> set[str]:
+def _fed_tensors(variant: Variant, signature: str) -> set[str]:
     return {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
 
 
@@ -271,10 +274,10 @@ def _unsupported_ops(nodes: Sequence[NodeDef], functions: Functions, runtime: Ru
     by_type: dict[str, list[str]] = {}
     for node in nodes:
         by_type.setdefault(node.op, []).append(node.name)
-    yield from _listed(by_type, lambda op: None if op in functions else _reason(op, runtime))
+    yield from _list_nodes(by_type, lambda op: None if op in functions else _reason(op, runtime))
 
 
-def _listed(by_type: Mapping[str, list[str]], reason_of: Callable[[str], str | None]) -> Iterator[str]:
+def _list_nodes(by_type: Mapping[str, list[str]], reason_of: Callable[[str], str | None]) -> Iterator[str]:
     for op, names in sorted(by_type.items()):
         reason = reason_of(op)
         if reason is not None:

@@ -89,7 +89,7 @@ def from_function(
     assets = AssetFiles()
     where = ", ".join(_name_of(value) for value in functions.values())
     meta_graph, checkpoint = read_variant(place_at(directory), where)
-    sign = _signing(traced, meta_graph)
+    sign = _signer(traced, meta_graph)
     captured = capture_meta_graph(meta_graph, frozenset(), where, assets, sign, restored=True)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[captured])
     return ModuleSpec(definition, where, checkpoint, assets.paths)
@@ -202,7 +202,7 @@ def _resource_owners(concrete: Any) -> Iterator[Any]:
                 yield from (owner for owner in owners if isinstance(owner, Trackable))
 
 
-def _signing(traced: Mapping[str, _Traced], meta_graph: Any) -> Sign:
+def _signer(traced: Mapping[str, _Traced], meta_graph: Any) -> Sign:
     flat_names = {
         name: (
             {key: info.name for key, info in meta_graph.signature_def[f"s{index}"].inputs.items()},
@@ -216,14 +216,14 @@ def _signing(traced: Mapping[str, _Traced], meta_graph: Any) -> Sign:
             inputs, outputs = flat_names[name]
             add_signature(
                 name,
-                _packed(graph, value.inputs, inputs, "i"),
-                _packed(graph, value.outputs, outputs, "o"),
+                _pack(graph, value.inputs, inputs, "i"),
+                _pack(graph, value.outputs, outputs, "o"),
             )
 
     return sign
 
 
-def _packed(graph: Any, named: Mapping[str, Any], tensors: Mapping[str, str], prefix: str) -> dict[str, Any]:
+def _pack(graph: Any, named: Mapping[str, Any], tensors: Mapping[str, str], prefix: str) -> dict[str, Any]:
     result, index = {}, 0
     for name, value in named.items():
         count = len(components(value))

@@ -88,7 +88,7 @@ def from_graph_def(
     reader = None if checkpoint is None else CheckpointReader(checkpoint_prefix(checkpoint))
     _check_names(meta_graph, where)
     _make_placeholders(meta_graph, where)
-    needed = _needed(meta_graph)
+    needed = _needed_nodes(meta_graph)
     _declare(meta_graph, needed, trainable, reader, where)
     add_table_initializers(meta_graph, needed)
     return spec_of(meta_graph, where, None if reader is None else reader.prefix)
@@ -185,7 +185,7 @@ def _make_placeholders(meta_graph: MetaGraphDef, where: str) -> None:
             info.name = renamed.get(info.name, info.name)
 
 
-def _needed(meta_graph: MetaGraphDef) -> set[str]:
+def _needed_nodes(meta_graph: MetaGraphDef) -> set[str]:
     """The nodes behind the outputs."""
     nodes = {node.name: node for node in meta_graph.graph_def.node}
     inputs, outputs = signature_tensors(meta_graph)

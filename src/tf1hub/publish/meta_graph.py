@@ -73,7 +73,7 @@ def capture_meta_graph(
                 f"TensorFlow {tf.__version__} cannot import the graph of {where}: {error}"
             ) from error
         _restore_collections(graph, meta_graph)
-        (sign or _signing(meta_graph))(graph)
+        (sign or _signer(meta_graph))(graph)
         return capture_variant(graph, tags, where, (), assets)
 
 
@@ -85,7 +85,7 @@ def _restore_collections(graph: Any, meta_graph: MetaGraphDef) -> None:
             graph.add_to_collection(name, graph.as_graph_element(element))
 
 
-def _signing(meta_graph: MetaGraphDef) -> Sign:
+def _signer(meta_graph: MetaGraphDef) -> Sign:
     def sign(graph: Any) -> None:
         for name, definition in sorted(meta_graph.signature_def.items()):
             add_signature(

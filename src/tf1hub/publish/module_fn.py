@@ -53,7 +53,7 @@ def create_module_spec(
         CreationError: the graph cannot become a module; the message says why.
     """
     name = f"{getattr(module_fn, '__name__', type(module_fn).__name__)}()"
-    pairs = [(frozenset[str](), {})] if tags_and_args is None else _checked_pairs(tags_and_args)
+    pairs = [(frozenset[str](), {})] if tags_and_args is None else _check_pairs(tags_and_args)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION)
     assets = AssetFiles()
     for tags, arguments in pairs:
@@ -63,7 +63,7 @@ def create_module_spec(
     return ModuleSpec(definition, name, checkpoint=None, asset_paths=assets.paths)
 
 
-def _checked_pairs(
+def _check_pairs(
     tags_and_args: Sequence[tuple[Iterable[str], Mapping[str, Any]]],
 ) -> list[tuple[frozenset[str], dict[str, Any]]]:
     pairs: list[tuple[frozenset[str], dict[str, Any]]] = []

@@ -96,7 +96,7 @@ def _rename(graph: GraphDef, names: Mapping[str, str]) -> None:
         if node.name in names:
             node.name = names[node.name]
             node.attr["shared_name"].s = node.name.encode()
-        node.input[:] = [_renamed(edge, names) for edge in node.input]
+        node.input[:] = [_rename_edge(edge, names) for edge in node.input]
         colocate(node, lambda name: names.get(name, name))
 
 
@@ -112,7 +112,7 @@ def _rename_tables(graph: GraphDef) -> None:
             node.attr["shared_name"].s = names.setdefault(shared, node.name.encode())
 
 
-def _renamed(edge: str, names: Mapping[str, str]) -> str:
+def _rename_edge(edge: str, names: Mapping[str, str]) -> str:
     name = node_of(edge)
     return edge.replace(name, names[name], 1) if name in names else edge
 
@@ -136,7 +136,7 @@ def _take_values(
     """Writes the values of a SavedModel's variables, by their names; returns the contents of its tables."""
     keys = {name: objects[name].key for name in names if name in objects}
     others = [name for name in names if keys.get(name) is None]
-    values, contents = _restored(meta_graph, checkpoint, others, tables) if others or tables else ([], [])
+    values, contents = _restore(meta_graph, checkpoint, others, tables) if others or tables else ([], [])
     if prefix is not None:
         reader = CheckpointReader(checkpoint)
         with CheckpointWriter(prefix) as writer:
@@ -148,7 +148,7 @@ def _take_values(
     return dict(zip(tables, contents, strict=True))
 
 
-def _restored(
+def _restore(
     meta_graph: MetaGraphDef, checkpoint: str, variables: list[str], tables: list[str]
 ) -> tuple[list[Any], list[Any]]:
     """The values of variables and the contents of tables, once the graph has restored itself."""
@@ -161,7 +161,7 @@ def _restored(
             restore = graph.get_operation_by_name(node_of(saver.restore_op_name))
             session.run(restore, {tensor_name(saver.filename_tensor_name): checkpoint})
             values = [session.run(_value_of(graph, nodes[name])) for name in variables]
-            return values, [session.run(_exported(graph, nodes[name])) for name in tables]
+            return values, [session.run(_export_table(graph, nodes[name])) for name in tables]
 
 
 def _value_of(graph: Any, node: NodeDef) -> Any:
@@ -171,7 +171,7 @@ def _value_of(graph: Any, node: NodeDef) -> Any:
     return tf.raw_ops.ReadVariableOp(resource=handle, dtype=node.attr["dtype"].type)
 
 
-def _exported(graph: Any, node: NodeDef) -> Any:
+def _export_table(graph: Any, node: NodeDef) -> Any:
     return tf.raw_ops.LookupTableExportV2(
         table_handle=graph.get_tensor_by_name(f"{node.name}:0"),
         Tkeys=node.attr["key_dtype"].type,

@@ -9,7 +9,7 @@ from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graph.ops import holds_state
-from tf1hub.graphdef.contexts import contexts_of, restricted, with_contexts
+from tf1hub.graphdef.contexts import contexts_of, restrict_contexts, with_contexts
 from tf1hub.graphdef.cut import keep_nodes
 from tf1hub.graphdef.variable_defs import VARIABLE_COLLECTIONS
 from tf1hub.graphdef.variable_nodes import start_from_zeros
@@ -48,7 +48,7 @@ def prune(meta_graph: MetaGraphDef, where: str, *, restored: bool) -> None:
     if restored and (copies := _copies(variant)):
         start_from_zeros(meta_graph, copies)
         variant = Variant(meta_graph, where)
-    keep = _needed(variant)
+    keep = _needed_nodes(variant)
     for collection in VARIABLE_COLLECTIONS:
         kept = [
             data
@@ -63,7 +63,7 @@ def prune(meta_graph: MetaGraphDef, where: str, *, restored: bool) -> None:
             meta_graph.collection_def[collection].node_list.value.extend(names)
     for collection in ("cond_context", "while_context"):
         _replace(meta_graph, collection, ())
-    for collection, data in restricted(contexts_of(variant), keep, lambda name: name):
+    for collection, data in restrict_contexts(contexts_of(variant), keep, lambda name: name):
         meta_graph.collection_def[collection].bytes_list.value.append(data)
     keep_nodes(meta_graph.graph_def, keep)
 
@@ -79,7 +79,7 @@ def _copies(variant: Variant) -> set[str]:
 
     A moving average of weights is such a variable: it starts as a copy of them.
     """
-    keep = _needed(variant, initial_values=False)
+    keep = _needed_nodes(variant, initial_values=False)
     return {
         variable.node
         for variable in variant.variables
@@ -91,7 +91,7 @@ def _copies(variant: Variant) -> set[str]:
     }
 
 
-def _needed(variant: Variant, *, initial_values: bool = True) -> set[str]:
+def _needed_nodes(variant: Variant, *, initial_values: bool = True) -> set[str]:
     """The nodes that a module needs; without those that nothing but the initial values of variables needs, if so said."""
     nodes = variant.nodes
     contexts = contexts_of(variant)

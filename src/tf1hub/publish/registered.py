@@ -6,7 +6,7 @@ from typing import Any
 
 from tf1hub.errors import ExporterError
 from tf1hub.graph import Module
-from tf1hub.graph.kept import kept_with
+from tf1hub.graph.kept import keep_with
 
 
 def register_module_for_export(module: Module, export_name: str) -> None:
@@ -29,13 +29,15 @@ def register_module_for_export(module: Module, export_name: str) -> None:
     if not isinstance(module, Module):
         raise ExporterError(f"What is registered for export is a tf1hub.Module, not {module!r}.")
     if not isinstance(export_name, str) or export_name.startswith(".") or not export_name.strip():
-        raise ExporterError(f"{_named(export_name)}; it must name a directory, and may not begin with a dot.")
+        raise ExporterError(
+            f"{_in_words(export_name)}; it must name a directory, and may not begin with a dot."
+        )
     if set(export_name) & set("/\\\0"):
-        raise ExporterError(f"{_named(export_name)}; it must name a single directory, without slashes.")
+        raise ExporterError(f"{_in_words(export_name)}; it must name a single directory, without slashes.")
     names = registered_modules(module.graph)
     if export_name in names:
         raise ExporterError(
-            f"{_named(export_name)}, which is taken by {names[export_name]!r}. "
+            f"{_in_words(export_name)}, which is taken by {names[export_name]!r}. "
             "Register each module of a graph under a name of its own."
         )
     names[export_name] = module
@@ -43,8 +45,8 @@ def register_module_for_export(module: Module, export_name: str) -> None:
 
 def registered_modules(graph: Any) -> dict[str, Module]:
     """The modules that were registered in a graph, by export name."""
-    return kept_with(graph, "registered_modules", dict)
+    return keep_with(graph, "registered_modules", dict)
 
 
-def _named(export_name: object) -> str:
+def _in_words(export_name: object) -> str:
     return f"The export_name is {export_name!r}"

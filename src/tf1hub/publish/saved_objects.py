@@ -41,7 +41,7 @@ def saved_variables(meta_graph: MetaGraphDef, checkpoint: str | None) -> dict[st
     saved = saved_objects(meta_graph.object_graph_def)
     keys = {} if checkpoint is None else _keys(saved, CheckpointReader(checkpoint))
     found = {}
-    for node, number in _captured(meta_graph, saved).items():
+    for node, number in _captured_objects(meta_graph, saved).items():
         if saved.nodes[number].WhichOneof("kind") == "variable":
             variable = saved.nodes[number].variable
             name = variable.name.removesuffix(":0")
@@ -49,7 +49,7 @@ def saved_variables(meta_graph: MetaGraphDef, checkpoint: str | None) -> dict[st
     return found
 
 
-def _captured(meta_graph: MetaGraphDef, saved: Any) -> dict[str, int]:
+def _captured_objects(meta_graph: MetaGraphDef, saved: Any) -> dict[str, int]:
     """The number of the object behind each node that a call is given for a capture."""
     found = {}
     for node in meta_graph.graph_def.node:

@@ -40,8 +40,8 @@ def add_signature(name: str | None = None, inputs: Any = None, outputs: Any = No
         raise CreationError(f"A signature's name is a non-empty string, not {name!r}.")
     if signature in signatures:
         raise CreationError(f"There is a signature {signature!r} already. Each name is added once.")
-    named_inputs = _named(inputs, "input", signature)
-    named_outputs = _named(outputs, "output", signature)
+    named_inputs = _by_name(inputs, "input", signature)
+    named_outputs = _by_name(outputs, "output", signature)
     if not named_outputs:
         raise CreationError(
             f"The signature {signature!r} has no outputs. It needs a tensor, or a dict of tensors."
@@ -55,7 +55,7 @@ def components(value: Any) -> list[Any]:
     return list(tf.nest.flatten(value, expand_composites=True))
 
 
-def _named(values: Any, kind: str, signature: str) -> dict[str, Any]:
+def _by_name(values: Any, kind: str, signature: str) -> dict[str, Any]:
     if values is None:
         return {}
     named = dict(values) if isinstance(values, Mapping) else {"default": values}

@@ -100,10 +100,10 @@ def diff(
         FormatError: a module is damaged.
     """
     with shown(progress) as say:
-        return _compared(left, right, values, atol, say)
+        return _compare_modules(left, right, values, atol, say)
 
 
-def _compared(
+def _compare_modules(
     left: ModuleSpec | str | os.PathLike[str],
     right: ModuleSpec | str | os.PathLike[str],
     values: bool,
@@ -127,7 +127,7 @@ def _compared(
     return ModuleDifference(a.name, b.name, tuple(differences))
 
 
-def _paired(
+def _pair(
     left: Mapping[_Key, _Item], right: Mapping[_Key, _Item]
 ) -> Iterator[tuple[_Key, _Item | None, _Item | None]]:
     """Yields what is in either mapping, in the order of the first, with both sides."""
@@ -145,7 +145,7 @@ def _compare(
 
 
 def _variants(a: ModuleDescription, b: ModuleDescription) -> Iterator[Difference]:
-    for tags, left, right in _paired({v.tags: v for v in a.variants}, {v.tags: v for v in b.variants}):
+    for tags, left, right in _pair({v.tags: v for v in a.variants}, {v.tags: v for v in b.variants}):
         if left is None or right is None:
             yield from _compare("variant", format_tags(set(tags)), left, right, _signature_names)
         else:
@@ -157,14 +157,14 @@ def _signature_names(variant: VariantDescription) -> str:
 
 
 def _signatures(a: VariantDescription, b: VariantDescription) -> Iterator[Difference]:
-    for name, left, right in _paired({s.name: s for s in a.signatures}, {s.name: s for s in b.signatures}):
+    for name, left, right in _pair({s.name: s for s in a.signatures}, {s.name: s for s in b.signatures}):
         where = f"{a.name} {name}"
         if left is None or right is None:
             yield from _compare("signature", where, left, right, _in_words)
             continue
-        for key, one, other in _paired(left.inputs, right.inputs):
+        for key, one, other in _pair(left.inputs, right.inputs):
             yield from _compare("signature", f"{where}, input {key}", one, other)
-        for key, one, other in _paired(left.outputs, right.outputs):
+        for key, one, other in _pair(left.outputs, right.outputs):
             yield from _compare("signature", f"{where}, output {key}", one, other)
 
 
@@ -175,7 +175,7 @@ def _in_words(signature: SignatureDescription) -> str:
 
 
 def _variables(a: ModuleDescription, b: ModuleDescription) -> Iterator[Difference]:
-    for name, left, right in _paired({v.name: v for v in a.variables}, {v.name: v for v in b.variables}):
+    for name, left, right in _pair({v.name: v for v in a.variables}, {v.name: v for v in b.variables}):
         yield from _compare("variable", name, left, right, _type_of)
 
 
@@ -198,7 +198,7 @@ def _values(left: ModuleSpec, right: ModuleSpec, atol: float, say: Say) -> Itera
 def _assets(
     specs: tuple[ModuleSpec, ModuleSpec], a: ModuleDescription, b: ModuleDescription
 ) -> Iterator[Difference]:
-    for name, left, right in _paired({x.name: x for x in a.assets}, {x.name: x for x in b.assets}):
+    for name, left, right in _pair({x.name: x for x in a.assets}, {x.name: x for x in b.assets}):
         sized = left is not None and right is not None and left.bytes is not None
         if sized and left == right:
             digests = [_digest(spec.asset_paths[name])[:16] for spec in specs]
@@ -217,7 +217,7 @@ def _digest(path: str) -> str:
 
 
 def _attachments(where: str, a: Variant, b: Variant) -> Iterator[Difference]:
-    for key, left, right in _paired(a.attachments, b.attachments):
+    for key, left, right in _pair(a.attachments, b.attachments):
         if left != right:
             words = [None if data is None else _message(key, data) for data in (left, right)]
             yield Difference("attachment", f"{where} {key}", words[0], words[1])
@@ -228,12 +228,12 @@ def _message(key: str, data: bytes) -> str:
 
 
 def _graph(where: str, a: Variant, b: Variant) -> Iterator[Difference]:
-    yield from _named(f"{where} nodes", a.nodes, b.nodes)
+    yield from _compare_names(f"{where} nodes", a.nodes, b.nodes)
     functions = [{f.signature.name: f for f in v.meta_graph.graph_def.library.function} for v in (a, b)]
-    yield from _named(f"{where} functions", *functions)
+    yield from _compare_names(f"{where} functions", *functions)
 
 
-def _named(where: str, left: Mapping[str, _Item], right: Mapping[str, _Item]) -> Iterator[Difference]:
+def _compare_names(where: str, left: Mapping[str, _Item], right: Mapping[str, _Item]) -> Iterator[Difference]:
     removed, added = sorted(left.keys() - right.keys()), sorted(right.keys() - left.keys())
     changed = sorted(name for name in left.keys() & right.keys() if left[name] != right[name])
     if removed or added:
@@ -250,5 +250,5 @@ def _names(names: list[str]) -> str | None:
 
 
 def _ops(a: VariantDescription, b: VariantDescription) -> Iterator[Difference]:
-    for op, left, right in _paired(a.ops, b.ops):
+    for op, left, right in _pair(a.ops, b.ops):
         yield from _compare("op", f"{a.name} {op}", left, right)

@@ -66,7 +66,7 @@ class GivenValues:
             ExportError: a value is missing, or not the module's, or has another dtype or shape; all are
                 named.
         """
-        faults = [*self._missing(elsewhere), *self._unknown(), *self._mistyped()]
+        faults = [*self._missing(elsewhere), *self._unknown(), *self._wrong_types()]
         if faults:
             listed = "".join(f"\n  {fault}" for fault in faults)
             raise ExportError(f"Cannot export {self._module}: the values that were given do not fit:{listed}")
@@ -89,9 +89,9 @@ class GivenValues:
         for name in sorted(self._values.keys() - known):
             yield f"{name}: the module has no such variable"
 
-    def _mistyped(self) -> Iterator[str]:
+    def _wrong_types(self) -> Iterator[str]:
         for name, (dtype, shape) in sorted(self._types.items()):
-            for key, expected in self._given_for(name, shape):
+            for key, expected in self._find_given(name, shape):
                 try:
                     array = self._array(key, name)
                 except (TypeError, ValueError) as error:
@@ -103,7 +103,7 @@ class GivenValues:
                 elif expected is not None and array.shape != expected:
                     yield f"{key}: shape {list(array.shape)} was given, {list(expected)} in the module"
 
-    def _given_for(
+    def _find_given(
         self, name: str, shape: tuple[int, ...] | None
     ) -> Iterator[tuple[str, tuple[int, ...] | None]]:
         if name in self._values:

@@ -73,7 +73,7 @@ class GraphTensors:
         )
         self._depths = depths(variant.nodes)
 
-    def matching(self, pattern: str) -> Iterator[GraphTensor]:
+    def find(self, pattern: str) -> Iterator[GraphTensor]:
         """Yields the tensors whose name has a part like the pattern, in the order of the graph.
 
         Args:
@@ -83,7 +83,7 @@ class GraphTensors:
         expression = re.compile(
             fnmatch.translate(pattern) if set(pattern) & set("*?[") else f".*{re.escape(pattern)}"
         )
-        blocked = {name: self._needing_more(name) for name in self._variant.signature_names}
+        blocked = {name: self._unfed_nodes(name) for name in self._variant.signature_names}
         for node in self._variant.nodes.values():
             if self._depths[node.name] or node.op in REF_WRITES:
                 continue
@@ -115,7 +115,7 @@ class GraphTensors:
         if index >= len(types):
             raise UnknownNameError(
                 f"No tensor {name!r} in the graph of {self._variant.place}: the node {node.name!r} ({node.op}) has "
-                f"{_counted(len(types))}."
+                f"{_count_outputs(len(types))}."
             )
         if types[index] in _HANDLES:
             raise ArgumentError(
@@ -151,7 +151,7 @@ class GraphTensors:
                         name=name, where=self._variant.place, function=called, outside=_such_as(callers)
                     )
                 )
-        near = _near(node, list(nodes))
+        near = _near_names(node, list(nodes))
         raise UnknownNameError(
             _UNKNOWN.format(
                 name=name,
@@ -170,7 +170,7 @@ class GraphTensors:
             1, len(node.attr["_output_shapes"].list.shape) if "_output_shapes" in node.attr else 1
         )
 
-    def _needing_more(self, signature: str) -> set[str]:
+    def _unfed_nodes(self, signature: str) -> set[str]:
         """The nodes for which the inputs of a signature do not suffice."""
         nodes = self._variant.nodes
         fed = {
@@ -209,7 +209,7 @@ def _such_as(names: Sequence[str]) -> str:
     return f": {', '.join(repr(f'{name}:0') for name in names[:_SHOWN])}" if names else ""
 
 
-def _counted(count: int) -> str:
+def _count_outputs(count: int) -> str:
     return (
         "no outputs"
         if not count
@@ -227,7 +227,7 @@ def _functions_of(node: NodeDef) -> set[str]:
     )
 
 
-def _near(name: str, known: Sequence[str]) -> list[str]:
+def _near_names(name: str, known: Sequence[str]) -> list[str]:
     """Names like one that is not there: what ends it, as names of another graph do; what has it; what is spelled like it."""
     ends = [each for each in known if name.endswith(f"/{each}")]
     if ends:

@@ -186,7 +186,7 @@ class ModuleSpec:
         """
         from tf1hub.spec.graph_tensors import GraphTensors
 
-        return list(GraphTensors(self.variant(tags)).matching(pattern))
+        return list(GraphTensors(self.variant(tags)).find(pattern))
 
     def with_outputs(self, outputs: Outputs, signature: str | None = None, tags: Tags = None) -> ModuleSpec:
         """The same module, one of whose signatures returns other tensors of its graph.

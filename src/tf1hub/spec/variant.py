@@ -48,7 +48,7 @@ class Variant:
         Raises:
             UnknownSignatureError: the variant has no such signature.
         """
-        return _parsed(self.meta_graph.signature_def[self._known(signature)].inputs)
+        return _parse(self.meta_graph.signature_def[self._check_name(signature)].inputs)
 
     def outputs(self, signature: str | None = None) -> dict[str, ParsedTensorInfo]:
         """The outputs of a signature (`"default"` when None), sorted by name.
@@ -56,7 +56,7 @@ class Variant:
         Raises:
             UnknownSignatureError: the variant has no such signature.
         """
-        return _parsed(self.meta_graph.signature_def[self._known(signature)].outputs)
+        return _parse(self.meta_graph.signature_def[self._check_name(signature)].outputs)
 
     @cached_property
     def attachments(self) -> dict[str, bytes]:
@@ -115,9 +115,9 @@ class Variant:
         Raises:
             UnknownSignatureError: it is not there; the message lists those that are.
         """
-        return self._known(signature)
+        return self._check_name(signature)
 
-    def _known(self, signature: str | None) -> str:
+    def _check_name(self, signature: str | None) -> str:
         name = DEFAULT_SIGNATURE if signature is None else signature
         if name not in self.meta_graph.signature_def:
             raise unknown_signature(name, self.place, self.signature_names)
@@ -129,6 +129,6 @@ class Variant:
         )
 
 
-def _parsed(infos: object) -> dict[str, ParsedTensorInfo]:
+def _parse(infos: object) -> dict[str, ParsedTensorInfo]:
     items = infos.items()  # type: ignore[attr-defined]  # a protobuf map, untyped in its stubs
     return {name: ParsedTensorInfo(info) for name, info in sorted(items)}

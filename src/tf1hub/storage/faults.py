@@ -25,10 +25,10 @@ class mapped:  # noqa: N801 - it reads as a verb where it is used
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, Error):
-            raise self._kind(f"{redact(self._path)} cannot be {self._done}: {said(error)}.") from error
+            raise self._kind(f"{redact(self._path)} cannot be {self._done}: {words_of(error)}.") from error
 
 
-def said(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
     """What an error says, without its number and without the path, which the message has already."""
     words = getattr(error, "message", None) or getattr(error, "strerror", None)
     return (str(words or error) or type(error).__name__).rstrip(".")

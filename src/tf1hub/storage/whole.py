@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from tf1hub.errors import Error, ExportError
 from tf1hub.storage.address import absolute, is_remote
-from tf1hub.storage.faults import mapped, said
+from tf1hub.storage.faults import mapped, words_of
 from tf1hub.storage.opening import place_at
 from tf1hub.storage.place import Faults, Place
 
@@ -85,7 +85,7 @@ def new_directory(path: str, last: str, names: Collection[str] | None = None) ->
     except Error:
         raise
     except OSError as error:
-        raise ExportError(_CANNOT.format(path=path, said=said(error))) from error
+        raise ExportError(_CANNOT.format(path=path, said=words_of(error))) from error
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ _SYMBOLIC = (
 )
 
 
-def chosen_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
+def choose_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
     """The variants that run without and with `training=True`.
 
     Training takes the variant `{"train"}` where there is one, unless the caller asks for some variant; the empty set
@@ -197,11 +197,11 @@ class Engine:
             if is_compiled():
                 check_compilable(state, name, training and has_updates(state))
             if self.graph is not None:
-                return self._emitted(state, name, training, given)
+                return self._emit(state, name, training, given)
             return dict(self.function(name, training)(given))
-        return dict(interface.apply(self._traced(name, training), given))
+        return dict(interface.apply(self._trace(name, training), given))
 
-    def _emitted(
+    def _emit(
         self, state: VariantState, signature: str, update: bool, given: dict[str, Any]
     ) -> dict[str, Any]:
         """The outputs of a signature in a graph, whose ops are the program's own.
@@ -239,7 +239,7 @@ class Engine:
             )
         return interface
 
-    def _traced(self, signature: str, training: bool) -> Any:
+    def _trace(self, signature: str, training: bool) -> Any:
         concrete = self._concrete.get((signature, training))
         if concrete is None:
             # TensorFlow itself sees to it that threads trace a function once.
@@ -272,15 +272,15 @@ class Engine:
         infos = self.inference.variant.inputs(signature)
         function = self.function(signature, False)
         if all(info.kind == "dense" for info in infos.values()):
-            return self.kept(by_keyword(function, {name: info.type_spec for name, info in infos.items()}))
+            return self.keep(by_keyword(function, {name: info.type_spec for name, info in infos.items()}))
 
         def serve(given: Mapping[str, Any]) -> Mapping[str, Any]:
             outputs: Mapping[str, Any] = function(unflatten(given, infos, as_tensorflow))
             return outputs
 
-        return self.kept(by_keyword(serve, flat_specs(infos, as_tensorflow)))
+        return self.keep(by_keyword(serve, flat_specs(infos, as_tensorflow)))
 
-    def kept(self, concrete: Any) -> Any:
+    def keep(self, concrete: Any) -> Any:
         """A ConcreteFunction that may outlive the module, and lets what it needs live as long.
 
         It holds what it captures by handles alone, and a table takes what is behind its handle with it.

@@ -12,17 +12,17 @@ from tf1hub.arguments import handle_text
 from tf1hub.errors import InputError
 from tf1hub.format.module_reader import is_module, read_module
 from tf1hub.graph.building import building
-from tf1hub.graph.kept import kept_with
+from tf1hub.graph.kept import keep_with
 from tf1hub.program.screen import check_supported
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.unknown import tag_set
-from tf1hub.tf2.engine import chosen_variants
+from tf1hub.tf2.engine import choose_variants
 from tf1hub.tf2.in_graph import initialize_in_graph
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.loaded_state import LoadedState
 from tf1hub.tf2.processes import use_tensorflow
-from tf1hub.tf2.variables import Trainable, checked_choice
+from tf1hub.tf2.variables import Trainable, check_choice
 from tf1hub.tf2.variant_state import THIS_TENSORFLOW
 
 _CHOSEN = (
@@ -88,7 +88,7 @@ def load(
         >>> [variable.name for variable in module.trainable_variables]
         ['a:0']
     """
-    trainable = checked_choice(trainable)
+    trainable = check_choice(trainable)
     if isinstance(handle, ModuleSpec):
         return load_spec(handle, tags, trainable, options)
     path = local_directory(handle_text(handle))
@@ -117,7 +117,7 @@ def load_spec(
 ) -> LoadedModule:
     """Loads a TF1 module from its definition; see `load`."""
     use_tensorflow()
-    variants = chosen_variants(spec, tags)
+    variants = choose_variants(spec, tags)
     with building(variants[0]):
         check_supported(variants, THIS_TENSORFLOW)
     options = options or tf.saved_model.LoadOptions()
@@ -143,7 +143,7 @@ def _keep_with_function(module: LoadedModule) -> None:
     while getattr(graph, "building_function", False):
         outermost, graph = graph, graph.outer_graph
     if outermost is not None:
-        kept: list[LoadedModule] = kept_with(outermost, "loaded", list)
+        kept: list[LoadedModule] = keep_with(outermost, "loaded", list)
         kept.append(module)
 
 

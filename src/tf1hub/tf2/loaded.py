@@ -268,7 +268,7 @@ class LoadedModule(tf.Module):
         call.__name__ = name or "pruned"
         types = input_signature or [infos[str(index)].type_spec for index in range(len(given))]
         with tf.init_scope():
-            return engine.kept(tf.function(call, autograph=False).get_concrete_function(*types))
+            return engine.keep(tf.function(call, autograph=False).get_concrete_function(*types))
 
     def get_attached_message(self, key: str, message_type: Callable[[], Any], required: bool = False) -> Any:
         """The message attached to the variant for inference under `key`; as `ModuleSpec.get_attached_message`."""

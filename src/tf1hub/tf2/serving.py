@@ -31,7 +31,7 @@ def serving_function(engine: Engine, signature: str) -> Any:
     inputs, outputs = variant.inputs(signature), variant.outputs(signature)
     if all(info.kind == "dense" for info in [*inputs.values(), *outputs.values()]):
         return engine.served(signature)
-    return engine.kept(flat_function(engine.function(signature, False), inputs, outputs))
+    return engine.keep(flat_function(engine.function(signature, False), inputs, outputs))
 
 
 def flat_function(

@@ -44,15 +44,15 @@ def checkpoint_values(prefix: str, where: str, io_device: str | None = None) -> 
             batch.append((variable, dtype, shape))
             size += max(dtype.size, 1) * shape.num_elements()
             if size >= _READ_BYTES:
-                yield from _restored(prefix, batch, io_device)
+                yield from _restore(prefix, batch, io_device)
                 batch, size = [], 0
         if batch:
-            yield from _restored(prefix, batch, io_device)
+            yield from _restore(prefix, batch, io_device)
 
     return read
 
 
-def _restored(prefix: str, batch: Sequence[_Typed], io_device: str | None) -> _Valued:
+def _restore(prefix: str, batch: Sequence[_Typed], io_device: str | None) -> _Valued:
     try:
         with contextlib.nullcontext() if io_device is None else tf.device(io_device):
             tensors = tf.raw_ops.RestoreV2(

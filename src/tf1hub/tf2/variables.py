@@ -31,7 +31,7 @@ Values: TypeAlias = Callable[
 """Adds the values to variables and their dtypes; one after the other, so that few are held at a time."""
 
 
-def checked_choice(trainable: Any) -> Trainable:
+def check_choice(trainable: Any) -> Trainable:
     """What a caller gives for `trainable`.
 
     Raises:
@@ -140,7 +140,7 @@ def choose_trainable(
     if callable(trainable):
         return {name for name in marked if trainable(name)}
     names = [trainable] if isinstance(trainable, str) else list(trainable)
-    found = {asked: _named(asked.removesuffix(":0").rstrip("/"), marked, known) for asked in names}
+    found = {asked: _match_name(asked.removesuffix(":0").rstrip("/"), marked, known) for asked in names}
     unknown = [
         repr(asked.removesuffix(":0").rstrip("/")) for asked, variables in found.items() if not variables
     ]
@@ -152,7 +152,7 @@ def choose_trainable(
     return set().union(*found.values())
 
 
-def _named(name: str, marked: Collection[str], known: Mapping[str, set[str]]) -> set[str]:
+def _match_name(name: str, marked: Collection[str], known: Mapping[str, set[str]]) -> set[str]:
     return known.get(name) or {variable for variable in marked if variable.startswith(name + "/")}
 
 

@@ -96,7 +96,7 @@ class VariantState:
                 self._hints,
             )
 
-    def written(self, program: Program) -> set[str]:
+    def written_variables(self, program: Program) -> set[str]:
         """The nodes of the variables that a program may write."""
         return written_variables(program, self.variables.keys(), self.functions.may_write)
 

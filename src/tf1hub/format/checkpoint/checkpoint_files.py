@@ -52,11 +52,11 @@ class CheckpointFiles:
         """Returns what an entry stands for: memory-mapped, or decoded in the case of strings."""
         where = self._where(entry, what)
         if entry.dtype == dtypes.STRING:
-            elements = read_strings(self._shards.mapped(entry, what), entry, self._order, where)
+            elements = read_strings(self._shards.map_file(entry, what), entry, self._order, where)
             return arrays.array_of_strings(elements, entry.shape, where)
         if dtypes.size_of(entry.dtype) is None:
             raise CheckpointError(f"{where} is {dtypes.name_of(entry.dtype)}, of which NumPy has no arrays.")
-        data = self._shards.mapped(entry, what)
+        data = self._shards.map_file(entry, what)
         return arrays.view(data, entry, self.index.big_endian, where)
 
     def check_file(self, entry: StoredTensor, what: str) -> None:
@@ -88,7 +88,7 @@ class CheckpointFiles:
         """
         checksum = _OF_VARYING_SIZE.get(entry.dtype)
         if checksum:
-            data = self._shards.mapped(entry, what)
+            data = self._shards.map_file(entry, what)
             crc = checksum(data, entry, self._order, self._where(entry, what), advance)
             self._compare(crc, entry, what)
             return

@@ -89,7 +89,7 @@ class Index:
             for part, key in zip(whole.slices, whole.slice_keys, strict=True)
         ]
 
-    def stored(self) -> list[tuple[str, StoredTensor]]:
+    def stored_entries(self) -> list[tuple[str, StoredTensor]]:
         """Returns all entries that have data, with a description of each such as messages use."""
         described = []
         for key in self._encoded:

@@ -166,7 +166,7 @@ class CheckpointReader:
             CheckpointError: something is damaged or missing; the message names all tensors concerned.
         """
         index = self._files.index
-        stored = sorted(index.stored(), key=lambda item: (item[1].shard, item[1].offset))
+        stored = sorted(index.stored_entries(), key=lambda item: (item[1].shard, item[1].offset))
         refuse_overlaps(stored, index.path)
         for key in self:
             if self.is_partitioned(key):
@@ -195,7 +195,7 @@ class CheckpointReader:
             CheckpointError: a file is missing or too short.
         """
         last: dict[int, tuple[str, StoredTensor]] = {}
-        for what, entry in self._files.index.stored():
+        for what, entry in self._files.index.stored_entries():
             if entry.shard not in last or _end(entry) > _end(last[entry.shard][1]):
                 last[entry.shard] = (what, entry)
         for what, entry in last.values():

@@ -70,7 +70,7 @@ class Shards:
             raise self._unreadable(entry.shard, what, FileNotFoundError())
         self._check_bounds(entry, size, what)
 
-    def mapped(self, entry: StoredTensor, what: str) -> Buffer:
+    def map_file(self, entry: StoredTensor, what: str) -> Buffer:
         """Returns the data file that an entry lies in, memory-mapped, once it is known to lie there."""
         with self._lock:
             buffer = self._mapped.get(entry.shard)
@@ -82,7 +82,7 @@ class Shards:
     def chunks(self, entry: StoredTensor, what: str) -> Iterator[bytes]:
         """Yields the bytes of an entry in chunks, read from the file, so that they take no memory."""
         if not self._storage.is_local:
-            data = self.mapped(entry, what)
+            data = self.map_file(entry, what)
             for position in range(entry.offset, entry.offset + entry.size, CHUNK_BYTES):
                 yield data[position : min(position + CHUNK_BYTES, entry.offset + entry.size)]
             return

@@ -102,12 +102,12 @@ class Collection:
                 break
             if not finite[row] and not np.isfinite(vectors[row]).all():
                 self.report(
-                    line, "not a number", f"the vector of {_shown(token)} has a NaN or infinity; left out"
+                    line, "not a number", f"the vector of {_show(token)} has a NaN or infinity; left out"
                 )
                 continue
             name = _lower(token) if self._lowercase else token
             if name in self._seen:
-                self.report(line, "duplicate", f"{_shown(name)} was there before; the first one stays")
+                self.report(line, "duplicate", f"{_show(name)} was there before; the first one stays")
                 continue
             self._seen.add(name)
             self._write_token(line, name)
@@ -147,7 +147,7 @@ class Collection:
         import numpy as np
 
         if self._l2_normalize:
-            vectors = _normalized(vectors)
+            vectors = _normalize(vectors)
         self._spool.write(np.ascontiguousarray(vectors, dtype="<f4").data)
 
     def chunks(self, extra_rows: int) -> Iterator[bytes]:
@@ -177,7 +177,7 @@ class Collection:
         if not token:
             self.report(line, "empty token", "the line begins with a separator; kept")
         elif spaces := _odd_spaces(token):
-            self.report(line, "odd space", f"{_shown(token)} holds {spaces}; kept as a part of the token")
+            self.report(line, "odd space", f"{_show(token)} holds {spaces}; kept as a part of the token")
 
 
 def escape(token: bytes) -> bytes:
@@ -214,7 +214,7 @@ def _odd_spaces(token: bytes) -> str:
 _ASCII_SPACES = frozenset(b"\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f")
 
 
-def _normalized(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _normalize(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
     import numpy as np
 
     wide = np.asarray(vectors, np.float64)
@@ -223,5 +223,5 @@ def _normalized(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return result
 
 
-def _shown(token: bytes) -> str:
+def _show(token: bytes) -> str:
     return repr(token.decode(errors="backslashreplace"))

@@ -51,12 +51,12 @@ def choose(scope: Scope, index: Any, branches: Sequence[_Run], what: str) -> lis
     else:
         results = tf.switch_case(index, functions)
     return [
-        _agreed(result, [found[i] for found in objects], what)
+        _agree(result, [found[i] for found in objects], what)
         for i, result in enumerate(results[: len(objects[0])])
     ]
 
 
-def _agreed(result: Any, objects: Sequence[Any], what: str) -> Any:
+def _agree(result: Any, objects: Sequence[Any], what: str) -> Any:
     if all(value is None for value in objects):
         return result
     if all(value is objects[0] for value in objects):

@@ -14,7 +14,7 @@ from tf1hub.tf2.emit.scope import Scope
 @emits(op_types.IDENTITIES)
 def emit_identity(scope: Scope, op: Op) -> None:
     """The tensor itself; the value of a ref variable."""
-    value = scope.known(op.inputs[0])
+    value = scope.known_value(op.inputs[0])
     if gradient_names.ATTRIBUTE in op.node.definition.attr:
         scope.run_later(op.node, op.inputs)
     elif isinstance(value, VariableReference) and value.by_value and op.node.op == "Identity":

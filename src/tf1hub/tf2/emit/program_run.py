@@ -107,11 +107,11 @@ def _emit_loop(scope: Scope, loop: Loop) -> None:
     def body(inner: Scope, values: Sequence[Any]) -> list[Any]:
         enter(inner, values)
         emit_region(inner, loop.body)
-        return [_carried(inner, inner.get(variable.next)) for variable in loop.variables]
+        return [_carry(inner, inner.get(variable.next)) for variable in loop.variables]
 
     results = repeat(
         scope,
-        [_carried(scope, scope.get(variable.initial)) for variable in loop.variables],
+        [_carry(scope, scope.get(variable.initial)) for variable in loop.variables],
         condition,
         body,
         f"The loop {loop.name!r}",
@@ -123,7 +123,7 @@ def _emit_loop(scope: Scope, loop: Loop) -> None:
             scope.set(tensor, value)
 
 
-def _carried(scope: Scope, value: Any) -> Any:
+def _carry(scope: Scope, value: Any) -> Any:
     return _by_value(scope, value, by_reference=False)
 
 
@@ -132,7 +132,7 @@ def emit_op(scope: Scope, op: Op) -> None:
     emitter = emitter_of(scope, op)
     if emitter is not None:
         emitter(scope, op)
-    elif any(isinstance(scope.known(tensor), VariableReference) for tensor in op.inputs):
+    elif any(isinstance(scope.known_value(tensor), VariableReference) for tensor in op.inputs):
         # It may read or write a variable, so it must not be moved.
         scope.flush()
         scope.run_later(op.node, op.inputs)

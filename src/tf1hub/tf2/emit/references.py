@@ -63,7 +63,7 @@ def hoist(program: Program, scope: Scope) -> None:
     """
     state = scope.trace.state
     variables = state.variables
-    constant = variables.keys() - scope.trace.written(program)
+    constant = variables.keys() - scope.trace.written_variables(program)
     for op, depth in program.ops():
         if depth or op.node.op in op_types.FUNCTIONAL or op.node.op in state.functions:
             for name, _ in op.inputs:
@@ -75,7 +75,7 @@ def hoist(program: Program, scope: Scope) -> None:
 def emit_variable(scope: Scope, op: Op) -> None:
     """VarHandleOp, VariableV2: the variable itself."""
     name = op.node.name
-    constant = name not in scope.trace.written(scope.program)
+    constant = name not in scope.trace.written_variables(scope.program)
     by_value = op.node.op in op_types.REF_VARIABLES
     scope.set((name, 0), VariableReference(scope.trace.state.variables[name], by_value, constant))
 

@@ -53,7 +53,7 @@ class ModuleState(Protocol):
     def asset_path(self, tensor: Tensor) -> Any:
         """The path of the asset that a tensor names, as a tensor; None for any other tensor."""
 
-    def written(self, program: Program) -> set[str]:
+    def written_variables(self, program: Program) -> set[str]:
         """The nodes of the variables that a program may write."""
 
 
@@ -72,10 +72,10 @@ class Trace:
     hoisted: dict[int, Any] = field(default_factory=dict)
     _written: dict[int, set[str]] = field(default_factory=dict)
 
-    def written(self, program: Program) -> set[str]:
+    def written_variables(self, program: Program) -> set[str]:
         """The nodes of the variables that a program may write."""
         if id(program) not in self._written:
-            self._written[id(program)] = self.state.written(program)
+            self._written[id(program)] = self.state.written_variables(program)
         return self._written[id(program)]
 
 
@@ -132,7 +132,7 @@ class Scope:
         value = self.get(tensor)
         return value.tensor(self) if isinstance(value, Reference) else value
 
-    def known(self, tensor: Tensor) -> Any:
+    def known_value(self, tensor: Tensor) -> Any:
         """A value that needs no waiting ops to run, or None."""
         tensor = self._behind(tensor)
         scope = self._home(tensor)
