@@ -1,0 +1,224 @@
+"""TensorArrays and lists of tensors as values: what is written makes a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tf1hub.arrays.run_state import Reference
+from tf1hub.errors import CheckFailedError
+
+
+class ArrayHandle(Reference):
+    """The handle of a TensorArray. What is in it travels as its flow.
+
+    Args:
+        node: the node that makes it.
+    """
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+
+
+class ArrayList:
+    """Arrays by number, each written or not yet; nothing changes one that is made.
+
+    It holds its elements one by one as long as their numbers are known, and stacked in one array where a number is
+    traced: see `stacked`.
+
+    Args:
+        dtype: NumPy's, of the elements.
+        element_shape: what is known of their shape; None where not even the rank is.
+        elements: the elements; None for one that was never written, which counts as zeros.
+        stack: the elements in one array, in place of `elements`.
+        grows: whether writing behind the end makes it longer.
+    """
+
+    __slots__ = ("dtype", "element_shape", "elements", "grows", "stack")
+
+    def __init__(
+        self,
+        dtype: Any,
+        element_shape: tuple[int | None, ...] | None,
+        elements: Sequence[Any] = (),
+        stack: Any = None,
+        grows: bool = False,
+    ) -> None:
+        self.dtype = dtype
+        self.element_shape = element_shape
+        self.elements = list(elements)
+        self.stack = stack
+        self.grows = grows
+
+    def __len__(self) -> int:
+        return len(self.elements) if self.stack is None else int(self.stack.shape[0])
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} arrays of {self.dtype}>"
+
+    def _with(self, elements: Sequence[Any]) -> ArrayList:
+        return ArrayList(self.dtype, self.element_shape, elements, None, self.grows)
+
+    def stacked(self, xp: Any) -> ArrayList:
+        """The same with its elements in one array.
+
+        Raises:
+            CheckFailedError: the shape of the elements is not known.
+        """
+        return ArrayList(
+            self.dtype, self.element_shape, (), self.gather(xp, np.arange(len(self))), self.grows
+        )
+
+    def write(self, xp: Any, index: Any, value: Any) -> ArrayList:
+        """With one element replaced.
+
+        Raises:
+            CheckFailedError: there is no element of this number.
+        """
+        if self.stack is not None or not _is_number(index):
+            stack = self._stack_for(xp, value)
+            return ArrayList(
+                self.dtype, self.element_shape, (), xp.asarray(stack).at[index].set(value), self.grows
+            )
+        number = int(index)
+        elements = list(self.elements)
+        if self.grows and number >= len(elements):
+            elements += [None] * (number + 1 - len(elements))
+        self._check(number, len(elements))
+        elements[number] = value
+        return self._with(elements)
+
+    def _stack_for(self, xp: Any, value: Any) -> Any:
+        if self.stack is not None:
+            return self.stack
+        if all(element is None for element in self.elements):
+            return xp.zeros((len(self), *value.shape), self.dtype)
+        return self.gather(xp, np.arange(len(self)))
+
+    def read(self, xp: Any, index: Any) -> Any:
+        """One element.
+
+        Raises:
+            CheckFailedError: there is no element of this number, or its shape is not known.
+        """
+        if self.stack is not None:
+            return self.stack[index]
+        if not _is_number(index):
+            return self.stacked(xp).stack[index]
+        self._check(int(index), len(self.elements))
+        element = self.elements[int(index)]
+        return self._zeros(xp) if element is None else element
+
+    def gather(self, xp: Any, indices: Any) -> Any:
+        """Some elements, stacked.
+
+        Raises:
+            CheckFailedError: there is no element of some number, or their shape is not known.
+        """
+        if self.stack is not None:
+            return self.stack[indices]
+        if not isinstance(indices, np.ndarray):
+            return self.stacked(xp).stack[indices]
+        numbers = indices.tolist()
+        if not numbers:
+            return xp.zeros((0, *self._shape()), self.dtype)
+        return stack([self.read(xp, number) for number in numbers], xp)
+
+    def scatter(self, xp: Any, indices: Any, values: Any) -> ArrayList:
+        """With some elements replaced by the rows of `values`."""
+        if self.stack is not None or not isinstance(indices, np.ndarray):
+            rows = xp.asarray(values)
+            stack = self.stack
+            if stack is None:
+                stack = xp.zeros((len(self), *rows.shape[1:]), self.dtype)
+            return ArrayList(
+                self.dtype, self.element_shape, (), xp.asarray(stack).at[indices].set(rows), self.grows
+            )
+        elements = list(self.elements)
+        for number, row in zip(indices.tolist(), values, strict=True):
+            if self.grows and number >= len(elements):
+                elements += [None] * (number + 1 - len(elements))
+            self._check(number, len(elements))
+            elements[number] = _as_array(row, values)
+        return self._with(elements)
+
+    def concatenated(self, xp: Any) -> tuple[Any, Any]:
+        """All elements one behind the other, and how long each is."""
+        elements = [self.read(xp, number) for number in range(len(self))]
+        lengths = np.array([element.shape[0] for element in elements], np.int64)
+        if not elements:
+            return xp.zeros((0, *self._shape()[1:]), self.dtype), lengths
+        return xp.concatenate(elements, 0), lengths
+
+    def split(self, value: Any, lengths: Any) -> ArrayList:
+        """With the pieces of `value` for elements."""
+        ends = np.cumsum(lengths).tolist()
+        return self._with(
+            [value[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)]
+        )
+
+    def appended(self, value: Any) -> ArrayList:
+        """With one element more."""
+        return self._with([*self.elements, value])
+
+    def without_last(self) -> ArrayList:
+        """With one element less.
+
+        Raises:
+            CheckFailedError: there is none.
+        """
+        self._check(0, len(self.elements))
+        return self._with(self.elements[:-1])
+
+    def resized(self, size: int) -> ArrayList:
+        """With this many elements."""
+        return self._with([*self.elements[:size], *[None] * (size - len(self.elements))])
+
+    def _zeros(self, xp: Any) -> Any:
+        if self.dtype == np.dtype(object):
+            array = np.empty(self._shape(), object)
+            array[...] = b""
+            return array
+        return xp.zeros(self._shape(), self.dtype)
+
+    def _shape(self) -> tuple[int, ...]:
+        for element in self.elements:
+            if element is not None:
+                return tuple(element.shape)
+        if self.element_shape is None or None in self.element_shape:
+            raise CheckFailedError(
+                "An element of a TensorArray is read that was never written, and has no known shape."
+            )
+        return tuple(size or 0 for size in self.element_shape)
+
+    @staticmethod
+    def _check(number: int, size: int) -> None:
+        if not 0 <= number < size:
+            raise CheckFailedError(f"A TensorArray of {size} elements has no element {number}.")
+
+
+def _is_number(index: Any) -> bool:
+    return isinstance(index, int | np.generic | np.ndarray)
+
+
+def _as_array(row: Any, values: Any) -> Any:
+    """A row of an array as an array: NumPy gives an object or a scalar for a row of a vector."""
+    if values.ndim > 1 or not isinstance(values, np.ndarray):
+        return row
+    array = np.empty((), values.dtype)
+    array[()] = row
+    return array
+
+
+def stack(elements: Sequence[Any], xp: Any) -> Any:
+    """Arrays of one shape in one array."""
+    if elements[0].dtype == object:
+        array = np.empty((len(elements), *elements[0].shape), object)
+        for index, element in enumerate(elements):
+            array[index] = element[()] if element.ndim == 0 else element
+        return array
+    return xp.stack(elements, 0)

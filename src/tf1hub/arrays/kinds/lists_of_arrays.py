@@ -1,0 +1,230 @@
+"""TensorArrays (the flow is the list itself) and the tensor lists of loops that are functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf1hub.arrays.array_list import ArrayHandle, ArrayList
+from tf1hub.arrays.op_table import performs
+from tf1hub.graphdef import op_types
+
+
+def _ops_that(does: str) -> list[str]:
+    return [op for op, what in op_types.TENSOR_ARRAYS.items() if what == does]
+
+
+def _performs_on_flow(does: str) -> Callable[[Callable[..., Sequence[Any]]], Callable[..., Sequence[Any]]]:
+    """For functions of the namespace, the list, and the inputs between handle and flow, by value."""
+
+    def register(function: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:
+        @performs(*_ops_that(does))
+        def perform(run: Any, step: Any, handle: Any, *inputs: Any) -> Sequence[Any]:
+            *given, flow = (run.read(value) for value in inputs)
+            elements = given if flow.stack is None else [*given, flow.stack]
+            elements = [*elements, *(element for element in flow.elements if element is not None)]
+            return function(run.backend.namespace(elements), flow, *given)
+
+        return function
+
+    return register
+
+
+@performs(*_ops_that("New"))
+def new(run: Any, step: Any, size: Any) -> list[Any]:
+    """A TensorArray of `size` elements, none of which is written."""
+    attributes = step.attributes
+    flow = ArrayList(
+        attributes["dtype"],
+        attributes.get("element_shape"),
+        [None] * int(run.read(size)),
+        grows=attributes.get("dynamic_size", False),
+    )
+    return [ArrayHandle(step.name), flow]
+
+
+@_performs_on_flow("Read")
+def read(xp: Any, flow: ArrayList, index: Any) -> list[Any]:
+    """One element."""
+    return [flow.read(xp, index)]
+
+
+@_performs_on_flow("Write")
+def write(xp: Any, flow: ArrayList, index: Any, value: Any) -> list[Any]:
+    """The flow with one element replaced."""
+    return [flow.write(xp, index, value)]
+
+
+@_performs_on_flow("Gather")
+def gather(xp: Any, flow: ArrayList, indices: Any) -> list[Any]:
+    """Some elements, stacked."""
+    return [flow.gather(xp, indices)]
+
+
+@_performs_on_flow("Scatter")
+def scatter(xp: Any, flow: ArrayList, indices: Any, values: Any) -> list[Any]:
+    """The flow with some elements replaced by the rows of a tensor."""
+    return [flow.scatter(xp, indices, values)]
+
+
+@_performs_on_flow("Concat")
+def concatenate(xp: Any, flow: ArrayList) -> list[Any]:
+    """All elements one behind the other, and their lengths."""
+    return list(flow.concatenated(xp))
+
+
+@_performs_on_flow("Split")
+def split(xp: Any, flow: ArrayList, value: Any, lengths: Any) -> list[Any]:
+    """The flow with pieces of a tensor for elements."""
+    return [flow.split(value, lengths)]
+
+
+@_performs_on_flow("Size")
+def size(xp: Any, flow: ArrayList) -> list[Any]:
+    """The number of elements."""
+    return [np.int32(len(flow))]
+
+
+@performs(*_ops_that("Close"))
+def close(run: Any, step: Any, handle: Any) -> list[Any]:
+    """Nothing: no memory is held."""
+    return []
+
+
+# ---------------------------------------------------------------------- tensor lists
+
+
+def _shape(run: Any, shape: Any) -> tuple[int | None, ...] | None:
+    """The `element_shape` of an op: a vector, or the scalar -1 where the rank is open."""
+    given = np.asarray(run.read(shape))
+    return None if given.ndim == 0 else tuple(None if size < 0 else size for size in given.tolist())
+
+
+def _namespace(run: Any, *values: Any) -> Any:
+    parts: list[Any] = []
+    for value in values:
+        if isinstance(value, ArrayList):
+            parts += (
+                [value.stack] if value.stack is not None else [e for e in value.elements if e is not None]
+            )
+        else:
+            parts.append(value)
+    return run.backend.namespace(parts)
+
+
+@performs("TensorListReserve")
+def reserve(run: Any, step: Any, element_shape: Any, count: Any) -> list[Any]:
+    """A list of `count` elements, none of which is written."""
+    elements = [None] * int(run.read(count))
+    return [ArrayList(step.attributes["element_dtype"], _shape(run, element_shape), elements)]
+
+
+@performs("EmptyTensorList")
+def empty_list(run: Any, step: Any, element_shape: Any, max_count: Any) -> list[Any]:
+    """A list without elements."""
+    return [ArrayList(step.attributes["element_dtype"], _shape(run, element_shape))]
+
+
+@performs("TensorListFromTensor")
+def from_tensor(run: Any, step: Any, tensor: Any, element_shape: Any) -> list[Any]:
+    """The rows of a tensor as a list."""
+    tensor = run.read(tensor)
+    empty = ArrayList(step.attributes["element_dtype"], _shape(run, element_shape), [None] * tensor.shape[0])
+    return [empty.scatter(_namespace(run, tensor), np.arange(tensor.shape[0]), tensor)]
+
+
+@performs("TensorListStack")
+def stack_list(run: Any, step: Any, values: Any, element_shape: Any) -> list[Any]:
+    """The elements in one tensor."""
+    known = _known(values, _shape(run, element_shape))
+    return [known.gather(_namespace(run, values), np.arange(len(values)))]
+
+
+def _known(values: ArrayList, shape: tuple[int | None, ...] | None) -> ArrayList:
+    """The list with what an op says of its elements' shape, where the list knows less."""
+    if shape is None or (values.element_shape is not None and None not in values.element_shape):
+        return values
+    return ArrayList(values.dtype, shape, values.elements, values.stack, values.grows)
+
+
+@performs("TensorListGetItem")
+def get_item(run: Any, step: Any, values: Any, index: Any, element_shape: Any) -> list[Any]:
+    """One element."""
+    index = run.read(index)
+    return [_known(values, _shape(run, element_shape)).read(_namespace(run, values, index), index)]
+
+
+@performs("TensorListSetItem")
+def set_item(run: Any, step: Any, values: Any, index: Any, item: Any) -> list[Any]:
+    """The list with one element replaced."""
+    index, item = run.read(index), run.read(item)
+    return [values.write(_namespace(run, values, index, item), index, item)]
+
+
+@performs("TensorListPushBack")
+def push_back(run: Any, step: Any, values: Any, item: Any) -> list[Any]:
+    """The list with one element more."""
+    return [values.appended(run.read(item))]
+
+
+@performs("TensorListPopBack")
+def pop_back(run: Any, step: Any, values: Any, element_shape: Any) -> list[Any]:
+    """The list without its last element, and that."""
+    known = _known(values, _shape(run, element_shape))
+    shorter = known.without_last()
+    return [shorter, known.read(_namespace(run, values), len(values) - 1)]
+
+
+@performs("TensorListLength")
+def length(run: Any, step: Any, values: Any) -> list[Any]:
+    """The number of elements."""
+    return [np.int32(len(values))]
+
+
+@performs("TensorListElementShape")
+def element_shape(run: Any, step: Any, values: Any) -> list[Any]:
+    """What is known of the elements' shape: a vector with -1 for what is open, or the scalar -1."""
+    shape = values.element_shape
+    sizes = -1 if shape is None else [-1 if size is None else size for size in shape]
+    return [np.array(sizes, step.attributes["shape_type"])]
+
+
+@performs("TensorListResize")
+def resize(run: Any, step: Any, values: Any, size: Any) -> list[Any]:
+    """The list with this many elements."""
+    return [values.resized(int(run.read(size)))]
+
+
+@performs("TensorListGather")
+def gather_list(run: Any, step: Any, values: Any, indices: Any, element_shape: Any) -> list[Any]:
+    """Some elements, stacked."""
+    known = _known(values, _shape(run, element_shape))
+    return [known.gather(_namespace(run, values), run.read(indices))]
+
+
+@performs("TensorListScatter", "TensorListScatterV2")
+def scatter_list(
+    run: Any, step: Any, tensor: Any, indices: Any, element_shape: Any, *count: Any
+) -> list[Any]:
+    """A list that has the rows of a tensor at some places."""
+    tensor, indices = run.read(tensor), np.asarray(run.read(indices))
+    wanted = int(run.read(count[0])) if count else -1
+    size = wanted if wanted >= 0 else int(indices.max(initial=-1)) + 1
+    empty = ArrayList(step.attributes["element_dtype"], _shape(run, element_shape), [None] * size)
+    return [empty.scatter(_namespace(run, tensor), indices, tensor)]
+
+
+@performs("TensorListConcat", "TensorListConcatV2")
+def concatenate_list(run: Any, step: Any, values: Any, *given: Any) -> list[Any]:
+    """All elements one behind the other, and their lengths."""
+    known = _known(values, _shape(run, given[0])) if given else values
+    return list(known.concatenated(_namespace(run, values)))
+
+
+@performs("TensorListSplit")
+def split_list(run: Any, step: Any, tensor: Any, element_shape: Any, lengths: Any) -> list[Any]:
+    """Pieces of a tensor as a list."""
+    empty = ArrayList(step.attributes["element_dtype"], _shape(run, element_shape))
+    return [empty.split(run.read(tensor), np.asarray(run.read(lengths)))]

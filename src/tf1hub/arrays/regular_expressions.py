@@ -1,0 +1,270 @@
+"""RE2's regular expressions on Python's `re`.
+
+RE2 and Python agree on most of the syntax, and both take the leftmost match and the first alternative. What differs is
+translated: `$` and `\\z` (the very end), `\\s` without the vertical tab, `\\pN` and `\\p{Lu}` (from Python's own table of
+Unicode), `[[:alpha:]]`, `\\Q...\\E`, `\\C`. What `re` has no counterpart for (scripts, such as `\\p{Han}`) needs the package
+`google-re2`, which is used for everything where it is installed. Source: RE2's page "Syntax".
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from functools import lru_cache
+from typing import Any
+
+from tf1hub.errors import MissingDependencyError, UnsupportedGraphError
+
+_POSIX = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "ascii": r"\x00-\x7F",
+    "blank": r"\t ",
+    "cntrl": r"\x00-\x1F\x7F",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r"\t\n\v\f\r ",
+    "upper": "A-Z",
+    "word": r"0-9A-Za-z_",
+    "xdigit": "0-9A-Fa-f",
+}
+_SPACE = r"\t\n\f\r "
+_INSTALL = (
+    "The regular expression {pattern!r} uses {part!r}, which Python's re does not have. Install the package that has all "
+    "of RE2: pip install google-re2"
+)
+
+
+def matches_all(pattern: str, text: bytes) -> bool:
+    """Whether a pattern matches all of a text.
+
+    Example:
+        >>> matches_all(r"\\pL+", "Füße".encode()), matches_all("a", b"ab")
+        (True, False)
+    """
+    return compiled(pattern).fullmatch(_text(text)) is not None
+
+
+def replaced(pattern: str, rewrite: bytes, text: bytes, everywhere: bool = True) -> bytes:
+    """A text whose matches are replaced.
+
+    Args:
+        pattern: in RE2's syntax.
+        rewrite: what stands for a match; `\\0` to `\\9` in it are the match and its groups, and `\\\\` is a backslash.
+        text: bytes in UTF-8; others stay as they are.
+        everywhere: whether all matches are replaced, or the first.
+
+    Raises:
+        UnsupportedGraphError: the pattern or the rewrite is no such thing.
+        MissingDependencyError: the pattern needs `google-re2`.
+
+    Example:
+        >>> replaced(r"(\\w+) (\\w+)", rb"\\2 \\1", b"hello world")
+        b'world hello'
+    """
+    given = _text(text)
+    parts = _rewrite(pattern, rewrite)
+    result: list[str] = []
+    last, barred = 0, -1
+    for match in compiled(pattern).finditer(given):
+        # RE2 takes no empty match right behind a match; Python does.
+        if match.start() == match.end() == barred:
+            continue
+        result.append(given[last : match.start()])
+        result.extend(part if isinstance(part, str) else match.group(part) or "" for part in parts)
+        last = barred = match.end()
+        if not everywhere:
+            break
+    result.append(given[last:])
+    return "".join(result).encode("utf-8", "surrogateescape")
+
+
+def _text(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=256)
+def _rewrite(pattern: str, rewrite: bytes) -> list[str | int]:
+    parts: list[str | int] = []
+    for piece in re.split(r"(\\.?)", _text(rewrite), flags=re.DOTALL):
+        if not piece.startswith("\\"):
+            parts.append(piece)
+        elif piece[1:].isdigit() and piece.isascii():
+            parts.append(int(piece[1:]))
+        elif piece == "\\\\":
+            parts.append("\\")
+        else:
+            raise UnsupportedGraphError(f"The rewrite {rewrite!r} has a backslash before {piece[1:]!r}.")
+    groups = compiled(pattern).groups
+    if any(isinstance(part, int) and part > groups for part in parts):
+        raise UnsupportedGraphError(
+            f"The rewrite {rewrite!r} names a group that the pattern {pattern!r} does not have."
+        )
+    return parts
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> Any:
+    """A pattern in RE2's syntax, ready to match text.
+
+    Raises:
+        UnsupportedGraphError: it is none.
+        MissingDependencyError: it needs `google-re2`.
+    """
+    try:
+        return re.compile(_Translation(pattern).text(), re.ASCII)
+    except re.error as error:
+        raise UnsupportedGraphError(f"The regular expression {pattern!r} cannot be read: {error}.") from error
+
+
+class _Translation:
+    """A pattern from left to right.
+
+    Args:
+        pattern: in RE2's syntax.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._at = 0
+        # With the flag m, `$` is the end of a line too, as Python has it.
+        self._many_lines = re.search(r"\(\?[a-zA-Z]*m", pattern) is not None
+
+    def text(self) -> str:
+        """The same for Python's `re`."""
+        pieces: list[str] = []
+        flags = ""
+        while self._at < len(self._pattern):
+            rest = self._pattern[self._at :]
+            if rest[0] == "\\":
+                pieces.append(self._escape(in_class=False))
+            elif rest[0] == "[":
+                pieces.append(self._class())
+            elif (found := re.match(r"\(\?([a-zA-Z]+)\)", rest)) is not None:
+                # Python takes flags at the start alone; RE2 from here on.
+                if any(piece for piece in pieces):
+                    pieces.append(f"(?{self._flags(found[1])}:")
+                    self._at += found.end()
+                    pieces.append(_Rest(self._pattern[self._at :]).text() + ")")
+                    break
+                flags += self._flags(found[1])
+                self._at += found.end()
+            elif rest[0] == "$":
+                pieces.append("$" if self._many_lines else r"\Z")
+                self._at += 1
+            else:
+                pieces.append(rest[0])
+                self._at += 1
+        return (f"(?{flags})" if flags else "") + "".join(pieces)
+
+    def _flags(self, flags: str) -> str:
+        if "U" in flags:
+            raise self._missing("(?U)")
+        return flags
+
+    def _missing(self, part: str) -> MissingDependencyError:
+        return MissingDependencyError(_INSTALL.format(pattern=self._pattern, part=part))
+
+    def _class(self) -> str:
+        pattern = self._pattern
+        start = self._at
+        self._at += 1
+        pieces = ["["]
+        if pattern[self._at : self._at + 1] == "^":
+            pieces.append("^")
+            self._at += 1
+        first = True
+        while self._at < len(pattern):
+            rest = pattern[self._at :]
+            posix = re.match(r"\[:(\^?)(\w+):\]", rest)
+            if rest[0] == "]" and not first:
+                self._at += 1
+                return "".join([*pieces, "]"])
+            first = False
+            if posix is not None and posix[2] in _POSIX:
+                if posix[1]:
+                    raise self._missing(posix[0])
+                pieces.append(_POSIX[posix[2]])
+                self._at += posix.end()
+            elif rest[0] == "\\":
+                pieces.append(self._escape(in_class=True))
+            else:
+                pieces.append("\\" + rest[0] if rest[0] in "[]&~|" else rest[0])
+                self._at += 1
+        raise UnsupportedGraphError(
+            f"The regular expression {pattern!r} has a class that does not end: {pattern[start:]!r}."
+        )
+
+    def _escape(self, in_class: bool) -> str:
+        rest = self._pattern[self._at :]
+        if (found := re.match(r"\\([pP])(?:\{(\^?)(\w+)\}|(\w))", rest)) is not None:
+            self._at += found.end()
+            negative = (found[1] == "P") != (found[2] == "^")
+            return self._category(found[3] or found[4], negative, in_class, found[0])
+        if (found := re.match(r"\\Q(.*?)(?:\\E|$)", rest, re.DOTALL)) is not None:
+            self._at += found.end()
+            return re.escape(found[1])
+        if (found := re.match(r"\\x\{([0-9A-Fa-f]+)\}", rest)) is not None:
+            self._at += found.end()
+            return re.escape(chr(int(found[1], 16)))
+        two = rest[:2]
+        self._at += 2
+        plain = {"\\z": r"\Z", "\\a": r"\x07", "\\C": r"(?s:.)", "\\E": ""}
+        if two == "\\s":
+            return _SPACE if in_class else f"[{_SPACE}]"
+        if two == "\\S":
+            if in_class:
+                raise self._missing(two)
+            return f"[^{_SPACE}]"
+        if not in_class and two in plain:
+            return plain[two]
+        if len(two) == 2 and not two[1].isalnum():
+            return re.escape(two[1])
+        return two
+
+    def _category(self, name: str, negative: bool, in_class: bool, part: str) -> str:
+        if name not in _categories() and name != "Any":
+            raise self._missing(part)
+        ranges = _category_ranges(name, negative)
+        return ranges if in_class else f"[{ranges}]"
+
+
+class _Rest(_Translation):
+    """What stands behind flags in the middle of a pattern."""
+
+
+@lru_cache(maxsize=1)
+def _categories() -> dict[str, list[tuple[int, int]]]:
+    """For each category of Unicode, and each first letter of some, the ranges of characters."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for code in range(sys.maxunicode + 1):
+        category = unicodedata.category(chr(code))
+        # Bytes that are no UTF-8 are in no category of RE2's; here they are surrogates.
+        if category == "Cs":
+            continue
+        for name in (category, category[0]):
+            ranges = found.setdefault(name, [])
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1] = (ranges[-1][0], code)
+            else:
+                ranges.append((code, code))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _category_ranges(name: str, negative: bool) -> str:
+    ranges = [(0, sys.maxunicode)] if name == "Any" else _categories()[name]
+    if negative:
+        edges = [-1, *(edge for pair in ranges for edge in pair), sys.maxunicode + 1]
+        ranges = [
+            (edges[index] + 1, edges[index + 1] - 1)
+            for index in range(0, len(edges), 2)
+            if edges[index] + 1 <= edges[index + 1] - 1
+        ]
+    return "".join(
+        f"\\U{first:08x}" if first == last else f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges
+    )

@@ -1,0 +1,228 @@
+"""Ops on strings, sparse tensors and sets: the table's, held against TensorFlow's."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from arrays.beside_tensorflow import assert_same
+
+WORDS = np.array(
+    [[b"Hello, World", b""], ["Füße ÄÖ".encode(), b" a b\t c\n"], [b"\xff\xfe no utf", b"xyzzy"]], object
+)
+
+
+def test_hashes_of_all_lengths() -> None:
+    numbers = random.Random(3)
+    texts = np.array([bytes(numbers.randrange(256) for _ in range(size)) for size in range(260)], object)
+    for kind, more in (
+        ("StringToHashBucketFast", {}),
+        ("StringToHashBucketStrong", {"key": [-5, 77]}),
+    ):
+        assert_same(kind, texts, num_buckets=2**63 - 1, **more)
+    assert_same("StringToHashBucket", texts, num_buckets=2**63 - 1)
+    assert_same("Fingerprint", texts, b"farmhash64")
+    assert_same("Fingerprint", np.arange(12, dtype=np.int32).reshape(3, 4), b"farmhash64")
+
+
+@pytest.mark.parametrize("encoding", ["", "utf-8"])
+def test_cases(encoding: str) -> None:
+    for kind in ("StringLower", "StringUpper"):
+        assert_same(kind, WORDS[:2], encoding=encoding)
+
+
+def test_stripping_and_lengths() -> None:
+    assert_same("StringStrip", WORDS)
+    for unit in ("BYTE", "UTF8_CHAR"):
+        assert_same("StringLength", WORDS, unit=unit)
+
+
+def test_joining() -> None:
+    assert_same("StringJoin", (WORDS, b"!", WORDS), separator="-")
+    for axes in ([0], [1], [-1], [1, 0], [0, 1], []):
+        for keep in (False, True):
+            assert_same("ReduceJoin", WORDS, np.array(axes, np.int32), keep_dims=keep, separator=", ")
+    assert_same("UnsortedSegmentJoin", WORDS, np.array([2, 0, 2]), np.int32(4), separator=":")
+
+
+def test_splitting() -> None:
+    texts = np.array([b" a b  c ", b"", b"one", b"x,y ,z"], object)
+    for delimiter in (b" ", b"", b", "):
+        for skip in (True, False):
+            assert_same("StringSplit", texts, delimiter, skip_empty=skip)
+    for separator in (b"", b" ", b", ", b"xx"):
+        for most in (-1, 1):
+            assert_same("StringSplitV2", texts, separator, maxsplit=most)
+
+
+def test_pieces() -> None:
+    texts = np.array(["Füßeln".encode(), b"abcdefg"], object)
+    for unit in ("BYTE", "UTF8_CHAR"):
+        for position in (0, 2, -3):
+            assert_same("Substr", texts, position, 3, unit=unit)
+    assert_same("Substr", texts, np.array([1, 2]), np.array([10, 2]))
+
+
+def test_numbers_and_text() -> None:
+    for dtype in (np.float32, np.float64, np.int32, np.int64):
+        assert_same("StringToNumber", np.array([b"1", b"-17", b" 3 "], object), out_type=dtype)
+    assert_same("StringToNumber", np.array([b"1.5e3", b"inf", b"nan"], object), out_type=np.float32)
+    for values in (np.array([1.5, -2.25, 1e10]), np.array([1, -20], np.int32), np.array([True, False])):
+        assert_same("AsString", values)
+    numbers = np.array([1.5, -2.25, 1e-10], np.float32)
+    for form in ({"precision": 2}, {"scientific": True}, {"shortest": True}, {"width": 12, "fill": "0"}):
+        assert_same("AsString", numbers, **form)
+
+
+def test_bytes_of_numbers() -> None:
+    raw = np.array([bytes(range(8)), bytes(range(8, 16))], object)
+    for dtype in (np.uint8, np.int16, np.float32, np.int64):
+        for little in (True, False):
+            assert_same("DecodeRaw", raw, out_type=dtype, little_endian=little)
+    for pad in (False, True):
+        assert_same("EncodeBase64", WORDS, pad=pad)
+    assert_same("DecodeBase64", np.array([b"SGVsbG8", b"_-8=", b""], object))
+
+
+def test_ngrams() -> None:
+    words = np.array([b"a", b"b", b"c", b"d", b"e"], object)
+    for widths in ([2], [1, 3], [6]):
+        for pad in (-1, 0, 1):
+            for short in (False, True):
+                assert_same(
+                    "StringNGrams",
+                    words,
+                    np.array([0, 3, 3, 5]),
+                    separator=" ",
+                    ngram_widths=widths,
+                    left_pad="<",
+                    right_pad=">",
+                    pad_width=pad,
+                    preserve_short_sequences=short,
+                )
+
+
+PATTERNS = [
+    (r"\s+", "_"),
+    (r"(\w+) (\w+)", r"\2-\1"),
+    (r"[[:punct:]]", ""),
+    (r"\pL", "L"),
+    (r"[^\p{L}\p{N}]+", " "),
+    (r"x*", "-"),
+    (r"^|$", "|"),
+    (r"(?i)hello", r"<\0>"),
+    (r"(a|ab)(c|bcd)?", r"[\1\2]"),
+    (r"\Qo, W\E", r"\\"),
+    (r"z\z", "."),
+    (r"\d{2,}|[xyz]{2}", "#"),
+    (r"[^a-z\s]", "?"),
+    (r"\P{L}", "*"),
+    (r"o(?:,|$)", "0"),
+    (r"(?s).+", "all"),
+    (r"\x{df}", "ss"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "rewrite"), PATTERNS)
+def test_regular_expressions(pattern: str, rewrite: str) -> None:
+    texts = np.array(
+        [b"hello hello", b"Hello, World", b"", "Füße 12".encode(), b"xyzzy", b"abcd abc\nac", b"a\n"], object
+    )
+    for everywhere in (True, False):
+        assert_same("StaticRegexReplace", texts, pattern=pattern, rewrite=rewrite, replace_global=everywhere)
+    assert_same("RegexReplace", texts, pattern.encode(), rewrite.encode())
+    assert_same("RegexFullMatch", texts, pattern.encode())
+    assert_same("StaticRegexFullMatch", texts, pattern=pattern)
+
+
+def test_unique() -> None:
+    for values in (np.array([3, 1, 3, 2, 1]), np.array([b"b", b"a", b"b"], object), np.zeros(0, np.float32)):
+        for dtype in (np.int32, np.int64):
+            assert_same("Unique", values, out_idx=dtype)
+            assert_same("UniqueWithCounts", values, out_idx=dtype)
+    matrix = np.array([[1, 2, 1], [3, 4, 3], [1, 2, 1]])
+    for axis in (0, 1, -1):
+        assert_same("UniqueV2", matrix, np.array([axis]))
+        assert_same("UniqueWithCountsV2", matrix, np.array([axis]))
+    assert_same("UniqueV2", np.array([3, 1, 3]), np.zeros(0, np.int64))
+    assert_same("ListDiff", np.array([1, 2, 3, 2, 5]), np.array([2, 9]))
+
+
+def test_sets() -> None:
+    x, y = np.array([[1, 2, 2], [5, 6, 7]]), np.array([[2, 3, 1], [9, 9, 9]])
+    sparse = (np.array([[0, 0], [0, 1], [1, 0]]), np.array([2, 8, 5]), np.array([2, 2]))
+    for operation in ("union", "intersection", "a-b", "b-a"):
+        assert_same("DenseToDenseSetOperation", x, y, set_operation=operation)
+        assert_same("DenseToSparseSetOperation", x, *sparse, set_operation=operation)
+        assert_same("SparseToSparseSetOperation", *sparse, *sparse, set_operation=operation)
+    assert_same("SetSize", *sparse)
+
+
+INDICES = np.array([[0, 1], [0, 3], [2, 0], [2, 2]])
+VALUES = np.array([1.5, -2.0, 3.0, 0.25], np.float32)
+SHAPE = np.array([4, 4])
+
+
+def test_sparse_and_dense() -> None:
+    assert_same("SparseToDense", INDICES, SHAPE, VALUES, np.float32(-1))
+    assert_same("SparseToDense", np.array([1, 3]), np.array([5]), np.int32(7), np.int32(0))
+    assert_same("SparseToDense", np.int64(2), np.array([4]), b"x", b"")
+    dense = np.arange(12, dtype=np.float32).reshape(4, 3)
+    for a in (False, True):
+        assert_same("SparseTensorDenseMatMul", INDICES, VALUES, SHAPE, dense, adjoint_a=a, exactly=False)
+        assert_same(
+            "SparseTensorDenseMatMul",
+            INDICES,
+            VALUES,
+            SHAPE,
+            dense.T.copy(),
+            adjoint_a=a,
+            adjoint_b=True,
+            exactly=False,
+        )
+    square = np.arange(16, dtype=np.float32).reshape(4, 4) + 1
+    for kind in ("SparseDenseCwiseMul", "SparseDenseCwiseAdd", "SparseDenseCwiseDiv"):
+        assert_same(kind, INDICES, VALUES, SHAPE, square)
+        assert_same(kind, INDICES, VALUES, SHAPE, square[:1])
+    assert_same("SparseTensorDenseAdd", INDICES, VALUES, SHAPE, square)
+
+
+def test_filling_empty_rows() -> None:
+    assert_same("SparseFillEmptyRows", INDICES, VALUES, SHAPE, np.float32(9))
+    assert_same("SparseFillEmptyRows", INDICES, np.array([b"a", b"b", b"c", b"d"], object), SHAPE, b"-")
+    assert_same("SparseFillEmptyRows", np.zeros((0, 2), np.int64), VALUES[:0], SHAPE, np.float32(9))
+
+
+def test_sparse_shapes() -> None:
+    order = [2, 0, 3, 1]
+    assert_same("SparseReorder", INDICES[order], VALUES[order], SHAPE)
+    for new in ([2, 8], [-1, 2], [16], [2, 2, -1]):
+        assert_same("SparseReshape", INDICES, SHAPE, np.array(new))
+    for axis in (0, 1, -1):
+        assert_same("SparseConcat", (INDICES, INDICES), (VALUES, VALUES), (SHAPE, SHAPE), concat_dim=axis)
+        assert_same("SparseSplit", np.int64(axis % 2), INDICES, VALUES, SHAPE, num_split=3)
+    assert_same("SparseSlice", INDICES, VALUES, SHAPE, np.array([1, 0]), np.array([5, 3]))
+
+
+def test_sparse_arithmetic() -> None:
+    other = (np.array([[0, 1], [1, 1], [2, 2]]), np.array([1.0, 5.0, -0.25], np.float32), SHAPE)
+    for threshold in (0.0, 1.0):
+        assert_same("SparseAdd", INDICES, VALUES, SHAPE, *other, np.float32(threshold))
+    for axes in ([0], [1], [0, 1], [-1]):
+        for keep in (False, True):
+            assert_same("SparseReduceSum", INDICES, VALUES, SHAPE, np.array(axes, np.int32), keep_dims=keep)
+            assert_same("SparseReduceMax", INDICES, VALUES, SHAPE, np.array(axes, np.int32), keep_dims=keep)
+    assert_same("SparseSoftmax", INDICES, VALUES, SHAPE, exactly=False)
+    for kind in ("SparseSparseMaximum", "SparseSparseMinimum"):
+        assert_same(kind, INDICES, VALUES, SHAPE, *other)
+
+
+def test_ragged() -> None:
+    assert_same("RaggedRange", np.array([0, 5]), np.array([3, 1]), np.array([1, -2]))
+    assert_same("RaggedRange", np.array(0), np.array([3, 1]), np.array(1))
+    splits = np.array([0, 2, 2, 5])
+    for values in (np.arange(5.0), np.arange(20.0).reshape(5, 2, 2)):
+        assert_same("RaggedTensorToSparse", (splits,), values)
+        assert_same("RaggedGather", (splits,), values, np.array([2, 0, 2]), OUTPUT_RAGGED_RANK=1)
+    assert_same("RaggedTensorToSparse", (np.array([0, 1, 3]), np.array([0, 2, 2, 5])), np.arange(5))
