@@ -42,7 +42,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 def converted(module: str) -> dict[str, Any]:
     """Processor and wall seconds of one conversion."""
     import tf1hub as hub
-    import tf1hub.tf2.convert  # before the clock starts
+    import tf1hub.converting.saved_model_files  # before the clock starts
 
     with tempfile.TemporaryDirectory() as directory:
         started, cpu = time.perf_counter(), time.process_time()

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tf1hub.comparing.result import Comparison as Comparison
     from tf1hub.compat import install_as_tensorflow_hub as install_as_tensorflow_hub
     from tf1hub.compat import run_program as run_program
+    from tf1hub.converting.conversion import Conversion as Conversion
+    from tf1hub.converting.convert import convert as convert
     from tf1hub.format.checkpoint import Variables as Variables
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
@@ -53,8 +55,6 @@ if TYPE_CHECKING:
     from tf1hub.spec.module_spec import ModuleSpec as ModuleSpec
     from tf1hub.spec.module_spec import load_module_spec as load_module_spec
     from tf1hub.spec.module_variables import read_variables as read_variables
-    from tf1hub.tf2.conversion import Conversion as Conversion
-    from tf1hub.tf2.convert import convert as convert
     from tf1hub.tf2.initial_values import initial_values as initial_values
     from tf1hub.tf2.load import load as load
     from tf1hub.tf2.loaded import LoadedModule as LoadedModule
@@ -63,7 +63,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Comparison": "tf1hub.comparing.result",
-    "Conversion": "tf1hub.tf2.conversion",
+    "Conversion": "tf1hub.converting.conversion",
     "ImageModuleInfo": "tf1hub.format.messages_pb2",
     "KerasLayer": "tf1hub.keras",
     "LatestModuleExporter": "tf1hub.publish.latest_exporter",
@@ -80,7 +80,7 @@ _HOMES = {
     "attach_message": "tf1hub.publish",
     "check": "tf1hub.checks.check",
     "compare": "tf1hub.comparing",
-    "convert": "tf1hub.tf2.convert",
+    "convert": "tf1hub.converting.convert",
     "create_module_spec": "tf1hub.publish",
     "create_module_spec_from_saved_model": "tf1hub.publish",
     "diff": "tf1hub.spec.difference",

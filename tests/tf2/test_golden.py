@@ -12,9 +12,9 @@ import tensorflow as tf
 from golden import cases
 from golden.in_tensorflow2 import check_calls, check_finetuning, check_served, feeds, restorer
 
+from tf1hub.converting.convert import convert
 from tf1hub.format.module_reader import read_module
 from tf1hub.spec.module_spec import ModuleSpec
-from tf1hub.tf2.convert import convert
 from tf1hub.tf2.load import load
 
 

@@ -1,5 +1,5 @@
 """Checking modules: is it whole, does it keep the conventions, does it run, can it be fine-tuned?
 
 Each file is one group of checks and yields findings; `check.py` puts them together. All but `run.py`
-and `generate.py` work without TensorFlow.
+work without TensorFlow.
 """

@@ -9,26 +9,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf1hub.checks.distance import distance
 from tf1hub.checks.findings import ERROR, WARNING, Finding, Run
-from tf1hub.checks.generate import CannotGenerateError, Example, examples, rows
-from tf1hub.errors import Error
 from tf1hub.format import dtypes
-from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph import eval_function_for_module
 from tf1hub.graph.building import reason
 from tf1hub.progress import Say
-from tf1hub.spec.inspection import decode_attachment, describe_signature
+from tf1hub.spec.inspection import describe_signature
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
-
-TOLERANCE = 1e-4
-"""How far results in a batch and alone may be apart, relative to the largest result: kernels for other
-batch sizes add in another order."""
-
-_FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
+from tf1hub.trial.distance import TOLERANCE, distance
+from tf1hub.trial.generate import CannotGenerateError, Example, examples, image_size, rows
+from tf1hub.trial.original import FAILURES, as_tensorflow_values
 
 
 def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]]:
@@ -51,7 +44,7 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
                     check = _SignatureCheck(variant, name, evaluate)
                     runs.append(check.run())
                     findings.extend(check.findings)
-        except _FAILURES as error:
+        except FAILURES as error:
             findings.append(
                 Finding(
                     "does-not-load",
@@ -97,7 +90,7 @@ class _SignatureCheck:
             # In training, results depend on the batch, and dropout on chance.
             if not self._variant.tags:
                 self._compare_with_alone(example, outputs)
-        except _FAILURES as error:
+        except FAILURES as error:
             self._found(
                 "does-not-run",
                 ERROR if self._promises else WARNING,
@@ -111,7 +104,9 @@ class _SignatureCheck:
 
     def _call(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         started = time.perf_counter()
-        outputs: dict[str, Any] = self._evaluate(dict(feeds), signature=self._name, as_dict=True)
+        outputs: dict[str, Any] = self._evaluate(
+            as_tensorflow_values(feeds), signature=self._name, as_dict=True
+        )
         self._seconds += time.perf_counter() - started
         return outputs
 
@@ -184,18 +179,6 @@ def _faults(info: ParsedTensorInfo, value: Any) -> Iterator[str]:
     )
     if not fits:
         yield f"has the shape {list(shape)}, not {info.shape_text()}"
-
-
-def image_size(variant: Variant) -> tuple[int, int] | None:
-    """The height and width that the publisher attached, where there are some."""
-    data = variant.attachments.get(IMAGE_MODULE_INFO_KEY)
-    if data is None:
-        return None
-    value = decode_attachment(IMAGE_MODULE_INFO_KEY, data).value
-    if value is None:
-        return None
-    size = value["default_image_size"]
-    return (size["height"], size["width"]) if size["height"] and size["width"] else None
 
 
 def _place(variant: Variant) -> str:

@@ -20,7 +20,7 @@ from tf1hub.cli._output import (
 from tf1hub.progress import shown
 
 if TYPE_CHECKING:
-    from tf1hub.tf2.conversion import Conversion
+    from tf1hub.converting.conversion import Conversion
 
 
 def register(subparsers: Any) -> None:

@@ -26,6 +26,8 @@ _Message = TypeVar("_Message")
 Tags = Iterable[str] | None
 """Tags as callers give them: None and the empty set name the inference variant."""
 
+_TRAIN = frozenset({"train"})
+
 
 _NOT_CALLABLE = (
     "A ModuleSpec is a definition, and cannot be called: {name}. In TensorFlow 2 write\n"
@@ -335,6 +337,20 @@ class ModuleSpec:
     def __repr__(self) -> str:
         variants = ", ".join(format_tags(tags) for tags in self.get_tags())
         return f"<ModuleSpec {self._name}: variants {variants}>"
+
+
+def choose_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
+    """The variants that run without and with `training=True`.
+
+    Training takes the variant `{"train"}` where there is one, unless the caller asks for some variant; the empty set
+    asks for that for inference.
+
+    Raises:
+        UnknownTagsError: no variant has these tags.
+    """
+    inference = spec.variant(tags)
+    training = _TRAIN if tags is None and _TRAIN in spec.get_tags() else inference.tags
+    return inference, spec.variant(training)
 
 
 def load_module_spec(path: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:

@@ -57,6 +57,23 @@ class ParsedTensorInfo:
         return _dimensions(_composite_shape(self._info) or self._info.tensor_shape)
 
     @property
+    def ragged_rank(self) -> int | None:
+        """How many dimensions of a RaggedTensor are ragged; None for all else."""
+        for value in self._ragged_state():
+            if value.WhichOneof("kind") == "int64_value":
+                return value.int64_value
+        return None
+
+    @property
+    def row_splits_dtype_name(self) -> str | None:
+        """The element type of a RaggedTensor's row splits; None for all else."""
+        from tf1hub.format.dtypes import name_of
+
+        # The first element type is that of the values.
+        types = [value for value in self._ragged_state() if value.WhichOneof("kind") == "tensor_dtype_value"]
+        return name_of(types[1].tensor_dtype_value) if len(types) == 2 else None
+
+    @property
     def dtype(self) -> Any:
         """The element type as a `tf.DType`."""
         import tensorflow as tf
@@ -114,6 +131,10 @@ class ParsedTensorInfo:
 
     def __hash__(self) -> int:
         return hash((self.kind, self._dtype_number, self.shape))
+
+    def _ragged_state(self) -> list[StructuredValue]:
+        name = self._info.composite_tensor.type_spec.type_spec_class_name
+        return _composite_state(self._info) if name == "RaggedTensorSpec" else []
 
     @property
     def _dtype_number(self) -> int:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 
 from tf1hub.errors import Error, ExportError
-from tf1hub.storage.address import absolute, is_remote
+from tf1hub.storage.address import absolute, is_remote, split_path
 from tf1hub.storage.faults import mapped, words_of
 from tf1hub.storage.opening import place_at
 from tf1hub.storage.place import Faults, Place
@@ -82,6 +82,38 @@ def new_directory(path: str, last: str, names: Collection[str] | None = None) ->
                 # Onto an empty directory this is atomic too; onto anything else it fails.
                 os.rename(directory, target)
             _flush_directory(os.path.dirname(target))
+    except Error:
+        raise
+    except OSError as error:
+        raise ExportError(_CANNOT.format(path=path, said=words_of(error))) from error
+
+
+@contextlib.contextmanager
+def new_files(path: str) -> Iterator[str]:
+    """The path of a local file to write; it and what is written beside it appear at the end, or nothing does.
+
+    Whatever is written beside the file appears beside `path`, under its own name, before the file itself does.
+
+    Args:
+        path: the new file; missing parents are made.
+
+    Raises:
+        ExportError: something is at `path` or where another file goes, or it cannot be written.
+    """
+    check_free(path)
+    target = path.rstrip("/") if is_remote(path) else absolute(path)
+    parent, name = split_path(target)
+    try:
+        if is_remote(path):
+            with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
+                yield os.path.join(directory, name)
+                _upload(directory, parent, name)
+            return
+        _make_parent(parent, path)
+        with _hidden(target, parent) as directory:
+            yield os.path.join(directory, name)
+            flush(directory)
+            _move_into(directory, parent, path, name)
     except Error:
         raise
     except OSError as error:

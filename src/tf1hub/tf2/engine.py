@@ -12,7 +12,6 @@ from tf1hub._tensorflow import as_in_a_function, call_checked, is_compiled
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graph.inputs import convert_inputs
-from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.unknown import unknown_output
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.keywords import by_keyword
@@ -23,7 +22,6 @@ from tf1hub.tf2.signature_functions import has_updates, signature_function, sign
 from tf1hub.tf2.variant_state import Resources, VariantState
 from tf1hub.tf2.xla import check_compilable
 
-_TRAIN = frozenset({"train"})
 _IN_A_GRAPH = (
     "{where} was loaded in eager mode, where its variables are, and is called in a graph (a tf.Graph, or after "
     "tf.compat.v1.disable_eager_execution). Load it inside of the graph: module = tf1hub.load(handle); "
@@ -37,20 +35,6 @@ _SYMBOLIC = (
     "The signature {signature!r} of {where} was given a KerasTensor, which has no value: only layers take one. Write: "
     "outputs = tf1hub.KerasLayer({arguments})(inputs)"
 )
-
-
-def choose_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
-    """The variants that run without and with `training=True`.
-
-    Training takes the variant `{"train"}` where there is one, unless the caller asks for some variant; the empty set
-    asks for that for inference.
-
-    Raises:
-        UnknownTagsError: no variant has these tags.
-    """
-    inference = spec.variant(tags)
-    training = _TRAIN if tags is None and _TRAIN in spec.get_tags() else inference.tags
-    return inference, spec.variant(training)
 
 
 class Interface:

@@ -14,9 +14,8 @@ from tf1hub.format.module_reader import is_module, read_module
 from tf1hub.graph.building import building
 from tf1hub.graph.kept import keep_with
 from tf1hub.program.screen import check_supported
-from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.module_spec import ModuleSpec, Tags, choose_variants
 from tf1hub.spec.unknown import tag_set
-from tf1hub.tf2.engine import choose_variants
 from tf1hub.tf2.in_graph import initialize_in_graph
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule

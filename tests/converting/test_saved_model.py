@@ -14,6 +14,7 @@ import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
+from tf1hub.converting import converted_assets, saved_model_calls, saved_model_form
 from tf1hub.errors import (
     ArgumentError,
     CheckFailedError,
@@ -25,7 +26,6 @@ from tf1hub.errors import (
     WrongModeError,
 )
 from tf1hub.format.messages_pb2 import SavedModel
-from tf1hub.tf2 import conversion_check, convert, converted_assets
 
 tf1 = tf.compat.v1
 
@@ -165,11 +165,11 @@ def test_other_numbers_are_named_and_nothing_is_left(
 ) -> None:
     path = written(tmp_path / "module", doubled)
 
-    class Wrong(conversion_check.Inference):
+    class Wrong(saved_model_calls.Inference):
         def __call__(self, *args: Any) -> Any:
             return [{"default": outputs["default"] + 0.5} for outputs in super().__call__(*args)]
 
-    monkeypatch.setattr(conversion_check, "Inference", Wrong)
+    monkeypatch.setattr(saved_model_calls, "Inference", Wrong)
     with pytest.raises(CheckFailedError) as caught:
         hub.convert(path, tmp_path / "out")
     first, *rest = str(caught.value).splitlines()
@@ -190,7 +190,7 @@ def test_a_conversion_that_fails_where_the_original_does_not_is_refused(
     def fails(*_: Any) -> Any:
         raise tf.errors.InternalError(None, None, "out of luck")
 
-    monkeypatch.setattr(conversion_check.Inference, "__call__", fails)
+    monkeypatch.setattr(saved_model_calls.Inference, "__call__", fails)
     with pytest.raises(
         CheckFailedError,
         match=r"'default' fails on x float32 \[3\], on which the original does not: out of luck",
@@ -483,7 +483,7 @@ def test_a_conversion_without_one_of_the_files_is_not_kept(
         pathlib.Path(directory, "assets", "vocab.txt").write_text("The\n")
         return converted_assets.with_assets_of(spec, directory)
 
-    monkeypatch.setattr(convert, "with_assets_of", changed)
+    monkeypatch.setattr(saved_model_form, "with_assets_of", changed)
     path = written(tmp_path / "module", module_fn)
     with pytest.raises(CheckFailedError) as caught:
         hub.convert(path, tmp_path / "out")

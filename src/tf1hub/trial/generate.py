@@ -1,17 +1,19 @@
-"""Inputs for a signature, generated from its types and shapes."""
+"""Inputs for a signature, generated from its types and shapes; no TensorFlow."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from tf1hub.format import dtypes
+from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
+from tf1hub.spec.inspection import decode_attachment
 from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.variant import Variant
 
 IMAGE_SIZES = ((64, 64), (97, 131))
 """What images of any size are tried with, where the module tells no size: height, width."""
@@ -25,12 +27,27 @@ _SENTENCES = (b"the quick brown fox", b"", b"Jumps over!", "lÀzy dög 猫".enco
 _WORDS = (b"the", b"quick", b"brown", b"fox", b"jumps", b"over", b"a", b"lazy", b"dog")
 
 
+class SparseArray(NamedTuple):
+    """A sparse value, as the arrays of which a SparseTensor consists."""
+
+    indices: Any
+    values: Any
+    dense_shape: Any
+
+
+class RaggedArray(NamedTuple):
+    """A ragged value, as the arrays of which a RaggedTensor with one ragged dimension consists."""
+
+    values: Any
+    row_splits: Any
+
+
 @dataclass(frozen=True)
 class Example:
     """Values for all inputs of a signature.
 
     Attributes:
-        feeds: a value for each input.
+        feeds: a value for each input: an array, a SparseArray or a RaggedArray; or what a caller gave.
         batch: the batch size; None where no input has an open batch dimension.
         words: what they are, for the report.
     """
@@ -93,6 +110,18 @@ def rows(example: Example) -> list[dict[str, Any]] | None:
     ]
 
 
+def image_size(variant: Variant) -> tuple[int, int] | None:
+    """The height and width that the publisher attached, where there are some."""
+    data = variant.attachments.get(IMAGE_MODULE_INFO_KEY)
+    if data is None:
+        return None
+    value = decode_attachment(IMAGE_MODULE_INFO_KEY, data).value
+    if value is None:
+        return None
+    size = value["default_image_size"]
+    return (size["height"], size["width"]) if size["height"] and size["width"] else None
+
+
 def _has_batch(info: ParsedTensorInfo) -> bool:
     return info.shape is None or (len(info.shape) > 0 and info.shape[0] is None)
 
@@ -149,15 +178,15 @@ def _array(info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -
 def _sparse(info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -> Any:
     indices = [[row] + [0] * (len(shape) - 1) for row in range(shape[0])]
     values = _array(info, [shape[0]], rng)
-    return tf.compat.v1.SparseTensorValue(np.array(indices, np.int64), values, np.array(shape, np.int64))
+    return SparseArray(np.array(indices, np.int64), values, np.array(shape, np.int64))
 
 
 def _ragged(name: str, info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -> Any:
-    spec = info.type_spec
-    if not isinstance(spec, tf.RaggedTensorSpec) or spec.ragged_rank != 1:
+    splits_dtype = info.row_splits_dtype_name
+    if info.ragged_rank != 1 or splits_dtype is None:
         raise CannotGenerateError(f"nothing is generated for the input {name!r}, a {info.describe()}")
     rows, inner = (shape or [1])[0], list(shape[2:])
     lengths = [1 + row % 3 for row in range(rows)]
-    splits = np.cumsum([0, *lengths]).astype(spec.row_splits_dtype.as_numpy_dtype)
+    splits = np.cumsum([0, *lengths]).astype(splits_dtype)
     values = _array(info, [sum(lengths), *inner], rng)
-    return tf.compat.v1.ragged.RaggedTensorValue(values, splits)
+    return RaggedArray(values, splits)

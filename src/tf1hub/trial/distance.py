@@ -6,6 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+TOLERANCE = 1e-4
+"""How far two results may be apart, relative to the largest value of both: kernels for other batch sizes, and of other
+engines, add in another order."""
+
 
 class Distance(NamedTuple):
     """The largest difference of two arrays, element by element.

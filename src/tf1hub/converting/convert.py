@@ -1,0 +1,180 @@
+"""`tf1hub.convert`: a TF1 module in another form, checked against the original."""
+
+from __future__ import annotations
+
+import gc
+import math
+import numbers
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from tf1hub.arguments import path_text
+from tf1hub.converting.conversion import Conversion
+from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.refusal import refused
+from tf1hub.converting.registry import FORMS, form_named, forms_that_take
+from tf1hub.converting.source import opened
+from tf1hub.errors import InputError, UnsupportedGraphError
+from tf1hub.graphdef.op_packages import import_packages
+from tf1hub.progress import ProgressOption, shown
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.storage import whole
+from tf1hub.trial.compared import Compared
+from tf1hub.trial.distance import TOLERANCE
+from tf1hub.trial.expected import Given, check_given, run_signatures
+from tf1hub.trial.signature_check import compare
+
+if TYPE_CHECKING:
+    from tf1hub.tf2.loaded import LoadedModule
+    from tf1hub.tf2.variables import Trainable
+
+
+def convert(
+    handle: ModuleSpec | LoadedModule | str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    to: str = "saved_model",
+    tags: Tags = None,
+    trainable: Trainable = True,
+    serving_default: str | None = None,
+    examples: Given | None = None,
+    tolerance: float = TOLERANCE,
+    progress: ProgressOption = None,
+    imports: Iterable[str] = (),
+) -> Conversion:
+    """Converts a TF1 module to another form, by default a SavedModel of TensorFlow 2, and compares the two.
+
+    Load the SavedModel with `tf.saved_model.load` or `tf1hub.load`. It can be called, also with `training=`, and
+    trained. Serving tools find every signature by its name under the tag `serve`, and one of them as
+    `serving_default`. Before anything appears at `path`, it is opened again and compared with the
+    original, on generated inputs of several sizes. `docs/ways_out.md` has the other forms.
+
+    Example:
+        >>> import tensorflow as tf, tf1hub as hub
+        >>> def module_fn():
+        ...     x = tf.compat.v1.placeholder(tf.float32, [None])
+        ...     a = tf.compat.v1.get_variable("a", initializer=0.5)
+        ...     hub.add_signature(inputs=x, outputs=a * x + 2.0)
+        >>> conversion = hub.convert(hub.create_module_spec(module_fn), "converted")
+        >>> [(row.signature, row.output, row.max_abs) for row in conversion.compared]
+        [('default', 'default', 0.0)]
+        >>> served = tf.saved_model.load("converted").signatures["serving_default"]
+        >>> served(default=tf.constant([1.0]))["default"].numpy().tolist()
+        [2.5]
+
+    Args:
+        handle: a URL, a path or a ModuleSpec of a TF1 module; or the result of `tf1hub.load`, which is written
+            with the current values of its variables.
+        path: the new directory or file, here or at a URL. The directory may hold other files, but nothing of a module
+            or SavedModel.
+        to: the form: `"saved_model"`.
+        tags: the graph variant, as for `tf1hub.load`.
+        trainable: of a SavedModel, the variables that optimizers will see, as for `tf1hub.load`.
+        serving_default: of a SavedModel, the signature that serving tools call by default; None takes `"default"`, or the
+            only one.
+        examples: inputs to compare on, for signatures that generated ones do not suit: by signature a
+            list of dicts of arrays.
+        tolerance: how far an output may be from the original's, relative to its largest value.
+        progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
+            `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
+        imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
+
+    Returns:
+        What was written, and for each output the largest difference.
+
+    Raises:
+        UnknownNameError: there is no such form, variant, signature or variable.
+        InputError: `examples` are not what the signatures take, or `tolerance` is no number of 0 or more; or
+            `handle` is nothing that can be converted, or the form has no such option.
+        NotAModuleError: `handle` is no TF1 module; the message says what to do with a SavedModel.
+        UnsupportedGraphError: the graph has what the form cannot take; the message lists all of it.
+        CheckFailedError: the converted module gives other numbers; nothing was left at `path`.
+        ExportError: something is at `path`, or it cannot be written.
+        MissingDependencyError: one of `imports` cannot be imported, or the form needs a package that is not installed.
+    """
+    form = form_named(to)
+    options = Options(trainable, serving_default)
+    _check_options(form, options)
+    import_packages(imports, "imports=")
+    target = path_text(path)
+    _check_tolerance(tolerance)
+    _check_free(form, target)
+    form.check_mode()
+    with shown(progress) as say, opened(handle, tags, options, say) as request:
+        check_given(examples or {}, request.inference, form.oracle(request.spec))
+        _check_taken(form, request)
+        form.prepare(request)
+        with _new(form, target) as place:
+            say("writing")
+            written = form.write(request, place)
+            # One after the other, so that the weights are in memory once.
+            gc.collect()
+            compared = tuple(_compared(form, request, place, written, examples or {}, tolerance))
+    return Conversion(
+        request.spec.name, target, written.signatures, written.serving_default, compared, form.name
+    )
+
+
+def _compared(
+    form: Form, request: Request, path: str, written: Written, examples: Given, tolerance: float
+) -> Iterator[Compared]:
+    """Holds what was written against the original."""
+    say = request.say
+    oracle = form.oracle(form.original(request.spec, path))
+    variants = dict.fromkeys(request.variants if form.trains else request.variants[:1])
+    names = request.inference.signature_names if written.compared is None else written.compared
+    expected = [
+        (variant, run_signatures(oracle, variant, _of(variant.signature_names, names), examples, say))
+        for variant in variants
+    ]
+    gc.collect()
+    say("loading what was written")
+    with form.open(request, path) as call:
+        yield from compare(request.spec.name, oracle, expected, call, tolerance, say)
+
+
+def _of(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
+    chosen = set(wanted)
+    return [name for name in there if name in chosen]
+
+
+def _new(form: Form, path: str) -> AbstractContextManager[str]:
+    """A file or directory to write, which appears at a path at the end, or not at all."""
+    if form.suffix:
+        return whole.new_files(path)
+    return whole.new_directory(path, form.last, form.taken)
+
+
+def _check_free(form: Form, path: str) -> None:
+    whole.check_free(path, form.taken)
+    for suffix in form.companions:
+        whole.check_free(path + suffix)
+
+
+def _check_taken(form: Form, request: Request) -> None:
+    """Refuses a module that a form cannot take, with all that is in the way."""
+    if form.refuses_in_prepare:
+        return
+    found = form.refusals(request.spec, request.variants, request.options)
+    if found:
+        others = forms_that_take(request.spec, request.variants)
+        raise UnsupportedGraphError(refused(request.spec.name, form.name, found, others))
+
+
+def _check_options(form: Form, options: Options) -> None:
+    """Refuses options that a form does not have."""
+    for option in fields(Options):
+        if getattr(options, option.name) != option.default and option.name not in form.options:
+            having = ", ".join(repr(other.name) for other in FORMS if option.name in other.options)
+            raise InputError(f"{option.name}= is not for to={form.name!r}. The forms that have it: {having}.")
+
+
+def _check_tolerance(tolerance: Any) -> None:
+    if not isinstance(tolerance, numbers.Real) or not 0.0 <= float(tolerance) < math.inf:
+        raise InputError(
+            f"tolerance= is the largest difference relative to the largest value of an output: a number of 0 or more, "
+            f"such as {TOLERANCE:g}. It was given {tolerance!r}."
+        )

@@ -1,0 +1,187 @@
+"""What a form is: the interface that each file of this room fills."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tf1hub.converting.refusal import Refusal
+from tf1hub.errors import MissingDependencyError
+from tf1hub.format.saved_model import FILE_NAME
+from tf1hub.progress import Say
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+from tf1hub.trial.expected import Oracle
+from tf1hub.trial.signature_check import Opened
+
+if TYPE_CHECKING:
+    from tf1hub.tf2.loaded import LoadedModule
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a caller asks of a form beside its name; each form says in `Form.options` which of these it reads.
+
+    Attributes:
+        trainable: the variables that optimizers will see.
+        serving_default: the signature that serving tools call by default.
+    """
+
+    trainable: Any = True
+    serving_default: str | None = None
+
+
+@dataclass
+class Request:
+    """One conversion.
+
+    Attributes:
+        spec: the module, with values for all of its variables.
+        variants: those that run without and with `training=True`; they may be one.
+        options: what the caller asks for.
+        say: is told what is under way.
+        module: the module loaded, where it had to be, or was given so. A form that needs it takes it from here, so that
+            nobody else holds its variables.
+    """
+
+    spec: ModuleSpec
+    variants: tuple[Variant, Variant]
+    options: Options
+    say: Say
+    module: LoadedModule | None = field(default=None, repr=False)
+
+    @property
+    def inference(self) -> Variant:
+        """The variant for inference."""
+        return self.variants[0]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a form wrote.
+
+    Attributes:
+        signatures: for the name of each signature in it the names of its inputs.
+        serving_default: the module's signature that is called where a caller names none; None for none.
+        compared: the signatures of the module to compare; None for all.
+    """
+
+    signatures: Mapping[str, tuple[str, ...]]
+    serving_default: str | None = None
+    compared: Sequence[str] | None = None
+
+
+class Form:
+    """A form that modules are converted to; a subclass has one file of this room, and a line in `registry.py`.
+
+    Attributes:
+        name: what `to=` calls it.
+        words: what it is, in words.
+        suffix: how the name of its file usually ends; empty for a directory.
+        companions: how the names of the files end that are written beside its file, after the whole name of it.
+        last: of a directory, the file without which nobody takes it for whole.
+        taken: of a directory, the names that it must not hold before; None wants it empty.
+        packages: what must be installed to write it and to open it, as it is imported.
+        extra: the extra of this library that installs them, but TensorFlow, which has a choice of builds.
+        options: the names of the `Options` that it reads.
+        trains: whether it runs with `training=True`.
+        refuses_in_prepare: whether `prepare` refuses what `refusals` finds, in words of its own.
+    """
+
+    name: ClassVar[str]
+    words: ClassVar[str]
+    suffix: ClassVar[str] = ""
+    companions: ClassVar[tuple[str, ...]] = ()
+    last: ClassVar[str] = FILE_NAME
+    taken: ClassVar[tuple[str, ...] | None] = None
+    packages: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = ""
+    options: ClassVar[frozenset[str]] = frozenset()
+    trains: ClassVar[bool] = False
+    refuses_in_prepare: ClassVar[bool] = False
+
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Whether TensorFlow writes it or opens it."""
+        return "tensorflow" in self.packages
+
+    def check_mode(self) -> None:
+        """Checks that it can be written here, before anything is read.
+
+        Raises:
+            MissingDependencyError: a package is not installed.
+            WrongModeError: the caller is in a graph, and the form needs eager execution.
+        """
+        if self.needs_tensorflow:
+            # Raises the error that says what to install, and brings what the environment names.
+            import tf1hub._tensorflow  # noqa: F401
+        missing = [name for name in self.packages if name != "tensorflow" and not _is_installed(name)]
+        if missing:
+            raise MissingDependencyError(
+                f"to={self.name!r} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+                f"installed. Install with: pip install 'tf1hub[{self.extra}]'"
+            )
+
+    def refusals(
+        self, spec: ModuleSpec, variants: tuple[Variant, Variant], options: Options
+    ) -> list[Refusal]:
+        """Everything that the form cannot take, found without writing anything; no TensorFlow.
+
+        Args:
+            spec: the module.
+            variants: those that run without and with `training=True`.
+            options: what the caller asks for.
+        """
+        raise NotImplementedError
+
+    def prepare(self, request: Request) -> None:
+        """Checks the options against the module, and loads what takes loading; nothing is written yet.
+
+        Raises:
+            UnknownNameError: an option names what the module does not have.
+            UnsupportedGraphError: the form `refuses_in_prepare`.
+        """
+
+    def write(self, request: Request, path: str) -> Written:
+        """Writes it.
+
+        Args:
+            request: what to convert.
+            path: a new local file, or a directory that is there and empty.
+        """
+        raise NotImplementedError
+
+    def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
+        """What is compared with what was written: the module, or one that reads the files of the conversion.
+
+        Args:
+            spec: the module.
+            path: what was written.
+
+        Raises:
+            CheckFailedError: files of the module are not among what was written.
+        """
+        del path
+        return spec
+
+    def oracle(self, spec: ModuleSpec) -> Oracle:
+        """What computes the numbers that the form has to give; by default a `tf1hub.Module` in a graph."""
+        from tf1hub.trial.original import Original
+
+        return Original(spec)
+
+    def open(self, request: Request, path: str) -> AbstractContextManager[Opened]:
+        """A context in which what was written can be called, opened from what is on disk alone.
+
+        Args:
+            request: what was converted.
+            path: what was written.
+        """
+        raise NotImplementedError
+
+
+def _is_installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None

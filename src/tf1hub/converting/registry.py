@@ -1,0 +1,30 @@
+"""The forms that there are."""
+
+from __future__ import annotations
+
+from tf1hub.converting.form import Form, Options
+from tf1hub.converting.saved_model_form import SavedModelForm
+from tf1hub.errors import UnknownNameError
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+
+FORMS: tuple[Form, ...] = (SavedModelForm(),)
+"""All forms; a new one is a file of this room and a line here."""
+
+
+def form_named(name: str) -> Form:
+    """The form that `to=` names.
+
+    Raises:
+        UnknownNameError: there is none; the message lists those that there are.
+    """
+    for form in FORMS:
+        if form.name == name:
+            return form
+    known = ", ".join(f"{form.name!r} ({form.words})" for form in FORMS)
+    raise UnknownNameError(f"A module cannot be converted to {name!r}. There is: {known}.")
+
+
+def forms_that_take(spec: ModuleSpec, variants: tuple[Variant, Variant]) -> list[str]:
+    """The names of the forms that refuse nothing of a module; no TensorFlow."""
+    return [form.name for form in FORMS if not form.refusals(spec, variants, Options())]

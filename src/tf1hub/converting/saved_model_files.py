@@ -1,0 +1,76 @@
+"""Writes a loaded module as a SavedModel of TensorFlow 2."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.converting.form import Written
+from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
+from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.tf2.programs_apart import ProgramsApart, Saved
+from tf1hub.tf2.saved_captures import complete
+from tf1hub.tf2.serving import input_names
+from tf1hub.tf2.tables import MutableTable
+
+SERVING_DEFAULT = "serving_default"
+"""The signature that serving tools call where their caller names none."""
+
+
+def write_saved_model(module: LoadedModule, serving_default: str | None, directory: str) -> Written:
+    """Writes a module into a directory.
+
+    Args:
+        module: the module.
+        serving_default: the signature that serving tools call by default.
+        directory: an empty one.
+    """
+    engine = module.engine
+    variant = engine.inference.variant
+    parts = ProgramsApart(engine)
+    functions = {name: parts.served(name) for name in variant.signature_names}
+    signatures = {name: input_names(variant, name) for name in variant.signature_names}
+    if serving_default is not None:
+        functions.setdefault(SERVING_DEFAULT, functions[serving_default])
+        signatures.setdefault(SERVING_DEFAULT, signatures[serving_default])
+    # Its saver reads and writes tables too; that of variables alone is made faster.
+    own_saver = any(isinstance(table, MutableTable) for table in engine.resources.tables.values())
+    options = tf.saved_model.SaveOptions(experimental_skip_saver=not own_saver)
+    with _silent_about(directory):
+        tf.saved_model.save(Saved(parts), directory, signatures=functions, options=options)
+    complete(directory, parts.programs, with_saver=not own_saver)
+    return Written(signatures, serving_default)
+
+
+def served_by_default(variant: Variant, asked_for: str | None) -> str | None:
+    """The signature that serving tools call where their caller names none.
+
+    Raises:
+        UnknownSignatureError: there is no such signature.
+    """
+    if asked_for is not None:
+        return variant.check_signature(asked_for)
+    names = variant.signature_names
+    for name in (SERVING_DEFAULT, DEFAULT_SIGNATURE):
+        if name in names:
+            return name
+    return names[0] if len(names) == 1 else None
+
+
+@contextlib.contextmanager
+def _silent_about(directory: str) -> Iterator[None]:
+    """Keeps TensorFlow from announcing a directory that nobody will find."""
+
+    def tells_something_else(record: Any) -> bool:
+        return directory not in record.getMessage()
+
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(tells_something_else)
+    try:
+        yield
+    finally:
+        logger.removeFilter(tells_something_else)

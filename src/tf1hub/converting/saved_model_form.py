@@ -1,0 +1,73 @@
+"""`to="saved_model"`: a self-contained SavedModel of TensorFlow 2."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from tf1hub.converting.converted_assets import with_assets_of
+from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.refusal import Refusal, program_refusals
+from tf1hub.errors import WrongModeError
+from tf1hub.format.module_writer import RESERVED
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+from tf1hub.trial.signature_check import Opened
+
+
+class SavedModelForm(Form):
+    """Trainable and callable in TensorFlow 2, and with signatures for serving tools."""
+
+    name = "saved_model"
+    words = "a SavedModel of TensorFlow 2"
+    taken = RESERVED
+    packages = ("tensorflow",)
+    options = frozenset({"trainable", "serving_default"})
+    trains = True
+    refuses_in_prepare = True
+
+    def check_mode(self) -> None:
+        super().check_mode()
+        import tensorflow as tf
+
+        if not tf.executing_eagerly():
+            raise WrongModeError(
+                "tf1hub.convert needs eager execution, which is off here (tf.compat.v1.disable_eager_execution, or "
+                "inside a tf.Graph or tf.function). Call it outside, or run in the shell: tf1hub convert HANDLE PATH"
+            )
+
+    def refusals(
+        self, spec: ModuleSpec, variants: tuple[Variant, Variant], options: Options
+    ) -> list[Refusal]:
+        del spec, options
+        return program_refusals(variants)
+
+    def prepare(self, request: Request) -> None:
+        from tf1hub.converting.saved_model_files import served_by_default
+        from tf1hub.tf2.load import load_spec
+
+        options = request.options
+        served_by_default(request.inference, options.serving_default)
+        if request.module is None:
+            tags = None if request.variants[0] is not request.variants[1] else request.inference.tags
+            request.module = load_spec(request.spec, tags, options.trainable)
+
+    def write(self, request: Request, path: str) -> Written:
+        from tf1hub.converting.saved_model_files import served_by_default, write_saved_model
+
+        # Only this function holds the variables now, so that they are in memory once when they are loaded again.
+        module, request.module = request.module, None
+        assert module is not None
+        default = served_by_default(request.inference, request.options.serving_default)
+        return write_saved_model(module, default, path)
+
+    def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
+        return with_assets_of(spec, path)
+
+    @contextlib.contextmanager
+    def open(self, request: Request, path: str) -> Iterator[Opened]:
+        import tensorflow as tf
+
+        from tf1hub.converting.saved_model_calls import SavedModelCalls
+
+        yield SavedModelCalls(tf.saved_model.load(path), request.variants[1])

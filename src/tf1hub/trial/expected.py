@@ -1,0 +1,149 @@
+"""What a module's signatures give on generated inputs, whatever computes it; no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from tf1hub.errors import InputError
+from tf1hub.format.saved_model import format_tags
+from tf1hub.progress import Say
+from tf1hub.spec.checkpoint_check import declared_type
+from tf1hub.spec.variant import Variant
+from tf1hub.trial.generate import CannotGenerateError, Example, examples, image_size
+
+Given: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Inputs that a caller gives, by signature."""
+
+Arrays: TypeAlias = dict[str, list[Any]]
+"""The dense arrays of each output, in the order in which the signature names their tensors."""
+
+_GUESSES = 8
+"""How many lengths are tried that only the sizes of variables suggest."""
+
+
+class CannotRunError(Exception):
+    """A signature does not run on some inputs; the message says why."""
+
+
+Evaluate: TypeAlias = Callable[[str, Mapping[str, Any]], Arrays]
+"""Runs a signature on a value for each input; raises CannotRunError where it does not run on these."""
+
+
+class Oracle(Protocol):
+    """What computes what a conversion has to give: the module in a graph, or on another engine."""
+
+    def check(self, variant: Variant, signature: str, feeds: Mapping[str, Any]) -> None:
+        """Refuses inputs that a signature does not take.
+
+        Raises:
+            InputError: an input is missing, extra, or of another type or shape.
+        """
+        ...
+
+    def opened(self, variant: Variant) -> AbstractContextManager[Evaluate]:
+        """A context in which the signatures of a variant run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a signature of the original gives.
+
+    Attributes:
+        signature: its name.
+        runs: inputs, and the outputs on them.
+        failure: why there are no runs, or none on some of the inputs; else empty.
+    """
+
+    signature: str
+    runs: list[tuple[Example, Arrays]]
+    failure: str
+
+
+def run_signatures(
+    oracle: Oracle, variant: Variant, signatures: Collection[str], given: Given, say: Say
+) -> list[Expected]:
+    """Runs signatures of a variant.
+
+    Args:
+        oracle: runs them.
+        variant: whose they are.
+        signatures: their names.
+        given: inputs to use instead of generated ones.
+        say: is told what is under way.
+    """
+    found = []
+    with oracle.opened(variant) as evaluate:
+        for name in signatures:
+            say(f"running {name!r} of {format_tags(variant.tags)}")
+            found.append(_run(variant, name, evaluate, given.get(name)))
+    return found
+
+
+def run_twice(
+    oracle: Oracle, variant: Variant, signature: str, inputs: Sequence[Example]
+) -> list[tuple[Arrays, Arrays]]:
+    """Runs a signature twice on each of some inputs: what it gives may depend on more than these."""
+    with oracle.opened(variant) as evaluate:
+        return [
+            (evaluate(signature, example.feeds), evaluate(signature, example.feeds)) for example in inputs
+        ]
+
+
+def check_given(given: Given, variant: Variant, oracle: Oracle) -> None:
+    """Refuses inputs that a variant's signatures do not take.
+
+    Raises:
+        UnknownSignatureError: there is no such signature.
+        InputError: they are no lists of dicts, or an input is missing, extra, or of another type or shape.
+    """
+    for name, feeds in given.items():
+        infos = variant.inputs(variant.check_signature(name))
+        if isinstance(feeds, Mapping | str) or not all(isinstance(feed, Mapping) for feed in feeds):
+            raise InputError(
+                f"examples= takes for each signature a list of dicts of inputs; for {name!r} it was given "
+                f"{type(feeds).__name__}. Write examples={{{name!r}: [{{{', '.join(f'{key!r}: ...' for key in infos)}}}]}}."
+            )
+        for feed in feeds:
+            oracle.check(variant, name, feed)
+
+
+def _run(
+    variant: Variant, signature: str, evaluate: Evaluate, given: Sequence[Mapping[str, Any]] | None
+) -> Expected:
+    if given is not None:
+        return _tried(
+            signature, evaluate, (Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))
+        )
+    inputs, size = variant.inputs(signature), image_size(variant)
+    expected = _tried(signature, evaluate, examples(inputs, size))
+    if expected.runs:
+        return expected
+    # An open dimension is often that of a weight in truth.
+    for length in _sizes_of_variables(variant)[:_GUESSES]:
+        guessed = _tried(signature, evaluate, examples(inputs, size, (length,)))
+        if guessed.runs:
+            return guessed
+    return expected
+
+
+def _tried(signature: str, evaluate: Evaluate, inputs: Iterable[Example]) -> Expected:
+    runs: list[tuple[Example, Arrays]] = []
+    failure = ""
+    try:
+        for example in inputs:
+            try:
+                runs.append((example, evaluate(signature, example.feeds)))
+            except CannotRunError as error:
+                failure = f"the original itself fails on {example.words}: {error}"
+    except CannotGenerateError as error:
+        failure = str(error)
+    return Expected(signature, runs, failure)
+
+
+def _sizes_of_variables(variant: Variant) -> list[int]:
+    shapes = [declared_type(variant, variable)[1] or () for variable in variant.variables]
+    return list(dict.fromkeys(size for shape in shapes for size in shape if 1 < size < 10_000))

@@ -1,0 +1,84 @@
+"""What a module computes in a graph: the numbers that its conversion has to give."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from tf1hub.errors import Error
+from tf1hub.graph.building import reason
+from tf1hub.graph.evaluate import evaluating
+from tf1hub.graph.inputs import convert_inputs
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+from tf1hub.trial.expected import Arrays, CannotRunError, Evaluate
+from tf1hub.trial.generate import RaggedArray, SparseArray
+
+FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
+"""What running a signature on unsuitable inputs raises."""
+
+
+class Original:
+    """A module as a `tf1hub.Module` in a graph: an `Oracle`.
+
+    Args:
+        spec: the module.
+    """
+
+    def __init__(self, spec: ModuleSpec) -> None:
+        self._spec = spec
+
+    def check(self, variant: Variant, signature: str, feeds: Mapping[str, Any]) -> None:
+        """Refuses inputs that a signature does not take; see `Oracle`."""
+        convert_inputs(as_tensorflow_values(feeds), variant.inputs(signature), signature, variant.place)
+
+    @contextlib.contextmanager
+    def opened(self, variant: Variant) -> Iterator[Evaluate]:
+        """A session with the variant; see `Oracle`."""
+        # Optimizing a graph takes far longer than running it a few times.
+        config = tf.compat.v1.ConfigProto()
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        with evaluating(self._spec, variant.tags, config) as function:
+
+            def evaluate(signature: str, feeds: Mapping[str, Any]) -> Arrays:
+                with failures_told():
+                    outputs = function(as_tensorflow_values(feeds), signature=signature, as_dict=True)
+                return {key: _arrays(value) for key, value in outputs.items()}
+
+            yield evaluate
+
+
+@contextlib.contextmanager
+def failures_told() -> Iterator[None]:
+    """Says in a CannotRunError why something did not run.
+
+    Raises:
+        CannotRunError: what is inside raised one of `FAILURES`.
+    """
+    try:
+        yield
+    except FAILURES as error:
+        raise CannotRunError(reason(error)) from error
+
+
+def as_tensorflow_values(feeds: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for inputs as sessions and functions take them."""
+    return {name: _as_tensorflow(value) for name, value in feeds.items()}
+
+
+def _as_tensorflow(value: Any) -> Any:
+    if isinstance(value, SparseArray):
+        return tf.compat.v1.SparseTensorValue(*value)
+    return tf.compat.v1.ragged.RaggedTensorValue(*value) if isinstance(value, RaggedArray) else value
+
+
+def _arrays(value: Any) -> list[Any]:
+    """The arrays of an output of a session, in the order of its parts' names."""
+    if isinstance(value, tf.compat.v1.SparseTensorValue):
+        return list(value)
+    if isinstance(value, tf.compat.v1.ragged.RaggedTensorValue):
+        return [value.flat_values, *value.nested_row_splits]
+    return [value]
