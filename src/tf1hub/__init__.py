@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from tf1hub.handles import download as download
     from tf1hub.handles import resolve as resolve
     from tf1hub.keras import KerasLayer as KerasLayer
+    from tf1hub.predict.array_inputs import RaggedArray as RaggedArray
+    from tf1hub.predict.array_inputs import SparseArray as SparseArray
+    from tf1hub.predict.prediction import Predictor as Predictor
     from tf1hub.progress import Progress as Progress
     from tf1hub.publish import add_signature as add_signature
     from tf1hub.publish import attach_image_module_info as attach_image_module_info
@@ -72,8 +75,11 @@ _HOMES = {
     "ModuleDescription": "tf1hub.spec.description",
     "ModuleDifference": "tf1hub.spec.difference",
     "ModuleSpec": "tf1hub.spec.module_spec",
+    "Predictor": "tf1hub.predict.prediction",
     "Progress": "tf1hub.progress",
+    "RaggedArray": "tf1hub.predict.array_inputs",
     "Report": "tf1hub.checks.findings",
+    "SparseArray": "tf1hub.predict.array_inputs",
     "Variables": "tf1hub.format.checkpoint",
     "add_signature": "tf1hub.publish",
     "attach_image_module_info": "tf1hub.publish",

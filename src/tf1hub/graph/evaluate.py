@@ -10,8 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.graph.building import initializing
-from tf1hub.graph.inputs import check_names
 from tf1hub.graph.module import Module
+from tf1hub.spec.input_words import check_names
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 
 

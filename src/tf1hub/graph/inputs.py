@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf1hub.errors import InputError
 from tf1hub.format.tensor_names import tensor_name
+from tf1hub.spec.input_words import check_names, wrong_input
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 
@@ -34,20 +35,6 @@ def convert_inputs(
     return {name: _convert(given[name], name, info, signature, where) for name, info in infos.items()}
 
 
-def check_names(
-    inputs: Any, infos: Mapping[str, ParsedTensorInfo], signature: str, where: str
-) -> dict[str, Any]:
-    """The inputs of one application as a dict that has exactly the signature's names.
-
-    Raises:
-        InputError: an input is missing or extra.
-    """
-    given = _as_dict(inputs, infos)
-    if given is None or set(given) != set(infos):
-        raise InputError(_mismatch(given, infos, signature, where))
-    return given
-
-
 def dense_tensors(values: Mapping[str, Any], infos: Mapping[str, ParsedTensorInfo]) -> dict[str, Any]:
     """The tensors behind converted inputs, by the names that the variant has for them."""
     result: dict[str, Any] = {}
@@ -66,42 +53,13 @@ def assemble(info: ParsedTensorInfo, tensors: Mapping[str, Any]) -> Any:
     return parts[0]
 
 
-def describe(infos: Mapping[str, ParsedTensorInfo]) -> str:
-    """The inputs or outputs of a signature in one line."""
-    return ", ".join(f"{name!r}: {info.describe()}" for name, info in infos.items()) or "none"
-
-
-def _as_dict(inputs: Any, infos: Mapping[str, ParsedTensorInfo]) -> dict[str, Any] | None:
-    if inputs is None:
-        return {}
-    if isinstance(inputs, Mapping):
-        return dict(inputs)
-    # A single value can only be meant for a single input.
-    return {next(iter(infos)): inputs} if len(infos) == 1 else None
-
-
-def _mismatch(
-    given: dict[str, Any] | None, infos: Mapping[str, ParsedTensorInfo], signature: str, where: str
-) -> str:
-    wants = f"The signature {signature!r} of {where} has the inputs {describe(infos)}."
-    if not infos:
-        return f"The signature {signature!r} of {where} has no inputs; it was given some. Call it without."
-    if given is None:
-        return f"{wants} It was given a single value; pass a dict with these keys."
-    missing = ", ".join(repr(name) for name in infos if name not in given)
-    extra = ", ".join(repr(name) for name in given if name not in infos)
-    faults = [f"lacks {missing}"] if missing else []
-    faults += [f"has the unknown {extra}"] if extra else []
-    return f"{wants} What was given {' and '.join(faults)}."
-
-
 def _convert(value: Any, name: str, info: ParsedTensorInfo, signature: str, where: str) -> Any:
     try:
         converted = _to_tensor(value, name, info)
     except (TypeError, ValueError) as error:
-        raise InputError(_wrong(name, info, signature, where, f"{_show(value)} ({error})")) from error
+        raise InputError(wrong_input(name, info, signature, where, f"{_show(value)} ({error})")) from error
     if not _fits(converted, info):
-        raise InputError(_wrong(name, info, signature, where, _show(converted)))
+        raise InputError(wrong_input(name, info, signature, where, _show(converted)))
     return converted
 
 
@@ -145,10 +103,3 @@ def _show(value: Any) -> str:
         return f"{kind}{value.dtype.base_dtype.name} {str(shape).replace('None', '?')}"
     text = repr(value)
     return f"{text[:80]}..." if len(text) > 80 else text
-
-
-def _wrong(name: str, info: ParsedTensorInfo, signature: str, where: str, given: str) -> str:
-    return (
-        f"The input {name!r} of the signature {signature!r} of {where} is {info.describe()}; "
-        f"it was given {given}."
-    )

@@ -9,12 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.errors import LayerError
-from tf1hub.graph.inputs import check_names, describe
 from tf1hub.graphdef.op_types import TABLES
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.keras.casting import cast_to
 from tf1hub.keras.choice import Choice
 from tf1hub.keras.shapes import set_shapes
+from tf1hub.spec.input_words import check_names, describe
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.tf2.loaded import LoadedModule
 

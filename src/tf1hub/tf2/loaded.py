@@ -11,12 +11,12 @@ import tensorflow as tf
 from tf1hub._tensorflow import as_written
 from tf1hub.arguments import path_text
 from tf1hub.errors import ExportError, InputError, WrongModeError
-from tf1hub.graph.inputs import describe
 from tf1hub.graph.session_export import export_from_session
 from tf1hub.graphdef.variable_defs import by_name
 from tf1hub.program.screen import check_supported
 from tf1hub.spec.graph_tensors import GraphTensor
 from tf1hub.spec.inner_outputs import Outputs, with_further_signature, with_outputs
+from tf1hub.spec.input_words import describe
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant

@@ -76,12 +76,14 @@ def join_segments(xp: Any, attributes: Attributes, strings: Strings, ids: Any, c
     separator, size = text_bytes(attributes["separator"]), int(count)
     shape = strings.shape[ids.ndim :]
     rows = strings.reshape(ids.size, -1)
-    found: list[list[list[bytes]]] = [[[] for _ in range(rows.shape[1])] for _ in range(size)]
+    found = [[b""] * rows.shape[1] for _ in range(size)]
     for segment, row in zip(ids.reshape(-1).tolist(), rows.tolist(), strict=True):
         if segment >= 0:
-            for place, text in zip(found[segment], row, strict=True):
-                place.append(text)
-    return [string_array((separator.join(place) for row in found for place in row), (size, *shape))]
+            # TensorFlow's kernel puts no separator behind what is empty so far.
+            found[segment] = [
+                old + separator + new if old else new for old, new in zip(found[segment], row, strict=True)
+            ]
+    return [string_array((text for row in found for text in row), (size, *shape))]
 
 
 def _sparse(rows: list[list[bytes]]) -> list[Any]:

@@ -1,0 +1,1 @@
+"""`Predictor`: a module as a function of arrays, on any engine."""

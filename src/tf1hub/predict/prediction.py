@@ -1,0 +1,106 @@
+"""`tf1hub.Predictor`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tf1hub.predict.array_inputs import ArrayInterface
+from tf1hub.predict.engine_request import Request
+from tf1hub.predict.engines import choose_engine
+from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
+from tf1hub.spec.variant import DEFAULT_SIGNATURE
+
+
+class Predictor:
+    """A signature of a module as a function from arrays to arrays. It needs no TensorFlow.
+
+    What the signature writes (a recurrent state, say) is kept from call to call, as in a session. Calls may come from
+    several threads; those of a signature that writes wait for each other. A pickle carries what was asked for, not
+    what was written since.
+
+    Example:
+        >>> import tf1hub as hub
+        >>> predictor = hub.Predictor("tests/golden/modules/half_plus_two/module", engine="numpy")
+        >>> predictor([[1.0], [2.0]])["default"].tolist()
+        [[2.5], [3.0]]
+        >>> predictor.engine, predictor.why
+        ('numpy', 'it was asked for')
+
+    Args:
+        handle: a handle or a ModuleSpec.
+        signature: the signature's name; None is `"default"`.
+        tags: the graph variant; None is the inference variant.
+        engine: what runs it. `"numpy"` runs everywhere. `"tensorflow"` alone imports TensorFlow. `"auto"` takes the
+            fastest of the others that is installed and takes all of the signature.
+        seed: for random ops: equal seeds give equal numbers on one engine. None gives others each time.
+
+    Attributes:
+        engine: the name of the engine that runs it.
+        why: why that one, in words.
+        inputs: the inputs: name to type and shape.
+        outputs: the outputs: name to type and shape.
+
+    Raises:
+        ResolveError: the module could not be obtained.
+        FormatError: it is damaged.
+        UnknownTagsError: no variant has these tags.
+        UnknownSignatureError: the variant has no such signature.
+        ArgumentError: there is no such engine.
+        MissingDependencyError: what the engine needs is not installed.
+        UnsupportedGraphError: the engine lacks op types of the signature, all of which are listed; or the graph cannot
+            be read.
+    """
+
+    def __init__(
+        self,
+        handle: ModuleSpec | str | os.PathLike[str],
+        signature: str | None = None,
+        tags: Tags = None,
+        engine: str = "auto",
+        *,
+        seed: int | None = None,
+    ) -> None:
+        spec = load_module_spec(handle)
+        variant = spec.variant(tags)
+        name = variant.check_signature(DEFAULT_SIGNATURE if signature is None else signature)
+        spec.check_assets(variant)
+        self.inputs = variant.inputs(name)
+        self.outputs = variant.outputs(name)
+        self._asked = (spec, name, variant.tags, engine, seed)
+        self._where = f"signature {name!r} of {variant.place}"
+        self._interface = ArrayInterface(self.inputs, self.outputs, name, variant.place)
+        self.engine, self.why, self._compute = choose_engine(Request(spec, variant, name, seed), engine)
+
+    def __call__(self, inputs: Any = None) -> dict[str, Any]:
+        """The outputs for some inputs.
+
+        Args:
+            inputs: a dict of arrays (or what NumPy makes arrays of) by the names of the inputs, or the value of the only
+                one; None where there is none. Strings are arrays of bytes or of str. A sparse input is a `SparseArray`, a
+                triple of indices, values and dense shape, a matrix of SciPy's, or a `tf.SparseTensor`; a ragged one a
+                `RaggedArray` or a `tf.RaggedTensor`.
+
+        Returns:
+            Arrays by the names of the outputs; strings are objects (bytes). A sparse output is a `SparseArray`, a ragged
+            one a `RaggedArray`.
+
+        Raises:
+            InputError: an input is missing, extra, or of another type or shape; or an op cannot compute with it.
+            CheckFailedError: an assertion of the graph does not hold.
+        """
+        return self._interface.results(self._compute(self._interface.arrays(inputs)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        spec, signature, tags, engine, seed = self._asked
+        return _again, (spec, signature, tags, engine, seed)
+
+    def __repr__(self) -> str:
+        return f"<Predictor of the {self._where} on {self.engine}>"
+
+
+def _again(
+    spec: ModuleSpec, signature: str, tags: frozenset[str], engine: str, seed: int | None
+) -> Predictor:
+    """What a pickle of a predictor gives."""
+    return Predictor(spec, signature, tags, engine, seed=seed)
