@@ -14,10 +14,8 @@ import numpy as np
 from tf1hub.comparing.task import Task, require_pillow
 from tf1hub.errors import CheckFailedError
 from tf1hub.spec.common_signatures import IMAGE_FEATURE_VECTOR, TEXT, CommonSignature, misses
-from tf1hub.spec.description import TensorDescription
 from tf1hub.spec.image_info import get_expected_image_size
 from tf1hub.spec.module_spec import ModuleSpec
-from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 
 @dataclass(frozen=True)
@@ -117,17 +115,13 @@ def _status(field: str) -> int | None:
 
 
 def _misses(spec: ModuleSpec, signature: str, common: CommonSignature) -> list[str]:
-    inputs = _describe(spec.get_input_info_dict(signature))
-    outputs = _describe(spec.get_output_info_dict(signature))
+    inputs = {name: info.description for name, info in spec.get_input_info_dict(signature).items()}
+    outputs = {name: info.description for name, info in spec.get_output_info_dict(signature).items()}
     if common is IMAGE_FEATURE_VECTOR and signature == "default" and len(inputs) == 1:
         # The unnamed signature does the same from its one input, whatever that is called.
         inputs = {"images": next(iter(inputs.values()))}
     # What else a module gives is of no concern here.
     return misses(common, inputs, {name: info for name, info in outputs.items() if name == "default"})
-
-
-def _describe(infos: dict[str, ParsedTensorInfo]) -> dict[str, TensorDescription]:
-    return {name: TensorDescription(info.dtype_name, info.shape, info.kind) for name, info in infos.items()}
 
 
 def _batch(task: Task, start: int, stop: int, size: list[int] | None) -> Any:

@@ -39,7 +39,7 @@ class TensorDescription(NamedTuple):
     kind: str = "dense"
 
     def __str__(self) -> str:
-        prefix = "" if self.kind == "dense" else f"{self.kind} "
+        prefix = {"dense": "", "sparse": "SparseTensor "}.get(self.kind, f"{self.kind} ")
         return f"{prefix}{self.dtype} {shape_text(self.shape)}"
 
 

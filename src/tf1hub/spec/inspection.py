@@ -28,12 +28,10 @@ from tf1hub.spec.description import (
     ModuleDescription,
     Provenance,
     SignatureDescription,
-    TensorDescription,
     VariableDescription,
     VariantDescription,
 )
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
-from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import is_remote, place_at
 
@@ -93,15 +91,10 @@ def inspect(handle: ModuleSpec | str | os.PathLike[str]) -> ModuleDescription:
     )
 
 
-def describe_tensor(info: ParsedTensorInfo) -> TensorDescription:
-    """One input or output, in plain values."""
-    return TensorDescription(info.dtype_name, info.shape, info.kind)
-
-
 def describe_signature(variant: Variant, name: str) -> SignatureDescription:
     """One signature, with the common signatures that it meets."""
-    inputs = {key: describe_tensor(info) for key, info in variant.inputs(name).items()}
-    outputs = {key: describe_tensor(info) for key, info in variant.outputs(name).items()}
+    inputs = {key: info.description for key, info in variant.inputs(name).items()}
+    outputs = {key: info.description for key, info in variant.outputs(name).items()}
     meets = common_signatures.find_met(name, inputs, outputs)
     return SignatureDescription(name, inputs, outputs, tuple(common.name for common in meets))
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from tf1hub.format.dtypes import name_of
 from tf1hub.format.messages_pb2 import StructuredValue, TensorInfo, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
+from tf1hub.spec.description import TensorDescription, shape_text
 
 
 class ParsedTensorInfo:
-    """Type and shape of one input or output of a signature.
+    """Type and shape of one input or output of a signature, asked as programs of the time ask.
 
-    `dtype`, `get_shape` and `type_spec` give TensorFlow's objects and import TensorFlow when first
-    asked; everything else needs none.
+    It is a `TensorDescription` (`description`) with the message behind it. `dtype`, `get_shape` and `type_spec`
+    give TensorFlow's objects and import TensorFlow when first asked; everything else needs none.
     """
 
     def __init__(self, info: TensorInfo) -> None:
@@ -47,8 +49,6 @@ class ParsedTensorInfo:
     @property
     def dtype_name(self) -> str:
         """The element type's name, such as `"float32"`."""
-        from tf1hub.format.dtypes import name_of
-
         return name_of(self._dtype_number)
 
     @property
@@ -67,11 +67,14 @@ class ParsedTensorInfo:
     @property
     def row_splits_dtype_name(self) -> str | None:
         """The element type of a RaggedTensor's row splits; None for all else."""
-        from tf1hub.format.dtypes import name_of
-
         # The first element type is that of the values.
         types = [value for value in self._ragged_state() if value.WhichOneof("kind") == "tensor_dtype_value"]
         return name_of(types[1].tensor_dtype_value) if len(types) == 2 else None
+
+    @property
+    def description(self) -> TensorDescription:
+        """Type, shape and kind as plain values."""
+        return TensorDescription(self.dtype_name, self.shape, self.kind)
 
     @property
     def dtype(self) -> Any:
@@ -106,18 +109,12 @@ class ParsedTensorInfo:
             >>> ParsedTensorInfo(TensorInfo(name="x:0", dtype=1)).describe()
             'float32 []'
         """
-        if self.is_composite:
-            kind = (
-                self._info.composite_tensor.type_spec.type_spec_class_name.removesuffix("Spec") or "composite"
-            )
-            return f"{kind} {self.dtype_name} {self.shape_text()}"
-        return f"{'SparseTensor ' if self.is_sparse else ''}{self.dtype_name} {self.shape_text()}"
+        class_name = self._info.composite_tensor.type_spec.type_spec_class_name.removesuffix("Spec")
+        return str(self.description).replace("composite", class_name or "composite", 1)
 
     def shape_text(self) -> str:
         """The shape as `[?, 224, 224, 3]`; `<unknown>` where not even the rank is known."""
-        if self.shape is None:
-            return "<unknown>"
-        return "[" + ", ".join("?" if size is None else str(size) for size in self.shape) + "]"
+        return shape_text(self.shape)
 
     def __repr__(self) -> str:
         return f"<{self.describe()}>"
@@ -126,11 +123,10 @@ class ParsedTensorInfo:
         """Equal in kind, type and shape; the names of the tensors do not matter."""
         if not isinstance(other, ParsedTensorInfo):
             return NotImplemented
-        mine = (self.kind, self._dtype_number, self.shape)
-        return mine == (other.kind, other._dtype_number, other.shape)
+        return self.description == other.description
 
     def __hash__(self) -> int:
-        return hash((self.kind, self._dtype_number, self.shape))
+        return hash(self.description)
 
     def _ragged_state(self) -> list[StructuredValue]:
         name = self._info.composite_tensor.type_spec.type_spec_class_name
