@@ -44,13 +44,6 @@ def test_name_is_what_its_home_has(name: str) -> None:
     assert getattr(hub, name) is getattr(home, name)
 
 
-def test_every_folder_is_a_package() -> None:
-    """The checker of contracts passes over a folder without `__init__.py`, and says nothing."""
-    package = ROOT / "src" / "tf1hub"
-    folders = {path.parent for path in package.rglob("*.py")}
-    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
-
-
 def test_the_reference_has_every_name_once() -> None:
     listed = re.findall(r"auto\w+:: tf1hub\.(?:publish\.)?(\w+)$", REFERENCE, re.MULTILINE)
     public = {*hub.__all__, *importlib.import_module("tf1hub.publish").__all__} - {

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tf1hub.errors import MissingDependencyError
-from tf1hub.graphdef.op_packages import import_packages
-from tf1hub.handles import settings
 
 try:
     import tensorflow as tf
@@ -556,7 +554,3 @@ def checkpointed_objects(value: bytes) -> Any:
 def unique_id() -> int:
     """A number that no other call in this process returned."""
     return int(ops.uid())
-
-
-# Last, for a package may use this library. Whatever needs TensorFlow comes through here first.
-import_packages(settings.imports(), "TF1HUB_IMPORTS or the configuration file")

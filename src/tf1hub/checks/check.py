@@ -75,7 +75,7 @@ def _check(handle: ModuleSpec | str | os.PathLike[str], run: bool | None, say: S
     if running:
         say("importing TensorFlow")
         # Raises the error that says what to install, and brings what the environment names.
-        import tf1hub._tensorflow  # noqa: F401
+        import tf1hub.graph  # noqa: F401
     versions, lacking = op_support(spec, _is_loaded)
     findings += lacking
     if running:
