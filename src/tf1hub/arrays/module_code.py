@@ -230,6 +230,6 @@ class ModuleCode:
         missing = sorted(name for name in needed if nodes[name].op in op_types.PLACEHOLDERS)
         if missing:
             raise UnsupportedGraphError(
-                f"The signature {signature!r} of {self.variant.place} needs {', '.join(map(repr, missing))}, "
+                f"The signature {signature!r} of {self.variant.where} needs {', '.join(map(repr, missing))}, "
                 f"placeholders that none of its inputs feeds. It cannot be computed."
             )

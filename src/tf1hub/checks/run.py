@@ -40,7 +40,7 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
         try:
             with eval_function_for_module(spec, tags=variant.tags) as evaluate:
                 for name in variant.signature_names:
-                    say(f"running {name!r} of {_place(variant)}")
+                    say(f"running {name!r} of {_where(variant)}")
                     check = _SignatureCheck(variant, name, evaluate)
                     runs.append(check.run())
                     findings.extend(check.findings)
@@ -51,7 +51,7 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
                     ERROR,
                     f"TensorFlow {tf.__version__} cannot make the variant ready: {reason(error)}",
                     "See the findings on ops and files.",
-                    _place(variant),
+                    _where(variant),
                 )
             )
     return runs, findings
@@ -81,7 +81,7 @@ class _SignatureCheck:
                 done.append(example.words)
         except CannotGenerateError as error:
             not_run = str(error)
-        return Run(_place(self._variant), self._name, tuple(done), round(self._seconds, 4), not_run)
+        return Run(_where(self._variant), self._name, tuple(done), round(self._seconds, 4), not_run)
 
     def _run_one(self, example: Example) -> bool:
         try:
@@ -162,7 +162,7 @@ class _SignatureCheck:
         if (check, output) not in self._known:
             self._known.add((check, output))
             message = f"The signature {self._name!r} {message}"
-            self.findings.append(Finding(check, severity, message, remedy, _place(self._variant)))
+            self.findings.append(Finding(check, severity, message, remedy, _where(self._variant)))
 
 
 def _faults(info: ParsedTensorInfo, value: Any) -> Iterator[str]:
@@ -181,5 +181,5 @@ def _faults(info: ParsedTensorInfo, value: Any) -> Iterator[str]:
         yield f"has the shape {list(shape)}, not {info.shape_text()}"
 
 
-def _place(variant: Variant) -> str:
+def _where(variant: Variant) -> str:
     return format_tags(variant.tags)

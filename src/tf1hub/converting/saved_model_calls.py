@@ -36,7 +36,7 @@ class SavedModelCalls:
         infos = variant.outputs(signature)
         with failures_told(), _unoptimized():
             given = as_tensorflow_values(feeds)
-            inputs = convert_inputs(given, variant.inputs(signature), signature, variant.place)
+            inputs = convert_inputs(given, variant.inputs(signature), signature, variant.where)
             call = self._training if training else self._inference
             return [
                 {name: [outputs[part].numpy() for part in part_names(name, infos)] for name in infos}

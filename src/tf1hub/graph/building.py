@@ -53,7 +53,7 @@ def building(variant: Variant) -> Iterator[None]:
         raise
     except _FAILURES as error:
         why = _refusal(variant) if _tells_nothing(error) else ""
-        text = _NOT_BUILT.format(version=tf.__version__, where=variant.place, reason=why or reason(error))
+        text = _NOT_BUILT.format(version=tf.__version__, where=variant.where, reason=why or reason(error))
         raise UnsupportedGraphError(text) from error
 
 

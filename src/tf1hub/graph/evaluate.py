@@ -56,7 +56,7 @@ def evaluating(
         module = Module(spec, tags=tags)
         session = tf.compat.v1.Session(graph=graph, config=config)
         with session:
-            with initializing(module.place):
+            with initializing(module.where):
                 session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])
             calls: dict[tuple[str | None, bool], tuple[Any, Any]] = {}
 
@@ -96,5 +96,5 @@ def _placeholder(info: Any) -> Any:
 
 
 def _feed(module: Module, feeds: dict[str, Any], inputs: Any, signature: str | None) -> dict[Any, Any]:
-    given = check_names(inputs, module.get_input_info_dict(signature), signature or "default", module.place)
+    given = check_names(inputs, module.get_input_info_dict(signature), signature or "default", module.where)
     return {feeds[name]: value for name, value in given.items()}

@@ -51,7 +51,7 @@ class Family:
             WrongModeError: it is to be trained, and the others are not.
         """
         if trainable and not self.trainable:
-            raise WrongModeError(_FROZEN.format(where=variant.place))
+            raise WrongModeError(_FROZEN.format(where=variant.where))
         shared = state_nodes(variant) & self.variants.keys()
         stored = {variable.node: variable for variable in variant.variables}
         for node in sorted(shared):
@@ -62,7 +62,7 @@ class Family:
             if not same_values or _describe(first, node) != _describe(variant, node):
                 tags = set(variant.tags)
                 raise UnsupportedGraphError(
-                    _APART.format(where=variant.place, first=first.place, what=repr(node), tags=tags)
+                    _APART.format(where=variant.where, first=first.where, what=repr(node), tags=tags)
                 )
         return shared
 

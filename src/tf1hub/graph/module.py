@@ -168,11 +168,11 @@ class Module:
         name = self._variant.check_signature(signature)
         outputs = self._variant.outputs(name)
         if not as_dict and "default" not in outputs:
-            where = f"the signature {name!r} of {self._variant.place}"
+            where = f"the signature {name!r} of {self._variant.where}"
             raise unknown_output("default", where, outputs, "Ask for all of them with as_dict=True.")
         infos = self._variant.inputs(name)
         with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
-            values = conversion.convert_inputs(inputs, infos, name, self._variant.place)
+            values = conversion.convert_inputs(inputs, infos, name, self._variant.where)
         with building(self._variant):
             tensors = self._apply(name, graph, scope.rstrip("/"), conversion.dense_tensors(values, infos))
         if not as_dict:
@@ -291,9 +291,9 @@ class Module:
         return self._variant.tags
 
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """The variant in words, as messages name it."""
-        return self._variant.place
+        return self._variant.where
 
     def __repr__(self) -> str:
         return f"<Module {self._scope!r}: {self._variant!r}>"

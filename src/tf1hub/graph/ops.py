@@ -45,7 +45,7 @@ def check_ops(variant: Variant) -> None:
         rest = "They come" if unknown == missing else f"The others ({', '.join(unknown)}) come"
         guess = f"{rest} from a package with custom ops, to be imported first, or from another version of TensorFlow."
         raise UnsupportedGraphError(
-            f"TensorFlow {tf.__version__} does not have {len(missing)} of the ops in {variant.place}: "
+            f"TensorFlow {tf.__version__} does not have {len(missing)} of the ops in {variant.where}: "
             f"{', '.join(missing)}. "
             + " ".join(filter(None, [where_from(missing), guess if unknown else ""]))
         )

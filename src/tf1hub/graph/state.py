@@ -133,7 +133,7 @@ def _check_room(graph: Any, scope: str, importable: Importable, variant: Variant
     in_the_way = sorted(name for name in importable.kept if f"{scope}/{name}" in taken)
     if in_the_way:
         raise UnsupportedGraphError(
-            _NO_ROOM.format(where=variant.place, names=", ".join(in_the_way[:3]), tags=set(variant.tags))
+            _NO_ROOM.format(where=variant.where, names=", ".join(in_the_way[:3]), tags=set(variant.tags))
         )
 
 

@@ -24,7 +24,7 @@ _Context = CondContextDef | WhileContextDef
 
 class _HasCollections(Protocol):
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """What has the collections, in words for messages."""
 
     def collection_bytes(self, name: str) -> Sequence[bytes]:
@@ -44,7 +44,7 @@ def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
                 found.append((collection, message.FromString(data)))
             except DecodeError as error:
                 raise FormatError(
-                    f"The collection {collection!r} of {variant.place} holds what is no context message."
+                    f"The collection {collection!r} of {variant.where} holds what is no context message."
                 ) from error
     return found
 

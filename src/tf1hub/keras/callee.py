@@ -66,7 +66,7 @@ class Source(abc.ABC):
         has_tables: whether there are tables among the state.
     """
 
-    place: str
+    where: str
     variables: Sequence[tf.Variable]
     trainable_variables: Sequence[tf.Variable]
     regularization_losses: Sequence[Callable[[], Any]]
@@ -115,7 +115,7 @@ class LoadedSource(Source):
     def __init__(self, module: LoadedModule) -> None:
         self._module = module
         self._variant = module.variant()
-        self.place = self._variant.place
+        self.where = self._variant.where
         self.variables = module.variables
         self.trainable_variables = module.trainable_variables
         self.regularization_losses = module.regularization_losses
@@ -163,7 +163,7 @@ class ModuleCallee(Callee):
         self._module = module
         self._choice = choice
         self._signature = module.check_signature(choice.signature)
-        self._where = f"the signature {self._signature!r} of {module.place}"
+        self._where = f"the signature {self._signature!r} of {module.where}"
         inputs = module.inputs(self._signature)
         self._outputs = module.outputs(self._signature)
         returned = choice.names(self._outputs, self._where)
@@ -192,7 +192,7 @@ class ModuleCallee(Callee):
 
     def __call__(self, inputs: Any, training: bool, dtype: tf.DType) -> Any:
         del dtype  # the signature says which
-        given = check_names(inputs, self._asked, self._signature, self._module.place)
+        given = check_names(inputs, self._asked, self._signature, self._module.where)
         values = {name: cast_to(given[name], info.dtype) for name, info in self._asked.items()}
         values.update(self._choice.arguments)
         outputs = self._module.call(values, training, self._signature)

@@ -49,7 +49,7 @@ class RestoredSource(Source):
             for (signature, training), form in self._forms.items()
             if not training
         }
-        self.place = where
+        self.where = where
         self.variables = list(restored.variables)
         self.trainable_variables = list(restored.trainable_variables)
         self.regularization_losses = list(restored.regularization_losses)
@@ -64,7 +64,7 @@ class RestoredSource(Source):
         name = name or DEFAULT_SIGNATURE
         if name not in self.signature_names:
             raise UnknownSignatureError(
-                f"No signature {name!r} in {self.place}. It has: {', '.join(self.signature_names)}."
+                f"No signature {name!r} in {self.where}. It has: {', '.join(self.signature_names)}."
             )
         return name
 
@@ -85,9 +85,9 @@ class RestoredSource(Source):
         if (signature, training) not in self._forms:
             known = ", ".join(sorted(name for name, trains in self._forms if trains)) or "none"
             raise UnknownSignatureError(
-                f"The signature {signature!r} of {self.place} is for inference only. In training there are: {known}."
+                f"The signature {signature!r} of {self.where} is for inference only. In training there are: {known}."
             )
-        given = convert_inputs(values, self.inputs(signature), signature, self.place)
+        given = convert_inputs(values, self.inputs(signature), signature, self.where)
         outputs: Mapping[str, Any] = self._restored(
             given or None, training=training, signature=signature, as_dict=True
         )

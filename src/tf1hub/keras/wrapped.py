@@ -61,14 +61,14 @@ class Wrapped:
         choice = Choice(signature, bool(as_dict), output_key, dict(arguments or {}), outputs)
         self.handle = handle
         self.loaded = load_object(handle, tags, trainable, load_options)
-        self.place = _describe(handle, self.loaded)
-        self.callee = callee_of(self.loaded, choice, trainable, self.place, self.loaded is handle)
+        self.where = _describe(handle, self.loaded)
+        self.callee = callee_of(self.loaded, choice, trainable, self.where, self.loaded is handle)
         self.weights: list[Any] = []
         self._told_of_no_weights = False
         self._chosen = None if isinstance(trainable, bool) else _names(self.callee)
         if self._chosen == []:
             raise LayerError(
-                f"trainable= chooses no variable of {self.place} that the outputs of this layer depend on. Choose others, "
+                f"trainable= chooses no variable of {self.where} that the outputs of this layer depend on. Choose others, "
                 "or give trainable=False."
             )
         self._shapes = None if output_shape is None else with_batch(output_shape)
@@ -113,7 +113,7 @@ class Wrapped:
         """Logs, once, that training has nothing to train: where and how the original library did."""
         if not self._told_of_no_weights:
             self._told_of_no_weights = True
-            logging.getLogger("absl").error(_NO_WEIGHTS, self.place)
+            logging.getLogger("absl").error(_NO_WEIGHTS, self.where)
 
     def config(self) -> dict[str, Any]:
         """The arguments that make such a layer again, all of them fit for JSON.
@@ -123,7 +123,7 @@ class Wrapped:
         """
         if not isinstance(self.handle, str):
             raise LayerConfigError(
-                f"This KerasLayer was made from {self.place}, so that no config can say what to load. Make it from a "
+                f"This KerasLayer was made from {self.where}, so that no config can say what to load. Make it from a "
                 "handle, a string: tf1hub.KerasLayer(path). A SavedModel is written without one: model.export(path)."
             )
         settings = {name: value for name, value in self._settings.items() if value is not None}
@@ -149,14 +149,14 @@ class Wrapped:
         given = len(store.keys())
         if given != len(self.weights):
             raise LayerConfigError(
-                f"{given} weights were saved, and {self.place} has {len(self.weights)}. It is not the module whose "
+                f"{given} weights were saved, and {self.where} has {len(self.weights)}. It is not the module whose "
                 "weights these are."
             )
         for index, weight in enumerate(self.weights):
             value = store[str(index)]
             if tuple(value.shape) != tuple(weight.shape):
                 raise LayerConfigError(
-                    f"The weight {weight.name!r} of {self.place} has the shape {list(weight.shape)}, and the saved one "
+                    f"The weight {weight.name!r} of {self.where} has the shape {list(weight.shape)}, and the saved one "
                     f"{list(value.shape)}. It is not the module whose weights these are."
                 )
         for index, weight in enumerate(self.weights):

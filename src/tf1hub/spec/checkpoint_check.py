@@ -36,7 +36,7 @@ def check_variables(
     if faults:
         rest = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         listed = "".join(f"\n  {fault}" for fault in faults[:_SHOWN])
-        raise CheckpointError(f"The checkpoint {reader.prefix} does not fit {variant.place}:{listed}{rest}")
+        raise CheckpointError(f"The checkpoint {reader.prefix} does not fit {variant.where}:{listed}{rest}")
 
 
 def _faults(

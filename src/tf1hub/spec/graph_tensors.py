@@ -114,26 +114,26 @@ class GraphTensors:
         types, index = self._types(node), split_tensor_name(name)[1]
         if index >= len(types):
             raise UnknownNameError(
-                f"No tensor {name!r} in the graph of {self._variant.place}: the node {node.name!r} ({node.op}) has "
+                f"No tensor {name!r} in the graph of {self._variant.where}: the node {node.name!r} ({node.op}) has "
                 f"{_count_outputs(len(types))}."
             )
         if types[index] in _HANDLES:
             raise ArgumentError(
-                f"The tensor {name!r} of {self._variant.place} is the handle of a variable or a table ({node.op}), not a value. "
+                f"The tensor {name!r} of {self._variant.where} is the handle of a variable or a table ({node.op}), not a value. "
                 f"Its values come from the ops that read it{self._consumers(node)}."
             )
         if node.op in REF_WRITES:
             raise ArgumentError(
-                f"The tensor {name!r} of {self._variant.place} comes from an op that writes a variable ({node.op}), and would "
+                f"The tensor {name!r} of {self._variant.where} comes from an op that writes a variable ({node.op}), and would "
                 "write it with each call."
             )
         if self._depths[node.name]:
             raise UnsupportedGraphError(
-                _INSIDE.format(name=name, where=self._variant.place, outside=self._outside([node.name]))
+                _INSIDE.format(name=name, where=self._variant.where, outside=self._outside([node.name]))
             )
         if not types[index]:
             raise UnsupportedGraphError(
-                f"The tensor {name!r} of {self._variant.place} cannot be an output: the module does not tell of which type "
+                f"The tensor {name!r} of {self._variant.where} cannot be an output: the module does not tell of which type "
                 f"the results of the op {node.op} are."
             )
         return _info(node, index, types[index])
@@ -148,14 +148,14 @@ class GraphTensors:
                 callers = [each.name for each in nodes.values() if called in _functions_of(each)]
                 raise UnknownNameError(
                     _IN_FUNCTION.format(
-                        name=name, where=self._variant.place, function=called, outside=_such_as(callers)
+                        name=name, where=self._variant.where, function=called, outside=_such_as(callers)
                     )
                 )
         near = _near_names(node, list(nodes))
         raise UnknownNameError(
             _UNKNOWN.format(
                 name=name,
-                where=self._variant.place,
+                where=self._variant.where,
                 near=f" Names like it: {', '.join(map(repr, near))}." if near else "",
                 module=self._variant.module,
             )

@@ -149,5 +149,5 @@ def _check_computable(
     missing = sorted(node for node in needed if variant.nodes[node].op in PLACEHOLDERS)
     if missing:
         raise UnsupportedGraphError(
-            f"The tensor {name!r} of {variant.place} needs {', '.join(map(repr, missing))}, placeholders that {unfed}."
+            f"The tensor {name!r} of {variant.where} needs {', '.join(map(repr, missing))}, placeholders that {unfed}."
         )

@@ -113,7 +113,7 @@ class ModuleSpec:
             raise unknown_tags(wanted, self._name, self.get_tags())
         variant = self._variants[wanted]
         if wanted not in self._checked:
-            check_meta_graph(variant.meta_graph, variant.place)
+            check_meta_graph(variant.meta_graph, variant.where)
             self._checked.add(wanted)
         return variant
 
@@ -260,7 +260,7 @@ class ModuleSpec:
         if key not in variant.attachments:
             if required:
                 known = ", ".join(sorted(variant.attachments)) or "none"
-                raise UnknownAttachmentError(f"No attachment {key!r} in {variant.place}. It has: {known}.")
+                raise UnknownAttachmentError(f"No attachment {key!r} in {variant.where}. It has: {known}.")
             return None
         from google.protobuf.message import DecodeError
 
@@ -270,7 +270,7 @@ class ModuleSpec:
         except DecodeError as error:
             kind = type(message).__name__
             raise FormatError(
-                f"The attachment {key!r} in {variant.place} is not a {kind} message."
+                f"The attachment {key!r} in {variant.where} is not a {kind} message."
             ) from error
         return message
 

@@ -112,8 +112,8 @@ def writer_of_others(
         other = next(other for other in spec.variants() if _names_besides(other, owned))
         raise ExportError(
             _NOT_OWNED.format(
-                variant=variant.place,
-                other=other.place,
+                variant=variant.where,
+                other=other.where,
                 names=", ".join(_names_besides(other, owned)),
                 tags=set(other.tags),
             )

@@ -33,7 +33,7 @@ class Variant:
         return frozenset(self.meta_graph.meta_info_def.tags)
 
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """The variant in words, for messages."""
         return f"variant {format_tags(self.tags)} of {self.module}"
 
@@ -61,7 +61,7 @@ class Variant:
     @cached_property
     def attachments(self) -> dict[str, bytes]:
         """The serialized messages attached to this variant, by key."""
-        return attachments.attachments(self.meta_graph, self.place)
+        return attachments.attachments(self.meta_graph, self.where)
 
     @cached_property
     def variables(self) -> list[StoredVariable]:
@@ -70,7 +70,7 @@ class Variant:
 
     @cached_property
     def _variables_by_collection(self) -> dict[str, list[StoredVariable]]:
-        return variable_defs.variables_by_collection(self.meta_graph, self.place)
+        return variable_defs.variables_by_collection(self.meta_graph, self.where)
 
     @cached_property
     def variable_nodes(self) -> frozenset[str]:
@@ -89,7 +89,7 @@ class Variant:
     @cached_property
     def asset_files(self) -> dict[str, str]:
         """File name in `assets/` of each asset tensor."""
-        return assets.asset_files(self.meta_graph, self.place)
+        return assets.asset_files(self.meta_graph, self.where)
 
     @cached_property
     def nodes(self) -> dict[str, NodeDef]:
@@ -120,12 +120,12 @@ class Variant:
     def _check_name(self, signature: str | None) -> str:
         name = DEFAULT_SIGNATURE if signature is None else signature
         if name not in self.meta_graph.signature_def:
-            raise unknown_signature(name, self.place, self.signature_names)
+            raise unknown_signature(name, self.where, self.signature_names)
         return name
 
     def __repr__(self) -> str:
         return (
-            f"<{self.place}: signatures {', '.join(self.signature_names)}; {len(self.variables)} variables>"
+            f"<{self.where}: signatures {', '.join(self.signature_names)}; {len(self.variables)} variables>"
         )
 
 

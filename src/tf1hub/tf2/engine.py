@@ -50,7 +50,7 @@ class Interface:
 
     def __init__(self, variant: Variant, signature: str) -> None:
         self._signature = variant.check_signature(signature)
-        self._where = variant.place
+        self._where = variant.where
         self._infos = variant.inputs(signature)
         self._dense = {name: info.type_spec for name, info in self._infos.items() if info.kind == "dense"}
         self._only = next(iter(self._infos)) if len(self._infos) == 1 else None
@@ -238,7 +238,7 @@ class Engine:
             UnknownNameError: the signature has none.
         """
         if "default" not in outputs:
-            where = f"the signature {signature or 'default'!r} of {self.inference.variant.place}"
+            where = f"the signature {signature or 'default'!r} of {self.inference.variant.where}"
             raise unknown_output("default", where, outputs, "Ask for all of them with as_dict=True.")
         return outputs["default"]
 
@@ -321,4 +321,4 @@ class Signatures(Mapping[str, Any]):
         return name in self._engine.inference.variant.signature_names
 
     def __repr__(self) -> str:
-        return f"<signatures of {self._engine.inference.variant.place}: {', '.join(self)}>"
+        return f"<signatures of {self._engine.inference.variant.where}: {', '.join(self)}>"

@@ -58,7 +58,7 @@ def _values(
             yield stored, tf.convert_to_tensor(value).numpy()
     except Error as error:
         names = ", ".join(sorted({stored.name for stored in others.values()}))
-        places = ", ".join(variant.place for variant in variants)
+        places = ", ".join(variant.where for variant in variants)
         raise ExportError(
             f"The module cannot be exported whole: {places} have variables that were not loaded, whose values are not "
             f"known: {names}. {error}"

@@ -146,7 +146,7 @@ def _needs(variants: Sequence[Variant], stored: StoredVariable) -> set[str]:
     variant = next(variant for variant in variants if stored.node in variant.nodes)
     if not stored.definition.initial_value_name:
         raise UnsupportedGraphError(
-            f"The variable {stored.name!r} of {variant.place} has no initializer, and there is no checkpoint. "
+            f"The variable {stored.name!r} of {variant.where} has no initializer, and there is no checkpoint. "
             "Give its value: spec.export(path, values={...}) or spec.export(path, checkpoint_path=...)."
         )
     return ancestors(variant.nodes, [stored.definition.initial_value_name]) - {stored.node}

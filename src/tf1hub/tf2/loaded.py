@@ -362,7 +362,7 @@ def _keywords(variant: Variant, signature: str | None, given: list[str]) -> str:
     names = ", ".join(map(repr, given))
     if not set(given) <= inputs.keys():
         return _UNKNOWN_KEYWORD.format(
-            given=names, signature=name, where=variant.place, inputs=describe(inputs)
+            given=names, signature=name, where=variant.where, inputs=describe(inputs)
         )
     written = "{" + ", ".join(f"{key!r}: {key}" for key in given) + "}"
     chosen = "" if name == DEFAULT_SIGNATURE else f", signature={name!r}"

@@ -25,7 +25,7 @@ def regularization_losses(state: VariantState, as_functions: bool) -> list[Any]:
         missing = state.placeholders([name])
         if missing:
             warnings.warn(
-                f"The regularization loss {name!r} of {state.variant.place} is left out: it depends on the input "
+                f"The regularization loss {name!r} of {state.variant.where} is left out: it depends on the input "
                 f"{', '.join(map(repr, missing))}, and regularization losses are called without inputs.",
                 stacklevel=3,
             )

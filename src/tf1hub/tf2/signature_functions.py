@@ -100,7 +100,7 @@ def _check_fed(state: VariantState, signature: str, fetches: list[str], fed: Col
     missing = state.placeholders(fetches, fed)
     if missing:
         raise UnsupportedGraphError(
-            f"The signature {signature!r} of {state.variant.place} needs {', '.join(map(repr, missing))}, "
+            f"The signature {signature!r} of {state.variant.where} needs {', '.join(map(repr, missing))}, "
             f"placeholders that none of its inputs feeds. It cannot be computed."
         )
 
@@ -112,7 +112,7 @@ def update_ops(state: VariantState, signature: str, fed: Collection[str]) -> lis
         missing = state.placeholders([target], fed)
         if missing:
             warnings.warn(
-                f"The update op {node_of(target)!r} of {state.variant.place} is left out: it needs "
+                f"The update op {node_of(target)!r} of {state.variant.where} is left out: it needs "
                 f"{', '.join(map(repr, missing))}, which the signature {signature!r} does not feed.",
                 stacklevel=2,
             )

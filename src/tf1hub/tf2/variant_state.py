@@ -120,7 +120,7 @@ class VariantState:
         """The table that a node makes; made and filled when first asked for."""
         with self._resources.lock:
             if name not in self._resources.tables:
-                with tf.init_scope(), building(self.variant), initializing(self.variant.place):
+                with tf.init_scope(), building(self.variant), initializing(self.variant.where):
                     node = self.variant.nodes[name]
                     kind = Table if node.op in op_types.HASH_TABLES else MutableTable
                     fillers = self._fillers.get(name, [])

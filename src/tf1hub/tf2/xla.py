@@ -50,7 +50,7 @@ def check_compilable(state: VariantState, signature: str, update: bool) -> None:
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise UnsupportedGraphError(
-            f"The signature {signature!r} of {state.variant.place} cannot be compiled with XLA (jit_compile=True), "
+            f"The signature {signature!r} of {state.variant.where} cannot be compiled with XLA (jit_compile=True), "
             f"which has no kernels for:{listed}\n"
             "Call the module outside of the compiled function, and give it what the module returns; or compile nothing."
         )

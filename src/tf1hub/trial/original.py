@@ -33,7 +33,7 @@ class Original:
 
     def check(self, variant: Variant, signature: str, feeds: Mapping[str, Any]) -> None:
         """Refuses inputs that a signature does not take; see `Oracle`."""
-        convert_inputs(as_tensorflow_values(feeds), variant.inputs(signature), signature, variant.place)
+        convert_inputs(as_tensorflow_values(feeds), variant.inputs(signature), signature, variant.where)
 
     @contextlib.contextmanager
     def opened(self, variant: Variant) -> Iterator[Evaluate]:
