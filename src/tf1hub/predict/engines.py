@@ -95,7 +95,7 @@ def _fastest(request: Request) -> Chosen:
 
 def _refusal(request: Request, name: str, faults: list[str]) -> str:
     listed = "".join(f"\n  - {fault}" for fault in faults)
-    text = _REFUSED.format(signature=request.signature, where=request.variant.place, name=name, faults=listed)
+    text = _REFUSED.format(signature=request.signature, where=request.variant.where, name=name, faults=listed)
     others = list(_takers(request, name))
     advice = (
         f"It can run on: {', '.join(others)}." if others else "No engine that is installed here can run it."

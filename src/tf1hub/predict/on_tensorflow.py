@@ -47,7 +47,7 @@ class TensorflowEngine:
             found = module(given or None, signature=request.signature, as_dict=True)
             feeds, fetches = dense_tensors(given, inputs), dense_tensors(found, outputs)
             session = tf1.Session(graph=graph)
-            with initializing(request.variant.place):
+            with initializing(request.variant.where):
                 session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
             call = session.make_callable(list(fetches.values()), list(feeds.values()))
         return _Session(session, call, list(feeds), list(fetches), bool(request.code.written))

@@ -68,8 +68,8 @@ class Predictor:
         self.inputs = variant.inputs(name)
         self.outputs = variant.outputs(name)
         self._asked = (spec, name, variant.tags, engine, seed)
-        self._where = f"signature {name!r} of {variant.place}"
-        self._interface = ArrayInterface(self.inputs, self.outputs, name, variant.place)
+        self._where = f"signature {name!r} of {variant.where}"
+        self._interface = ArrayInterface(self.inputs, self.outputs, name, variant.where)
         self.engine, self.why, self._compute = choose_engine(Request(spec, variant, name, seed), engine)
 
     def __call__(self, inputs: Any = None) -> dict[str, Any]:
