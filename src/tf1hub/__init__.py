@@ -61,10 +61,13 @@ if TYPE_CHECKING:
     from tf1hub.tf2.initial_values import initial_values as initial_values
     from tf1hub.tf2.load import load as load
     from tf1hub.tf2.loaded import LoadedModule as LoadedModule
+    from tf1hub.trust.report import Capabilities as Capabilities
+    from tf1hub.trust.scan import capabilities as capabilities
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Capabilities": "tf1hub.trust.report",
     "Comparison": "tf1hub.comparing.result",
     "Conversion": "tf1hub.converting.conversion",
     "ImageModuleInfo": "tf1hub.format.messages_pb2",
@@ -84,6 +87,7 @@ _HOMES = {
     "add_signature": "tf1hub.publish",
     "attach_image_module_info": "tf1hub.publish",
     "attach_message": "tf1hub.publish",
+    "capabilities": "tf1hub.trust.scan",
     "check": "tf1hub.checks.check",
     "compare": "tf1hub.comparing",
     "convert": "tf1hub.converting.convert",

@@ -27,6 +27,7 @@ VERBS = (
     "lock",
     "resolve",
     "run",
+    "scan",
     "show",
 )
 """All verbs, each a module of `tf1hub.cli`. Looking for those modules would cost every start milliseconds."""

@@ -54,8 +54,19 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(description.to_dict())
     elif not args.quiet:
-        print("\n\n".join(sections(description, None if args.all else ROWS)))
+        parts = sections(description, None if args.all else ROWS)
+        print("\n\n".join([*parts, *_capabilities(args.handle, None if args.all else ROWS)]))
     return _exit.OK
+
+
+def _capabilities(handle: str, limit: int | None) -> Iterator[str]:
+    """What the module does that is refused unless it is allowed."""
+    from tf1hub.cli.scan import rows_of
+    from tf1hub.trust.scan import capabilities
+
+    report = capabilities(handle)
+    if not report.ok:
+        yield from _section(report.verdict(), [("variant", "part", "can", "by"), *rows_of(report)], limit)
 
 
 def _run_tensors(args: argparse.Namespace) -> int:
