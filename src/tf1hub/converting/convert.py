@@ -6,14 +6,14 @@ import gc
 import math
 import numbers
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.arguments import path_text
 from tf1hub.converting.conversion import Conversion
-from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.form import Form, Options, Request
 from tf1hub.converting.refusal import refused
 from tf1hub.converting.registry import FORMS, form_named, forms_that_take
 from tf1hub.converting.source import opened
@@ -22,10 +22,8 @@ from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.progress import ProgressOption, shown
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.storage import whole
-from tf1hub.trial.compared import Compared
 from tf1hub.trial.distance import TOLERANCE
-from tf1hub.trial.expected import Given, check_given, run_signatures
-from tf1hub.trial.signature_check import compare
+from tf1hub.trial.expected import Given, check_given
 
 if TYPE_CHECKING:
     from tf1hub.tf2.loaded import LoadedModule
@@ -104,7 +102,8 @@ def convert(
     _check_free(form, target)
     form.check_mode()
     with shown(progress) as say, opened(handle, tags, options, say) as request:
-        check_given(examples or {}, request.inference, form.oracle(request.spec))
+        if examples:
+            check_given(examples, request.inference, form.oracle(request.spec))
         _check_taken(form, request)
         form.prepare(request)
         with _new(form, target) as place:
@@ -112,33 +111,10 @@ def convert(
             written = form.write(request, place)
             # One after the other, so that the weights are in memory once.
             gc.collect()
-            compared = tuple(_compared(form, request, place, written, examples or {}, tolerance))
+            compared = tuple(form.compare(request, place, written, examples or {}, tolerance))
     return Conversion(
         request.spec.name, target, written.signatures, written.serving_default, compared, form.name
     )
-
-
-def _compared(
-    form: Form, request: Request, path: str, written: Written, examples: Given, tolerance: float
-) -> Iterator[Compared]:
-    """Holds what was written against the original."""
-    say = request.say
-    oracle = form.oracle(form.original(request.spec, path))
-    variants = dict.fromkeys(request.variants if form.trains else request.variants[:1])
-    names = request.inference.signature_names if written.compared is None else written.compared
-    expected = [
-        (variant, run_signatures(oracle, variant, _of(variant.signature_names, names), examples, say))
-        for variant in variants
-    ]
-    gc.collect()
-    say("loading what was written")
-    with form.open(request, path) as call:
-        yield from compare(request.spec.name, oracle, expected, call, tolerance, say)
-
-
-def _of(there: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    chosen = set(wanted)
-    return [name for name in there if name in chosen]
 
 
 def _new(form: Form, path: str) -> AbstractContextManager[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,8 +15,9 @@ from tf1hub.format.saved_model import FILE_NAME
 from tf1hub.progress import Say
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.expected import Oracle
-from tf1hub.trial.signature_check import Opened
+from tf1hub.trial.compared import Compared
+from tf1hub.trial.expected import Given, Oracle, run_signatures
+from tf1hub.trial.signature_check import Opened, compare
 
 if TYPE_CHECKING:
     from tf1hub.tf2.loaded import LoadedModule
@@ -172,6 +174,34 @@ class Form:
         from tf1hub.trial.original import Original
 
         return Original(spec)
+
+    def compare(
+        self, request: Request, path: str, written: Written, examples: Given, tolerance: float
+    ) -> Iterator[Compared]:
+        """Holds what was written, opened again, against the original; yields a row for each output.
+
+        Args:
+            request: what was converted.
+            path: what was written.
+            written: what `write` answered.
+            examples: inputs to compare on, by signature, in place of generated ones.
+            tolerance: how far an output may be from the original's, relative to its largest value.
+
+        Raises:
+            CheckFailedError: it gives other numbers, or fails; all such outputs are named.
+        """
+        say = request.say
+        oracle = self.oracle(self.original(request.spec, path))
+        variants = dict.fromkeys(request.variants if self.trains else request.variants[:1])
+        wanted = set(request.inference.signature_names if written.compared is None else written.compared)
+        expected = []
+        for variant in variants:
+            names = [name for name in variant.signature_names if name in wanted]
+            expected.append((variant, run_signatures(oracle, variant, names, examples, say)))
+        gc.collect()
+        say("loading what was written")
+        with self.open(request, path) as call:
+            yield from compare(request.spec.name, oracle, expected, call, tolerance, say)
 
     def open(self, request: Request, path: str) -> AbstractContextManager[Opened]:
         """A context in which what was written can be called, opened from what is on disk alone.
