@@ -12,10 +12,10 @@ class Random:
     """NumPy's numbers. A library that traces has a class like this one over its keys.
 
     Args:
-        seed: a number; None for another run of numbers each time.
+        seed: a number or several; None for another run of numbers each time.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | Sequence[int] | None = None) -> None:
         self._generator = np.random.Generator(np.random.SFC64(seed))
 
     def uniform(self, shape: Sequence[int], dtype: Any) -> Any:
@@ -33,3 +33,22 @@ class Random:
     def integers(self, low: Any, high: Any, shape: Sequence[int], dtype: Any) -> Any:
         """Integers from `low` (included) to `high` (excluded)."""
         return self._generator.integers(low, high, tuple(shape), dtype)
+
+    def truncated_normal(self, shape: Sequence[int], dtype: Any) -> Any:
+        """Numbers of mean 0 and standard deviation 1, those beyond 2 drawn again."""
+        found = self._generator.standard_normal(tuple(shape))
+        while np.any(beyond := np.abs(found) >= 2):
+            found = np.where(beyond, self._generator.standard_normal(tuple(shape)), found)
+        return found.astype(dtype)
+
+    def gamma(self, alpha: Any, shape: Sequence[int], dtype: Any) -> Any:
+        """Numbers of the gamma distributions of some shape parameters and scale 1."""
+        return np.asarray(self._generator.gamma(alpha, 1.0, tuple(shape))).astype(dtype)
+
+    def poisson(self, rate: Any, shape: Sequence[int], dtype: Any) -> Any:
+        """Numbers of Poisson's distributions of some rates."""
+        return np.asarray(self._generator.poisson(rate, tuple(shape))).astype(dtype)
+
+    def permutation(self, count: int) -> Any:
+        """The numbers from 0 up to `count` (excluded) in random order."""
+        return self._generator.permutation(count)
