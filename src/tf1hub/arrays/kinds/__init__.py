@@ -2,10 +2,13 @@
 
 from tf1hub.arrays.kinds import boxes as boxes
 from tf1hub.arrays.kinds import chance as chance
+from tf1hub.arrays.kinds import colors as colors
 from tf1hub.arrays.kinds import convolution as convolution
 from tf1hub.arrays.kinds import elementwise as elementwise
 from tf1hub.arrays.kinds import function_calls as function_calls
 from tf1hub.arrays.kinds import handing_on as handing_on
+from tf1hub.arrays.kinds import image_files as image_files
+from tf1hub.arrays.kinds import image_sizes as image_sizes
 from tf1hub.arrays.kinds import indexing as indexing
 from tf1hub.arrays.kinds import linear_algebra as linear_algebra
 from tf1hub.arrays.kinds import lists_of_arrays as lists_of_arrays

@@ -1,0 +1,135 @@
+"""Images of another size. An image is `[batch, height, width, channels]`; sizes are `[height, width]`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tf1hub.arrays.op_attributes import Attributes
+from tf1hub.arrays.op_table import computes
+
+_Floats = npt.NDArray[np.float32]
+_TABLE = 1024
+"""Into how many steps TensorFlow's bicubic kernel divides the way from one pixel to the next."""
+
+
+def _scale(before: int, after: int, align_corners: bool) -> np.float32:
+    if align_corners and after > 1:
+        return np.float32(before - 1) / np.float32(after - 1)
+    return np.float32(before) / np.float32(after)
+
+
+def _places(before: int, after: int, attributes: Attributes) -> _Floats:
+    """Where each new pixel lies among the old ones, in float32 as TensorFlow's kernels compute it."""
+    scale = _scale(before, after, attributes["align_corners"])
+    numbers = np.arange(after, dtype=np.float32)
+    if attributes.get("half_pixel_centers", False):
+        return (numbers + np.float32(0.5)) * scale - np.float32(0.5)
+    return numbers * scale
+
+
+def _sizes(size: Any) -> tuple[int, int]:
+    height, width = np.asarray(size).tolist()
+    return height, width
+
+
+@computes("ResizeBilinear", known=(1,))
+def bilinear(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
+    """Between the four nearest pixels; float32."""
+    height, width = _sizes(size)
+    images = images.astype(np.float32)
+    low_y, high_y, part_y = _neighbours(images.shape[1], height, attributes)
+    low_x, high_x, part_x = _neighbours(images.shape[2], width, attributes)
+    part_y, part_x = part_y[:, None, None], part_x[:, None]
+    upper, lower = images[:, low_y], images[:, high_y]
+    top = upper[:, :, low_x] + (upper[:, :, high_x] - upper[:, :, low_x]) * part_x
+    bottom = lower[:, :, low_x] + (lower[:, :, high_x] - lower[:, :, low_x]) * part_x
+    return [top + (bottom - top) * part_y]
+
+
+def _neighbours(before: int, after: int, attributes: Attributes) -> tuple[Any, Any, _Floats]:
+    places = _places(before, after, attributes)
+    floors = np.floor(places)
+    low = np.maximum(floors, 0).astype(np.int64)
+    high = np.minimum(np.ceil(places), before - 1).astype(np.int64)
+    return low, np.maximum(high, 0), places - floors
+
+
+@computes("ResizeNearestNeighbor", known=(1,))
+def nearest(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
+    """The nearest pixel; the dtype stays."""
+    rows, columns = (
+        _nearest(before, after, attributes)
+        for before, after in zip(images.shape[1:3], _sizes(size), strict=True)
+    )
+    return [images[:, rows][:, :, columns]]
+
+
+def _nearest(before: int, after: int, attributes: Attributes) -> Any:
+    scale = _scale(before, after, attributes["align_corners"])
+    half = np.float32(0.5 if attributes.get("half_pixel_centers", False) else 0)
+    places = (np.arange(after, dtype=np.float32) + half) * scale
+    # C's roundf goes away from zero.
+    found = np.floor(places + np.float32(0.5)) if attributes["align_corners"] else np.floor(places)
+    return np.clip(found.astype(np.int64), 0, before - 1)
+
+
+@computes("ResizeBicubic", known=(1,))
+def bicubic(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
+    """By cubic polynomials through four pixels each way; float32."""
+    height, width = _sizes(size)
+    rows = _cubic(images.shape[1], height, attributes)
+    columns = _cubic(images.shape[2], width, attributes)
+    return [_by_weights(xp, images, rows, columns)]
+
+
+def _by_weights(xp: Any, images: Any, rows: _Floats, columns: _Floats) -> Any:
+    wide = xp.einsum("bhwc,xw->bhxc", images.astype(np.float32), columns)
+    return xp.einsum("bhxc,yh->byxc", wide, rows).astype(np.float32)
+
+
+def _cubic(before: int, after: int, attributes: Attributes) -> _Floats:
+    """What each new pixel takes of each old one."""
+    half = attributes.get("half_pixel_centers", False)
+    factor = np.float32(-0.5 if half else -0.75)
+    near = np.arange(_TABLE + 1, dtype=np.float32) / np.float32(_TABLE)
+    far = near + np.float32(1)
+    inner = ((factor + 2) * near - (factor + 3)) * near * near + 1
+    outer = ((factor * far - 5 * factor) * far + 8 * factor) * far - 4 * factor
+    places = _places(before, after, attributes)
+    floors = np.floor(places)
+    step = np.rint((places - floors) * _TABLE).astype(np.int64)
+    weights = np.stack([outer[step], inner[step], inner[_TABLE - step], outer[_TABLE - step]], 1)
+    taken = floors.astype(np.int64)[:, None] + np.arange(-1, 3)
+    if half:
+        # What lies outside of the image does not count.
+        weights = np.where((taken >= 0) & (taken < before), weights, 0)
+        sums = weights.sum(1, keepdims=True)
+        weights = np.where(
+            np.abs(sums) >= 1000 * np.finfo(np.float32).tiny, weights / np.where(sums == 0, 1, sums), weights
+        )
+    matrix = np.zeros((after, before), np.float32)
+    np.add.at(matrix, (np.arange(after)[:, None], np.clip(taken, 0, before - 1)), weights)
+    return matrix
+
+
+@computes("ResizeArea", known=(1,))
+def area(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
+    """The mean of what a new pixel covers; float32."""
+    height, width = _sizes(size)
+    align = attributes["align_corners"]
+    rows, columns = _covered(images.shape[1], height, align), _covered(images.shape[2], width, align)
+    return [_by_weights(xp, images, rows, columns)]
+
+
+def _covered(before: int, after: int, align_corners: bool) -> _Floats:
+    scale = float(_scale(before, after, align_corners))
+    matrix = np.zeros((after, before), np.float32)
+    for number in range(after):
+        start, end = number * scale, (number + 1) * scale
+        for pixel in range(int(np.floor(start)), int(np.ceil(end))):
+            part = min(pixel + 1, end) - max(pixel, start)
+            matrix[number, min(max(pixel, 0), before - 1)] += part / scale
+    return matrix
