@@ -85,6 +85,8 @@ class Run:
                 self._choose(item)
             elif type(item) is Repetition:
                 self._repeat(item)
+            for tensor in item.last:
+                self.values.pop(tensor, None)
 
     # ------------------------------------------------------------------ one op
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -28,6 +28,7 @@ class Step:
         op: the op as the program has it.
         code: the program that it stands in.
         guarded: whether some outputs are given, which what it computes must not replace.
+        last: the tensors that nothing needs behind it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Step:
     op: Op
     code: Code
     guarded: bool
+    last: tuple[Tensor, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +48,7 @@ class Choice:
 
     cond: Cond
     branches: tuple[Block, Block]
+    last: tuple[Tensor, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +58,7 @@ class Repetition:
     loop: Loop
     condition: Block
     body: Block
+    last: tuple[Tensor, ...] = ()
 
 
 Block: TypeAlias = "list[Step | Choice | Repetition]"
@@ -115,6 +119,7 @@ class Library:
     ) -> Code:
         code = Code(program, [], tuple(arguments))
         code.block = self._block(program.region, code, constant)
+        _find_last_uses(code)
         return code
 
     def _block(self, region: Region, code: Code, constant: Callable[[Tensor], Any]) -> Block:
@@ -149,6 +154,34 @@ class Library:
                 continue
             found.setdefault(node.op, []).append(node.name)
         return found
+
+
+def _find_last_uses(code: Code) -> None:
+    """Notes, for each item that lies in no region, what may be forgotten behind it: memory is held no longer than needed."""
+    needed: set[Tensor] = {*code.program.fetches, *code.arguments}
+    for item in reversed(code.block):
+        used = set(_tensors_used([item]))
+        item.last = tuple(used - needed)
+        needed |= used
+
+
+def _tensors_used(block: Block) -> Iterator[Tensor]:
+    for item in block:
+        if isinstance(item, Step):
+            yield from item.inputs
+        elif isinstance(item, Choice):
+            yield item.cond.predicate
+            for branch in item.branches:
+                yield from _tensors_used(branch)
+            for merged in item.cond.results:
+                yield from merged.values
+        else:
+            yield item.loop.condition
+            yield from (bound for bound in item.loop.bounds if not isinstance(bound, int))
+            for variable in item.loop.variables:
+                yield from (variable.initial, variable.next)
+            yield from _tensors_used(item.condition)
+            yield from _tensors_used(item.body)
 
 
 def _none(_: Tensor) -> None:
