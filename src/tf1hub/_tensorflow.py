@@ -29,7 +29,7 @@ from tensorflow.core.protobuf import (
 )
 from tensorflow.python.autograph.impl import api
 from tensorflow.python.client import pywrap_tf_session as c_api
-from tensorflow.python.eager import record
+from tensorflow.python.eager import context, record
 from tensorflow.python.feature_column import feature_column, feature_column_v2, serialization
 from tensorflow.python.framework import (
     auto_control_deps,
@@ -84,6 +84,7 @@ __all__ = [
     "register_feature_column",
     "registered_gradient",
     "registered_ops",
+    "runs_eagerly",
     "saved_model",
     "saved_objects",
     "serialize_feature_column",
@@ -453,6 +454,14 @@ def variables_of_the_program() -> Iterator[None]:
 
     with ops.get_default_graph()._variable_creator_scope(create, priority=50):
         yield
+
+
+def runs_eagerly() -> bool:
+    """Whether the context of eager ops is there, here or in the process that this one was forked from.
+
+    `executing_eagerly` is true before that. To ask for the context would make it.
+    """
+    return bool(context._context is not None and context._context._initialized)
 
 
 def is_compiled() -> bool:

@@ -8,6 +8,7 @@ import os
 import pathlib
 import pickle
 import signal
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +16,19 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import printed
 from golden import cases
 from tf2.old_graphs import OldGraph, Tensors
 
 import tf1hub as hub
 
 tf1 = tf.compat.v1
+LOST_THREADS = (
+    "This process was forked from one that had used TensorFlow already. TensorFlow's threads did not come along, so it "
+    "would wait here for ever. Start such processes by multiprocessing.get_context('spawn'), to which loaded modules can "
+    "be handed; or use TensorFlow after the fork only: to import it before does no harm. Forked processes may prepare data "
+    "without TensorFlow."
+)
 needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no forks")
 
 
@@ -85,15 +93,49 @@ def test_a_forked_process_prepares_data_while_the_parent_trains() -> None:
 def test_a_forked_process_says_why_a_module_cannot_run_there() -> None:
     path = cases.load("half_plus_two").path
     module = hub.load(path)
-    expected = (
-        "WrongModeError: This process was forked from one that had loaded modules with tf1hub.load. TensorFlow's "
-        "threads did not come along, so it would wait here for ever. Start such processes by "
-        "multiprocessing.get_context('spawn'), to which loaded modules can be handed; or load modules after the "
-        "fork only. Forked processes may prepare data without TensorFlow."
-    )
-    assert in_fork(lambda: str(module([[1.0]]))) == expected
-    assert in_fork(lambda: str(hub.load(path))) == expected
+    assert in_fork(lambda: str(module([[1.0]]))) == f"WrongModeError: {LOST_THREADS}"
+    assert in_fork(lambda: str(hub.load(path))) == f"WrongModeError: {LOST_THREADS}"
     np.testing.assert_array_equal(module([[1.0]]), [[2.5]])
+
+
+FORKS = """
+import os, signal, sys
+
+def in_fork():
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        try:
+            import tf1hub as hub
+            answer = str(hub.load(sys.argv[1])([[1.0]]).numpy())
+        except Exception as error:
+            answer = str(error)
+        os.write(writing, answer.encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        print(pipe.read().replace(chr(10), ' '))
+    os.waitpid(child, 0)
+
+in_fork()
+import tensorflow as tf
+in_fork()
+with tf.Graph().as_default():
+    tf.constant(1.0)
+in_fork()
+tf.constant(1.0)
+in_fork()
+import tf1hub.tf2.load
+in_fork()
+"""
+
+
+@needs_forks
+@pytest.mark.skipif(sys.platform != "linux", reason="tells lost threads without having seen the fork on Linux")
+def test_whoever_has_used_tensorflow_before_the_fork_is_told() -> None:
+    told = printed(FORKS, cases.load("half_plus_two").path).splitlines()
+    assert told == ["[[2.5]]"] * 2 + [LOST_THREADS] * 3
 
 
 @pytest.mark.parametrize("name", ["image", "text_embedding_partitioned", "lstm"])

@@ -20,7 +20,7 @@ from tf1hub.tf2.in_graph import initialize_in_graph
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.loaded_state import LoadedState
-from tf1hub.tf2.processes import use_tensorflow
+from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.variables import Trainable, check_choice
 from tf1hub.tf2.variant_state import THIS_TENSORFLOW
 
@@ -115,7 +115,7 @@ def load_spec(
     options: tf.saved_model.LoadOptions | None = None,
 ) -> LoadedModule:
     """Loads a TF1 module from its definition; see `load`."""
-    use_tensorflow()
+    check_threads()
     variants = choose_variants(spec, tags)
     with building(variants[0]):
         check_supported(variants, THIS_TENSORFLOW)

@@ -23,7 +23,7 @@ from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
 from tf1hub.tf2.loaded_state import PICKLE_VERSION, LoadedState, read_state, state_of
-from tf1hub.tf2.processes import use_tensorflow
+from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.saving import SavedParts
 from tf1hub.tf2.values import from_nodes
 from tf1hub.tf2.variables import Trainable, Values, create_variables, declared_variables
@@ -342,7 +342,7 @@ class LoadedModule(tf.Module):
             UnsupportedFormatError: a newer tf1hub pickled it.
         """
         state = read_state(version, spec, state)
-        use_tensorflow()
+        check_threads()
         with tf.init_scope():
             variants = spec.variant(state.inference), spec.variant(state.training)
             module = cls.build(spec, variants, state.trainable, from_nodes(state.variables))
