@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pathlib
 import pickle
+import shutil
 import signal
 import sys
 import warnings
@@ -132,7 +133,9 @@ in_fork()
 
 
 @needs_forks
-@pytest.mark.skipif(sys.platform != "linux", reason="tells lost threads without having seen the fork on Linux")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="tells lost threads without having seen the fork on Linux"
+)
 def test_whoever_has_used_tensorflow_before_the_fork_is_told() -> None:
     told = printed(FORKS, cases.load("half_plus_two").path).splitlines()
     assert told == ["[[2.5]]"] * 2 + [LOST_THREADS] * 3
@@ -156,6 +159,36 @@ def test_a_pickled_module_calls_and_trains_the_same(name: str) -> None:
             restored(inputs, signature=call["signature"], as_dict=True)[output].numpy(), value.numpy()
         )
     assert len(restored.regularization_losses) == len(module.regularization_losses)
+
+
+def test_a_signature_is_pickled_with_its_module() -> None:
+    module = hub.load(cases.load("image").path)
+    image = tf.ones([1, 16, 16, 3])
+    for name, function in pickle.loads(pickle.dumps(module.signatures)).items():
+        expected = (
+            module.signatures[name](images=image) if name != "default" else module.signatures[name](image)
+        )
+        got = function(images=image) if name != "default" else function(image)
+        np.testing.assert_array_equal(got["default"].numpy(), expected["default"].numpy())
+    one = pickle.loads(pickle.dumps(module.signatures["image_feature_vector"]))
+    np.testing.assert_array_equal(
+        one(images=image)["default"].numpy(),
+        module.signatures["image_feature_vector"](images=image)["default"],
+    )
+
+
+def test_a_pickled_module_says_which_of_its_files_are_gone(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "module"
+    shutil.copytree(cases.load("text_embedding").path, path)
+    pickled = pickle.dumps(hub.load(path))
+    shutil.rmtree(path)
+    with pytest.raises(hub.errors.ResolveError) as raised:
+        pickle.loads(pickled)
+    assert str(raised.value) == (
+        f"The pickled module {path} reads files that are not there: {path}/assets/tokens.txt. A pickle carries the values of "
+        "variables, not the files of the module. Put them back, or hand the handle on instead of the module and load it "
+        "where it is used: tf1hub.load(handle)"
+    )
 
 
 def test_a_copy_has_variables_of_its_own_and_keeps_the_choice_of_tags_and_trainable() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -301,15 +302,25 @@ class Engine:
 class Signatures(Mapping[str, Any]):
     """The signatures of a loaded module as `tf.saved_model.load` gives them, each built when asked for.
 
+    They are pickled and copied with the module whose they are.
+
     Args:
         engine: of the loaded module.
+        owner: the loaded module.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, owner: Any) -> None:
         self._engine = engine
+        self._owner = owner
 
     def __getitem__(self, name: str) -> Any:
-        return self._engine.served(self._engine.inference.variant.check_signature(name))
+        function = self._engine.served(self._engine.inference.variant.check_signature(name))
+        # TensorFlow's class has no way to be pickled; what pickles asks the object before its class.
+        function.__reduce_ex__ = lambda _: (operator.getitem, (self, name))
+        return function
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _signatures_of, (self._owner,)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._engine.inference.variant.signature_names)
@@ -322,3 +333,8 @@ class Signatures(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<signatures of {self._engine.inference.variant.where}: {', '.join(self)}>"
+
+
+def _signatures_of(module: Any) -> Any:
+    """What a pickle of `module.signatures` calls by name."""
+    return module.signatures

@@ -22,7 +22,7 @@ from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.tf2.engine import Engine, Signatures
 from tf1hub.tf2.export import export_values
-from tf1hub.tf2.loaded_state import PICKLE_VERSION, LoadedState, read_state, state_of
+from tf1hub.tf2.loaded_state import PICKLE_VERSION, LoadedState, check_files, read_state, state_of
 from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.saving import SavedParts
 from tf1hub.tf2.values import from_nodes
@@ -153,7 +153,7 @@ class LoadedModule(tf.Module):
         As TensorFlow's own, they take a SparseTensor `x` as `x_indices`, `x_values` and `x_dense_shape`, and a
         RaggedTensor as `x_component_0` (the values), `x_component_1` (the outermost row splits) and so on.
         """
-        return Signatures(self._engine)
+        return Signatures(self._engine, self)
 
     @property
     def assets(self) -> Mapping[str, str]:
@@ -340,8 +340,10 @@ class LoadedModule(tf.Module):
 
         Raises:
             UnsupportedFormatError: a newer tf1hub pickled it.
+            ResolveError: files of the module are not where they were.
         """
         state = read_state(version, spec, state)
+        check_files(spec)
         check_threads()
         with tf.init_scope():
             variants = spec.variant(state.inference), spec.variant(state.training)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
-from tf1hub.errors import UnsupportedFormatError
+from tf1hub.errors import ResolveError, UnsupportedFormatError
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.storage import place_at
 from tf1hub.tf2.engine import Engine
 from tf1hub.tf2.tables import MutableTable
 
@@ -61,6 +63,25 @@ def read_state(version: int, spec: ModuleSpec, state: LoadedState) -> LoadedStat
             f"{PICKLE_VERSION}. Unpickle it with the tf1hub that pickled it, or a newer one."
         )
     return _of_version_0(spec, vars(state)) if version == 0 else state
+
+
+def check_files(spec: ModuleSpec) -> None:
+    """Says at once which files of an unpickled module are missing, rather than when a table is first read.
+
+    Raises:
+        ResolveError: some are.
+    """
+    missing = [
+        path
+        for path in spec.asset_paths.values()
+        if not place_at(os.path.dirname(path)).exists(os.path.basename(path))
+    ]
+    if missing:
+        raise ResolveError(
+            f"The pickled module {spec.name} reads files that are not there: {', '.join(sorted(missing))}. A pickle carries "
+            "the values of variables, not the files of the module. Put them back, or hand the handle on instead of the "
+            "module and load it where it is used: tf1hub.load(handle)"
+        )
 
 
 def _of_version_0(spec: ModuleSpec, fields: dict[str, Any]) -> LoadedState:
