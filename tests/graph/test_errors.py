@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 import tarfile
+import textwrap
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,6 +100,49 @@ def test_a_truncated_index(module_path: pathlib.Path) -> None:
     assert str(index) in refusal(module_path, errors.CheckpointError)
 
 
+@pytest.mark.parametrize("use", [hub.load, hub.Module, hub.KerasLayer, hub.inspect])
+def test_a_missing_index_is_not_taken_for_a_module_without_a_checkpoint(
+    use: Any, module_path: pathlib.Path
+) -> None:
+    index = module_path / "variables" / "variables.index"
+    index.unlink()
+    message = f"{index}: there is no such file, so {index.with_suffix('')} is no checkpoint."
+    with tf.Graph().as_default(), pytest.raises(errors.CheckpointError) as caught:
+        use(str(module_path))
+    assert str(caught.value) == message
+    (finding,) = [found for found in hub.check(module_path, run=False).findings if found.severity == "error"]
+    assert (finding.id, finding.message) == ("damaged-checkpoint", message)
+
+
+def test_a_checkpoint_of_the_v1_format_and_the_lines_that_write_it_anew(tmp_path: pathlib.Path) -> None:
+    old = str(tmp_path / "model.ckpt")
+    with tf.Graph().as_default(), tf1.Session() as session:
+        tf1.get_variable("a", initializer=3.0)
+        tf1.get_variable("b", initializer=1.0)
+        tf1.get_variable("global_step", initializer=5)
+        tf1.global_variables_initializer().run()
+        tf1.train.Saver(write_version=tf1.train.SaverDef.V1).save(session, old)
+    spec = hub.create_module_spec(affine(0.0, 0.0))
+    with pytest.raises(errors.UnsupportedFormatError) as caught:
+        spec.export(tmp_path / "m", checkpoint_path=old)
+    sentence, lines = str(caught.value).split("\n", 1)
+    assert sentence == (
+        f"{old} is a checkpoint of the V1 format, which TensorFlow wrote before 0.12 and no module has. TensorFlow "
+        "still reads it, and writes it anew:"
+    )
+    assert not (tmp_path / "m").exists()
+    exec(textwrap.dedent(lines), {"tf": tf})
+    spec.export(tmp_path / "m", checkpoint_path=f"{old}_v2")
+    assert hub.load(tmp_path / "m")([2.0]).numpy().tolist() == [7.0]
+    # In place of a module's own, it is met at the doors that read one.
+    for file in (tmp_path / "m" / "variables").iterdir():
+        file.unlink()
+    shutil.copy(old, tmp_path / "m" / "variables" / "variables")
+    assert refusal(tmp_path / "m", errors.UnsupportedFormatError).startswith(
+        f"{tmp_path}/m/variables/variables is a checkpoint of the V1 format, "
+    )
+
+
 def test_a_checkpoint_with_other_variables_names_all_faults(module_path: pathlib.Path) -> None:
     for file in (module_path / "variables").iterdir():
         file.unlink()
@@ -107,6 +153,26 @@ def test_a_checkpoint_with_other_variables_names_all_faults(module_path: pathlib
         "  a: not in the checkpoint\n"
         "  b: float64 in the checkpoint, float32 in the module"
     )
+
+
+@pytest.mark.parametrize("dtype", [None, 0, 999])
+def test_a_variable_of_no_dtype(dtype: int | None, module_path: pathlib.Path) -> None:
+    definition = rewritten(module_path)
+    node = next(node for node in definition.meta_graphs[0].graph_def.node if node.name == "a")
+    if dtype is None:
+        del node.attr["dtype"]
+    else:
+        node.attr["dtype"].type = dtype
+    (module_path / "saved_model.pb").write_bytes(definition.SerializeToString())
+    message = (
+        f"variant {{}} of {module_path} has the variable 'a' of the dtype {dtype or 0}, which TensorFlow does not "
+        "have. The file is damaged."
+    )
+    assert refusal(module_path, errors.FormatError) == message
+    for use in (hub.load, hub.KerasLayer, hub.initial_values):
+        with pytest.raises(errors.FormatError) as caught:
+            use(str(module_path))
+        assert str(caught.value) == message
 
 
 def rewritten(path: pathlib.Path) -> SavedModel:

@@ -122,6 +122,29 @@ def test_variables_whose_reads_and_initializers_are_not_in_the_graph(tmp_path: p
     check_every_way(case, tmp_path)
 
 
+def test_initializers_that_are_tensors(tmp_path: pathlib.Path) -> None:
+    """`init_from_checkpoint` of TensorFlow 1.5 and 1.6, with which modules in modules start, named the read after it."""
+
+    def read_after(meta_graph: MetaGraphDef) -> None:
+        nodes = meta_graph.graph_def.node
+        values = meta_graph.collection_def["variables"].bytes_list.value
+        for i, data in enumerate(values):
+            definition = VariableDef.FromString(data)
+            handle = definition.variable_name.partition(":")[0]
+            read = nodes.add(name=f"Read_{i}/ReadVariableOp", op="ReadVariableOp")
+            read.input.extend([handle, f"^{definition.initializer_name}"])
+            read.attr["dtype"].type = 1
+            named = nodes.add(name=f"Identity_{i + 2}", op="Identity", input=[read.name])
+            named.attr["T"].type = 1
+            definition.initializer_name = f"{named.name}:0"
+            for field in EVER_LATER[-1]:
+                if field not in ("initializer_name", "is_resource"):
+                    definition.ClearField(field)
+            values[i] = definition.SerializeToString()
+
+    check_every_way(changed("half_plus_two", tmp_path, read_after), tmp_path)
+
+
 def test_a_variable_is_trainable_where_the_collection_says_so(tmp_path: pathlib.Path) -> None:
     case = changed("launch_image", tmp_path, variables_without("trainable"))
     for trainable in (False, True):

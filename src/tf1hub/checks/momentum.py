@@ -7,6 +7,7 @@ a conditional between constants.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 
 from tf1hub.format.messages_pb2 import NodeDef
@@ -68,10 +69,10 @@ def _momenta_of_subtraction(nodes: Mapping[str, NodeDef], update: NodeDef) -> It
     product = _node(nodes, update.input[1], _PASS)
     if product is None or product.op != "Mul":
         return
-    for side, other in ((0, 1), (1, 0)):
-        difference = _node(nodes, product.input[other], _PASS)
+    for factor, other in _both_ways(product):
+        difference = _node(nodes, other, _PASS)
         if difference is not None and difference.op == "Sub":
-            yield from (1 - value for value in _values(nodes, product.input[side]))
+            yield from (1 - value for value in _values(nodes, factor))
 
 
 def _momenta_of_mixing(nodes: Mapping[str, NodeDef], update: NodeDef, holder: str) -> Iterator[float]:
@@ -87,9 +88,9 @@ def _momenta_of_mixing(nodes: Mapping[str, NodeDef], update: NodeDef, holder: st
         product = _node(nodes, term, _PASS)
         if product is None or product.op != "Mul":
             continue
-        for side, other in ((0, 1), (1, 0)):
-            if _source(nodes, product.input[other], _READS) == holder:
-                yield from _values(nodes, product.input[side])
+        for factor, other in _both_ways(product):
+            if _source(nodes, other, _READS) == holder:
+                yield from _values(nodes, factor)
 
 
 def _values(nodes: Mapping[str, NodeDef], name: str, depth: int = 0) -> frozenset[float]:
@@ -104,10 +105,20 @@ def _values(nodes: Mapping[str, NodeDef], name: str, depth: int = 0) -> frozense
         choices = [edge for edge in node.input if not edge.startswith("^")][-2:]
         return frozenset().union(*(_values(nodes, edge, depth + 1) for edge in choices))
     if node.op in ("Sub", "Mul", "Add", "AddV2"):
-        left, right = (_values(nodes, edge, depth + 1) for edge in node.input[:2])
         combine = {"Sub": float.__sub__, "Mul": float.__mul__}.get(node.op, float.__add__)
-        return frozenset(combine(a, b) for a in left for b in right)
+        return frozenset(
+            combine(a, b)
+            for left, right in _both_ways(node)[:1]
+            for a in _values(nodes, left, depth + 1)
+            for b in _values(nodes, right, depth + 1)
+        )
     return frozenset()
+
+
+def _both_ways(node: NodeDef) -> list[tuple[str, str]]:
+    """The two operands of a node in both orders; nothing of a damaged one that has fewer."""
+    operands = [edge for edge in node.input if not edge.startswith("^")]
+    return list(itertools.permutations(operands, 2)) if len(operands) == 2 else []
 
 
 def _node(nodes: Mapping[str, NodeDef], name: str, passed: frozenset[str]) -> NodeDef | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from tf1hub.checks.findings import ERROR, Finding
-from tf1hub.errors import CheckpointError, FormatError
+from tf1hub.errors import CheckpointError, FormatError, UnsupportedFormatError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.format.saved_model import format_tags
@@ -35,7 +35,7 @@ def stored_files(spec: ModuleSpec, say: Say) -> Iterator[Finding]:
         return
     try:
         yield from _checkpoint(spec, CheckpointReader(spec.checkpoint), say)
-    except CheckpointError as error:
+    except (CheckpointError, UnsupportedFormatError) as error:
         yield Finding("damaged-checkpoint", ERROR, str(error), _AGAIN)
 
 

@@ -43,8 +43,15 @@ class StoredModule(NamedTuple):
 
     @property
     def checkpoint(self) -> str | None:
-        """The prefix of the module's checkpoint, or None for a module without variables."""
-        if self.storage.exists(VARIABLES_PREFIX + ".index"):
+        """The prefix of the module's checkpoint, or None for a module without variables.
+
+        Any file of a checkpoint tells one: where the index is lost, whoever reads it says so.
+        """
+        directory, _, name = VARIABLES_PREFIX.rpartition("/")
+        if self.storage.exists(f"{VARIABLES_PREFIX}.index") or (
+            self.storage.is_directory(directory)
+            and any(file.partition(".")[0] == name for file in self.storage.list(directory))
+        ):
             return self.storage.path(VARIABLES_PREFIX)
         return None
 

@@ -159,7 +159,7 @@ def _shared_names(state_cut: StateCut, graph: Any, scope: str) -> dict[str, byte
 def _variable(definition: VariableDef, scope: str, trainable: bool, is_initialized: Any) -> Any:
     renamed = VariableDef()
     renamed.CopyFrom(definition)
-    # Before TensorFlow 1.11 the message did not say it, only the collection did, which is what counts still.
+    # Before TensorFlow 1.9 the message did not say it, only the collection did, which is what counts still.
     renamed.trainable = trainable
     for field in ("variable_name", "initializer_name", "snapshot_name", "initial_value_name"):
         if getattr(renamed, field):

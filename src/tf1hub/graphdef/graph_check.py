@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tf1hub.errors import FormatError
+from tf1hub.format import dtypes
 from tf1hub.format.assets import asset_files
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of
+from tf1hub.graphdef.op_types import VARIABLES
 from tf1hub.graphdef.variable_defs import stored_variables
 
 MAX_TENSOR_ELEMENTS = 2**40
@@ -33,6 +35,7 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
     if not meta_graph.signature_def:
         raise FormatError(f"{where} has no signature. A module has at least one.")
     outputs = _check_nodes(meta_graph.graph_def, where)
+    _check_variables(meta_graph.graph_def, where)
     for signature, definition in meta_graph.signature_def.items():
         for direction, infos in (("input", definition.inputs), ("output", definition.outputs)):
             for name, info in infos.items():
@@ -77,6 +80,19 @@ def _check_collections(meta_graph: MetaGraphDef, nodes: set[str], where: str) ->
         if node_of(name) not in nodes:
             raise FormatError(
                 f"The collection {collection!r} of {where} names {name!r}, which the graph does not have."
+            )
+
+
+def _check_variables(graph: GraphDef, where: str) -> None:
+    for node in graph.node:
+        if node.op not in VARIABLES:
+            continue
+        # A protobuf map would insert a missing key on `[]`.
+        dtype = node.attr["dtype"].type if "dtype" in node.attr else 0
+        if not dtypes.is_known(dtype):
+            raise FormatError(
+                f"{where} has the variable {node.name!r} of the dtype {dtype}, which TensorFlow does not have. "
+                "The file is damaged."
             )
 
 

@@ -85,19 +85,22 @@ def _add_restore(
     for index, (variable, definition) in enumerate(batch):
         restore.attr["dtypes"].list.type.append(reader.dtype(variable.name))
         value = f"{name}:{index}" if index else name
-        if not definition.initializer_name:
-            definition.initializer_name = free_name(f"{variable.node}/Assign", nodes)
-            nodes[definition.initializer_name] = graph.node.add(name=definition.initializer_name, op="Assign")
-        initializer = nodes[node_of(definition.initializer_name)]
-        _assign(initializer, variable.node, value, nodes[variable.node])
+        _assign(graph, nodes, variable.node, definition, value)
         definition.initial_value_name = f"{name}:{index}"
 
 
-def _assign(initializer: NodeDef, variable: str, value: str, handle: NodeDef) -> None:
-    """Turns a variable's initializer into the plain assignment of `value`."""
+def _assign(
+    graph: GraphDef, nodes: dict[str, NodeDef], variable: str, definition: VariableDef, value: str
+) -> None:
+    """Makes a variable's initializer the plain assignment of `value`."""
+    handle = nodes[variable]
     op, dtype_attr = assigning(handle)
-    if initializer.op != op:
-        initializer.op = op
-        initializer.attr.clear()
-        initializer.attr[dtype_attr].type = handle.attr["dtype"].type
-    initializer.input[:] = [variable, value]
+    named = nodes.get(node_of(definition.initializer_name))
+    # What is no assignment may be a tensor, and read by others: `init_from_checkpoint` of TensorFlow up to 1.6
+    # named one that reads the variable after its assignment.
+    if named is None or named.op != op:
+        named = graph.node.add(name=free_name(f"{variable}/Assign", nodes), op=op)
+        named.attr[dtype_attr].type = handle.attr["dtype"].type
+        nodes[named.name] = named
+    definition.initializer_name = named.name
+    named.input[:] = [variable, value]

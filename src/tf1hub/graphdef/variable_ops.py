@@ -12,6 +12,7 @@ from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import ASSIGNS, IDENTITIES, PLACEHOLDERS, REF_VARIABLES, RESTORES
+from tf1hub.graphdef.walk import ancestors
 
 _HAND_ON = IDENTITIES | {"Cast"}
 _NO_INITIAL_VALUES = RESTORES | PLACEHOLDERS
@@ -21,8 +22,8 @@ _NO_INITIAL_VALUES = RESTORES | PLACEHOLDERS
 def complete(definition: VariableDef, nodes: Callable[[], Mapping[str, NodeDef]]) -> None:
     """Fills in, in place, what a graph tells of a variable. What it does not tell stays empty.
 
-    `trainable` (since 1.11) is left as it is: what is trained is said by the collection `trainable_variables`
-    in all versions. `synchronization` and `aggregation` (since 1.13) mean by zero what absent ones do.
+    `trainable` (since 1.9) is left as it is: what is trained is said by the collection `trainable_variables`
+    in all versions. `synchronization` and `aggregation` (since 1.14) mean by zero what absent ones do.
 
     Args:
         definition: of a variable.
@@ -40,12 +41,27 @@ def complete(definition: VariableDef, nodes: Callable[[], Mapping[str, NodeDef]]
         initializer = initializer_of(variable.name, graph, readers_of(variable.name, graph))
         definition.initializer_name = initializer.name if initializer is not None else ""
     if not definition.initial_value_name:
-        initializer = graph.get(node_of(definition.initializer_name))
-        if initializer is not None and initializer.op in ASSIGNS and len(initializer.input) > 1:
-            definition.initial_value_name = tensor_name(initializer.input[1])
+        assign = _assignment(definition, graph)
+        if assign is not None:
+            definition.initial_value_name = tensor_name(assign.input[1])
     if not definition.snapshot_name:
         read = read_of(variable, graph)
         definition.snapshot_name = f"{read.name}:0" if read is not None else ""
+
+
+def _assignment(definition: VariableDef, nodes: Mapping[str, NodeDef]) -> NodeDef | None:
+    """The assignment that a variable's initializer is, or waits for where it is a tensor that reads the variable."""
+    variable, name = node_of(definition.variable_name), node_of(definition.initializer_name)
+    for found in [name, *sorted(ancestors(nodes, [name]))] if name in nodes else []:
+        node = nodes[found]
+        if (
+            node.op in ASSIGNS
+            and len(node.input) > 1
+            and node_of(node.input[0]) == variable
+            and (found == name or not _restores(nodes, node))
+        ):
+            return node
+    return None
 
 
 def readers_of(variable: str, nodes: Mapping[str, NodeDef]) -> list[NodeDef]:

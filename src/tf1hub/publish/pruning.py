@@ -86,7 +86,7 @@ def _copies(variant: Variant) -> set[str]:
         if variable.node in keep
         and any(
             name not in keep and holds_state(variant.nodes[name])
-            for name in ancestors(variant.nodes, [variable.definition.initial_value_name])
+            for name in ancestors(variant.nodes, filter(None, [variable.definition.initial_value_name]))
         )
     }
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tf1hub.errors import CheckpointError
+from tf1hub.errors import CheckpointError, UnsupportedFormatError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint import arrays
 from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.checkpoint.index import Index, StoredTensor
 from tf1hub.format.checkpoint.shards import Shards, index_path
+from tf1hub.format.checkpoint.sstable import MAGIC
 from tf1hub.format.checkpoint.strings import read_strings, strings_crc, variants_crc
 from tf1hub.storage import Faults, Place, place_at, split_path
 
@@ -25,6 +26,14 @@ __all__ = ["CheckpointFiles"]
 
 # Far more than any checkpoint's index: a million variables take some 100 MB.
 MAX_INDEX_BYTES = 1 << 30
+_V1 = (
+    "{prefix} is a checkpoint of the V1 format, which TensorFlow wrote before 0.12 and no module has. TensorFlow still "
+    "reads it, and writes it anew:\n"
+    "    reader = tf.train.load_checkpoint({prefix!r})\n"
+    "    names = sorted(reader.get_variable_to_shape_map())\n"
+    "    values = [reader.get_tensor(name) for name in names]\n"
+    "    tf.raw_ops.SaveV2(prefix={new!r}, tensor_names=names, shape_and_slices=[''] * len(names), tensors=values)"
+)
 _OF_VARYING_SIZE = {dtypes.STRING: strings_crc, dtypes.VARIANT: variants_crc}
 
 
@@ -38,7 +47,7 @@ class CheckpointFiles:
 
     Raises:
         CheckpointError: there is no index, or it is damaged.
-        UnsupportedFormatError: it is written in a newer version of the format.
+        UnsupportedFormatError: it is written in another version of the format.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -114,7 +123,19 @@ def _read_index(storage: Place, name: str, prefix: str) -> bytes:
     path = storage.path(name)
     size = storage.size(name)
     if size is None and not storage.exists(name):
+        if _is_v1(storage, name.removesuffix(".index")):
+            raise UnsupportedFormatError(_V1.format(prefix=prefix, new=f"{prefix}_v2"))
         raise CheckpointError(f"{path}: there is no such file, so {prefix} is no checkpoint.")
     if size is not None and size > MAX_INDEX_BYTES:
         raise CheckpointError(f"{path}: an index of {size} bytes; {MAX_INDEX_BYTES} are the most.")
     return storage.read(name)
+
+
+def _is_v1(storage: Place, name: str) -> bool:
+    """Whether there is a file by the checkpoint's own name that holds a table, as V1 has for index and values."""
+    if not storage.exists(name) or storage.is_directory(name):
+        return False
+    end = b""
+    for chunk in storage.chunks(name):
+        end = (end + chunk)[-8:]
+    return end == MAGIC.to_bytes(8, "little")
