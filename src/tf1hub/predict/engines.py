@@ -8,11 +8,13 @@ from typing import NamedTuple
 from tf1hub.errors import ArgumentError, Error, MissingDependencyError, UnsupportedGraphError
 from tf1hub.predict.engine_request import Compute, Engine, Request
 from tf1hub.predict.on_numpy import NumpyEngine
+from tf1hub.predict.on_onnx import OnnxEngine
 from tf1hub.predict.on_tensorflow import TensorflowEngine
 
 AUTO = "auto"
 _ENGINES: dict[str, Callable[[], Engine]] = {
     "numpy": NumpyEngine,
+    "onnx": OnnxEngine,
     "tensorflow": TensorflowEngine,
 }
 FASTEST_FIRST = tuple(name for name in ("onnx", "jax", "numpy") if name in _ENGINES)

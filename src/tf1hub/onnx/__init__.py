@@ -1,0 +1,1 @@
+"""A program lowered to ONNX, with core operators only. Nothing here needs TensorFlow."""

@@ -1,0 +1,185 @@
+"""Ops on strings and tables, which run outside of the model: what their outputs are, as far as that can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tf1hub.arrays.op_attributes import attributes_of
+from tf1hub.format import dtypes
+from tf1hub.graphdef import op_types
+from tf1hub.graphdef.op_definitions import output_types
+from tf1hub.onnx.lowering_scope import Scope
+from tf1hub.onnx.lowering_table import CannotLower
+from tf1hub.onnx.traced_values import Entity, Shape, TableReference, Value
+from tf1hub.program.code import Op
+
+_Shapes: TypeAlias = Callable[[Sequence[Shape]], Sequence[Shape]]
+
+_FOUND = frozenset({"LookupTableFind", "LookupTableFindV2"})
+_SIZES = frozenset({"LookupTableSize", "LookupTableSizeV2"})
+
+
+def host_outputs(scope: Scope, op: Op) -> Sequence[Entity] | None:
+    """The outputs of an op that works on strings or tables, as inputs of the model; None for all other ops.
+
+    Raises:
+        CannotLower: it stands in a loop or in a branch of a choice that the model makes.
+    """
+    kind = op.node.op
+    if kind in op_types.TABLES:
+        return [TableReference(op.node.name)]
+    inputs = [scope.get(tensor) for tensor in op.inputs]
+    tables = [value for value in inputs if isinstance(value, TableReference)]
+    strings = [v for v in inputs if isinstance(v, Value) and v.dtype.kind == "O" and v.known is None]
+    if not tables and not strings and kind not in _MAKE_STRINGS:
+        return None
+    if kind in op_types.IDENTITIES or kind in ("Assert", "Const", "StopGradient"):
+        return None
+    if kind in op_types.FUNCTIONAL or kind in scope.lowering.functions:
+        return None
+    if kind in _SIZES:
+        table = scope.lowering.table(tables[0].node)
+        return [scope.graph.const(len(table), np.int64)]
+    if scope.graph.depth or (op.node.name not in scope.lowering.nodes):
+        raise CannotLower("works on strings in a loop, in a branch, or in a function")
+    definition = scope.lowering.functions.effects.definition_of(kind)
+    if definition is None:
+        raise CannotLower("has no counterpart")
+    numbers = output_types(op.node.definition, definition)
+    shapes = _shapes(kind, inputs, op, definition, len(numbers))
+    return [
+        scope.lowering.from_outside((op.node.name, index), dtypes.numpy_dtype(number), shape)
+        for index, (number, shape) in enumerate(zip(numbers, shapes, strict=True))
+    ]
+
+
+_MAKE_STRINGS = frozenset(
+    {
+        "AsString",
+        "ReadFile",
+        "EncodeJpeg",
+        "EncodePng",
+        "EncodeBase64",
+        "UnicodeEncode",
+        "ReduceJoin",
+        "StringFormat",
+        "SerializeTensor",
+    }
+)
+
+
+def _shapes(kind: str, inputs: Sequence[Entity], op: Op, definition: Any, count: int) -> Sequence[Shape]:
+    known = [value.shape if isinstance(value, Value) else () for value in inputs]
+    told = attributes_of(op.node.definition, definition)
+    stored = op.node.definition.attr.get("_output_shapes")
+    if kind in _FOUND:
+        return [known[1]]
+    if kind in _AS_FIRST:
+        return [known[0]]
+    if kind in _RULES:
+        found = _RULES[kind](known)
+        return [*found, *[None] * (count - len(found))][:count]
+    if kind in (
+        "Reshape",
+        "Fill",
+        "ExpandDims",
+        "Squeeze",
+        "Pack",
+        "ConcatV2",
+        "GatherV2",
+        "StridedSlice",
+        "Select",
+    ):
+        return _of_ordinary(kind, inputs, told)
+    if stored is not None and len(stored.list.shape) == count:
+        return [
+            None if s.unknown_rank else tuple(None if d.size < 0 else d.size for d in s.dim)
+            for s in stored.list.shape
+        ]
+    return [None] * count
+
+
+def _of_ordinary(kind: str, inputs: Sequence[Entity], told: Any) -> Sequence[Shape]:
+    """The ranks of strings that ordinary ops move about."""
+    values = [value for value in inputs if isinstance(value, Value)]
+    rank = values[0].rank
+    if kind in ("Reshape", "Fill"):
+        dims = values[1] if kind == "Reshape" else values[0]
+        if dims.elements is not None:
+            return [tuple(None if n is None or n < 0 else n for n in dims.elements)]
+        return [None if dims.shape is None or dims.shape[0] is None else (None,) * dims.shape[0]]
+    if rank is None:
+        return [None]
+    if kind == "ExpandDims" or kind == "Pack":
+        return [(None,) * (rank + 1)]
+    if kind == "Squeeze" and told.get("squeeze_dims"):
+        return [(None,) * (rank - len(told["squeeze_dims"]))]
+    if kind in ("ConcatV2", "Select"):
+        return [(None,) * max(v.rank or 0 for v in values[:-1])]
+    if kind == "GatherV2" and values[1].rank is not None:
+        return [(None,) * (rank + values[1].rank - 1)]
+    return [None]
+
+
+_AS_FIRST = frozenset(
+    {
+        "StringToHashBucketFast",
+        "StringToHashBucketStrong",
+        "StringToHashBucket",
+        "StringLower",
+        "StringUpper",
+        "StringStrip",
+        "StringLength",
+        "StaticRegexReplace",
+        "RegexReplace",
+        "RegexFullMatch",
+        "StaticRegexFullMatch",
+        "StringToNumber",
+        "AsString",
+        "Substr",
+        "DecodeBase64",
+        "EncodeBase64",
+    }
+)
+
+
+def _split(_: Sequence[Shape]) -> Sequence[Shape]:
+    return [(None, 2), (None,), (2,)]
+
+
+def _filled(shapes: Sequence[Shape]) -> Sequence[Shape]:
+    indices, dense = shapes[0], shapes[2]
+    rank = dense[0] if dense else (indices[1] if indices is not None and len(indices) > 1 else None)
+    return [(None, rank), (None,), (None,), (None,)]
+
+
+def _equal(shapes: Sequence[Shape]) -> Sequence[Shape]:
+    first, second = shapes
+    if first is None or second is None:
+        return [None]
+    return [first if len(first) >= len(second) else second]
+
+
+_RULES: dict[str, _Shapes] = {
+    "StringSplit": _split,
+    "StringSplitV2": _split,
+    "SparseFillEmptyRows": _filled,
+    "Equal": _equal,
+    "NotEqual": _equal,
+    "StringJoin": lambda shapes: [max((s for s in shapes if s is not None), key=len, default=None)],
+    "Unique": lambda shapes: [(None,), shapes[0]],
+    "DecodeRaw": lambda shapes: [None if shapes[0] is None else (*shapes[0], None)],
+    "Shape": lambda shapes: [None if shapes[0] is None else (len(shapes[0]),)],
+    "Size": lambda _: [()],
+    "Rank": lambda _: [()],
+    "DecodeJpeg": lambda _: [(None, None, None)],
+    "DecodePng": lambda _: [(None, None, None)],
+    "DecodeImage": lambda _: [(None, None, None)],
+    "SparseToDense": lambda shapes: [
+        None if not shapes[1] or shapes[1][0] is None else (None,) * shapes[1][0]
+    ],
+    "RaggedTensorToSparse": lambda _: [(None, None), (None,), (None,)],
+}

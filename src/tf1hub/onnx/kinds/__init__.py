@@ -1,0 +1,13 @@
+"""The lowerings, a file for each family of ops; importing this registers them all."""
+
+from tf1hub.onnx import stacked_arrays as stacked_arrays
+from tf1hub.onnx.kinds import lowered_calls as lowered_calls
+from tf1hub.onnx.kinds import lowered_elementwise as lowered_elementwise
+from tf1hub.onnx.kinds import lowered_gathering as lowered_gathering
+from tf1hub.onnx.kinds import lowered_images as lowered_images
+from tf1hub.onnx.kinds import lowered_matrices as lowered_matrices
+from tf1hub.onnx.kinds import lowered_random as lowered_random
+from tf1hub.onnx.kinds import lowered_reductions as lowered_reductions
+from tf1hub.onnx.kinds import lowered_shapes as lowered_shapes
+from tf1hub.onnx.kinds import lowered_spectra as lowered_spectra
+from tf1hub.onnx.kinds import lowered_variables as lowered_variables

@@ -1,0 +1,90 @@
+"""Functions of the graph: called, chosen between, repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tf1hub.onnx.branches_and_loops import choose, repeat
+from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_scope import Scope
+from tf1hub.onnx.lowering_table import FUNCTION_NAME, CannotLower, by_reference, lowers
+from tf1hub.onnx.program_lowering import call_function
+from tf1hub.onnx.traced_values import Entity, Value
+from tf1hub.program.loop_bounds import bounds_of_functions
+
+
+@lowers("PartitionedCall", "StatefulPartitionedCall", FUNCTION_NAME)
+@by_reference
+def call_it(call: Call, *arguments: Any) -> list[Entity]:
+    """A function, called by an op or by its name."""
+    name = call["f"] if call.kind.endswith("PartitionedCall") else call.kind
+    return call_function(call.scope, name, arguments)
+
+
+def _calling(name: str, arguments: Sequence[Any]) -> Callable[[Scope], list[Entity]]:
+    return lambda inner: call_function(inner, name, arguments)
+
+
+@lowers("If", "StatelessIf")
+@by_reference
+def choose_if(call: Call, _: Any, *arguments: Any) -> list[Entity]:
+    """One of two functions."""
+    predicate = truth(call, call.scope.value(call.op.inputs[0]))
+    names = [call["else_branch"], call["then_branch"]]
+    return choose(call.scope, predicate, [_calling(name, arguments) for name in names])
+
+
+@lowers("Case", "StatelessCase")
+@by_reference
+def choose_case(call: Call, _: Any, *arguments: Any) -> list[Entity]:
+    """One of several functions, the last for an index that is out of range."""
+    index, graph = call.scope.value(call.op.inputs[0]), call.graph
+    branches = [_calling(name, arguments) for name in call["branches"]]
+
+    def after(number: int) -> Callable[[Scope], list[Entity]]:
+        if number == len(branches) - 1:
+            return branches[number]
+
+        def decide(inner: Scope) -> list[Entity]:
+            here = inner.graph.op("Equal", index, graph.const(number, index.dtype))
+            return choose(inner, here, [after(number + 1), branches[number]])
+
+        return decide
+
+    return after(0)(call.scope)
+
+
+@lowers("While", "StatelessWhile")
+@by_reference
+def repeat_while(call: Call, *_: Any) -> list[Entity]:
+    """A loop whose condition and body are functions."""
+    scope, functions = call.scope, call.scope.lowering.functions
+    condition, body = call["cond"], call["body"]
+    found = bounds_of_functions(scope.program, call.op, functions.body(condition), functions.body(body))
+    bounds = [call.graph.const(n, np.int64) if isinstance(n, int) else scope.value(n) for n in found]
+
+    def holds(inner: Scope, values: Sequence[Entity]) -> Entity:
+        (result,) = call_function(inner, condition, values)
+        if not isinstance(result, Value):
+            raise CannotLower("")
+        return result
+
+    return repeat(
+        scope,
+        [scope.get(tensor) for tensor in call.op.inputs],
+        holds,
+        lambda inner, values: call_function(inner, body, values),
+        bounds,
+        counted=False,
+    )
+
+
+def truth(call: Call, value: Value) -> Value:
+    """A condition as a boolean: numbers are true unless they are 0."""
+    graph = call.graph
+    if value.dtype == np.bool_:
+        return value if value.shape == () else graph.reshape(value, [])
+    return graph.op("Not", graph.op("Equal", value, graph.like(0, value)))

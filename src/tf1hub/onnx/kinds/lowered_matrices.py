@@ -1,0 +1,131 @@
+"""Products of matrices, and what is done to matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf1hub.onnx.kinds.lowered_elementwise import arithmetic, by_channel, wide
+from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_table import CannotLower, lowers
+from tf1hub.onnx.traced_values import Value
+
+
+@lowers("MatMul")
+def multiply(call: Call, x: Value, y: Value) -> Value:
+    """The product of two matrices, each of which may be turned."""
+    graph = call.graph
+    x = graph.transpose(x, [1, 0]) if call["transpose_a"] else x
+    y = graph.transpose(y, [1, 0]) if call["transpose_b"] else y
+    return graph.cast(graph.op("MatMul", wide(graph, x), wide(graph, y)), x.dtype)
+
+
+@lowers("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
+def multiply_each(call: Call, x: Value, y: Value) -> Value:
+    """The products of pairs of matrices."""
+    graph = call.graph
+    dtype = call.get("Tout") or x.dtype
+    x = _turned(call, x) if call["adj_x"] else x
+    y = _turned(call, y) if call["adj_y"] else y
+    return graph.cast(graph.op("MatMul", wide(graph, x), wide(graph, y)), dtype)
+
+
+def _turned(call: Call, x: Value) -> Value:
+    count = call.rank(x)
+    return call.graph.transpose(x, [*range(count - 2), count - 1, count - 2])
+
+
+@lowers("BiasAdd", "BiasAddV1")
+def add_bias(call: Call, x: Value, bias: Value) -> Value:
+    """A number added to each channel."""
+    if call.get("data_format", "NHWC").startswith("NC") and call.rank(x) > 2:
+        bias = by_channel(call.graph, bias, call.rank(x))
+    return arithmetic(call, "Add", x, bias)
+
+
+@lowers("Einsum")
+def einsum(call: Call, *values: Value) -> Value:
+    """A sum of products, as an equation says it."""
+    graph = call.graph
+    result = call["equation"].replace(" ", "").split("->")[-1]
+    if any(result.count(letter) > 1 for letter in result if letter.isalpha()):
+        raise CannotLower("writes to a diagonal")
+    return graph.op("Einsum", *values, equation=call["equation"])
+
+
+@lowers("L2Loss")
+def l2_loss(call: Call, x: Value) -> Value:
+    """Half the sum of squares."""
+    graph = call.graph
+    total = graph.op("ReduceSumSquare", x, keepdims=0)
+    return graph.op("Mul", total, graph.like(0.5, x))
+
+
+@lowers("MatrixBandPart")
+def band(call: Call, x: Value, lower: Value, upper: Value) -> Value:
+    """What is near the diagonal, zeros elsewhere; a negative width keeps all."""
+    graph = call.graph
+    rows, columns = (_numbers(call, x, axis) for axis in (-2, -1))
+    distance = graph.op("Sub", graph.unsqueeze(rows, 1), graph.unsqueeze(columns, 0))
+    zero = graph.const(0, np.int64)
+    kept = []
+    for width, gap in ((lower, distance), (upper, graph.op("Neg", distance))):
+        number = graph.int64(width)
+        near = graph.op("LessOrEqual", gap, number)
+        kept.append(graph.op("Or", near, graph.op("Less", number, zero)))
+    inside = graph.op("And", kept[0], kept[1])
+    return graph.op("Where", inside, x, graph.like(0, x))
+
+
+def _numbers(call: Call, x: Value, axis: int) -> Value:
+    graph = call.graph
+    count = graph.squeeze(graph.size_of(x, axis % call.rank(x)), 0)
+    return graph.op("Range", graph.const(0, np.int64), count, graph.const(1, np.int64))
+
+
+@lowers("MatrixDiag", "Diag")
+def diagonal_matrix(call: Call, x: Value) -> Value:
+    """Matrices with numbers on their diagonals."""
+    graph = call.graph
+    if call.kind == "Diag" and x.rank != 1:
+        raise CannotLower("makes a tensor of more than two dimensions of a diagonal")
+    numbers = _numbers(call, x, -1)
+    same = graph.op("Equal", graph.unsqueeze(numbers, 1), graph.unsqueeze(numbers, 0))
+    return graph.op("Where", same, graph.unsqueeze(x, call.rank(x)), graph.like(0, x))
+
+
+@lowers("MatrixDiagPart")
+def diagonal(call: Call, x: Value) -> Value:
+    """The diagonals of matrices."""
+    graph = call.graph
+    rows, columns = (_numbers(call, x, axis) for axis in (-2, -1))
+    same = graph.op("Equal", graph.unsqueeze(rows, 1), graph.unsqueeze(columns, 0))
+    total = graph.op("ReduceSum", graph.op("Where", same, x, graph.like(0, x)), graph.int64s(-1), keepdims=0)
+    count = graph.op("Min", graph.size_of(x, call.rank(x) - 2), graph.size_of(x, call.rank(x) - 1))
+    return graph.op("Slice", total, graph.int64s(0), count, graph.int64s(call.rank(x) - 2))
+
+
+@lowers("SparseTensorDenseMatMul")
+def multiply_sparse(call: Call, indices: Value, values: Value, sizes: Value, y: Value) -> Value:
+    """The product of a sparse matrix and a dense one: rows gathered, weighted, and added up."""
+    graph = call.graph
+    if call["adjoint_b"]:
+        y = graph.transpose(y, [1, 0])
+    row, column = (1, 0) if call["adjoint_a"] else (0, 1)
+    rows = graph.op("Gather", indices, graph.const(row, np.int64), axis=1)
+    columns = graph.op("Gather", indices, graph.const(column, np.int64), axis=1)
+    parts = graph.op("Mul", graph.op("Gather", y, columns, axis=0), graph.unsqueeze(values, 1))
+    height = graph.slice(graph.int64(sizes), row, row + 1, 0)
+    zeros = graph.zeros(graph.concat([height, graph.slice(graph.shape_of(y), 1, 2, 0)], 0), y.dtype)
+    return graph.op("ScatterND", zeros, graph.unsqueeze(rows, 1), parts, reduction="add")
+
+
+@lowers("Cross")
+def cross(call: Call, x: Value, y: Value) -> Value:
+    """The cross product of vectors of three."""
+    graph = call.graph
+
+    def rolled(value: Value, by: int) -> Value:
+        return graph.gather(value, graph.int64s(*((i + by) % 3 for i in range(3))), -1)
+
+    first = graph.op("Mul", rolled(x, 1), rolled(y, 2))
+    return graph.op("Sub", first, graph.op("Mul", rolled(x, 2), rolled(y, 1)))

@@ -1,0 +1,129 @@
+"""Sums, means, extremes, running sums."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf1hub.onnx.kinds.lowered_elementwise import wide
+from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_table import CannotLower, lowers
+from tf1hub.onnx.traced_values import Value
+
+_KINDS = {
+    "Sum": "ReduceSum",
+    "Mean": "ReduceMean",
+    "Max": "ReduceMax",
+    "Min": "ReduceMin",
+    "Prod": "ReduceProd",
+    "EuclideanNorm": "ReduceL2",
+    "All": "ReduceSum",
+    "Any": "ReduceSum",
+}
+
+
+@lowers(*_KINDS)
+def reduce(call: Call, x: Value, axes: Value) -> Value:
+    """One number for all along some axes."""
+    graph, kind, keep = call.graph, _KINDS[call.kind], int(call["keep_dims"])
+    found = None if axes.known is None else [int(axis) for axis in np.atleast_1d(axes.known)]
+    if found == []:
+        return graph.op("Abs", x) if kind == "ReduceL2" else x
+
+    def run(value: Value, numbers: Value) -> Value:
+        if value.dtype == np.bool_:
+            # Of no elements all hold, and none does.
+            source = graph.op("Not", value) if call.kind == "All" else value
+            hits = graph.op("ReduceSum", graph.cast(source, np.int32), numbers, keepdims=keep)
+            return graph.op("Equal" if call.kind == "All" else "Greater", hits, graph.const(0, np.int32))
+        source = wide(graph, value)
+        whole = kind == "ReduceMean" and source.dtype.kind in "iu"
+        if whole:
+            total = graph.op("ReduceSum", source, numbers, keepdims=keep)
+            count = graph.op(
+                "Div",
+                graph.op("Size", source),
+                graph.op("Max", graph.op("Size", total), graph.const(1, np.int64)),
+            )
+            result = graph.op("Div", total, graph.cast(count, source.dtype))
+        else:
+            result = graph.op(kind, source, numbers, keepdims=keep)
+        return graph.cast(result, value.dtype)
+
+    if x.first is not None and not x.is_made and found is not None:
+        count = x.rank or 0
+        inside = dict(zip(range(count), [0, *range(2, count), 1], strict=True))
+        numbers = sorted({axis % count for axis in found})
+        result = run(x.first, graph.int64s(*(inside[axis] for axis in numbers)))
+        if keep:
+            return graph.channels_last(result)
+        if numbers == list(range(1, count - 1)) or len(numbers) >= count - 1:
+            return result  # what is left lies in the same order either way
+    elif found is None and x.rank is None and not keep:
+        raise CannotLower("computes its axes while it runs")
+    result = run(x, graph.reshape(graph.int64(axes), [-1]) if found is None else graph.int64s(*found))
+    if found is not None and x.shape is not None:
+        drop = {axis % len(x.shape) for axis in found}
+        result.shape = tuple(
+            1 if axis in drop else n for axis, n in enumerate(x.shape) if keep or axis not in drop
+        )
+    elif (
+        found is None
+        and axes.shape is not None
+        and axes.shape != ()
+        and axes.shape[0] is not None
+        and x.rank is not None
+    ):
+        result.shape = (None,) * (x.rank if keep else x.rank - axes.shape[0])
+    if call.kind == "Prod" and x.elements is not None and None not in x.elements and x.rank == 1:
+        return graph.const(np.prod([n or 0 for n in x.elements]), x.dtype)
+    return result
+
+
+@lowers("Cumsum")
+def running_sum(call: Call, x: Value, axis: Value) -> Value:
+    """Sums of all up to each element."""
+    graph = call.graph
+    number = graph.reshape(graph.int64(axis), [])
+    found = graph.op(
+        "CumSum", wide(graph, x), number, exclusive=int(call["exclusive"]), reverse=int(call["reverse"])
+    )
+    return graph.cast(found, x.dtype)
+
+
+@lowers("ArgMax", "ArgMin")
+def extreme_index(call: Call, x: Value, axis: Value) -> Value:
+    """Where the largest or smallest is; the first of equal ones."""
+    graph = call.graph
+    (number,) = call.axes(axis, x.rank)
+    found = graph.op(call.kind, wide(graph, x), axis=number, keepdims=0)
+    return graph.cast(found, call["output_type"])
+
+
+@lowers("TopK", "TopKV2")
+def largest(call: Call, x: Value, *count: Value) -> list[Value]:
+    """The largest along the last axis, in order."""
+    graph = call.graph
+    number = graph.reshape(graph.int64(count[0]), [1]) if count else graph.int64s(call["k"])
+    dtype = call.get("index_type") or np.int32
+    values, indices = graph.ops("TopK", 2, wide(graph, x), number, axis=-1, sorted=int(call["sorted"]))
+    return [graph.cast(values, x.dtype), graph.cast(indices, dtype)]
+
+
+@lowers("InTopK", "InTopKV2")
+def is_among_largest(call: Call, predictions: Value, targets: Value, *count: Value) -> Value:
+    """Whether a class is among those with the highest scores."""
+    graph = call.graph
+    number = graph.int64(count[0]) if count else graph.const(call["k"], np.int64)
+    classes = graph.unsqueeze(graph.int64(targets), 1)
+    kinds = graph.size_of(predictions, 1)
+    zero = graph.int64s(0)
+    inside = graph.op("And", graph.op("GreaterOrEqual", classes, zero), graph.op("Less", classes, kinds))
+    places = graph.op("Where", inside, classes, zero)
+    scores = graph.op("GatherElements", predictions, places, axis=1)
+    above = graph.cast(graph.op("Greater", predictions, scores), np.int64)
+    few = graph.op("Less", graph.op("ReduceSum", above, graph.int64s(1), keepdims=1), number)
+    # Nothing is said of a row with numbers that are none.
+    odd = graph.op("Or", graph.op("IsNaN", predictions), graph.op("IsInf", predictions))
+    odds = graph.op("ReduceSum", graph.cast(odd, np.int64), graph.int64s(1), keepdims=1)
+    said = graph.op("And", graph.op("And", few, inside), graph.op("Equal", odds, zero))
+    return graph.squeeze(said, 1)

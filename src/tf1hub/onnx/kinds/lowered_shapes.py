@@ -1,0 +1,498 @@
+"""Shapes: asking for them, and tensors in other ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_table import CannotLower, by_reference, lowers
+from tf1hub.onnx.traced_values import Value, VariableReference
+
+
+@lowers("Shape", "ShapeN")
+def shape(call: Call, *values: Value) -> list[Value]:
+    """The sizes of tensors, as vectors."""
+    graph = call.graph
+    return [graph.cast(graph.shape_of(value), call["out_type"]) for value in values]
+
+
+@lowers("Size")
+def size(call: Call, x: Value) -> Value:
+    """The number of elements."""
+    graph = call.graph
+    if x.shape is not None and None not in x.shape:
+        return graph.const(int(np.prod([n or 0 for n in x.shape])), call["out_type"])
+    return graph.cast(graph.op("Size", x), call["out_type"])
+
+
+@lowers("Rank")
+def rank(call: Call, x: Value) -> Value:
+    """The number of dimensions."""
+    graph = call.graph
+    if x.rank is not None:
+        return graph.const(x.rank, np.int32)
+    return graph.cast(graph.op("Size", graph.op("Shape", x)), np.int32)
+
+
+@lowers("Reshape")
+def reshape(call: Call, x: Value, dims: Value) -> Value:
+    """The same elements in another shape."""
+    if x.dtype.kind == "c":
+        raise CannotLower("reshapes complex numbers")
+    return call.graph.reshape(x, dims)
+
+
+@lowers("Squeeze")
+def squeeze(call: Call, x: Value) -> Value:
+    """Without axes of size 1."""
+    axes = call.get("squeeze_dims") or []
+    if not axes:
+        if x.shape is None or None in x.shape:
+            raise CannotLower("drops all axes of size 1, and the module leaves open which have that size")
+        axes = [axis for axis, n in enumerate(x.shape) if n == 1]
+    if not axes:
+        return x
+    count = call.rank(x)
+    result = call.graph.squeeze(x, *(axis % count for axis in axes))
+    if x.shape is not None:
+        drop = {axis % count for axis in axes}
+        result.shape = tuple(n for axis, n in enumerate(x.shape) if axis not in drop)
+    return result
+
+
+@lowers("ExpandDims")
+def expand_dims(call: Call, x: Value, axis: Value) -> Value:
+    """With one more axis of size 1."""
+    number = int(np.reshape(call.known(axis, "which axis to add"), -1)[0])
+    if number < 0:
+        number += call.rank(x) + 1
+    return call.graph.unsqueeze(x, number)
+
+
+@lowers("Transpose")
+def transpose(call: Call, x: Value, order: Value) -> Value:
+    """Axes in another order."""
+    graph = call.graph
+    found = order.known
+    if found is None:
+        raise CannotLower("computes the order of axes while it runs, where ONNX wants a constant")
+    axes = [int(axis) % len(found) for axis in found]
+    if x.first is not None and not x.is_made and x.rank == len(axes):
+        inside = [0, *range(2, len(axes)), 1]
+        where = {axis: place for place, axis in enumerate([0, len(axes) - 1, *range(1, len(axes) - 1)])}
+        del inside
+        return graph.transpose(x.first, [where[axis] for axis in axes])
+    return graph.transpose(x, axes)
+
+
+@lowers("Pack")
+def pack(call: Call, *values: Value) -> Value:
+    """Tensors of one shape along a new axis."""
+    graph, axis = call.graph, call["axis"]
+    if axis < 0:
+        axis += call.rank(values[0]) + 1
+    return graph.concat([graph.unsqueeze(value, axis) for value in values], axis)
+
+
+@lowers("Unpack")
+def unpack(call: Call, x: Value) -> list[Value]:
+    """The slices along an axis."""
+    graph, axis = call.graph, call["axis"]
+    found = []
+    for index in range(call["num"]):
+        part = graph.op("Gather", x, graph.const(index, np.int64), axis=axis)
+        if x.elements is not None and x.rank == 1:
+            part.elements = x.elements[index : index + 1]
+        found.append(part)
+    return found
+
+
+@lowers("ConcatV2")
+def concat(call: Call, *inputs: Value) -> Value:
+    """Tensors one behind the other."""
+    return _joined(call, inputs[:-1], inputs[-1])
+
+
+@lowers("Concat")
+def concat_old(call: Call, axis: Value, *values: Value) -> Value:
+    """Tensors one behind the other; the axis comes first."""
+    return _joined(call, values, axis)
+
+
+def _joined(call: Call, values: Sequence[Value], axis: Value) -> Value:
+    graph = call.graph
+    number = int(call.known(axis, "the axis"))
+    count = values[0].rank
+    images = [v.first is not None and not v.is_made for v in values]
+    if count is not None and any(images) and all(v.rank == count and v.known is None for v in values):
+        number %= count
+        firsts = [graph.channels_first(value) for value in values]
+        place = [0, *range(2, count), 1][number]
+        return graph.channels_last(graph.concat(firsts, place))
+    return graph.concat(values, number)
+
+
+@lowers("Split")
+def split(call: Call, axis: Value, x: Value) -> list[Value]:
+    """Equal parts along an axis."""
+    graph, parts = call.graph, call["num_split"]
+    if parts == 1:
+        return [x]
+    return graph.ops("Split", parts, x, axis=int(call.known(axis, "the axis")), num_outputs=parts)
+
+
+@lowers("SplitV")
+def split_by_sizes(call: Call, x: Value, sizes: Value, axis: Value) -> list[Value]:
+    """Parts of given sizes; -1 for what is left."""
+    graph = call.graph
+    number = int(call.known(axis, "the axis"))
+    lengths = graph.int64(sizes)
+    if call["num_split"] == 1:
+        return [x]
+    if lengths.known is not None and -1 in lengths.known:
+        rest = graph.size_of(x, number)
+        others = int(lengths.known[lengths.known >= 0].sum())
+        rest = graph.op("Sub", rest, graph.int64s(others)) if rest.known is None else graph.int64s(int(rest.known[0]) - others)  # fmt: skip
+        lengths = graph.concat([rest if n == -1 else graph.int64s(int(n)) for n in lengths.known], 0)
+    return graph.ops("Split", call["num_split"], x, lengths, axis=number)
+
+
+@lowers("Tile")
+def tile(call: Call, x: Value, times: Value) -> Value:
+    """A tensor repeated along its axes."""
+    graph = call.graph
+    result = graph.op("Tile", x, graph.int64(times))
+    if result.shape is None and x.rank is not None:
+        result.shape = (None,) * x.rank
+    if x.shape is not None and times.elements is not None:
+        result.shape = tuple(
+            None if n is None or by is None else n * by for n, by in zip(x.shape, times.elements, strict=True)
+        )
+    return result
+
+
+@lowers("Fill")
+def fill(call: Call, dims: Value, value: Value) -> Value:
+    """A tensor of one value."""
+    graph = call.graph
+    if value.known is not None and value.dtype.kind in "fiub":
+        return graph.zeros(dims, value.dtype, value.known.reshape(-1)[0])
+    result = graph.op("Expand", value, graph.int64(dims))
+    return _as_told(result, dims)
+
+
+def _as_told(result: Value, dims: Value) -> Value:
+    if dims.elements is not None:
+        result.shape = dims.elements
+    elif result.shape is None and dims.shape is not None and dims.shape[0] is not None:
+        result.shape = (None,) * dims.shape[0]
+    return result
+
+
+@lowers("ZerosLike", "OnesLike")
+def like(call: Call, x: Value) -> Value:
+    """Zeros or ones in the shape of a tensor."""
+    graph = call.graph
+    return graph.zeros(graph.shape_of(x), x.dtype, int(call.kind == "OnesLike"))
+
+
+@lowers("BroadcastTo")
+def broadcast_to(call: Call, x: Value, dims: Value) -> Value:
+    """A tensor in a larger shape."""
+    return _as_told(call.graph.op("Expand", x, call.graph.int64(dims)), dims)
+
+
+@lowers("BroadcastArgs")
+def broadcast_args(call: Call, first: Value, second: Value) -> Value:
+    """The shape that two shapes give together."""
+    graph = call.graph
+    lengths = [v.shape[0] if v.shape is not None else None for v in (first, second)]
+    a, b = graph.int64(first), graph.int64(second)
+    if None not in lengths:
+        most = max(n or 0 for n in lengths)
+        a, b = (
+            graph.concat([graph.int64s(*[1] * (most - (n or 0))), v], 0) if (n or 0) < most else v
+            for n, v in zip(lengths, (a, b), strict=True)
+        )
+        is_one = graph.op("Equal", a, graph.int64s(1))
+        return graph.cast(graph.op("Where", is_one, b, a), first.dtype)
+    # The shape of a sum of tensors of these shapes.
+    zeros = [graph.op("ConstantOfShape", v) for v in (a, b)]
+    return graph.cast(graph.op("Shape", graph.op("Add", *zeros)), first.dtype)
+
+
+@lowers("EnsureShape")
+def ensure_shape(call: Call, x: Value) -> Value:
+    """The tensor itself, of which more is told."""
+    wanted = call["shape"]
+    result = call.graph.op("Identity", x)
+    if wanted is not None:
+        known = x.shape or (None,) * len(wanted)
+        result.shape = tuple(a if a is not None else b for a, b in zip(known, wanted, strict=True))
+    return result
+
+
+@lowers("InvertPermutation")
+def invert_permutation(call: Call, x: Value) -> Value:
+    """Where each number stands."""
+    graph = call.graph
+    count = graph.squeeze(graph.size_of(x, 0), 0)
+    numbers = graph.op("Range", graph.const(0, np.int64), count, graph.const(1, np.int64))
+    return graph.cast(graph.op("ScatterElements", numbers, graph.int64(x), numbers, axis=0), x.dtype)
+
+
+@lowers("Range")
+def arange(call: Call, start: Value, limit: Value, step: Value) -> Value:
+    """Numbers in equal steps."""
+    graph = call.graph
+    scalars = [value if value.shape == () else graph.reshape(value, []) for value in (start, limit, step)]
+    result = graph.op("Range", *scalars)
+    known = [value.known for value in (start, step)]
+    ends = limit.elements
+    if all(k is not None for k in known) and ends is not None and ends[0] is not None:
+        result.shape = (len(range(int(known[0]), ends[0], int(known[1]))),)  # type: ignore[arg-type]
+    else:
+        result.shape = (None,)
+    return result
+
+
+@lowers("LinSpace")
+def linspace(call: Call, start: Value, stop: Value, count: Value) -> Value:
+    """Numbers at equal distances, both ends among them."""
+    graph = call.graph
+    zero, one = graph.const(0, np.int64), graph.const(1, np.int64)
+    number = graph.int64(count)
+    steps = graph.cast(graph.op("Range", zero, number, one), start.dtype)
+    gaps = graph.op("Max", graph.op("Sub", number, one), one)
+    step = graph.op("Div", graph.op("Sub", stop, start), graph.cast(gaps, start.dtype))
+    return graph.op("Add", graph.op("Mul", steps, step), start)
+
+
+# ------------------------------------------------------------------ borders
+
+
+def _pads(call: Call, paddings: Value) -> Value:
+    """TensorFlow's pairs as ONNX has them: all that comes before, then all that comes after."""
+    graph = call.graph
+    pairs = graph.int64(paddings)
+    if pairs.known is not None:
+        return graph.int64s(*(int(n) for n in pairs.known.T.ravel()))
+    turned = graph.transpose(pairs, [1, 0])
+    return graph.reshape(turned, [-1])
+
+
+def _padded(call: Call, x: Value, paddings: Value, value: Value | None, mode: str) -> Value:
+    graph = call.graph
+    small = {"bool": np.uint8, "int16": np.int32, "uint16": np.int32}.get(x.dtype.name)
+    source = x if small is None else graph.cast(x, small)
+    filler = None if value is None else graph.reshape(value, []) if value.shape != () else value
+    if filler is not None and small is not None:
+        filler = graph.cast(filler, small)
+    pairs = paddings.known
+    if x.first is not None and not x.is_made and pairs is not None and len(pairs) == x.rank:
+        order = [0, len(pairs) - 1, *range(1, len(pairs) - 1)]
+        turned = graph.int64s(*(int(n) for n in np.asarray(pairs)[order].T.ravel()))
+        return graph.channels_last(graph.op("Pad", x.first, turned, filler, mode=mode))
+    result = graph.op("Pad", source, _pads(call, paddings), filler, mode=mode)
+    if x.shape is not None:
+        known = None if pairs is None else [int(pair.sum()) for pair in np.asarray(pairs)]
+        result.shape = tuple(
+            None if n is None or known is None else n + known[axis] for axis, n in enumerate(x.shape)
+        )
+    return graph.cast(result, x.dtype)
+
+
+@lowers("Pad")
+def pad(call: Call, x: Value, paddings: Value) -> Value:
+    """Zeros around a tensor."""
+    return _padded(call, x, paddings, None, "constant")
+
+
+@lowers("PadV2")
+def pad_with(call: Call, x: Value, paddings: Value, value: Value) -> Value:
+    """A value around a tensor."""
+    return _padded(call, x, paddings, value, "constant")
+
+
+@lowers("MirrorPad")
+def mirror_pad(call: Call, x: Value, paddings: Value) -> Value:
+    """A tensor mirrored at its borders, which are doubled in the mode SYMMETRIC."""
+    if call["mode"] == "REFLECT":
+        return _padded(call, x, paddings, None, "reflect")
+    graph = call.graph
+    pairs = call.known(paddings, "how far to mirror")
+    result = x
+    for axis, (before, after) in enumerate(pairs.tolist()):
+        parts = []
+        if before:
+            parts.append(_reversed(call, graph.slice(result, 0, before, axis), axis))
+        parts.append(result)
+        if after:
+            parts.append(_reversed(call, graph.slice(result, -after, None, axis), axis))
+        result = graph.concat(parts, axis)
+    return result
+
+
+def _reversed(call: Call, x: Value, axis: int) -> Value:
+    graph = call.graph
+    far = np.iinfo(np.int64).min
+    return graph.op("Slice", x, graph.int64s(-1), graph.int64s(far), graph.int64s(axis), graph.int64s(-1))
+
+
+@lowers("ReverseV2")
+def reverse(call: Call, x: Value, axes: Value) -> Value:
+    """Backwards along some axes."""
+    result = x
+    for axis in call.axes(axes, x.rank):
+        result = _reversed(call, result, axis)
+    return result
+
+
+@lowers("ReverseSequence")
+def reverse_sequence(call: Call, x: Value, lengths: Value) -> Value:
+    """The first elements of each sequence backwards."""
+    graph = call.graph
+    time, batch = call["seq_dim"], call["batch_dim"]
+    count = call.rank(x)
+    order = [time, batch, *(axis for axis in range(count) if axis not in (time, batch))]
+    back = [order.index(axis) for axis in range(count)]
+    turned = graph.transpose(x, order)
+    found = graph.op("ReverseSequence", turned, graph.int64(lengths), time_axis=0, batch_axis=1)
+    return graph.transpose(found, back)
+
+
+@lowers("Roll")
+def roll(call: Call, x: Value, shift: Value, axis: Value) -> Value:
+    """Elements moved along axes; what leaves at one end comes in at the other."""
+    graph = call.graph
+    result = x
+    shifts = graph.reshape(graph.int64(shift), [-1])
+    for place, number in enumerate(call.axes(axis, x.rank)):
+        size_here = graph.size_of(result, number)
+        by = graph.op(
+            "Mod", graph.slice(shifts, place, place + 1, 0), graph.op("Max", size_here, graph.int64s(1))
+        )
+        cut = graph.op("Sub", size_here, by)
+        on = graph.int64s(number)
+        tail = graph.op("Slice", result, cut, graph.int64s(np.iinfo(np.int64).max), on)
+        head = graph.op("Slice", result, graph.int64s(0), cut, on)
+        result = graph.concat([tail, head], number)
+    return result
+
+
+# ------------------------------------------------------------------ blocks
+
+
+@lowers("SpaceToDepth", "DepthToSpace")
+def depth_and_space(call: Call, x: Value) -> Value:
+    """Blocks of pixels as channels, and back; channels are ordered by the place in the block first."""
+    graph, block = call.graph, call["block_size"]
+    if call.get("data_format", "NHWC") != "NHWC":
+        raise CannotLower(f"has the data format {call['data_format']}")
+    first = graph.channels_first(x)
+    if call.kind == "DepthToSpace":
+        return graph.channels_last(graph.op("DepthToSpace", first, blocksize=block, mode="DCR"))
+    return graph.channels_last(graph.op("SpaceToDepth", first, blocksize=block))
+
+
+@lowers("SpaceToBatchND")
+def space_to_batch(call: Call, x: Value, block: Value, paddings: Value) -> Value:
+    """Blocks of space as parts of the batch."""
+    graph = call.graph
+    blocks = [int(n) for n in call.known(block, "the block")]
+    pairs = call.known(paddings, "its borders")
+    count, inner = call.rank(x), len(blocks)
+    full = np.concatenate([[[0, 0]], pairs, [[0, 0]] * (count - inner - 1)]).astype(np.int64)
+    padded = graph.op("Pad", x, graph.int64s(*(int(n) for n in full.T.ravel())))
+    parts: list[Value] = [graph.size_of(padded, 0)]
+    for axis, n in enumerate(blocks):
+        parts += [_divided(call, graph.size_of(padded, axis + 1), n), graph.int64s(n)]
+    rest = [graph.size_of(padded, axis) for axis in range(inner + 1, count)]
+    split_up = graph.reshape(padded, graph.concat([*parts, *rest], 0))
+    order = [*range(2, 2 * inner + 1, 2), 0, *range(1, 2 * inner, 2), *range(2 * inner + 1, count + inner)]
+    turned = graph.transpose(split_up, order)
+    sizes = [graph.int64s(-1), *parts[1::2], *rest]
+    return graph.reshape(turned, graph.concat(sizes, 0))
+
+
+@lowers("BatchToSpaceND")
+def batch_to_space(call: Call, x: Value, block: Value, crops: Value) -> Value:
+    """Parts of the batch as blocks of space."""
+    graph = call.graph
+    blocks = [int(n) for n in call.known(block, "the block")]
+    cuts = call.known(crops, "what it crops")
+    count, inner = call.rank(x), len(blocks)
+    batch = _divided(call, graph.size_of(x, 0), int(np.prod(blocks)))
+    rest = [graph.size_of(x, axis) for axis in range(1, count)]
+    split_up = graph.reshape(x, graph.concat([graph.int64s(*blocks), batch, *rest], 0))
+    order = [inner]
+    for axis in range(inner):
+        order += [inner + 1 + axis, axis]
+    order += range(2 * inner + 1, count + inner)
+    turned = graph.transpose(split_up, order)
+    sizes = [batch]
+    for axis, n in enumerate(blocks):
+        sizes.append(graph.op("Mul", rest[axis], graph.int64s(n)) if rest[axis].known is None else graph.int64s(int(rest[axis].known[0]) * n))  # type: ignore[index]  # fmt: skip
+    joined = graph.reshape(turned, graph.concat([*sizes, *rest[inner:]], 0))
+    for axis, (before, after) in enumerate(cuts.tolist()):
+        if before or after:
+            joined = graph.slice(joined, before, -after or None, axis + 1)
+    return joined
+
+
+def _divided(call: Call, sizes: Value, by: int) -> Value:
+    graph = call.graph
+    if sizes.known is not None:
+        return graph.int64s(int(sizes.known[0]) // by)
+    return graph.op("Div", sizes, graph.int64s(by))
+
+
+# ------------------------------------------------------------------ handing on
+
+
+@by_reference
+@lowers(
+    "Identity",
+    "StopGradient",
+    "PreventGradient",
+    "CheckNumerics",
+    "Snapshot",
+    "RefIdentity",
+    "DebugIdentity",
+    "Print",
+    "PlaceholderWithDefault",
+)
+def hand_on(call: Call, x: Any, *_: Any) -> Any:
+    """The tensor itself, of a ref variable its value. Checks are left out: a model cannot stop with a message."""
+    if isinstance(x, VariableReference) and x.by_value and call.kind != "RefIdentity":
+        return call.scope.lowering.variable(x.node)
+    return x
+
+
+@lowers("IdentityN")
+def hand_all_on(_: Call, *values: Value) -> list[Value]:
+    """The tensors themselves."""
+    return list(values)
+
+
+@by_reference
+@lowers("Assert", "NoOp", "PrintV2")
+def nothing(*_: Any) -> list[Any]:
+    """What only checks or prints: a model cannot stop with a message."""
+    return []
+
+
+@lowers("Const")
+def constant(call: Call) -> Value:
+    """A constant, or the path of an asset."""
+    path = call.scope.lowering.asset((call.op.node.name, 0))
+    return call.graph.const(call["value"] if path is None else path)
+
+
+@lowers("Placeholder", "PlaceholderV2")
+def placeholder(_: Call) -> Any:
+    """A placeholder that no input feeds."""
+    raise CannotLower("is given by no input of the signature")

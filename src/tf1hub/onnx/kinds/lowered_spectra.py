@@ -1,0 +1,147 @@
+"""Fourier transforms. Complex numbers are pairs in a last axis of 2."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_table import CannotLower, lowers
+from tf1hub.onnx.traced_values import Value
+
+
+def _complex(value: Value, like: Value) -> Value:
+    """A tensor of pairs as one of complex numbers."""
+    value.dtype = np.dtype(np.complex64)
+    value.shape = like.shape
+    return value
+
+
+@lowers("Complex")
+def complex_(call: Call, real: Value, imaginary: Value) -> Value:
+    """A number of its parts."""
+    graph = call.graph
+    if real.dtype != np.float32:
+        raise CannotLower("makes complex numbers of double precision")
+    count = call.rank(real)
+    return _complex(
+        graph.op("Concat", graph.unsqueeze(real, count), graph.unsqueeze(imaginary, count), axis=-1), real
+    )
+
+
+@lowers("Real", "Imag")
+def part(call: Call, x: Value) -> Value:
+    """One part of a number."""
+    graph = call.graph
+    found = graph.op("Gather", x, graph.const(int(call.kind == "Imag"), np.int64), axis=-1, dtype=np.float32)
+    found.shape = x.shape
+    return found
+
+
+@lowers("ComplexAbs")
+def magnitude(call: Call, x: Value) -> Value:
+    """The absolute value."""
+    found = call.graph.op("ReduceL2", x, call.graph.int64s(-1), keepdims=0, dtype=np.float32)
+    found.shape = x.shape
+    return found
+
+
+@lowers("Conj")
+def conjugate(call: Call, x: Value) -> Value:
+    """The imaginary part negated."""
+    return _complex(call.graph.op("Mul", x, call.graph.const([1, -1], np.float32), dtype=np.complex64), x)
+
+
+def _length(length: Value, axis: int) -> int:
+    known = length.known
+    if known is None:
+        raise CannotLower("computes its length while it runs, where ONNX wants a constant")
+    return int(np.atleast_1d(known)[axis])
+
+
+def _fit(call: Call, x: Value, axis: int, count: int) -> Value:
+    """Cut or filled up with zeros to a number of elements along an axis (counted from the front)."""
+    graph = call.graph
+    now = None if x.shape is None else x.shape[axis]
+    if now == count:
+        return x
+    dtype, shape = x.dtype, x.shape
+    total = call.rank(x) + int(dtype.kind == "c")
+    pads = [0] * (2 * total)
+    pads[total + axis] = count
+    padded = graph.op("Pad", x, graph.int64s(*pads))
+    found = graph.op("Slice", padded, graph.int64s(0), graph.int64s(count), graph.int64s(axis))
+    found.dtype = dtype
+    found.shape = None if shape is None else (*shape[:axis], count, *shape[axis + 1 :])
+    return found
+
+
+@lowers("RFFT", "RFFT2D")
+def real_transform(call: Call, x: Value, length: Value) -> Value:
+    """The transform of real numbers: half of it, which says all."""
+    if x.dtype != np.float32:
+        raise CannotLower("makes complex numbers of double precision")
+    graph, axes = call.graph, 2 if call.kind.endswith("2D") else 1
+    count = call.rank(x)
+    result = x
+    for axis in range(axes):
+        result = _fit(call, result, count - axes + axis, _length(length, axis))
+    last = _length(length, axes - 1)
+    half = last // 2 + 1
+    angles = -2 * np.pi * np.outer(np.arange(last), np.arange(half)) / last
+    parts = [graph.op("MatMul", result, graph.const(f(angles), np.float32)) for f in (np.cos, np.sin)]
+    found = graph.op("Concat", *(graph.unsqueeze(p, count) for p in parts), axis=-1)
+    found.dtype = np.dtype(np.complex64)
+    shape = result.shape or (None,) * count
+    found.shape = (*shape[:-1], half)
+    if axes > 1:
+        found = _along(call, found, count - 2, -1)
+    return found
+
+
+@lowers("IRFFT", "IRFFT2D")
+def real_inverse(call: Call, x: Value, length: Value) -> Value:
+    """Real numbers of the half of their transform."""
+    graph, axes = call.graph, 2 if call.kind.endswith("2D") else 1
+    count = call.rank(x)
+    last = _length(length, axes - 1)
+    half = last // 2 + 1
+    result = _fit(call, x, count - 1, half)
+    if axes > 1:
+        result = _fit(call, result, count - 2, _length(length, 0))
+        result = _along(call, result, count - 2, 1)
+    angles = 2 * np.pi * np.outer(np.arange(half), np.arange(last)) / last
+    # All but the first and, of an even length, the last stand for two.
+    times = np.full((half, 1), 2.0)
+    times[0] = 1
+    if last % 2 == 0:
+        times[-1] = 1
+    real = graph.op("Gather", result, graph.const(0, np.int64), axis=-1, dtype=np.float32)
+    imaginary = graph.op("Gather", result, graph.const(1, np.int64), axis=-1, dtype=np.float32)
+    cosines = graph.const(np.cos(angles) * times / last, np.float32)
+    sines = graph.const(np.sin(angles) * times / last, np.float32)
+    found = graph.op("Sub", graph.op("MatMul", real, cosines), graph.op("MatMul", imaginary, sines))
+    shape = result.shape or (None,) * count
+    found.shape = (*shape[:-1], last)
+    return found
+
+
+@lowers("FFT", "IFFT", "FFT2D", "IFFT2D")
+def transform(call: Call, x: Value) -> Value:
+    """The transform along the last axis or the last two."""
+    sign = 1 if call.kind.startswith("I") else -1
+    result = _along(call, x, call.rank(x) - 1, sign)
+    return _along(call, result, call.rank(x) - 2, sign) if call.kind.endswith("2D") else result
+
+
+def _along(call: Call, x: Value, axis: int, sign: int) -> Value:
+    """A transform along one axis; of the inverse, divided by its length."""
+    graph = call.graph
+    # DFT wants a batch in front of the axis.
+    source = x if axis > 0 else graph.op("Unsqueeze", x, graph.int64s(0), dtype=x.dtype)
+    place = axis if axis > 0 else axis + 1
+    found = graph.op(
+        "DFT", source, None, graph.const(place, np.int64), inverse=int(sign > 0), dtype=np.complex64
+    )
+    if axis == 0:
+        found = graph.op("Squeeze", found, graph.int64s(0), dtype=np.complex64)
+    return _complex(found, x)

@@ -1,0 +1,144 @@
+"""Runs a signature's model on ONNX Runtime, with what has to run around it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from tf1hub.arrays.module_code import ModuleCode
+from tf1hub.arrays.prepared import Code
+from tf1hub.errors import InputError
+from tf1hub.onnx.model_file import write_model
+from tf1hub.onnx.model_ports import ModelPorts, name_of
+from tf1hub.onnx.signature_model import SignatureModel
+from tf1hub.program.nodes import Tensor
+
+_Array = npt.NDArray[Any]
+
+
+class HostPart:
+    """What runs beside a model: the ops on strings before it and after it, on NumPy.
+
+    Args:
+        module: has the ops.
+        ports: of the model.
+    """
+
+    def __init__(self, module: ModuleCode, ports: ModelPorts) -> None:
+        self._module = module
+        self._ports = ports
+        self._fed = [port.tensor for port in ports.fed]
+        self._given = [*self._fed, *(port.tensor for port in ports.outputs)]
+        self._before = self._code(ports.before, self._fed)
+        self._after = self._code(ports.after, self._given)
+
+    def _code(self, fetches: Sequence[Tensor], given: Sequence[Tensor]) -> Code | None:
+        if not fetches:
+            return None
+        return self._module.code([name_of(t) for t in fetches], [], [name_of(t) for t in given])
+
+    def run_before(self, values: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
+        """The inputs of the model that ops on strings give."""
+        return self._run(self._before, self._ports.before, self._fed, values)
+
+    def run_after(self, values: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
+        """The outputs that ops on strings compute from those of the model."""
+        return self._run(self._after, self._ports.after, self._given, values)
+
+    def _run(
+        self,
+        code: Code | None,
+        wanted: Sequence[Tensor],
+        given: Sequence[Tensor],
+        values: Mapping[Tensor, Any],
+    ) -> dict[Tensor, Any]:
+        if code is None:
+            return {}
+        results = self._module.run(code, [values[tensor] for tensor in given])
+        return dict(zip(wanted, results, strict=True))
+
+
+class ModelRunner:
+    """A signature's model, ready to be called.
+
+    Args:
+        path: of the model.
+        ports: of the model.
+        host: what runs beside it; None where nothing has to.
+    """
+
+    def __init__(self, path: str, ports: ModelPorts, host: HostPart | None) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # it warns of initializers that are inputs too
+        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._ports = ports
+        self._host = host
+        self._names = [port.name for port in ports.outputs] + [after for _, _, after in ports.state]
+        self._state: dict[str, _Array] = {}
+        # What one call writes, the next one reads: such calls wait for each other.
+        self._turn: contextlib.AbstractContextManager[Any] = (
+            threading.Lock() if ports.state else contextlib.nullcontext()
+        )
+
+    def __call__(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """The arrays behind the signature's outputs, for those behind its inputs, by the names of their tensors."""
+        ports = self._ports
+        values: dict[Tensor, Any] = {port.tensor: feeds[name_of(port.tensor)] for port in ports.fed}
+        if self._host is not None:
+            values.update(self._host.run_before(values))
+        given = {port.name: _as_given(values[port.tensor]) for port in ports.inputs}
+        with self._turn:
+            results = self._run({**given, **self._state})
+            written = results[len(ports.outputs) :]
+            self._state = {before: value for (_, before, _), value in zip(ports.state, written, strict=True)}
+        for port, value in zip(ports.outputs, results, strict=False):
+            values[port.tensor] = _as_bytes(value) if value.dtype.kind == "O" else value
+        if self._host is not None:
+            values.update(self._host.run_after(values))
+        return {name_of(port.tensor): values[port.tensor] for port in ports.fetched}
+
+    def forget(self) -> None:
+        """Lets the next call start from the stored values of the variables that calls write."""
+        self._state = {}
+
+    def _run(self, given: Mapping[str, _Array]) -> list[_Array]:
+        try:
+            results: list[_Array] = self._session.run(self._names, given)
+        except Exception as error:
+            # ONNX Runtime has a class of errors for each code, which all derive from Exception alone.
+            raise InputError(f"ONNX Runtime cannot compute with what it is given: {error}") from error
+        return results
+
+
+def _as_given(value: _Array) -> _Array:
+    if value.dtype.kind != "O":
+        return value
+    texts = np.empty(value.shape, object)
+    texts.reshape(-1)[:] = [
+        each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in value.ravel()
+    ]
+    return texts
+
+
+def _as_bytes(value: _Array) -> _Array:
+    found = np.empty(value.shape, object)
+    found.reshape(-1)[:] = [each.encode() if isinstance(each, str) else each for each in value.ravel()]
+    return found
+
+
+def run_in_memory(model: SignatureModel) -> ModelRunner:
+    """A model that was not written, ready to be called."""
+    ports = model.ports
+    host = HostPart(model.module, ports) if ports.before or ports.after else None
+    with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
+        path = os.path.join(directory, "model.onnx")
+        write_model(model.model, model.constants, path)
+        return ModelRunner(path, ports, host)

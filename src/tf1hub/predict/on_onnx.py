@@ -1,0 +1,49 @@
+"""The engine that runs a module as an ONNX model, on ONNX Runtime."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from typing import Any
+
+from tf1hub.errors import UnsupportedGraphError
+from tf1hub.predict.engine_request import Compute, Request
+
+_INSTALL = "pip install 'tf1hub[onnx]'"
+
+
+class OnnxEngine:
+    """ONNX Runtime; ops on strings and tables run beside it, on NumPy."""
+
+    name = "onnx"
+
+    def __init__(self) -> None:
+        self._lowered: tuple[Request, Any] | None = None
+
+    def not_installed(self) -> str | None:
+        """The extra that has it."""
+        there = all(importlib.util.find_spec(name) is not None for name in ("onnx", "onnxruntime"))
+        return None if there else _INSTALL
+
+    def refusals(self, request: Request) -> Sequence[str]:
+        """What has no counterpart in ONNX."""
+        try:
+            self._model(request)
+        except UnsupportedGraphError as error:
+            lines = str(error).split("\n")
+            return [line.removeprefix("  - ") for line in lines[1:]] or lines
+        return []
+
+    def build(self, request: Request) -> Compute:
+        """Lowers the signature and loads the model."""
+        from tf1hub.onnx.model_runner import run_in_memory
+
+        return run_in_memory(self._model(request))
+
+    def _model(self, request: Request) -> Any:
+        """The signature's model; made once for both questions."""
+        from tf1hub.onnx.signature_model import lower_signature
+
+        if self._lowered is None or self._lowered[0] is not request:
+            self._lowered = request, lower_signature(request.module, request.signature, seed=request.seed)
+        return self._lowered[1]
