@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from importlib.metadata import entry_points, requires, version
 from pathlib import Path
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "modules"
+import pytest
+
+TESTS = Path(__file__).parents[1]
+GOLDEN = TESTS / "golden" / "modules"
 
 
 def run_alone(code: str) -> str:
     """Runs a program in a fresh process where importing TensorFlow fails, as where it is not installed."""
     program = "import sys; sys.modules['tensorflow'] = None\n" + code
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -48,6 +52,25 @@ def test_the_weights_are_the_ones_that_the_module_holds() -> None:
     assert printed == "{'a': 0.5, 'b': 2.0}\n"
 
 
+def engines() -> list[str]:
+    """Those that need no TensorFlow and are installed here."""
+    found = run_alone("from tf1hub.predict.engines import installed_engines; print(*installed_engines())")
+    return [name for name in found.split() if name != "tensorflow"]
+
+
+@pytest.mark.parametrize("engine", engines())
+@pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.iterdir()))
+def test_every_call_of_a_golden_module_gives_the_original_s_numbers(name: str, engine: str) -> None:
+    printed = run_alone(
+        f"sys.path.insert(0, {str(TESTS)!r})\n"
+        "from predict.golden_calls import check_calls\n"
+        f"print(check_calls({name!r}, {engine!r}))\n"
+        "assert sys.modules['tensorflow'] is None\n"
+    )
+    calls = json.loads((GOLDEN / name / "case.json").read_text())["calls"]
+    assert int(printed) == len(calls) > 0
+
+
 def test_what_needs_tensorflow_says_what_to_install() -> None:
     printed = run_alone(
         "import tf1hub as hub\n"
@@ -72,6 +95,6 @@ def test_the_command_is_installed_with_the_package() -> None:
     (command,) = [found for found in entry_points(group="console_scripts") if found.name == "tf1hub"]
     assert command.value == "tf1hub.cli.main:main"
     done = subprocess.run(
-        [sys.executable, "-m", "tf1hub", "--version"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", "tf1hub", "--version"], capture_output=True, text=True, check=True, timeout=120
     )
     assert version("tf1hub") in done.stdout

@@ -146,6 +146,7 @@ def test_inception_for_inference(inception: pathlib.Path, tmp_path: pathlib.Path
     loaded = hub.load(tmp_path / "exported")
     cases.assert_matches(loaded(IMAGES), expected)
     cases.assert_matches(hub.KerasLayer(str(inception))(IMAGES), expected)
+    cases.assert_matches(hub.Predictor(str(inception), engine="numpy")(IMAGES)["default"], expected)
 
 
 def test_inception_in_training(inception: pathlib.Path) -> None:

@@ -51,6 +51,11 @@ def engine_named(name: object) -> Engine | None:
     return _ENGINES[name]()
 
 
+def installed_engines() -> list[str]:
+    """The names of the engines that have here what they need."""
+    return [name for name, make in _ENGINES.items() if make().not_installed() is None]
+
+
 def choose_engine(request: Request, name: str) -> Chosen:
     """The engine that runs a signature.
 
