@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf1hub.arrays.module_code import ModuleCode
 from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel, TensorInfo, TensorShapeProto
+from tf1hub.format.tensor_names import node_of
+from tf1hub.predict.array_inputs import as_array
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.load import load_spec
 from tf1hub.tf2.loaded import LoadedModule
 
 tf1 = tf.compat.v1
 Tensors = dict[str, Any]
+NOT_ON_NUMPY: frozenset[str] = frozenset()
+"""Op types of these graphs that the table of ops lacks."""
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-5}
 
 
@@ -99,12 +104,37 @@ def assert_same(old: OldGraph, *feeds: Mapping[str, Any], update: bool = False) 
     for feed in feeds:
         outputs, grads, after = old.run(feed, update)
         _compare(module, feed, outputs, grads)
+        compare_on_numpy(old, feed, outputs, after if update else None)
     if update:
         updated = old.load()
         updated(dict(feeds[-1]), training=True, as_dict=True)
         for variable in updated.variables:
             _close(variable.numpy(), after[variable.name.removesuffix(":0")])
     return module
+
+
+def compare_on_numpy(old: OldGraph, feed: Mapping[str, Any], outputs: Tensors, after: Tensors | None) -> None:
+    """Holds the NumPy engine against graph mode: outputs, and variables after the update ops."""
+    module = ModuleCode(old.spec, old.spec.variant())
+    updates = [] if after is None else [node_of(name) for name in module.variant.collection("update_ops")]
+    signature = module.signature(targets=updates)
+    missing = module.library.missing(signature.code.program)
+    assert missing.keys() <= NOT_ON_NUMPY, missing
+    if missing:
+        return
+    given = {
+        tensor.name: as_array(feed[name], np.dtype(tensor.dtype.as_numpy_dtype))
+        for name, tensor in old.inputs.items()
+    }
+    state = module.state()
+    found = module.run(signature.code, [given[name] for name in signature.arguments], state)
+    by_name = dict(zip(signature.fetches, found, strict=True))
+    for name, expected in outputs.items():
+        actual = by_name[old.outputs[name].name]
+        assert np.asarray(expected).dtype.kind in "SOU" or actual.dtype == np.asarray(expected).dtype, name
+        _close(actual, expected)
+    for name in signature.written if after is not None else ():
+        _close(state.read(name), after[name])
 
 
 def _compare(module: LoadedModule, feed: Mapping[str, Any], outputs: Tensors, grads: Tensors) -> None:

@@ -33,7 +33,7 @@ from tf1hub.spec.variant import Variant
 
 
 class StoredValues(Mapping[str, Any]):
-    """The values of a variant's variables as the checkpoint has them, by node; each is read when first asked for.
+    """The values of a variant's variables as the checkpoint has them, by node; each is mapped when first asked for.
 
     Args:
         spec: the module.
@@ -41,7 +41,7 @@ class StoredValues(Mapping[str, Any]):
     """
 
     def __init__(self, spec: ModuleSpec, variant: Variant) -> None:
-        self._stored = read_checkpoint(spec.checkpoint) if spec.checkpoint is not None else {}
+        self._stored = read_checkpoint(str(spec.checkpoint))
         self._variables = {variable.node: variable for variable in variant.variables}
         self._read: dict[str, npt.NDArray[Any]] = {}
 
@@ -63,6 +63,41 @@ class StoredValues(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+class InitialValues(Mapping[str, Any]):
+    """The values that a variant's own initializers give, by node; each is computed when first asked for.
+
+    Args:
+        module: the variant.
+    """
+
+    def __init__(self, module: ModuleCode) -> None:
+        self._module = module
+        self._variables = {variable.node: variable for variable in module.variant.variables}
+        self._found: dict[str, Any] = {}
+        self._asked: set[str] = set()
+        self._random = Random()
+
+    def __getitem__(self, node: str) -> Any:
+        if node not in self._found:
+            name = self._variables[node].definition.initial_value_name
+            if not name or node in self._asked:
+                why = "has no initializer" if not name else "waits for itself to be initialized"
+                raise UnsupportedGraphError(f"The variable {node!r} of {self._module.variant.where} {why}.")
+            self._asked.add(node)
+            state = State(self, self._module.table)
+            (self._found[node],) = self._module.run(self._module.code([name]), [], state, self._random)
+        return self._found[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._variables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
 
 
 @dataclass(eq=False)
@@ -108,8 +143,8 @@ class ModuleCode:
 
     @cached_property
     def values(self) -> Mapping[str, Any]:
-        """The values of the variables as the module has them, by node."""
-        return StoredValues(self.spec, self.variant)
+        """The values of the variables as the module has them, by node: the checkpoint's, or the initializers'."""
+        return InitialValues(self) if self.spec.checkpoint is None else StoredValues(self.spec, self.variant)
 
     def signature(self, name: str | None = None, targets: Sequence[str] = ()) -> SignatureCode:
         """A signature, ready to be run; see `library.missing` for op types that nothing here computes.

@@ -158,8 +158,10 @@ def get_item(run: Any, step: Any, values: Any, index: Any, element_shape: Any) -
 
 @performs("TensorListSetItem")
 def set_item(run: Any, step: Any, values: Any, index: Any, item: Any) -> list[Any]:
-    """The list with one element replaced."""
+    """The list with one element replaced; one that lies behind the end where `resize_if_index_out_of_bounds` says so."""
     index, item = run.read(index), run.read(item)
+    if step.attributes.get("resize_if_index_out_of_bounds", False):
+        values = ArrayList(values.dtype, values.element_shape, values.elements, values.stack, grows=True)
     return [values.write(_namespace(run, values, index, item), index, item)]
 
 
@@ -214,6 +216,14 @@ def scatter_list(
     size = wanted if wanted >= 0 else int(indices.max(initial=-1)) + 1
     empty = ArrayList(step.attributes["element_dtype"], _shape(run, element_shape), [None] * size)
     return [empty.scatter(_namespace(run, tensor), indices, tensor)]
+
+
+@performs("TensorListScatterIntoExistingList")
+def scatter_into(run: Any, step: Any, values: Any, tensor: Any, indices: Any) -> list[Any]:
+    """The list with some elements replaced by the rows of a tensor; it grows where they lie behind its end."""
+    tensor, indices = run.read(tensor), run.read(indices)
+    growing = ArrayList(values.dtype, values.element_shape, values.elements, values.stack, grows=True)
+    return [growing.scatter(_namespace(run, values, tensor), indices, tensor)]
 
 
 @performs("TensorListConcat", "TensorListConcatV2")
