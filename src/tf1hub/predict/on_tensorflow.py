@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.tensor_names import tensor_name
+from tf1hub.graphdef.op_record import recorded_definition
 from tf1hub.predict.engine_request import Compute, Request
+from tf1hub.spec.module_spec import ModuleSpec
 
 
 class TensorflowEngine:
@@ -40,9 +43,8 @@ class TensorflowEngine:
         inputs = request.variant.inputs(request.signature)
         outputs = request.variant.outputs(request.signature)
         with tf.Graph().as_default() as graph:
-            if request.seed is not None:
-                tf1.set_random_seed(request.seed)
-            module = Module(request.spec, tags=request.variant.tags)
+            spec = request.spec if request.seed is None else _seeded(request.spec, request.seed)
+            module = Module(spec, tags=request.variant.tags)
             given = {name: _placeholder(tf, info) for name, info in inputs.items()}
             found = module(given or None, signature=request.signature, as_dict=True)
             feeds, fetches = dense_tensors(given, inputs), dense_tensors(found, outputs)
@@ -51,6 +53,21 @@ class TensorflowEngine:
                 session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
             call = session.make_callable(list(fetches.values()), list(feeds.values()))
         return _Session(session, call, list(feeds), list(fetches), bool(request.code.written))
+
+
+def _seeded(spec: ModuleSpec, seed: int) -> ModuleSpec:
+    """The same module, whose random ops without a seed have one; a graph's seed does not reach what is imported."""
+    message = SavedModel()
+    message.CopyFrom(spec.saved_model)
+    for meta_graph in message.meta_graphs:
+        graph = meta_graph.graph_def
+        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+        for number, node in enumerate(nodes):
+            definition = recorded_definition(node.op)
+            known = {attr.name for attr in definition.attr} if definition is not None else set()
+            if {"seed", "seed2"} <= known and not (node.attr["seed"].i or node.attr["seed2"].i):
+                node.attr["seed"].i, node.attr["seed2"].i = seed, number + 1
+    return ModuleSpec(message, spec.name, spec.checkpoint, spec.asset_paths)
 
 
 def _placeholder(tf: Any, info: Any) -> Any:
