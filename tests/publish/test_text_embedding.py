@@ -100,7 +100,7 @@ def test_what_is_odd_is_reported_with_its_line(
 ) -> None:
     if parser == "numpy":
         monkeypatch.setattr(text_files, "number_parser", lambda: text_files._parse_with_numpy)
-    data = "cat 1 2\n. . . 3 4\n\nbad 1\ncat 5 6\nno\u00a0br 7 8\nplus +1 .5\nnan nan 1\nlong 1 2 x\n1,2 3 4\n1,2 3\nend 9 9"
+    data = "cat 1 2\n. . . 3 4\n\nbad 1\ncat 5 6\nno\u00a0br 7 8\nplus +1 .5\nnan nan 1\nlong 1 2 x\n1,2 3 4\n1,2 3\nlist [1 2]\nend 9 9"
     made = text_embedding(written(tmp_path, data.encode()), tmp_path / "module", tokenize=None)
     assert made.problems == [
         Problem(3, "blank", "left out"),
@@ -110,11 +110,12 @@ def test_what_is_odd_is_reported_with_its_line(
         Problem(8, "not a number", "the vector of 'nan' has a NaN or infinity; left out"),
         Problem(9, "ragged", "0 numbers instead of 2; left out"),
         Problem(11, "ragged", "1 numbers instead of 2; left out"),
+        Problem(12, "ragged", "0 numbers instead of 2; left out"),
     ]
     words = ["cat", ". . .", "no\u00a0br", "plus", "1,2", "end", "?"]
     expected = [[1, 2], [3, 4], [7, 8], [1, 0.5], [3, 4], [9, 9], [0, 0]]
     assert embedded(tmp_path / "module", words) == expected
-    assert "  ragged: 3\n    line 4: 1 numbers" in str(made)
+    assert "  ragged: 4\n    line 4: 1 numbers" in str(made)
 
 
 def test_any_token_that_a_line_can_hold_is_found(tmp_path: pathlib.Path) -> None:
