@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tf1hub.trial.compared import Compared, difference
@@ -20,6 +20,9 @@ class Conversion:
         serving_default: the module's signature that also is `serving_default`; None for none.
         compared: each output of each signature.
         to: the form.
+        tensors: for each signature, what its `"inputs"` and `"outputs"` are called in what was written, where the form
+            has no signatures of its own.
+        notes: what users of it have to know besides.
     """
 
     module: str
@@ -28,6 +31,8 @@ class Conversion:
     serving_default: str | None
     compared: tuple[Compared, ...]
     to: str = "saved_model"
+    tensors: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def all_compared(self) -> bool:
@@ -43,4 +48,5 @@ class Conversion:
         for row in self.compared:
             place = f"{row.variant} {row.signature}: {row.output}"
             lines.append(f"  {place}: {row.not_compared if row.max_abs is None else difference(row)}")
+        lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines) + ">"

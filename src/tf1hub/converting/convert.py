@@ -38,6 +38,8 @@ def convert(
     tags: Tags = None,
     trainable: Trainable = True,
     serving_default: str | None = None,
+    frozen: bool = False,
+    signature: str | None = None,
     examples: Given | None = None,
     tolerance: float = TOLERANCE,
     progress: ProgressOption = None,
@@ -68,11 +70,13 @@ def convert(
             with the current values of its variables.
         path: the new directory or file, here or at a URL. The directory may hold other files, but nothing of a module
             or SavedModel.
-        to: the form: `"saved_model"`.
+        to: the form: `"saved_model"`, `"frozen_graph"`, `"tflite"` or `"safetensors"`.
         tags: the graph variant, as for `tf1hub.load`.
         trainable: of a SavedModel, the variables that optimizers will see, as for `tf1hub.load`.
         serving_default: of a SavedModel, the signature that serving tools call by default; None takes `"default"`, or the
             only one.
+        frozen: of a SavedModel, whether its variables become constants; it cannot be trained then.
+        signature: of a frozen graph or a TFLite model, the only signature to write; None for all.
         examples: inputs to compare on, for signatures that generated ones do not suit: by signature a
             list of dicts of arrays.
         tolerance: how far an output may be from the original's, relative to its largest value.
@@ -93,9 +97,9 @@ def convert(
         ExportError: something is at `path`, or it cannot be written.
         MissingDependencyError: one of `imports` cannot be imported, or the form needs a package that is not installed.
     """
-    form = form_named(to)
-    options = Options(trainable, serving_default)
-    _check_options(form, options)
+    options = Options(trainable, serving_default, frozen, signature)
+    _check_options(form_named(to), options)
+    form = form_named(to).chosen(options)
     import_packages(imports, "imports=")
     target = path_text(path)
     _check_tolerance(tolerance)
@@ -103,7 +107,7 @@ def convert(
     form.check_mode()
     with shown(progress) as say, opened(handle, tags, options, say) as request:
         if examples:
-            check_given(examples, request.inference, form.oracle(request.spec))
+            check_given(examples, request.inference, form.oracle(request, request.spec))
         _check_taken(form, request)
         form.prepare(request)
         with _new(form, target) as place:
@@ -113,7 +117,14 @@ def convert(
             gc.collect()
             compared = tuple(form.compare(request, place, written, examples or {}, tolerance))
     return Conversion(
-        request.spec.name, target, written.signatures, written.serving_default, compared, form.name
+        module=request.spec.name,
+        path=target,
+        signatures=written.signatures,
+        serving_default=written.serving_default,
+        compared=compared,
+        to=form.name,
+        tensors=written.tensors,
+        notes=written.notes,
     )
 
 

@@ -30,10 +30,14 @@ class Options:
     Attributes:
         trainable: the variables that optimizers will see.
         serving_default: the signature that serving tools call by default.
+        frozen: whether variables become constants.
+        signature: the only signature to write.
     """
 
     trainable: Any = True
     serving_default: str | None = None
+    frozen: bool = False
+    signature: str | None = None
 
 
 @dataclass
@@ -69,11 +73,15 @@ class Written:
         signatures: for the name of each signature in it the names of its inputs.
         serving_default: the module's signature that is called where a caller names none; None for none.
         compared: the signatures of the module to compare; None for all.
+        tensors: for each signature, what its inputs and outputs are called in what was written, where callers have to know.
+        notes: what users of it have to know besides, in sentences.
     """
 
     signatures: Mapping[str, tuple[str, ...]]
     serving_default: str | None = None
     compared: Sequence[str] | None = None
+    tensors: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Form:
@@ -109,6 +117,11 @@ class Form:
     def needs_tensorflow(self) -> bool:
         """Whether TensorFlow writes it or opens it."""
         return "tensorflow" in self.packages
+
+    def chosen(self, options: Options) -> Form:
+        """The form itself, or the one that some options make of it."""
+        del options
+        return self
 
     def check_mode(self) -> None:
         """Checks that it can be written here, before anything is read.
@@ -169,8 +182,14 @@ class Form:
         del path
         return spec
 
-    def oracle(self, spec: ModuleSpec) -> Oracle:
-        """What computes the numbers that the form has to give; by default a `tf1hub.Module` in a graph."""
+    def oracle(self, request: Request, spec: ModuleSpec) -> Oracle:
+        """What computes the numbers that the form has to give; by default a `tf1hub.Module` in a graph.
+
+        Args:
+            request: what is converted.
+            spec: the module, or what `original` made of it.
+        """
+        del request
         from tf1hub.trial.original import Original
 
         return Original(spec)
@@ -191,7 +210,7 @@ class Form:
             CheckFailedError: it gives other numbers, or fails; all such outputs are named.
         """
         say = request.say
-        oracle = self.oracle(self.original(request.spec, path))
+        oracle = self.oracle(request, self.original(request.spec, path))
         variants = dict.fromkeys(request.variants if self.trains else request.variants[:1])
         wanted = set(request.inference.signature_names if written.compared is None else written.compared)
         expected = []

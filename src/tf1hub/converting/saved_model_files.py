@@ -10,15 +10,12 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.converting.form import Written
-from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
+from tf1hub.converting.serving_default import SERVING_DEFAULT
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.programs_apart import ProgramsApart, Saved
 from tf1hub.tf2.saved_captures import complete
 from tf1hub.tf2.serving import input_names
 from tf1hub.tf2.tables import MutableTable
-
-SERVING_DEFAULT = "serving_default"
-"""The signature that serving tools call where their caller names none."""
 
 
 def write_saved_model(module: LoadedModule, serving_default: str | None, directory: str) -> Written:
@@ -44,21 +41,6 @@ def write_saved_model(module: LoadedModule, serving_default: str | None, directo
         tf.saved_model.save(Saved(parts), directory, signatures=functions, options=options)
     complete(directory, parts.programs, with_saver=not own_saver)
     return Written(signatures, serving_default)
-
-
-def served_by_default(variant: Variant, asked_for: str | None) -> str | None:
-    """The signature that serving tools call where their caller names none.
-
-    Raises:
-        UnknownSignatureError: there is no such signature.
-    """
-    if asked_for is not None:
-        return variant.check_signature(asked_for)
-    names = variant.signature_names
-    for name in (SERVING_DEFAULT, DEFAULT_SIGNATURE):
-        if name in names:
-            return name
-    return names[0] if len(names) == 1 else None
 
 
 @contextlib.contextmanager

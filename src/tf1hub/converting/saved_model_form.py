@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from tf1hub.converting.converted_assets import with_assets_of
 from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.frozen_saved_model import FrozenSavedModelForm
 from tf1hub.converting.refusal import Refusal, program_refusals
+from tf1hub.converting.serving_default import served_by_default
 from tf1hub.errors import WrongModeError
 from tf1hub.format.module_writer import RESERVED
 from tf1hub.spec.module_spec import ModuleSpec
@@ -22,9 +24,12 @@ class SavedModelForm(Form):
     words = "a SavedModel of TensorFlow 2"
     taken = RESERVED
     packages = ("tensorflow",)
-    options = frozenset({"trainable", "serving_default"})
+    options = frozenset({"trainable", "serving_default", "frozen"})
     trains = True
     refuses_in_prepare = True
+
+    def chosen(self, options: Options) -> Form:
+        return FrozenSavedModelForm() if options.frozen else self
 
     def check_mode(self) -> None:
         super().check_mode()
@@ -43,7 +48,6 @@ class SavedModelForm(Form):
         return program_refusals(variants)
 
     def prepare(self, request: Request) -> None:
-        from tf1hub.converting.saved_model_files import served_by_default
         from tf1hub.tf2.load import load_spec
 
         options = request.options
@@ -53,7 +57,7 @@ class SavedModelForm(Form):
             request.module = load_spec(request.spec, tags, options.trainable)
 
     def write(self, request: Request, path: str) -> Written:
-        from tf1hub.converting.saved_model_files import served_by_default, write_saved_model
+        from tf1hub.converting.saved_model_files import write_saved_model
 
         # Only this function holds the variables now, so that they are in memory once when they are loaded again.
         module, request.module = request.module, None

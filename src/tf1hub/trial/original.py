@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf1hub.errors import Error
@@ -13,6 +14,7 @@ from tf1hub.graph.building import reason
 from tf1hub.graph.evaluate import evaluating
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.expected import Arrays, CannotRunError, Evaluate
 from tf1hub.trial.generate import RaggedArray, SparseArray
@@ -26,10 +28,12 @@ class Original:
 
     Args:
         spec: the module.
+        fresh: whether each call starts from the stored values, whatever the calls before wrote.
     """
 
-    def __init__(self, spec: ModuleSpec) -> None:
+    def __init__(self, spec: ModuleSpec, fresh: bool = False) -> None:
         self._spec = spec
+        self._fresh = fresh
 
     def check(self, variant: Variant, signature: str, feeds: Mapping[str, Any]) -> None:
         """Refuses inputs that a signature does not take; see `Oracle`."""
@@ -41,9 +45,18 @@ class Original:
         # Optimizing a graph takes far longer than running it a few times.
         config = tf.compat.v1.ConfigProto()
         config.graph_options.rewrite_options.disable_meta_optimizer = True
-        with evaluating(self._spec, variant.tags, config) as function:
+        with contextlib.ExitStack() as opened:
+
+            def open_one() -> Any:
+                return opened.enter_context(evaluating(self._spec, variant.tags, config))
+
+            function = open_one()
 
             def evaluate(signature: str, feeds: Mapping[str, Any]) -> Arrays:
+                nonlocal function
+                if self._fresh:
+                    opened.close()
+                    function = open_one()
                 with failures_told():
                     outputs = function(as_tensorflow_values(feeds), signature=signature, as_dict=True)
                 return {key: _arrays(value) for key, value in outputs.items()}
@@ -67,6 +80,31 @@ def failures_told() -> Iterator[None]:
 def as_tensorflow_values(feeds: Mapping[str, Any]) -> dict[str, Any]:
     """Values for inputs as sessions and functions take them."""
     return {name: _as_tensorflow(value) for name, value in feeds.items()}
+
+
+def dense_values(
+    feeds: Mapping[str, Any],
+    infos: Mapping[str, ParsedTensorInfo],
+    names_of: Callable[[str, Mapping[str, ParsedTensorInfo]], list[str]],
+) -> dict[str, Any]:
+    """The arrays of which values for inputs consist.
+
+    Args:
+        feeds: a value for each input.
+        infos: the signature's inputs.
+        names_of: what the parts of one are called.
+    """
+    found: dict[str, Any] = {}
+    for key, info in infos.items():
+        value = _as_tensorflow(feeds[key])
+        if info.is_sparse:
+            parts = [value.indices, value.values, value.dense_shape]
+        elif info.is_composite and isinstance(value, tf.compat.v1.ragged.RaggedTensorValue):
+            parts = _arrays(value)
+        else:
+            parts = tf.nest.flatten(value, expand_composites=True) if info.is_composite else [value]
+        found.update(zip(names_of(key, infos), map(np.asarray, parts), strict=True))
+    return found
 
 
 def _as_tensorflow(value: Any) -> Any:
