@@ -55,7 +55,7 @@ ENVIRONMENTS = {
     ),
     "plain": Environment(
         "tf1hub as users install it, without TensorFlow",
-        pythons=("3.13", "3.10", "3.12", "3.11"),
+        pythons=("3.14", "3.13", "3.10", "3.12", "3.11"),  # TensorFlow has none for the first
         project="dependencies",
     ),
     "legacy": Environment("tf.layers on the newest TensorFlow", over="newest", project="no"),
