@@ -16,7 +16,8 @@ from tf1hub.format.messages_pb2 import GraphDef
 from tf1hub.graphdef.names import free_name
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.expected import Arrays, Oracle
+from tf1hub.trial.expected import Oracle
+from tf1hub.trial.shared_runs import Arrays
 from tf1hub.trial.signature_check import Opened
 
 NAMES_NODE = "tf1hub_signatures"

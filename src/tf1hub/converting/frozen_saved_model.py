@@ -22,7 +22,8 @@ from tf1hub.format.tensor_names import node_of
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import place_at
-from tf1hub.trial.expected import Arrays, Oracle
+from tf1hub.trial.expected import Oracle
+from tf1hub.trial.shared_runs import Arrays
 from tf1hub.trial.signature_check import Opened
 
 _METHOD = "tensorflow/serving/predict"

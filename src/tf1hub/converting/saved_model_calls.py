@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,8 +15,10 @@ from tf1hub.tf2.parts import flatten, part_names
 from tf1hub.tf2.serving import as_keywords
 from tf1hub.tf2.signature_functions import input_types
 from tf1hub.tf2.variables import updated_nodes
-from tf1hub.trial.expected import Arrays
 from tf1hub.trial.original import as_tensorflow_values, failures_told
+from tf1hub.trial.shared_runs import Arrays
+
+_MANY_NODES = 2_000
 
 
 class SavedModelCalls:
@@ -27,21 +30,21 @@ class SavedModelCalls:
     """
 
     def __init__(self, module: Any, training: Variant) -> None:
-        self._inference = Inference(module)
-        self._training = Training(module, updated_nodes([training]))
+        calls = Calls(module)
+        self._inference = Inference(module, calls)
+        self._training = Training(module, calls, updated_nodes([training]))
 
     def __call__(
         self, variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]
-    ) -> list[Arrays]:
+    ) -> Iterator[Arrays]:
         infos = variant.outputs(signature)
         with failures_told(), _unoptimized():
             given = as_tensorflow_values(feeds)
             inputs = convert_inputs(given, variant.inputs(signature), signature, variant.where)
             call = self._training if training else self._inference
-            return [
-                {name: [outputs[part].numpy() for part in part_names(name, infos)] for name in infos}
-                for outputs in call(variant, signature, inputs)
-            ]
+            # One after the other, so that the outputs of one way of calling are in memory at a time.
+            for outputs in call(variant, signature, inputs):
+                yield {name: [outputs[part].numpy() for part in part_names(name, infos)] for name in infos}
 
 
 @contextlib.contextmanager
@@ -57,17 +60,28 @@ def _unoptimized() -> Iterator[None]:
 
 
 class Inference:
-    """The converted module as programs and as serving tools call it."""
+    """The converted module as programs and as serving tools call it.
 
-    def __init__(self, module: Any) -> None:
+    Args:
+        module: the converted module.
+        calls: calls it.
+    """
+
+    def __init__(self, module: Any, calls: Calls) -> None:
         self._module = module
-        self._calls = _Calls(module, training=False)
+        self._calls = calls
+        self._served: set[str] = set()
 
-    def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> list[dict[str, Any]]:
-        """The outputs in both ways, as dense tensors."""
-        called = self._calls(variant, signature, inputs)
-        keywords = as_keywords(flatten(inputs, variant.inputs(signature)))
-        return [called, self._module.signatures[signature](**keywords)]
+    def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields the outputs as dense tensors: in both ways on the first inputs of a signature, then as programs call it.
+
+        Both ways run one program, on whatever size, so once is enough to see that they hand it the right tensors.
+        """
+        yield self._calls(variant, signature, False, inputs)
+        if signature not in self._served:
+            self._served.add(signature)
+            keywords = as_keywords(flatten(inputs, variant.inputs(signature)))
+            yield self._module.signatures[signature](**keywords)
 
 
 class Training:
@@ -75,46 +89,58 @@ class Training:
 
     Args:
         module: the converted module.
+        calls: calls it.
         updated: names of variables that the calls write.
     """
 
-    def __init__(self, module: Any, updated: set[str]) -> None:
-        self._calls = _Calls(module, training=True)
+    def __init__(self, module: Any, calls: Calls, updated: set[str]) -> None:
+        self._calls = calls
         # Each call starts from the statistics that the original has.
         written = [variable for variable in module.variables if variable.name.removesuffix(":0") in updated]
         self._statistics = [(variable, variable.numpy()) for variable in written]
 
     def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         """The outputs as dense tensors."""
-        outputs = self._calls(variant, signature, inputs)
+        outputs = self._calls(variant, signature, True, inputs)
         for variable, value in self._statistics:
             variable.assign(value)
         return [outputs]
 
 
-class _Calls:
+class Calls:
     """Calls a converted module.
 
     Inside a function, which takes inputs of all sizes: called by itself, what TensorFlow restored is traced
-    and prepared anew for each.
+    and prepared anew for each. There is one function at a time, because TensorFlow keeps what it prepared as long as
+    the function lives.
     """
 
-    def __init__(self, module: Any, training: bool) -> None:
+    def __init__(self, module: Any) -> None:
         self._module = module
-        self._training = training
-        self._functions: dict[str, Any] = {}
+        self._signature: tuple[str, bool] | None = None
+        self._function: Any = None
 
-    def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> dict[str, Any]:
-        infos = variant.outputs(signature)
+    def __call__(
+        self, variant: Variant, signature: str, training: bool, inputs: dict[str, Any]
+    ) -> dict[str, Any]:
+        infos, module = variant.outputs(signature), self._module
 
         def call(given: dict[str, Any] | None) -> dict[str, Any]:
-            module = self._module
-            return flatten(module(given, training=self._training, signature=signature, as_dict=True), infos)
+            return flatten(module(given, training=training, signature=signature, as_dict=True), infos)
 
         if not inputs:
             return call(None)
-        if signature not in self._functions:
+        if self._signature != (signature, training):
+            self._forget(variant)
             types = input_types(variant.inputs(signature))
-            self._functions[signature] = tf.function(call, autograph=False, input_signature=[types])
-        outputs: dict[str, Any] = self._functions[signature](inputs)
+            self._function = tf.function(call, autograph=False, input_signature=[types])
+            self._signature = signature, training
+        outputs: dict[str, Any] = self._function(inputs)
         return outputs
+
+    def _forget(self, variant: Variant) -> None:
+        """Lets go of the function that was called before."""
+        self._function = None
+        # A graph and its ops hold each other. To look for them takes time of its own, so only where they are many.
+        if self._signature is not None and len(variant.nodes) > _MANY_NODES:
+            gc.collect()

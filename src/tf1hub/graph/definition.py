@@ -109,6 +109,12 @@ def definition_of(spec: ModuleSpec, variant: Variant) -> Definition:
         return prepared[variant.tags]
 
 
+def forget(spec: ModuleSpec) -> None:
+    """Lets go of what was prepared of a module whose spec lives on; it is prepared again where it is needed."""
+    with _lock:
+        _definitions.pop(spec, None)
+
+
 def _prepare(spec: ModuleSpec, variant: Variant) -> Definition:
     check_ops(variant)
     spec.check_assets(variant)

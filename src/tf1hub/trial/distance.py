@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ class Distance(NamedTuple):
 
     Attributes:
         absolute: as it is.
-        relative: relative to the largest value of both; 1 where they cannot be subtracted: strings that
+        relative: relative to the largest finite value of both; 1 where they cannot be subtracted: strings that
             differ, other shapes, infinity or NaN on one side only.
     """
 
@@ -25,6 +26,7 @@ class Distance(NamedTuple):
 
 
 NONE = Distance(0.0, 0.0)
+_PIECE = 1 << 20
 
 
 def distance(a: Any, b: Any) -> Distance:
@@ -43,15 +45,32 @@ def distance(a: Any, b: Any) -> Distance:
     numbers = all(array.dtype.kind in "fiubcV" for array in (a, b))
     if not numbers:
         return NONE if np.array_equal(a, b) else Distance(float("inf"), 1.0)
-    a, b = _wide(a), _wide(b)
-    differs = ~((a == b) | (np.isnan(a) & np.isnan(b)))
-    if not differs.any():
+    absolute = max((_apart(one, other) for one, other in _pieces(a, b)), default=0.0)
+    if absolute == 0.0:
         return NONE
-    with np.errstate(invalid="ignore"):
-        absolute = float(np.abs(a[differs] - b[differs]).max())
-        relative = absolute / max(float(np.abs(a).max()), float(np.abs(b).max()), 1e-6)
     # Where only one is NaN or infinite, nothing can be apart further.
-    return Distance(absolute, relative) if np.isfinite(absolute) else Distance(float("inf"), 1.0)
+    if not np.isfinite(absolute):
+        return Distance(float("inf"), 1.0)
+    largest = max(_largest(piece) for pair in _pieces(a, b) for piece in pair)
+    return Distance(absolute, absolute / max(largest, 1e-6))
+
+
+def _pieces(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
+    """Both arrays piece by piece, in the widest type of their kind: as a whole these would be several times as large."""
+    a, b = a.reshape(-1), b.reshape(-1)
+    for start in range(0, a.size, _PIECE):
+        yield _wide(a[start : start + _PIECE]), _wide(b[start : start + _PIECE])
+
+
+def _apart(a: Any, b: Any) -> float:
+    differs = ~((a == b) | (np.isnan(a) & np.isnan(b)))
+    with np.errstate(invalid="ignore"):
+        apart = float(np.abs(a[differs] - b[differs]).max(initial=0.0))
+    return apart if np.isfinite(apart) else float("inf")
+
+
+def _largest(array: Any) -> float:
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0.0))
 
 
 def _wide(array: Any) -> Any:

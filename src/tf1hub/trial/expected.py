@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -12,24 +13,16 @@ from tf1hub.format.saved_model import format_tags
 from tf1hub.progress import Say
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.generate import CannotGenerateError, Example, examples, image_size
+from tf1hub.trial.chance import depends_on_chance
+from tf1hub.trial.distance import TOLERANCE, distance
+from tf1hub.trial.generate import LENGTHS, CannotGenerateError, Example, examples, image_size
+from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate, SharedRuns
 
 Given: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 """Inputs that a caller gives, by signature."""
 
-Arrays: TypeAlias = dict[str, list[Any]]
-"""The dense arrays of each output, in the order in which the signature names their tensors."""
-
 _GUESSES = 8
 """How many lengths are tried that only the sizes of variables suggest."""
-
-
-class CannotRunError(Exception):
-    """A signature does not run on some inputs; the message says why."""
-
-
-Evaluate: TypeAlias = Callable[[str, Mapping[str, Any]], Arrays]
-"""Runs a signature on a value for each input; raises CannotRunError where it does not run on these."""
 
 
 class Oracle(Protocol):
@@ -77,9 +70,10 @@ def run_signatures(
     """
     found = []
     with oracle.opened(variant) as evaluate:
+        shared = SharedRuns(variant, signatures, evaluate)
         for name in signatures:
             say(f"running {name!r} of {format_tags(variant.tags)}")
-            found.append(_run(variant, name, evaluate, given.get(name)))
+            found.append(_Runs(variant, name, shared, evaluate).expected(given.get(name)))
     return found
 
 
@@ -111,37 +105,68 @@ def check_given(given: Given, variant: Variant, oracle: Oracle) -> None:
             oracle.check(variant, name, feed)
 
 
-def _run(
-    variant: Variant, signature: str, evaluate: Evaluate, given: Sequence[Mapping[str, Any]] | None
-) -> Expected:
-    if given is not None:
-        return _tried(
-            signature, evaluate, (Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))
-        )
-    inputs, size = variant.inputs(signature), image_size(variant)
-    expected = _tried(signature, evaluate, examples(inputs, size))
-    if expected.runs:
+class _Runs:
+    """The runs of one signature.
+
+    Args:
+        variant: whose signature it is.
+        signature: its name.
+        evaluate: gives what it gives.
+        again: the same, computed anew.
+    """
+
+    def __init__(self, variant: Variant, signature: str, evaluate: Evaluate, again: Evaluate) -> None:
+        self._variant = variant
+        self._signature = signature
+        self._evaluate = evaluate
+        self._again = again
+
+    def expected(self, given: Sequence[Mapping[str, Any]] | None) -> Expected:
+        """Runs it on inputs that a caller gives, or on generated ones."""
+        if given is not None:
+            return self._tried(Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))
+        if depends_on_chance(self._variant, self._signature):
+            one = self._tried(itertools.islice(self._examples(), 1))
+            if one.runs and self._differs(*one.runs[0]):
+                # There is nothing to compare; that the conversion runs at all is seen on one example.
+                return one
+        expected = self._tried(self._examples())
+        if expected.runs:
+            return expected
+        # An open dimension is often that of a weight in truth.
+        for length in _sizes_of_variables(self._variant)[:_GUESSES]:
+            guessed = self._tried(self._examples((length,)))
+            if guessed.runs:
+                return guessed
         return expected
-    # An open dimension is often that of a weight in truth.
-    for length in _sizes_of_variables(variant)[:_GUESSES]:
-        guessed = _tried(signature, evaluate, examples(inputs, size, (length,)))
-        if guessed.runs:
-            return guessed
-    return expected
 
+    def _examples(self, lengths: tuple[int, ...] = LENGTHS) -> Iterator[Example]:
+        inputs = self._variant.inputs(self._signature)
+        return examples(inputs, image_size(self._variant), lengths, together=True)
 
-def _tried(signature: str, evaluate: Evaluate, inputs: Iterable[Example]) -> Expected:
-    runs: list[tuple[Example, Arrays]] = []
-    failure = ""
-    try:
-        for example in inputs:
-            try:
-                runs.append((example, evaluate(signature, example.feeds)))
-            except CannotRunError as error:
-                failure = f"the original itself fails on {example.words}: {error}"
-    except CannotGenerateError as error:
-        failure = str(error)
-    return Expected(signature, runs, failure)
+    def _differs(self, example: Example, arrays: Arrays) -> bool:
+        """Whether another run on the same inputs gives another value for each output."""
+        try:
+            again = self._again(self._signature, example.feeds)
+        except CannotRunError:
+            return False
+        return all(
+            max(distance(*pair).relative for pair in zip(again[name], arrays[name], strict=True)) > TOLERANCE
+            for name in arrays
+        )
+
+    def _tried(self, inputs: Iterable[Example]) -> Expected:
+        runs: list[tuple[Example, Arrays]] = []
+        failure = ""
+        try:
+            for example in inputs:
+                try:
+                    runs.append((example, self._evaluate(self._signature, example.feeds)))
+                except CannotRunError as error:
+                    failure = f"the original itself fails on {example.words}: {error}"
+        except CannotGenerateError as error:
+            failure = str(error)
+        return Expected(self._signature, runs, failure)
 
 
 def _sizes_of_variables(variant: Variant) -> list[int]:

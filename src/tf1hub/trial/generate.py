@@ -18,11 +18,16 @@ from tf1hub.spec.variant import Variant
 IMAGE_SIZES = ((64, 64), (97, 131))
 """What images of any size are tried with, where the module tells no size: height, width."""
 
+LENGTHS = (5, 9)
+"""What other open dimensions than those of images and batches are."""
+
 MAX_ELEMENTS = 1 << 26
 """The most elements that an input is generated with. A damaged signature declares any number of them."""
 
-_LENGTHS = (5, 9)
 _BATCHES = (3, 1)
+_FEW = (1, 3)
+_FEW_LARGE = (1, 2)
+_LARGE = 1 << 17  # elements of one row, such as those of an image that a large network takes
 _SENTENCES = (b"the quick brown fox", b"", b"Jumps over!", "lÀzy dög 猫".encode(), b"a")
 _WORDS = (b"the", b"quick", b"brown", b"fox", b"jumps", b"over", b"a", b"lazy", b"dog")
 
@@ -64,7 +69,8 @@ class CannotGenerateError(Exception):
 def examples(
     inputs: Mapping[str, ParsedTensorInfo],
     image_size: tuple[int, int] | None,
-    lengths: tuple[int, ...] = _LENGTHS,
+    lengths: tuple[int, ...] = LENGTHS,
+    together: bool = False,
 ) -> Iterator[Example]:
     """Yields inputs of several batch sizes and, where dimensions are open, of several sizes.
 
@@ -72,15 +78,23 @@ def examples(
         inputs: the signature's.
         image_size: height and width that the module expects, where it tells; tried first.
         lengths: what other open dimensions are.
+        together: whether batch and sizes change together, so that each takes several values in few runs, the first of
+            them a small one; else each size comes with each batch.
 
     Raises:
         CannotGenerateError: no values can be generated for an input.
     """
     is_open = any(_has_batch(info) for info in inputs.values())
     sizes = [image_size, *IMAGE_SIZES] if image_size else list(IMAGE_SIZES)
+    batches: tuple[int | None, ...] = _BATCHES
+    if not is_open:
+        batches = (None,)
+    elif together:
+        rows = [math.prod(_shape(info, 1, sizes[0], lengths[0])) for info in inputs.values()]
+        batches = _FEW_LARGE if max(rows) >= _LARGE else _FEW
     seen = set()
-    for size, length in zip(sizes, (*lengths, lengths[0]), strict=False):
-        for batch in _BATCHES if is_open else (None,):
+    for number, (size, length) in enumerate(zip(sizes, (*lengths, lengths[0]), strict=False)):
+        for batch in (batches[number % len(batches)],) if together else batches:
             shapes = {name: _shape(info, batch or 1, size, length) for name, info in inputs.items()}
             _check_sizes(inputs, shapes)
             if str(shapes) not in seen:

@@ -11,13 +11,14 @@ import tensorflow as tf
 
 from tf1hub.errors import Error
 from tf1hub.graph.building import reason
+from tf1hub.graph.definition import forget
 from tf1hub.graph.evaluate import evaluating
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.expected import Arrays, CannotRunError, Evaluate
 from tf1hub.trial.generate import RaggedArray, SparseArray
+from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate
 
 FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
 """What running a signature on unsuitable inputs raises."""
@@ -62,6 +63,8 @@ class Original:
                 return {key: _arrays(value) for key, value in outputs.items()}
 
             yield evaluate
+        # The session is over, and these are as large as the graph.
+        forget(self._spec)
 
 
 @contextlib.contextmanager

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tf1hub.errors import CheckFailedError
 from tf1hub.format.saved_model import format_tags
-from tf1hub.graphdef.walk import ancestors, functions_used
 from tf1hub.progress import Say
-from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
+from tf1hub.trial.chance import random_ops
 from tf1hub.trial.compared import Compared
 from tf1hub.trial.distance import Distance, distance
-from tf1hub.trial.expected import Arrays, CannotRunError, Expected, Oracle, run_twice
+from tf1hub.trial.expected import Expected, Oracle, run_twice
 from tf1hub.trial.generate import Example
-
-_RANDOM = re.compile("Random|Multinomial|TruncatedNormal|Stateful(StandardNormal|Uniform)")
+from tf1hub.trial.shared_runs import Arrays, CannotRunError
 
 
 class Opened(Protocol):
@@ -26,8 +23,8 @@ class Opened(Protocol):
 
     def __call__(
         self, variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]
-    ) -> Sequence[Arrays]:
-        """The outputs, for each way in which what was written can be called.
+    ) -> Iterable[Arrays]:
+        """Yields the outputs, for each way in which what was written can be called.
 
         Args:
             variant: the original's.
@@ -118,9 +115,7 @@ class SignatureCheck:
         """Compares, and yields a row for each output."""
         tries: dict[str, list[_Try]] = {name: [] for name in self._infos}
         for example, expected in self._expected.runs:
-            results = self._run(example)
-            for name in self._infos if results else ():
-                found = max((_apart(result[name], expected[name]) for result in results), key=_relative)
+            for name, found in self._run(example, expected).items():
                 tries[name].append(_Try(example, found))
         for name in self._infos:
             why_random = self._why_random(name, tries[name])
@@ -152,14 +147,20 @@ class SignatureCheck:
             return f"the original's own results differ from run to run, by {apart:.2g} of the largest value"
         return ""
 
-    def _run(self, example: Example) -> Sequence[Arrays]:
-        """The dense arrays of each output, for each way of calling."""
+    def _run(self, example: Example, expected: Arrays) -> dict[str, Distance]:
+        """How far each output is from what is expected, the farthest of all ways of calling; nothing where one fails."""
+        found: dict[str, Distance] = {}
+        signature = self._expected.signature
         try:
-            return self._converted(self._variant, self._expected.signature, self._training, example.feeds)
+            for result in self._converted(self._variant, signature, self._training, example.feeds):
+                for name in self._infos:
+                    apart = _apart(result[name], expected[name])
+                    found[name] = max(found.get(name, apart), apart, key=_relative)
         except CannotRunError as error:
             words = f"fails on {example.words}, on which the original does not: {error}"
             self.faults.append(f"{self._where()} {words}")
-            return []
+            return {}
+        return found
 
     def _faults(self, output: str, tries: Sequence[_Try]) -> Iterator[str]:
         for one in tries:
@@ -172,16 +173,6 @@ class SignatureCheck:
     def _where(self) -> str:
         training = " with training=True" if self._training else ""
         return f"the signature {self._expected.signature!r}{training}"
-
-
-def random_ops(variant: Variant, output: ParsedTensorInfo) -> list[str]:
-    """The op types that make an output depend on chance."""
-    library = variant.meta_graph.graph_def.library
-    nodes = [variant.nodes[name] for name in ancestors(variant.nodes, output.tensor_names)]
-    used = functions_used(nodes, library)
-    bodies = [function.node_def for function in library.function if function.signature.name in used]
-    types = {node.op for part in [nodes, *bodies] for node in part}
-    return sorted(op for op in types if _RANDOM.search(op) and not op.startswith("Stateless"))
 
 
 def _apart(ours: Sequence[Any], theirs: Sequence[Any]) -> Distance:
