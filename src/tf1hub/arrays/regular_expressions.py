@@ -14,6 +14,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from tf1hub.errors import MissingDependencyError, UnsupportedGraphError
 
 _POSIX = {
@@ -237,22 +239,25 @@ class _Rest(_Translation):
     """What stands behind flags in the middle of a pattern."""
 
 
+_PLANES = (range(0x40000), range(0xE0000, 0xE1000))
+"""Where Unicode has characters, but for those of private use."""
+_PRIVATE_PLANES = ((0xF0000, 0xFFFFD), (0x100000, 0x10FFFD))
+
+
 @lru_cache(maxsize=1)
 def _categories() -> dict[str, list[tuple[int, int]]]:
     """For each category of Unicode, and each first letter of some, the ranges of characters."""
-    found: dict[str, list[tuple[int, int]]] = {}
-    for code in range(sys.maxunicode + 1):
-        category = unicodedata.category(chr(code))
-        # Bytes that are no UTF-8 are in no category of RE2's; here they are surrogates.
-        if category == "Cs":
-            continue
-        for name in (category, category[0]):
-            ranges = found.setdefault(name, [])
-            if ranges and ranges[-1][1] == code - 1:
-                ranges[-1] = (ranges[-1][0], code)
-            else:
-                ranges.append((code, code))
-    return found
+    found: dict[str, list[tuple[int, int]]] = {"Co": list(_PRIVATE_PLANES), "C": list(_PRIVATE_PLANES)}
+    for plane in _PLANES:
+        names = np.array(list(map(unicodedata.category, map(chr, plane))))
+        starts = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist()]
+        for start, end in zip(starts, [*starts[1:], len(names)], strict=True):
+            category = str(names[start])
+            # Bytes that are no UTF-8 are in no category of RE2's; here they are surrogates.
+            if category != "Cs":
+                for name in (category, category[0]):
+                    found.setdefault(name, []).append((plane[start], plane[end - 1]))
+    return {name: sorted(ranges) for name, ranges in found.items()}
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,78 @@
+"""A module without TensorFlow: what a process pays from its start to its first result."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.harness import Bench, Row
+
+WORDS = 200_000
+DIMENSIONS = 50
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    # Here, because whole processes are timed, which must not pay for the harness.
+    from benchmarks.harness import at_most, megabytes, seconds
+
+    loaded = bench.run("bench_predictor:load", module=bench.module("residual"))
+    yield at_most("import, and a Predictor of 400 variables on NumPy", loaded["load_s"], 0.4, seconds)
+    path = bench.workdir / "words"
+    if not path.exists():
+        bench.run("bench_predictor:make_words", repeats=1, path=path)
+    engines = {name: {"engine": name} for name in ("numpy", "tensorflow")}
+    found = bench.in_turn("bench_predictor:one_sentence", engines, module=path)
+    ours, theirs = found["numpy"], found["tensorflow"]
+    what = f"one sentence, {WORDS:,} words, whole process: NumPy against TensorFlow"
+    for key, share, shown in (("process_s", 0.1, seconds), ("peak_bytes", 0.15, megabytes)):
+        yield at_most(
+            f"{what}, {'memory' if key == 'peak_bytes' else 'time'}",
+            ours[key] / theirs[key],
+            share,
+            lambda ratio: f"{ratio:.3f}",
+            f"{shown(ours[key])} against {shown(theirs[key])}",
+        )
+
+
+def load(module: str) -> dict[str, Any]:
+    """In a process that has imported nothing else; the clock runs from before the import of NumPy."""
+    program = (
+        "import sys, time; started = time.perf_counter(); import tf1hub;"
+        "tf1hub.Predictor(sys.argv[1], engine='numpy');"
+        "print(time.perf_counter() - started, 'tensorflow' in sys.modules)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program, module], capture_output=True, text=True, check=True
+    )
+    taken, imports_tensorflow = printed.stdout.split()
+    assert imports_tensorflow == "False"
+    return {"load_s": float(taken)}
+
+
+def make_words(path: str) -> dict[str, Any]:
+    """A text embedding of many words, as `publish.text_embedding` makes one."""
+    import numpy as np
+
+    from tf1hub.publish import text_embedding
+
+    random = np.random.default_rng(0)
+    source = Path(path).with_suffix(".txt")
+    with source.open("w") as file:
+        for number, vector in enumerate(random.normal(0, 0.4, (WORDS, DIMENSIONS))):
+            file.write(f"word{number} " + " ".join(f"{value:.5f}" for value in vector) + "\n")
+    text_embedding(str(source), path)
+    return {}
+
+
+def one_sentence(module: str, engine: str) -> dict[str, Any]:
+    """Loads the module and embeds one sentence."""
+    import tf1hub as hub
+
+    found = hub.Predictor(module, engine=engine)(["word17 word4711, word99999!"])["default"]
+    assert found.shape == (1, DIMENSIONS)
+    assert ("tensorflow" in sys.modules) == (engine == "tensorflow")
+    return {"first": float(found[0, 0])}
