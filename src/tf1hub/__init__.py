@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from tf1hub.keras import KerasLayer as KerasLayer
     from tf1hub.predict.array_inputs import RaggedArray as RaggedArray
     from tf1hub.predict.array_inputs import SparseArray as SparseArray
+    from tf1hub.predict.jax_function import JaxFunction as JaxFunction
+    from tf1hub.predict.jax_function import to_jax as to_jax
     from tf1hub.predict.prediction import Predictor as Predictor
     from tf1hub.progress import Progress as Progress
     from tf1hub.publish import add_signature as add_signature
@@ -71,6 +73,7 @@ _HOMES = {
     "Comparison": "tf1hub.comparing.result",
     "Conversion": "tf1hub.converting.conversion",
     "ImageModuleInfo": "tf1hub.format.messages_pb2",
+    "JaxFunction": "tf1hub.predict.jax_function",
     "KerasLayer": "tf1hub.keras",
     "LatestModuleExporter": "tf1hub.publish.latest_exporter",
     "LoadedModule": "tf1hub.tf2.loaded",
@@ -112,6 +115,7 @@ _HOMES = {
     "sparse_text_embedding_column": "tf1hub.columns",
     "text_embedding_column": "tf1hub.columns",
     "text_embedding_column_v2": "tf1hub.columns",
+    "to_jax": "tf1hub.predict.jax_function",
 }
 _MODULES = (
     "errors",

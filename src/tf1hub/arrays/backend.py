@@ -13,6 +13,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tf1hub.arrays.interpreter import Run
+    from tf1hub.arrays.op_table import Kernel
 
 Part: TypeAlias = "Callable[[Run], Sequence[Any]]"
 """Runs a branch with a run, and gives its results."""
@@ -38,6 +39,10 @@ class Backend:
     def is_known(self, value: Any) -> bool:  # noqa: ARG002
         """Whether a value is known now, and not traced."""
         return True
+
+    def arguments(self, kernel: Kernel, inputs: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG002
+        """The inputs of an op as its kernel needs them."""
+        return inputs
 
     def choose(self, run: Run, index: Any, branches: Sequence[Part], what: str) -> Sequence[Any]:  # noqa: ARG002
         """The results of the branch that `index` names.

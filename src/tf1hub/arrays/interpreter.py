@@ -96,9 +96,10 @@ class Run:
         inputs = [values[tensor] for tensor in step.inputs]
         try:
             if kernel.form == "performs":
-                outputs = kernel.function(self, step, *inputs)
+                outputs = kernel.function(self, step, *self.backend.arguments(kernel, inputs))
             else:
                 inputs = [self.read(value) for value in inputs]
+                inputs = list(self.backend.arguments(kernel, inputs))
                 namespace = self.backend.namespace(inputs)
                 if kernel.form == "computes":
                     outputs = kernel.function(namespace, step.attributes, *inputs)

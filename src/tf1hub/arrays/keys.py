@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 
+from tf1hub.errors import InputError
+
 
 class KeyRandom:
     """Random numbers of JAX, each from a key of its own.
@@ -17,6 +19,14 @@ class KeyRandom:
 
     def __init__(self, key: Any) -> None:
         self._key = key
+
+    def fork(self) -> Any:
+        """A key for numbers that are drawn elsewhere, in a loop say."""
+        return self._next()
+
+    def forked(self, key: Any = None) -> KeyRandom:
+        """A source of its own; from `key`, where that is given."""
+        return KeyRandom(jax.random.key(0) if key is None else key)
 
     def _next(self) -> Any:
         self._key, key = jax.random.split(self._key)
@@ -49,3 +59,28 @@ class KeyRandom:
     def permutation(self, count: int) -> Any:
         """The numbers from 0 up to `count` in random order."""
         return jax.random.permutation(self._next(), count)
+
+
+class NoKey(KeyRandom):
+    """In place of random numbers where no key was given.
+
+    Args:
+        place: what wants them, in words.
+    """
+
+    def __init__(self, place: str) -> None:
+        super().__init__(None)
+        self._where = place
+
+    def fork(self) -> Any:
+        """A key that nothing draws from."""
+        return jax.random.key(0)
+
+    def forked(self, key: Any = None) -> KeyRandom:  # noqa: ARG002
+        """The same."""
+        return self
+
+    def _next(self) -> Any:
+        raise InputError(
+            f"{self._where} draws random numbers. Give it a key: function(params, inputs, jax.random.key(0))"
+        )

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from tf1hub.errors import ArgumentError, Error, MissingDependencyError, UnsupportedGraphError
 from tf1hub.predict.engine_request import Compute, Engine, Request
+from tf1hub.predict.on_jax import JaxEngine
 from tf1hub.predict.on_numpy import NumpyEngine
 from tf1hub.predict.on_onnx import OnnxEngine
 from tf1hub.predict.on_tensorflow import TensorflowEngine
 
 AUTO = "auto"
 _ENGINES: dict[str, Callable[[], Engine]] = {
+    "jax": JaxEngine,
     "numpy": NumpyEngine,
     "onnx": OnnxEngine,
     "tensorflow": TensorflowEngine,

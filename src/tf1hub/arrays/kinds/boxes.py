@@ -63,7 +63,7 @@ def _greedy(
     return taken, values
 
 
-@op("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3")
+@op("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3", host=True)
 def non_max_suppression(call: Call, boxes: Any, scores: Any, most: Any, *given: Any) -> Any:
     """The indices of the boxes to keep."""
     if not isinstance(boxes, np.ndarray) or not isinstance(scores, np.ndarray):
@@ -74,7 +74,7 @@ def non_max_suppression(call: Call, boxes: Any, scores: Any, most: Any, *given: 
     return np.asarray(taken, np.int32)
 
 
-@op("NonMaxSuppressionWithOverlaps")
+@op("NonMaxSuppressionWithOverlaps", host=True)
 def non_max_suppression_with_overlaps(
     call: Call, overlap: Any, scores: Any, most: Any, limit: Any, least: Any
 ) -> Any:
@@ -84,7 +84,7 @@ def non_max_suppression_with_overlaps(
     return np.asarray(_greedy(overlap, scores, int(most), float(limit), float(least), 0.0)[0], np.int32)
 
 
-@op("NonMaxSuppressionV4", "NonMaxSuppressionV5")
+@op("NonMaxSuppressionV4", "NonMaxSuppressionV5", known=(2, 3, 4, 5))
 def non_max_suppression_padded(
     call: Call, boxes: Any, scores: Any, most: Any, limit: Any, least: Any, *sigma: Any
 ) -> tuple[Any, ...]:
@@ -133,7 +133,7 @@ def _traced(call: Call, boxes: Any, scores: Any, most: int, limit: float, least:
     return (indices, valid) if call.kind.endswith("V4") else (indices, values, valid)
 
 
-@op("CropAndResize")
+@op("CropAndResize", known=(3,))
 def crop_and_resize(call: Call, image: Any, boxes: Any, numbers: Any, size: Any) -> Any:
     """What lies in each box of an image of the batch, resized; what lies outside of the image is one value."""
     xp = call.xp

@@ -5,7 +5,7 @@
         return getattr(call.xp, call.kind.lower())(x, axis=tuple(axes))
 
 A function returns its output, or a tuple of them. What decides the shape of an output has to be known while JAX
-traces; `known_here` says so for each op type.
+traces; `known` and `host` say so.
 """
 
 from __future__ import annotations
@@ -61,12 +61,15 @@ class Call:
 Computation = Callable[..., Any]
 
 
-def op(*kinds: str, known: Sequence[int] = (), random: bool = False) -> Callable[[Computation], Computation]:
+def op(
+    *kinds: str, known: Sequence[int] = (), host: bool = False, random: bool = False
+) -> Callable[[Computation], Computation]:
     """Says that a function computes these op types.
 
     Args:
         *kinds: the op types.
         known: the numbers of the inputs that have to be NumPy arrays, although others are traced.
+        host: whether all of them have to be, because they decide the shape of the result.
         random: whether it draws random numbers.
     """
 
@@ -75,7 +78,7 @@ def op(*kinds: str, known: Sequence[int] = (), random: bool = False) -> Callable
             if random:
                 draws(kind, known=tuple(known))(_drawing(kind, function))
             else:
-                computes(kind, known=tuple(known))(_computing(kind, function))
+                computes(kind, host=host, known=tuple(known))(_computing(kind, function))
         return function
 
     return register

@@ -28,25 +28,25 @@ def _seeded(seed: Any) -> Any:
     return KeyRandom(jax.random.fold_in(key, seed[1]))
 
 
-@op("RandomUniform", "StatelessRandomUniform", random=True)
+@op("RandomUniform", "StatelessRandomUniform", random=True, known=(0,))
 def random_uniform(call: Call, sizes: Any, *seed: Any) -> Any:
     """Numbers from 0 up to 1."""
     return _draws(call, seed).uniform(sizes_of(sizes), call.dtype("dtype"))
 
 
-@op("RandomStandardNormal", "StatelessRandomNormal", random=True)
+@op("RandomStandardNormal", "StatelessRandomNormal", random=True, known=(0,))
 def random_normal(call: Call, sizes: Any, *seed: Any) -> Any:
     """Numbers of mean 0 and variance 1."""
     return _draws(call, seed).normal(sizes_of(sizes), call.dtype("dtype"))
 
 
-@op("TruncatedNormal", "StatelessTruncatedNormal", random=True)
+@op("TruncatedNormal", "StatelessTruncatedNormal", random=True, known=(0,))
 def truncated_normal(call: Call, sizes: Any, *seed: Any) -> Any:
     """Numbers of mean 0 and variance 1, with those beyond two standard deviations drawn again."""
     return _draws(call, seed).truncated_normal(sizes_of(sizes), call.dtype("dtype"))
 
 
-@op("RandomUniformInt", "StatelessRandomUniformInt", random=True)
+@op("RandomUniformInt", "StatelessRandomUniformInt", random=True, known=(0,))
 def random_integers(call: Call, sizes: Any, *given: Any) -> Any:
     """Integers from a least one up to a limit, which is left out."""
     *seed, low, high = given
@@ -57,7 +57,7 @@ def _draws(call: Call, seed: Any) -> Any:
     return _seeded(seed[0]) if len(seed) else call.random
 
 
-@op("Multinomial", "StatelessMultinomial", random=True)
+@op("Multinomial", "StatelessMultinomial", random=True, known=(1,))
 def multinomial(call: Call, logits: Any, count: Any, *seed: Any) -> Any:
     """Classes drawn for each row with the probabilities whose logarithms are given: Gumbel's maximum."""
     xp, number = call.xp, int(count)
@@ -68,13 +68,13 @@ def multinomial(call: Call, logits: Any, count: Any, *seed: Any) -> Any:
     return xp.argmax(wide - xp.log(-xp.log(uniform)), axis=-1).astype(call.dtype("output_dtype"))
 
 
-@op("RandomGamma", random=True)
+@op("RandomGamma", random=True, known=(0,))
 def random_gamma(call: Call, sizes: Any, alpha: Any) -> Any:
     """Numbers of gamma distributions, of some shape for each given one."""
     return call.random.gamma(alpha, (*sizes_of(sizes), *alpha.shape), alpha.dtype)
 
 
-@op("RandomPoissonV2", random=True)
+@op("RandomPoissonV2", random=True, known=(0,))
 def random_poisson(call: Call, sizes: Any, rate: Any) -> Any:
     """Numbers of Poisson's distributions, of some shape for each rate."""
     dtype = call.dtype("dtype")

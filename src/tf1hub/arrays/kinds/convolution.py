@@ -210,7 +210,7 @@ def depthwise_conv(call: Call, x: Any, filters: Any) -> Any:
     return channels_back(call, convolve(call, x, grouped, strides, dilations, border, channels))
 
 
-@op("Conv2DBackpropInput", "Conv3DBackpropInputV2")
+@op("Conv2DBackpropInput", "Conv3DBackpropInputV2", known=(0,))
 def conv_transpose(call: Call, sizes: Any, filters: Any, gradient: Any) -> Any:
     """A transposed convolution: the gradient of a convolution with respect to its input."""
     wanted = sizes_of(sizes)
@@ -229,7 +229,7 @@ def conv_transpose(call: Call, sizes: Any, filters: Any, gradient: Any) -> Any:
     )
 
 
-@op("DepthwiseConv2dNativeBackpropInput")
+@op("DepthwiseConv2dNativeBackpropInput", known=(0,))
 def depthwise_conv_transpose(call: Call, sizes: Any, filters: Any, gradient: Any) -> Any:
     """The gradient of a convolution by channels with respect to its input."""
     inner = spatial(call, sizes_of(sizes))
@@ -313,7 +313,7 @@ def _transposed_in_numpy(
     return convolve(call, spread, filters, [1] * rank, dilations, border, groups)
 
 
-@op("Conv2DBackpropFilter", "Conv3DBackpropFilterV2")
+@op("Conv2DBackpropFilter", "Conv3DBackpropFilterV2", known=(1,))
 def conv_backprop_filter(call: Call, x: Any, sizes: Any, gradient: Any) -> Any:
     """The gradient of a convolution with respect to its filters."""
     xp = call.xp

@@ -37,7 +37,7 @@ def take(xp: Any, x: Any, indices: Any, axis: int) -> Any:
     return xp.take(x, indices, axis=axis, mode="fill", fill_value=0)
 
 
-@op("Gather", "GatherV2")
+@op("Gather", "GatherV2", known=(2,))
 def gather(call: Call, x: Any, indices: Any, *axis: Any) -> Any:
     """Some of what lies along an axis; with `batch_dims`, from each example of a batch by its own indices."""
     xp = call.xp
@@ -144,7 +144,7 @@ def _scatter_whole(xp: Any, kind: str, x: Any, updates: Any) -> Any:
     return x
 
 
-@op("ScatterNd")
+@op("ScatterNd", known=(2,))
 def scatter_nd(call: Call, indices: Any, updates: Any, sizes: Any) -> Any:
     """A tensor of zeros to which slices are added at some positions."""
     zeros = call.xp.zeros(sizes_of(sizes), updates.dtype)
@@ -166,7 +166,7 @@ def tensor_scatter(call: Call, x: Any, indices: Any, updates: Any) -> Any:
 # ------------------------------------------------------------------ slices
 
 
-@op("Slice")
+@op("Slice", known=(2,))
 def slice_of(call: Call, x: Any, begin: Any, sizes: Any) -> Any:
     """A box, by where it begins and how large it is; -1 for all that is left."""
     widths = [
@@ -220,7 +220,7 @@ def _bound(n: Any) -> Any:
     return int(n) if isinstance(n, np.generic | np.ndarray) else n
 
 
-@op("StridedSlice")
+@op("StridedSlice", known=(3,))
 def strided_slice(call: Call, x: Any, begin: Any, end: Any, strides: Any) -> Any:
     """A part by beginnings, ends and steps, as Python's slices."""
     index = strided_index(call, begin, end, strides)
@@ -274,7 +274,7 @@ def strided_update(call: Call, x: Any, begin: Any, end: Any, strides: Any, value
 # ------------------------------------------------------------------ by value
 
 
-@op("OneHot")
+@op("OneHot", known=(1,))
 def one_hot(call: Call, indices: Any, depth: Any, on: Any, off: Any) -> Any:
     """A new axis that is `on` at the index and `off` elsewhere; an index out of range is `off` everywhere."""
     xp, classes = call.xp, int(depth)
@@ -286,7 +286,7 @@ def one_hot(call: Call, indices: Any, depth: Any, on: Any, off: Any) -> Any:
     return xp.where(chosen, on, off)
 
 
-@op("Where")
+@op("Where", host=True)
 def where(call: Call, condition: Any) -> Any:
     """The positions of what is not 0."""
     if call.xp is not np:
@@ -303,7 +303,7 @@ def search_sorted(call: Call, rows: Any, values: Any) -> Any:
     return stacked.astype(call.dtype("out_type"))
 
 
-@op("DynamicPartition")
+@op("DynamicPartition", known=(1,))
 def dynamic_partition(call: Call, data: Any, partitions: Any) -> tuple[Any, ...]:
     """Rows by the number of the part that each goes to."""
     if not _is_known(partitions):

@@ -55,7 +55,7 @@ def _window(call: Call, given: Sequence[Any]) -> tuple[list[int], list[int]]:
     return spatial_of(call, "ksize", rank), spatial_of(call, "strides", rank)
 
 
-@op("MaxPool", "MaxPoolV2", "MaxPool3D")
+@op("MaxPool", "MaxPoolV2", "MaxPool3D", known=(1, 2))
 def max_pool(call: Call, x: Any, *given: Any) -> Any:
     """The largest element of each window."""
     x = channels_last(call, x)

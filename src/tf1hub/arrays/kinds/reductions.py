@@ -15,7 +15,7 @@ from tf1hub.arrays.kinds.numerics import axes_of, axis_of, constant, is_complex,
 _NARROW = ("float16", "bfloat16")
 
 
-@op("Sum", "Prod", "Mean", "Max", "Min", "All", "Any", "EuclideanNorm")
+@op("Sum", "Prod", "Mean", "Max", "Min", "All", "Any", "EuclideanNorm", known=(1,))
 def reduce(call: Call, x: Any, axes: Any) -> Any:
     """One value for each position along the other axes; a mean of nothing is NaN, a maximum of nothing the least value."""
     axis, keep = axes_of(axes, x.ndim), bool(call["keep_dims"])
@@ -69,7 +69,7 @@ _REDUCE = {
 }
 
 
-@op("ArgMax", "ArgMin")
+@op("ArgMax", "ArgMin", known=(1,))
 def arg_extreme(call: Call, x: Any, axis: Any) -> Any:
     """The index of the first largest or least element along an axis."""
     xp = call.xp
@@ -81,7 +81,7 @@ def arg_extreme(call: Call, x: Any, axis: Any) -> Any:
     return function(x, axis=axis_of(axis, x.ndim)).astype(call.dtype("output_type"))
 
 
-@op("Cumsum", "Cumprod", "CumulativeLogsumexp")
+@op("Cumsum", "Cumprod", "CumulativeLogsumexp", known=(1,))
 def cumulative(call: Call, x: Any, axis: Any) -> Any:
     """Running sums or products, `exclusive` of the element itself, or from the end with `reverse`."""
     xp, along = call.xp, axis_of(axis, x.ndim)
@@ -109,7 +109,7 @@ def _running_logsumexp(xp: Any, x: Any, axis: int) -> Any:
     return lax.cumlogsumexp(x, axis=axis)
 
 
-@op("TopKV2")
+@op("TopKV2", known=(1,))
 def top_k(call: Call, x: Any, count: Any) -> tuple[Any, Any]:
     """The largest elements of each last axis, sorted, the first of equal ones first; and their indices."""
     k = int(count)
@@ -146,7 +146,7 @@ def in_top_k(call: Call, predictions: Any, targets: Any, *count: Any) -> Any:
     return inside & finite & (better < k)
 
 
-@op("NthElement")
+@op("NthElement", known=(1,))
 def nth_element(call: Call, x: Any, n: Any) -> Any:
     """The n-th least element of each last axis, or the n-th largest."""
     ordered = call.xp.sort(x, axis=-1)
@@ -191,14 +191,14 @@ def reduce_segments(xp: Any, kind: str, x: Any, ids: Any, count: int, start: Any
     return getattr(result.at[ids], _SEGMENTS[kind])(rows, mode="drop")
 
 
-@op(*(f"UnsortedSegment{kind}" for kind in _SEGMENTS))
+@op(*(f"UnsortedSegment{kind}" for kind in _SEGMENTS), known=(2,))
 def unsorted_segments(call: Call, x: Any, ids: Any, count: Any) -> Any:
     """Rows reduced by the segment that each says it belongs to; negative ids are dropped."""
     kind = call.kind.removeprefix("UnsortedSegment")
     return reduce_segments(call.xp, kind, x, ids, int(count), _start(kind, x))
 
 
-@op(*(f"Segment{kind}" for kind in (*_SEGMENTS, "Mean")))
+@op(*(f"Segment{kind}" for kind in (*_SEGMENTS, "Mean")), known=(1,))
 def sorted_segments(call: Call, x: Any, ids: Any) -> Any:
     """Rows reduced by segment; a segment without rows gives 0 (1 for `Prod`)."""
     xp = call.xp
@@ -222,8 +222,9 @@ def _sizes(xp: Any, ids: Any, count: int, x: Any) -> Any:
 
 @op(
     *(f"SparseSegment{kind}" for kind in ("Sum", "Mean", "SqrtN")),
-    *(f"SparseSegment{kind}WithNumSegments" for kind in ("Sum", "Mean", "SqrtN")),
+    known=(2,),
 )
+@op(*(f"SparseSegment{kind}WithNumSegments" for kind in ("Sum", "Mean", "SqrtN")), known=(3,))
 def sparse_segments(call: Call, x: Any, indices: Any, ids: Any, *count: Any) -> Any:
     """Chosen rows, reduced by segment: their sum, their mean, or their sum over the root of their number."""
     xp = call.xp
@@ -236,7 +237,7 @@ def sparse_segments(call: Call, x: Any, indices: Any, ids: Any, *count: Any) -> 
     return total / (sizes if kind == "Mean" else xp.sqrt(sizes))
 
 
-@op("Bincount", "DenseBincount")
+@op("Bincount", "DenseBincount", known=(1,))
 def bincount(call: Call, values: Any, size: Any, weights: Any) -> Any:
     """How often each number from 0 occurs, or the sum of its weights; numbers from `size` on are dropped."""
     xp, number = call.xp, int(size)

@@ -33,7 +33,7 @@ def rank(call: Call, x: Any) -> Any:
     return np.asarray(x.ndim, np.int32)
 
 
-@op("Reshape")
+@op("Reshape", known=(1,))
 def reshape(call: Call, x: Any, wanted: Any) -> Any:
     """The same elements in another shape; one size may be -1, which is computed."""
     sizes = sizes_of(wanted)
@@ -44,7 +44,7 @@ def reshape(call: Call, x: Any, wanted: Any) -> Any:
     return x.reshape(sizes)
 
 
-@op("ExpandDims")
+@op("ExpandDims", known=(1,))
 def expand_dims(call: Call, x: Any, axis: Any) -> Any:
     """A new axis of size 1."""
     return call.xp.expand_dims(x, axis_of(axis, x.ndim + 1))
@@ -57,7 +57,7 @@ def squeeze(call: Call, x: Any) -> Any:
     return call.xp.squeeze(x, axes or tuple(i for i, n in enumerate(x.shape) if n == 1))
 
 
-@op("Transpose", "ConjugateTranspose")
+@op("Transpose", "ConjugateTranspose", known=(1,))
 def transpose(call: Call, x: Any, order: Any) -> Any:
     """The axes in another order."""
     moved = call.xp.transpose(x, axes_of(order, x.ndim))
@@ -70,25 +70,25 @@ def invert_permutation(call: Call, x: Any) -> Any:
     return call.xp.argsort(x).astype(x.dtype)
 
 
-@op("Tile")
+@op("Tile", known=(1,))
 def tile(call: Call, x: Any, times: Any) -> Any:
     """Several copies along each axis."""
     return call.xp.tile(x, sizes_of(times))
 
 
-@op("BroadcastTo")
+@op("BroadcastTo", known=(1,))
 def broadcast_to(call: Call, x: Any, wanted: Any) -> Any:
     """Copies along axes of size 1 and new ones."""
     return call.xp.broadcast_to(x, sizes_of(wanted))
 
 
-@op("BroadcastArgs")
+@op("BroadcastArgs", known=(0, 1))
 def broadcast_args(call: Call, first: Any, second: Any) -> Any:
     """The shape of two shapes broadcast."""
     return np.asarray(np.broadcast_shapes(sizes_of(first), sizes_of(second)), first.dtype)
 
 
-@op("BroadcastGradientArgs")
+@op("BroadcastGradientArgs", known=(0, 1))
 def broadcast_gradient_args(call: Call, first: Any, second: Any) -> tuple[Any, Any]:
     """The axes along which each of two shapes is broadcast to the other."""
     one, two = sizes_of(first), sizes_of(second)
@@ -101,7 +101,7 @@ def broadcast_gradient_args(call: Call, first: Any, second: Any) -> tuple[Any, A
     return found[0], found[1]
 
 
-@op("Fill")
+@op("Fill", known=(0,))
 def fill(call: Call, dims: Any, value: Any) -> Any:
     """A tensor of one value."""
     if value.dtype == object:
@@ -109,7 +109,7 @@ def fill(call: Call, dims: Any, value: Any) -> Any:
     return call.xp.broadcast_to(value, sizes_of(dims))
 
 
-@op("Range")
+@op("Range", known=(0, 1, 2))
 def arange(call: Call, start: Any, limit: Any, delta: Any) -> Any:
     """Numbers from a start in steps up to a limit, which is left out."""
     if start.dtype.kind in "iu":
@@ -120,7 +120,7 @@ def arange(call: Call, start: Any, limit: Any, delta: Any) -> Any:
     return (start + np.arange(count).astype(start.dtype) * delta).astype(start.dtype)
 
 
-@op("LinSpace")
+@op("LinSpace", known=(2,))
 def linspace(call: Call, start: Any, stop: Any, count: Any) -> Any:
     """Numbers at equal distances, both ends among them."""
     xp, number = call.xp, int(count)
@@ -134,7 +134,8 @@ def linspace(call: Call, start: Any, stop: Any, count: Any) -> Any:
 # ------------------------------------------------------------------ together and apart
 
 
-@op("Concat", "ConcatV2")
+@op("Concat", known=(0,))
+@op("ConcatV2", known=(-1,))
 def concat(call: Call, *inputs: Any) -> Any:
     """Tensors one after another along an axis."""
     tensors, axis = (inputs[1:], inputs[0]) if call.kind == "Concat" else (inputs[:-1], inputs[-1])
@@ -173,13 +174,13 @@ def unpack(call: Call, x: Any) -> tuple[Any, ...]:
     return tuple(x[(*before, i)] for i in range(call["num"]))
 
 
-@op("Split")
+@op("Split", known=(0,))
 def split(call: Call, axis: Any, x: Any) -> tuple[Any, ...]:
     """Equal parts along an axis."""
     return tuple(call.xp.split(x, call["num_split"], axis_of(axis, x.ndim)))
 
 
-@op("SplitV")
+@op("SplitV", known=(1, 2))
 def split_v(call: Call, x: Any, lengths: Any, axis: Any) -> tuple[Any, ...]:
     """Parts of given lengths along an axis, one of which may be -1: the rest."""
     along, sizes = axis_of(axis, x.ndim), list(sizes_of(lengths))
@@ -193,7 +194,7 @@ def split_v(call: Call, x: Any, lengths: Any, axis: Any) -> tuple[Any, ...]:
 # ------------------------------------------------------------------ borders
 
 
-@op("Pad", "PadV2")
+@op("Pad", "PadV2", known=(1,))
 def pad(call: Call, x: Any, paddings: Any, *value: Any) -> Any:
     """A border of zeros, or of a given value."""
     widths = np.asarray(paddings)
@@ -207,7 +208,7 @@ def pad(call: Call, x: Any, paddings: Any, *value: Any) -> Any:
     return call.xp.pad(x, widths, constant_values=filling)
 
 
-@op("MirrorPad")
+@op("MirrorPad", known=(1,))
 def mirror_pad(call: Call, x: Any, paddings: Any) -> Any:
     """A border of the tensor mirrored, with the edge itself (`SYMMETRIC`) or without it (`REFLECT`)."""
     widths = np.asarray(paddings)
@@ -227,19 +228,19 @@ def mirror_pad(call: Call, x: Any, paddings: Any) -> Any:
 # ------------------------------------------------------------------ order
 
 
-@op("Reverse")
+@op("Reverse", known=(1,))
 def reverse(call: Call, x: Any, chosen: Any) -> Any:
     """Some axes from the end, chosen by a truth for each."""
     return call.xp.flip(x, tuple(np.flatnonzero(np.asarray(chosen)).tolist()))
 
 
-@op("ReverseV2")
+@op("ReverseV2", known=(1,))
 def reverse_v2(call: Call, x: Any, axes: Any) -> Any:
     """Some axes from the end."""
     return call.xp.flip(x, axes_of(axes, x.ndim))
 
 
-@op("Roll")
+@op("Roll", known=(2,))
 def roll(call: Call, x: Any, shift: Any, axis: Any) -> Any:
     """Elements moved along axes; what leaves at one end enters at the other. An axis may be given twice."""
     for amount, along in zip(np.ravel(shift), np.ravel(axis).tolist(), strict=True):
@@ -254,7 +255,7 @@ def _blocks(call: Call, block: Any) -> list[int]:
     return [int(n) for n in np.ravel(block)]
 
 
-@op("SpaceToBatchND", "SpaceToBatch")
+@op("SpaceToBatchND", "SpaceToBatch", known=(1, 2))
 def space_to_batch(call: Call, x: Any, *given: Any) -> Any:
     """Blocks of positions become examples of the batch."""
     if call.kind == "SpaceToBatch":
@@ -272,7 +273,7 @@ def space_to_batch(call: Call, x: Any, *given: Any) -> Any:
     return moved.reshape((batch * int(np.prod(sizes)), *split_sizes[::2], *rest))
 
 
-@op("BatchToSpaceND", "BatchToSpace")
+@op("BatchToSpaceND", "BatchToSpace", known=(1, 2))
 def batch_to_space(call: Call, x: Any, *given: Any) -> Any:
     """Examples of the batch become blocks of positions again."""
     if call.kind == "BatchToSpace":
@@ -372,7 +373,7 @@ def _align(call: Call) -> str:
     return str(call["align"]) if call.kind.endswith("V3") else "LEFT_LEFT"
 
 
-@op("MatrixDiagPartV2", "MatrixDiagPartV3")
+@op("MatrixDiagPartV2", "MatrixDiagPartV3", known=(1,))
 def matrix_diag_part(call: Call, x: Any, k: Any, padding: Any) -> Any:
     """Some diagonals of each matrix, as rows that are padded to one length."""
     xp = call.xp
@@ -410,13 +411,13 @@ def matrix_set_diag(call: Call, x: Any, diagonal: Any) -> Any:
     return _set_band(call, x, diagonal, 0)
 
 
-@op("MatrixSetDiagV2", "MatrixSetDiagV3")
+@op("MatrixSetDiagV2", "MatrixSetDiagV3", known=(2,))
 def matrix_set_diagonals(call: Call, x: Any, diagonals: Any, k: Any) -> Any:
     """Each matrix with some other diagonals."""
     return _set_band(call, x, diagonals, k)
 
 
-@op("MatrixDiagV2", "MatrixDiagV3")
+@op("MatrixDiagV2", "MatrixDiagV3", known=(1, 2, 3))
 def matrix_diag(call: Call, diagonals: Any, k: Any, rows: Any, columns: Any, padding: Any) -> Any:
     """Matrices with given diagonals, and `padding` elsewhere."""
     xp = call.xp
@@ -443,7 +444,7 @@ def matrix_band_part(call: Call, x: Any, lower: Any, upper: Any) -> Any:
     return call.xp.where(kept, x, np.asarray(0, x.dtype))
 
 
-@op("Empty")
+@op("Empty", known=(0,))
 def empty(call: Call, dims: Any) -> Any:
     """A tensor whose content is not told; zeros."""
     return np.zeros(sizes_of(dims), call.dtype("dtype"))

@@ -69,7 +69,7 @@ def to_dense(
     return [xp.broadcast_to(xp.asarray(default), sizes).at[where].set(values)]
 
 
-@computes("SparseTensorDenseMatMul", known=(0, 2))
+@computes("SparseTensorDenseMatMul", known=(2,))
 def matmul(xp: Any, attributes: Attributes, indices: Any, values: Any, shape: Any, dense: Any) -> list[Any]:
     """A sparse matrix times a dense one; either may be adjoint."""
     rows, columns = indices[:, 0], indices[:, 1]

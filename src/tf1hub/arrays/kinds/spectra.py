@@ -24,14 +24,14 @@ def _rank(kind: str) -> int:
     return {"2D": 2, "3D": 3}.get(kind[-2:], 1)
 
 
-@op("RFFT", "RFFT2D", "RFFT3D")
+@op("RFFT", "RFFT2D", "RFFT3D", known=(1,))
 def rfft(call: Call, x: Any, lengths: Any) -> Any:
     """The transform of real numbers, cut or filled up with zeros to a length for each axis."""
     sizes, axes = sizes_of(lengths), tuple(range(-_rank(call.kind), 0))
     return call.xp.fft.rfftn(x, s=sizes, axes=axes).astype(call.dtype("Tcomplex"))
 
 
-@op("IRFFT", "IRFFT2D", "IRFFT3D")
+@op("IRFFT", "IRFFT2D", "IRFFT3D", known=(1,))
 def irfft(call: Call, x: Any, lengths: Any) -> Any:
     """The inverse of the transform of real numbers."""
     sizes, axes = sizes_of(lengths), tuple(range(-_rank(call.kind), 0))

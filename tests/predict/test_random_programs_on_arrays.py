@@ -1,0 +1,58 @@
+"""Random old programs on NumPy and, under `jit`, on JAX give graph mode's outputs and gradients.
+
+`TF1HUB_PROGRAMS=500 pytest tests/predict/test_random_programs_on_arrays.py` tries more of them.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from tf2 import random_programs
+from tf2.old_graphs import TOLERANCE, OldGraph
+from tf2.random_programs import Block
+from tf2.test_random_programs import TOGETHER, X, graph_of
+
+from tf1hub.arrays.module_code import ModuleCode
+from tf1hub.predict.jax_function import JaxFunction
+
+jax = pytest.importorskip("jax")
+PROGRAMS = int(os.environ.get("TF1HUB_PROGRAMS", "40"))
+
+
+@settings(
+    max_examples=max(1, PROGRAMS // TOGETHER),
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(st.lists(random_programs.programs(), min_size=TOGETHER, max_size=TOGETHER), st.booleans())
+def test_random_programs_give_graph_modes_numbers_and_gradients(blocks: list[Block], resource: bool) -> None:
+    old = OldGraph(graph_of(blocks, resource))
+    spec = old.spec
+    module = ModuleCode(spec, spec.variant())
+    signature = module.signature()
+    function = JaxFunction(spec, spec.variant(), "default", False)
+    names = sorted(old.outputs)
+
+    def loss_of(params, x):
+        outputs = function(params, x)
+        return sum((outputs[name] ** 2).sum() for name in names), outputs
+
+    differentiate = jax.jit(jax.value_and_grad(loss_of, has_aux=True))
+    for x in (X, -0.5 * X):
+        outputs, gradients, params = old.run({"x": x})
+        found = module.run(signature.code, [x], module.state(params))
+        of_numpy = dict(zip(signature.fetches, found, strict=True))
+        (_, of_jax), gradients_of_jax = differentiate(params, x)
+        for name in names:
+            tensor = old.outputs[name].name
+            np.testing.assert_allclose(of_numpy[tensor], outputs[name], **TOLERANCE)
+            np.testing.assert_allclose(of_jax[name], outputs[name], **TOLERANCE)
+        for name, gradient in gradients.items():
+            np.testing.assert_allclose(gradients_of_jax[name], gradient, **TOLERANCE)
