@@ -9,9 +9,6 @@ from typing import Any, NamedTuple, Protocol, cast
 from tf1hub.errors import ArchiveError, MissingDependencyError
 from tf1hub.handles.limits import MAX_XZ_MEMORY, MAX_ZSTD_WINDOW_LOG, Limits
 
-KINDS = "a tar (also .tar.gz, .tar.bz2, .tar.xz, .tar.zst) or a zip"
-"""What a module may be packed as, for messages."""
-
 ZIP_MAGIC = b"PK\x03\x04"
 
 _OUT_BYTES = 1 << 20
@@ -109,16 +106,31 @@ def _zstd_module() -> Any:
 
 
 class _Compression(NamedTuple):
+    """A way to compress a tar.
+
+    Attributes:
+        suffixes: how the names of its files end, the usual ending first.
+        magic: how the files begin.
+        make: gives what decompresses one, and the error that this raises; imports what it needs.
+    """
+
+    suffixes: tuple[str, ...]
     magic: bytes
     make: Callable[[], _Maker]
 
 
 _COMPRESSIONS = (
-    _Compression(b"\x1f\x8b", _gzip),
-    _Compression(b"BZh", _bzip2),
-    _Compression(b"\xfd7zXZ\x00", _xz),
-    _Compression(b"(\xb5/\xfd", _zstd),
+    _Compression((".tar.gz", ".tgz"), b"\x1f\x8b", _gzip),
+    _Compression((".tar.bz2", ".tbz2"), b"BZh", _bzip2),
+    _Compression((".tar.xz", ".txz"), b"\xfd7zXZ\x00", _xz),
+    _Compression((".tar.zst", ".tzst"), b"(\xb5/\xfd", _zstd),
 )
+
+ARCHIVE_SUFFIXES = (*(suffix for one in _COMPRESSIONS for suffix in one.suffixes), ".tar", ".zip")
+"""How a place must end to be taken for an archive where its content cannot be looked at."""
+
+KINDS = f"a tar (also {', '.join(one.suffixes[0] for one in _COMPRESSIONS)}) or a zip"
+"""What a module may be packed as, for messages."""
 
 
 def looks_packed(head: bytes) -> bool:

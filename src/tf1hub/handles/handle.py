@@ -15,22 +15,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tf1hub.arguments import handle_text
 from tf1hub.errors import HandleError
+from tf1hub.handles.compression import ARCHIVE_SUFFIXES
 from tf1hub.storage import local_path, redact
 
 FORMAT_PARAMETER = "tf-hub-format"
-ARCHIVE_SUFFIXES = (
-    ".tar.gz",
-    ".tgz",
-    ".tar",
-    ".tar.xz",
-    ".txz",
-    ".tar.bz2",
-    ".tbz2",
-    ".tar.zst",
-    ".tzst",
-    ".zip",
-)
-"""How a place must end to be taken for an archive where its content cannot be looked at."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _PIN = re.compile(r"#(sha256:.*)$", re.DOTALL)

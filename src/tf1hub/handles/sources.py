@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 
 from tf1hub.handles import redirects
-from tf1hub.handles.handle import ARCHIVE_SUFFIXES, Handle, Kind, parse, with_format
+from tf1hub.handles.compression import ARCHIVE_SUFFIXES
+from tf1hub.handles.handle import Handle, Kind, parse, with_format
 from tf1hub.handles.settings import Settings
 from tf1hub.storage import is_remote
 
