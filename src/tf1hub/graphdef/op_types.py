@@ -94,7 +94,7 @@ CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 FUNCTIONAL_CONDS = frozenset({"If", "StatelessIf"})
 FUNCTIONAL_CASES = frozenset({"Case", "StatelessCase"})
 FUNCTIONAL_LOOPS = frozenset({"While", "StatelessWhile"})
-FUNCTIONAL = CALLS | FUNCTIONAL_CONDS | FUNCTIONAL_CASES | FUNCTIONAL_LOOPS | {"For"}
+FUNCTIONAL = CALLS | FUNCTIONAL_CONDS | FUNCTIONAL_CASES | FUNCTIONAL_LOOPS | {"For", "RemoteCall"}
 """Op types that are read as what they call."""
 
 RUN_FUNCTIONS = re.compile(r".*Dataset(V\d+)?|MapDefun|BatchFunction|XlaCallModule")

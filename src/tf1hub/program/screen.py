@@ -37,7 +37,7 @@ _REASONS = {
         "is a TensorArray of a form that cannot be read"
     ),
     r"TemporaryVariable|DestroyTemporaryVariable|CountUpTo": "changes a variable in a way that tf.Variable cannot",
-    r"SymbolicGradient|RemoteCall|_Send|_Recv|_HostSend|_HostRecv": "cannot be written as TF2 code",
+    r"SymbolicGradient|_Send|_Recv|_HostSend|_HostRecv": "cannot be written as TF2 code",
 }
 _REFUSED = "The variant {tags} of {module} cannot be loaded into TensorFlow 2. Its graph has:"
 _ALONE = "For inference, its variant {{}} can be loaded alone: tf1hub.load({handle}, tags=[])."

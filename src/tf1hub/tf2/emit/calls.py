@@ -120,6 +120,13 @@ def emit_for(scope: Scope, op: Op) -> None:
     scope.set_outputs(op.node.name, results)
 
 
+@emits(("RemoteCall",))
+def emit_remote_call(scope: Scope, op: Op) -> None:
+    """RemoteCall: a call that names a device first; a module is loaded where its variables are."""
+    arguments = [scope.get(tensor) for tensor in op.inputs[1:]]
+    scope.set_outputs(op.node.name, _call(scope, _function_name(op, "f"), arguments))
+
+
 def _tensor(scope: Scope, value: Any) -> Any:
     return value.tensor(scope) if isinstance(value, Reference) else value
 
