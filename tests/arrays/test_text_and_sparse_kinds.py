@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from arrays.beside_tensorflow import assert_same
 
+from tf1hub.arrays.regular_expressions import replaced
+from tf1hub.errors import MissingDependencyError
+
 WORDS = np.array(
     [[b"Hello, World", b""], ["Füße ÄÖ".encode(), b" a b\t c\n"], [b"\xff\xfe no utf", b"xyzzy"]], object
 )
@@ -226,3 +229,20 @@ def test_ragged() -> None:
         assert_same("RaggedTensorToSparse", (splits,), values)
         assert_same("RaggedGather", (splits,), values, np.array([2, 0, 2]), OUTPUT_RAGGED_RANK=1)
     assert_same("RaggedTensorToSparse", (np.array([0, 1, 3]), np.array([0, 2, 2, 5])), np.arange(5))
+
+
+def test_what_python_s_patterns_lack_needs_a_package() -> None:
+    texts = np.array(["a漢字b".encode(), b"\xff plain"], object)
+    try:
+        import re2  # noqa: F401
+    except ModuleNotFoundError:
+        with pytest.raises(MissingDependencyError) as caught:
+            replaced(r"\p{Han}+", b"", texts[0])
+        assert str(caught.value) == (
+            r"The regular expression '\\p{Han}+' uses '\\p{Han}', which Python's re does not have. Install the package that "
+            "has all of RE2: pip install google-re2"
+        )
+    else:
+        assert_same("StaticRegexReplace", texts, pattern=r"(\p{Han})\p{Han}", rewrite=r"<\1\\>")
+        assert_same("StaticRegexFullMatch", texts, pattern=r"\p{Latin}\p{Han}+b")
+        assert_same("StaticRegexReplace", texts, pattern=r"(?U)a*\S?", rewrite="-")

@@ -3,19 +3,21 @@
 RE2 and Python agree on most of the syntax, and both take the leftmost match and the first alternative. What differs is
 translated: `$` and `\\z` (the very end), `\\s` without the vertical tab, `\\pN` and `\\p{Lu}` (from Python's own table of
 Unicode), `[[:alpha:]]`, `\\Q...\\E`, `\\C`. What `re` has no counterpart for (scripts, such as `\\p{Han}`) needs the package
-`google-re2`, which is used for everything where it is installed. Source: RE2's page "Syntax".
+`google-re2`. Source: RE2's page "Syntax".
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 import unicodedata
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tf1hub.arrays.op_attributes import text_bytes
 from tf1hub.errors import MissingDependencyError, UnsupportedGraphError
 
 _POSIX = {
@@ -41,6 +43,26 @@ _INSTALL = (
 )
 
 
+class Expression(NamedTuple):
+    """A pattern, ready to match.
+
+    Attributes:
+        pattern: of `re`, or of `google-re2`.
+        of_bytes: whether it matches bytes, as that of `google-re2` does.
+    """
+
+    pattern: Any
+    of_bytes: bool
+
+    def subject(self, text: bytes) -> Any:
+        """A text as the pattern takes it."""
+        return text if self.of_bytes else text.decode("utf-8", "surrogateescape")
+
+    def splits(self, subject: Any, at: int) -> bool:
+        """Whether a place lies within a character, where RE2 itself would look for no empty match."""
+        return self.of_bytes and at < len(subject) and subject[at] & 0xC0 == 0x80
+
+
 def matches_all(pattern: str, text: bytes) -> bool:
     """Whether a pattern matches all of a text.
 
@@ -48,7 +70,8 @@ def matches_all(pattern: str, text: bytes) -> bool:
         >>> matches_all(r"\\pL+", "Füße".encode()), matches_all("a", b"ab")
         (True, False)
     """
-    return compiled(pattern).fullmatch(_text(text)) is not None
+    expression = compiled(pattern)
+    return expression.pattern.fullmatch(expression.subject(text)) is not None
 
 
 def replaced(pattern: str, rewrite: bytes, text: bytes, everywhere: bool = True) -> bytes:
@@ -68,40 +91,43 @@ def replaced(pattern: str, rewrite: bytes, text: bytes, everywhere: bool = True)
         >>> replaced(r"(\\w+) (\\w+)", rb"\\2 \\1", b"hello world")
         b'world hello'
     """
-    given = _text(text)
+    expression = compiled(pattern)
+    given = expression.subject(text)
     parts = _rewrite(pattern, rewrite)
-    result: list[str] = []
+    nothing = given[:0]
+    result: list[Any] = []
     last, barred = 0, -1
-    for match in compiled(pattern).finditer(given):
+    for match in expression.pattern.finditer(given):
         # RE2 takes no empty match right behind a match; Python does.
-        if match.start() == match.end() == barred:
+        if match.start() == match.end() and (
+            match.start() == barred or expression.splits(given, match.start())
+        ):
             continue
         result.append(given[last : match.start()])
-        result.extend(part if isinstance(part, str) else match.group(part) or "" for part in parts)
+        result.extend((match.group(part) or nothing) if isinstance(part, int) else part for part in parts)
         last = barred = match.end()
         if not everywhere:
             break
     result.append(given[last:])
-    return "".join(result).encode("utf-8", "surrogateescape")
-
-
-def _text(text: bytes) -> str:
-    return text.decode("utf-8", "surrogateescape")
+    whole: Any = nothing.join(result)
+    return whole if expression.of_bytes else text_bytes(whole)
 
 
 @lru_cache(maxsize=256)
-def _rewrite(pattern: str, rewrite: bytes) -> list[str | int]:
-    parts: list[str | int] = []
-    for piece in re.split(r"(\\.?)", _text(rewrite), flags=re.DOTALL):
-        if not piece.startswith("\\"):
-            parts.append(piece)
-        elif piece[1:].isdigit() and piece.isascii():
+def _rewrite(pattern: str, rewrite: bytes) -> list[Any]:
+    """What stands for a match: pieces as the pattern's subjects are, and numbers of groups."""
+    expression = compiled(pattern)
+    parts: list[Any] = []
+    for piece in re.split(rb"(\\.?)", rewrite, flags=re.DOTALL):
+        if not piece.startswith(b"\\"):
+            parts.append(expression.subject(piece))
+        elif piece[1:].isdigit():
             parts.append(int(piece[1:]))
-        elif piece == "\\\\":
-            parts.append("\\")
+        elif piece == b"\\\\":
+            parts.append(expression.subject(b"\\"))
         else:
             raise UnsupportedGraphError(f"The rewrite {rewrite!r} has a backslash before {piece[1:]!r}.")
-    groups = compiled(pattern).groups
+    groups = expression.pattern.groups
     if any(isinstance(part, int) and part > groups for part in parts):
         raise UnsupportedGraphError(
             f"The rewrite {rewrite!r} names a group that the pattern {pattern!r} does not have."
@@ -110,17 +136,23 @@ def _rewrite(pattern: str, rewrite: bytes) -> list[str | int]:
 
 
 @lru_cache(maxsize=256)
-def compiled(pattern: str) -> Any:
-    """A pattern in RE2's syntax, ready to match text.
+def compiled(pattern: str) -> Expression:
+    """A pattern in RE2's syntax, ready to match.
 
     Raises:
         UnsupportedGraphError: it is none.
-        MissingDependencyError: it needs `google-re2`.
+        MissingDependencyError: it needs `google-re2`, which is not installed.
     """
     try:
-        return re.compile(_Translation(pattern).text(), re.ASCII)
+        return Expression(re.compile(_Translation(pattern).text(), re.ASCII), of_bytes=False)
     except re.error as error:
         raise UnsupportedGraphError(f"The regular expression {pattern!r} cannot be read: {error}.") from error
+    except MissingDependencyError:
+        if importlib.util.find_spec("re2") is None:
+            raise
+    import re2
+
+    return Expression(re2.compile(text_bytes(pattern)), of_bytes=True)
 
 
 class _Translation:

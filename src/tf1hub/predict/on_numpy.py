@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tf1hub.arrays.randomness import Random
+from tf1hub.arrays.unmet_needs import list_unmet
 from tf1hub.predict.engine_request import Compute, Request
 
 CHANGE_TABLES = frozenset(
@@ -32,18 +33,12 @@ class NumpyEngine:
         return None
 
     def refusals(self, request: Request) -> Sequence[str]:
-        """The op types that the table lacks."""
-        missing = request.module.library.missing(request.code.code.program)
-        return [f"the op type {kind} ({counted(nodes)})" for kind, nodes in sorted(missing.items())]
+        """The op types that the table lacks, and packages that some need."""
+        return list_unmet(request.module.library, request.code.code.program)
 
     def build(self, request: Request) -> Compute:
         """Runs the program of the signature anew for each call."""
         return _NumpySignature(request)
-
-
-def counted(nodes: Sequence[str]) -> str:
-    """Nodes in words: how many, and one of them."""
-    return f"1 node, {nodes[0]!r}" if len(nodes) == 1 else f"{len(nodes)} nodes, such as {min(nodes)!r}"
 
 
 class _NumpySignature:
