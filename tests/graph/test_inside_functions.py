@@ -174,3 +174,33 @@ def test_a_branch_inside_of_a_wrapped_function_has_the_functions_state(path: str
     initializers = [function.graph.get_operation_by_name(name) for name in ("init", "init_all_tables")]
     function.prune([], initializers)()
     assert function(tf.constant([3.0])).numpy() == [7.0]
+
+
+def test_a_wrapped_function_whose_initializers_never_ran_says_how_to_run_them(path: str) -> None:
+    def bare(x: Any) -> Any:
+        return hub.Module(path)(x)
+
+    function = tf1.wrap_function(bare, [tf.TensorSpec([None])])
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        function(tf.constant([3.0]))
+    in_program = (
+        "initializers.extend([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])"
+    )
+    before_calls = "function.prune([], initializers)()"
+    assert (
+        "The variables of tf1hub.Module module have no values: in eager mode, tf.compat.v1.wrap_function does not run "
+        f"the initializers of a program. Write in the program, before it returns: {in_program} and once, before the "
+        f"first call: {before_calls}"
+    ) in str(caught.value)
+    initializers: list[Any] = []
+
+    def program(x: Any) -> Any:
+        y = bare(x)
+        exec(in_program, {"tf": tf, "initializers": initializers})
+        return y
+
+    function = tf1.wrap_function(program, [tf.TensorSpec([None])])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="have no values"):
+        function(tf.constant([3.0]))
+    exec(before_calls, {"function": function, "initializers": initializers})
+    assert function(tf.constant([3.0])).numpy() == [7.0]

@@ -18,7 +18,7 @@ from tf1hub.graph.collector import pausing_collection
 from tf1hub.graph.definition import definition_of
 from tf1hub.graph.family import Family
 from tf1hub.graph.repeating import Repeater
-from tf1hub.graph.scopes import graph_of_state, new_state_scope, note_module, warn_of_reuse
+from tf1hub.graph.scopes import graph_of_state, new_state_scope, note_module, once_initialized, warn_of_reuse
 from tf1hub.graph.session_export import export_from_session
 from tf1hub.graph.state import State, create_state
 from tf1hub.graph.tapes import note_use
@@ -179,7 +179,7 @@ class Module:
             return conversion.assemble(outputs["default"], tensors)
         return {key: conversion.assemble(info, tensors) for key, info in outputs.items()}
 
-    def _apply(self, name: str, graph: Any, scope: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
+    def _apply(self, name: str, graph: Any, scope: str, feeds: Mapping[str, Any]) -> Mapping[str, Any]:
         """The dense tensors of a signature's outputs, whose ops this adds to the default graph."""
         application, importable = self._definition.application(name, self._trainable)
         resources = {
@@ -191,20 +191,23 @@ class Module:
         state = self._state.tensors
         # What does not depend on the inputs has the same value in all applications, so the first of
         # them lends it; but not where an application has to wait, or to run somewhere else.
-        plain = graph is self._graph and is_plain_place(graph)
         if graph is not self._graph:
             state, feeds = _local(graph, state), _local(graph, feeds)
+        plain = graph is self._graph and is_plain_place(graph)
+        variables = resources.values(), self._graph, f"tf1hub.Module {self._scope}"
         with pausing_collection():
-            tensors = apply(
+            tensors: Mapping[str, Any] = apply(
                 application,
                 importable,
                 self._definition.contexts,
                 scope,
                 state,
                 resources,
-                feeds,
+                once_initialized(feeds, *variables),
                 self._repeaters.get(name) if plain else None,
             )
+        if not feeds:
+            tensors = once_initialized(tensors, *variables)
         if plain and application.repetition is not None:
             self._repeaters.setdefault(name, Repeater(application.repetition, scope))
         return tensors

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -18,6 +19,13 @@ _IN_A_FUNCTION = (
     "(tf.function, Dataset.map, a branch or a loop) of eager mode, which no session runs. In TensorFlow 2 write\n"
     "    m = tf1hub.load({spec})    # once, outside of the function\n"
     "    y = m(x)                  # inside of it"
+)
+# TensorFlow shows it with quotes and ends of lines escaped.
+_NOT_INITIALIZED = (
+    "The variables of {module} have no values: in eager mode, tf.compat.v1.wrap_function does not run the initializers "
+    "of a program. Write in the program, before it returns: "
+    "initializers.extend([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()]) "
+    "and once, before the first call: function.prune([], initializers)()"
 )
 _REUSE = (
     "In the variable scope {scope!r} variables are reused, but a tf1hub.Module is not: this second one has variables of "
@@ -56,6 +64,28 @@ def graph_of_state(spec: str) -> Iterator[None]:
         raise WrongModeError(_IN_A_FUNCTION.format(spec=spec))
     with wrapped.as_default():
         yield
+
+
+def once_initialized(
+    tensors: Mapping[str, Any], resources: Collection[Any], state_graph: Any, module: str
+) -> Mapping[str, Any]:
+    """The tensors, which wait until variables have values, and say what to do where they have none.
+
+    Only what `wrap_function` makes of a program in eager mode needs to be told: elsewhere, TensorFlow says it.
+    There, a variable without a value reads as an empty tensor.
+
+    Args:
+        tensors: by any name.
+        resources: the resource variables.
+        state_graph: the graph that they are in.
+        module: their module, for messages.
+    """
+    if not (resources and getattr(state_graph, "building_function", False)):
+        return tensors
+    there = tf.reduce_all([tf.raw_ops.VarIsInitializedOp(resource=v.handle) for v in resources])
+    check = tf.debugging.Assert(there, [_NOT_INITIALIZED.format(module=module)], name="module_is_initialized")
+    with tf.control_dependencies([check]):
+        return {name: tf.identity(tensor) for name, tensor in tensors.items()}
 
 
 def note_module(graph: tf.Graph, scope: str, spec: ModuleSpec) -> None:
