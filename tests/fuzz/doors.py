@@ -52,6 +52,28 @@ def inspection(path: str, _: pathlib.Path) -> None:
     repr((description, description.to_dict()))
 
 
+def capabilities(path: str, _: pathlib.Path) -> None:
+    repr(hub.capabilities(path).to_dict())
+
+
+def predictor(path: str, _: pathlib.Path) -> None:
+    import numpy as np
+
+    spec = hub.load_module_spec(path)
+    for signature in spec.get_signature_names():
+        made = hub.Predictor(path, signature)
+        infos = spec.get_input_info_dict(signature)
+        if not any(info.is_sparse or info.is_composite for info in infos.values()):
+            shapes = {
+                name: [2 if size is None else size for size in info.shape or ()]
+                for name, info in infos.items()
+            }
+            if all(np.prod(shape, dtype=np.float64) < 10**6 for shape in shapes.values()):
+                made(
+                    {name: np.ones(shape, infos[name].dtype.as_numpy_dtype) for name, shape in shapes.items()}
+                )
+
+
 def show(path: str, _: pathlib.Path) -> None:
     run_command("show", path, "--all")
 
@@ -110,6 +132,8 @@ PLAIN: dict[str, Door] = {
         image_size,
         variables,
         inspection,
+        capabilities,
+        predictor,
         show,
         tensors,
         check_files,
@@ -240,9 +264,50 @@ def image_column(path: str, _: pathlib.Path) -> None:
     hub.image_embedding_column("image", path)
 
 
-def from_saved_model(path: str, _: pathlib.Path) -> None:
-    with contextlib.suppress(StopIteration):
-        hub.create_module_spec_from_saved_model(path)
+def sparse_text_column(path: str, _: pathlib.Path) -> None:
+    """Made, and used in an input layer."""
+    import tensorflow as tf
+
+    tf1 = tf.compat.v1
+    with tf.Graph().as_default(), user_errors():
+        column = hub.sparse_text_embedding_column("text", path, "mean", None, trainable=True)
+        words = tf.SparseTensor([[0, 0], [1, 0]], ["quick", "fox"], [2, 1])
+        y = tf1.feature_column.input_layer({"text": words}, [column])
+        with tf1.Session() as session:
+            session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
+            session.run(y)
+
+
+def in_graph(path: str, _: pathlib.Path) -> None:
+    """`hub.load` in a graph."""
+    import tensorflow as tf
+
+    spec = hub.load_module_spec(path)
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        loaded = hub.load(path)
+        inputs = inputs_of(spec, "default", None)
+        if inputs is not None:
+            y = loaded(inputs, as_dict=True)
+            with user_errors():
+                session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])
+                session.run(list(y.values()))
+
+
+def compare(path: str, scratch: pathlib.Path) -> None:
+    texts = [f"{word} {number}" for number in range(4) for word in ("quick", "fox")]
+    with user_errors():
+        hub.compare([path], (texts, ["quick", "fox"] * 4), cache_dir=scratch / "cache")
+
+
+def from_saved_model(path: str, scratch: pathlib.Path) -> None:
+    """Refused as a module; as the SavedModel that it also is, it becomes another module."""
+    saved_model = pathlib.Path(shutil.copytree(path, scratch / "saved_model"))
+    (saved_model / "tfhub_module.pb").unlink(missing_ok=True)
+    spec = hub.create_module_spec_from_saved_model(
+        str(saved_model), drop_collections=["hub_module_attachments"]
+    )
+    spec.export(scratch / "module")
+    hub.load_module_spec(scratch / "module")
 
 
 TENSORFLOW: dict[str, Door] = {
@@ -258,6 +323,9 @@ TENSORFLOW: dict[str, Door] = {
         text_column,
         text_column_v2,
         image_column,
+        sparse_text_column,
+        in_graph,
+        compare,
         from_saved_model,
     )
 }

@@ -183,9 +183,7 @@ def test_a_wrapped_function_whose_initializers_never_ran_says_how_to_run_them(pa
     function = tf1.wrap_function(bare, [tf.TensorSpec([None])])
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         function(tf.constant([3.0]))
-    in_program = (
-        "initializers.extend([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])"
-    )
+    in_program = "initializers.extend([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])"
     before_calls = "function.prune([], initializers)()"
     assert (
         "The variables of tf1hub.Module module have no values: in eager mode, tf.compat.v1.wrap_function does not run "

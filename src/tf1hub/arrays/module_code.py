@@ -16,10 +16,11 @@ from tf1hub.arrays.interpreter import Run
 from tf1hub.arrays.prepared import Code, Library
 from tf1hub.arrays.randomness import Random
 from tf1hub.arrays.run_state import State
-from tf1hub.errors import UnsupportedGraphError
+from tf1hub.errors import FormatError, UnsupportedGraphError
 from tf1hub.format.checkpoint import read_checkpoint
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.op_definitions import check_inputs
 from tf1hub.graphdef.op_record import recorded_definition
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.program.code import Program
@@ -43,11 +44,16 @@ class StoredValues(Mapping[str, Any]):
     def __init__(self, spec: ModuleSpec, variant: Variant) -> None:
         self._stored = read_checkpoint(str(spec.checkpoint))
         self._variables = {variable.node: variable for variable in variant.variables}
+        self._where = variant.where
         self._read: dict[str, npt.NDArray[Any]] = {}
 
     def __getitem__(self, node: str) -> npt.NDArray[Any]:
         value = self._read.get(node)
         if value is None:
+            if node not in self._variables:
+                raise FormatError(
+                    f"The variable {node!r} of {self._where} is in none of its lists of variables, so it has no value."
+                )
             variable = self._variables[node]
             value = self._stored[variable.name]
             if variable.slice is not None:
@@ -184,6 +190,10 @@ class ModuleCode:
             set(arguments),
             self._hints,
         )
+        for op, _ in program.ops():
+            definition = recorded_definition(op.node.op)
+            if definition is not None:
+                check_inputs(op.node.definition, len(op.inputs), definition)
         return self.library.prepare(program, arguments)
 
     def written(self, program: Program) -> set[str]:

@@ -70,6 +70,24 @@ def argument_length(argument: Any, node: NodeDef, definition: Any) -> int:
     return 1
 
 
+def check_inputs(node: NodeDef, count: int, definition: Any) -> None:
+    """Checks that a node has as many inputs as its op takes; TensorFlow does so itself.
+
+    Args:
+        node: the node.
+        count: of its inputs, control edges left out.
+        definition: of its op.
+
+    Raises:
+        FormatError: it has more or fewer.
+    """
+    taken = sum(argument_length(argument, node, definition) for argument in definition.input_arg)
+    if taken != count:
+        raise FormatError(
+            f"The node {node.name!r} has {count} inputs, and its op {node.op} takes {taken}. The file is damaged."
+        )
+
+
 def attribute(name: str, node: NodeDef, definition: Any) -> Any:
     """A node's attribute, or the default that its op has for it.
 

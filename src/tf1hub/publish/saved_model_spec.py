@@ -13,6 +13,7 @@ from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, SavedModel
 from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.graphdef.graph_check import check_meta_graph
 from tf1hub.publish.asset_files import AssetFiles, read_paths_directly
 from tf1hub.publish.capture import ALLOWED_COLLECTIONS
 from tf1hub.publish.main_op import MAIN_OP_COLLECTIONS, main_op_parts, take_main_op
@@ -103,8 +104,11 @@ def create_module_spec_from_saved_model(
     for meta_graph in source.meta_graphs:
         tags = frozenset(meta_graph.meta_info_def.tags)
         variant = f"variant {format_tags(tags)} of {where}"
+        if meta_graph.signature_def:
+            check_meta_graph(meta_graph, variant)
         checkpoint = _adopt(meta_graph, storage, checkpoint, variant)
         _drop_collections(meta_graph, dropped, variant)
+        # That of the SavedModel's own initialization is none.
         if not meta_graph.signature_def:
             raise CreationError(_NO_SIGNATURE.format(where=variant))
         if default_signature is not None:
