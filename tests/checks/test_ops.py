@@ -7,7 +7,8 @@ import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.checks.op_support import SUPPORTED, op_support, versions_text
+from tf1hub.checks.op_support import op_support, versions_text
+from tf1hub.graphdef.op_record import graph_versions
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
 
 tf1 = tf.compat.v1
@@ -31,7 +32,7 @@ def module_with(op: str, **versions: int) -> ModuleSpec:
 @pytest.mark.parametrize("name", cases.NAMES)
 def test_modules_of_the_original_run_on_every_supported_version(name):
     verdicts, findings = op_support(load_module_spec(cases.load(name).path))
-    assert verdicts == dict.fromkeys(SUPPORTED, "yes")
+    assert verdicts == dict.fromkeys(graph_versions(), "yes")
     assert findings == []
 
 
@@ -44,7 +45,9 @@ def test_op_that_no_version_has_is_an_error():
 
 def test_op_of_newer_versions_is_a_warning():
     verdicts, findings = op_support(module_with("DecodeWebP"))
-    assert verdicts == {version: "yes" if version in ("2.20", "2.21") else "no" for version in SUPPORTED}
+    assert verdicts == {
+        version: "yes" if version in ("2.20", "2.21") else "no" for version in graph_versions()
+    }
     assert findings[0].message == "TensorFlow 2.15 to 2.19 does not have the op 'DecodeWebP'."
     assert findings[0].severity == "warning"
 

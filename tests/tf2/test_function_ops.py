@@ -11,7 +11,6 @@ from tf2.old_graphs import OldGraph, Tensors
 
 import tf1hub as hub
 from tf1hub._tensorflow import op_def, registered_ops
-from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, TensorInfo
 from tf1hub.graphdef import op_types
 from tf1hub.program.screen import Runtime, list_unsupported

@@ -11,7 +11,6 @@ from tf1hub.graphdef.op_record import graph_versions, recorded_ops
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
-SUPPORTED = ("2.15", "2.16", "2.17", "2.18", "2.19", "2.20", "2.21")
 YES, NO = "yes", "no"
 
 
@@ -27,7 +26,7 @@ def op_support(
     Returns:
         Version to `"yes"` or `"no"`; and the findings.
     """
-    verdicts = dict.fromkeys(SUPPORTED, YES)
+    verdicts = dict.fromkeys(graph_versions(), YES)
     findings: list[Finding] = []
     for variant in spec.variants():
         of_packages = [op for op in sorted(_uses(variant)) if _is_nowhere(op) and loaded(op)]
@@ -137,9 +136,7 @@ def versions_text(versions: list[str]) -> str:
         >>> versions_text(["2.15"]), versions_text(["2.16", "2.17", "2.18"])
         ('2.15', '2.16 to 2.18')
     """
-    if (
-        len(versions) > 2
-        and SUPPORTED.index(versions[-1]) - SUPPORTED.index(versions[0]) == len(versions) - 1
-    ):
+    every = list(graph_versions())
+    if len(versions) > 2 and every.index(versions[-1]) - every.index(versions[0]) == len(versions) - 1:
         return f"{versions[0]} to {versions[-1]}"
     return ", ".join(versions)
