@@ -59,6 +59,7 @@ class JaxBackend(Backend):
 
     def choose(self, run: Run, index: Any, branches: Sequence[Part], what: str) -> Sequence[Any]:
         """As NumPy's; `lax.switch` where the index is traced."""
+        index = _concrete(index)
         if self.is_known(index):
             return super().choose(run, index, branches, what)
         packed: list[_Packed] = []
@@ -101,7 +102,7 @@ class JaxBackend(Backend):
         """As NumPy's while the condition is known; from there a `scan` up to the bound, or a `while_loop` without one."""
         values = list(initial)
         done = 0
-        while self.is_known(holds := condition(run, values)):
+        while self.is_known(holds := _concrete(condition(run, values))):
             if not holds:
                 return values
             values = list(body(run, values))
@@ -109,6 +110,16 @@ class JaxBackend(Backend):
         known = [int(bound) for bound in bounds if self.is_known(bound) and not isinstance(bound, ArrayList)]
         most = max(0, min(known) - done) if known else None
         return _Loop(run, values, condition, body, what, self.written).traced(most)
+
+
+def _concrete(number: Any) -> Any:
+    """A number as it is where JAX only takes a gradient and compiles nothing; otherwise what was given."""
+    if not isinstance(number, jax.core.Tracer):
+        return number
+    try:
+        return np.asarray(int(number), number.dtype)
+    except TypeError:  # what JAX raises for a number that it does not know
+        return number
 
 
 class _Loop:

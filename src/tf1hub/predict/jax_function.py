@@ -410,6 +410,8 @@ class _Interface(ArrayInterface):
         dtype = self._dtypes[name]
         if info.is_sparse and isinstance(value, tuple) and any(isinstance(each, jax.Array) for each in value):
             return value
+        if isinstance(value, list) and any(isinstance(each, jax.Array) for each in jax.tree.leaves(value)):
+            value = jax.numpy.asarray(value)
         if info.is_sparse or info.is_composite or not isinstance(value, jax.Array):
             return super()._parts(value, name, info)
         wanted = jax.dtypes.canonicalize_dtype(dtype)
