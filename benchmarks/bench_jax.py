@@ -14,7 +14,9 @@ STEPS = 40
 
 def rows(bench: Bench) -> Iterator[Row]:
     calls = bench.run("bench_jax:lstm_calls", module=LSTM)
-    yield in_rows(f"to_jax under jit: the golden LSTM, {STEPS} steps, against a Session", calls, "jax", "session", 0.25)
+    yield in_rows(
+        f"to_jax under jit: the golden LSTM, {STEPS} steps, against a Session", calls, "jax", "session", 0.25
+    )
 
 
 def lstm_calls(module: str) -> dict[str, Any]:
