@@ -17,7 +17,8 @@ try:
 except ImportError as error:
     raise MissingDependencyError(
         "This needs TensorFlow 2.15 or newer, which is not installed. "
-        "Install it with: pip install tensorflow (or tensorflow-cpu, a smaller build)."
+        "Install it with: pip install tensorflow (or tensorflow-cpu, a smaller build). Where there is no build of it, "
+        "tf1hub.Predictor calls modules without TensorFlow."
     ) from error
 
 from tensorflow.core.framework import attr_value_pb2
