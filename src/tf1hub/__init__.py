@@ -143,12 +143,9 @@ def _import_home(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "tensorflow":
             raise
-        from tf1hub.errors import MissingDependencyError
+        from tf1hub.errors import without_tensorflow
 
-        raise MissingDependencyError(
-            f"tf1hub.{name} needs TensorFlow 2.15 or newer, which is not installed. "
-            "Install it with: pip install tensorflow (or tensorflow-cpu, a smaller build)."
-        ) from error
+        raise without_tensorflow(f"tf1hub.{name}") from error
 
 
 def __dir__() -> list[str]:

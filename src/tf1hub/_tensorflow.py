@@ -10,16 +10,12 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from tf1hub.errors import MissingDependencyError
+from tf1hub.errors import without_tensorflow
 
 try:
     import tensorflow as tf
 except ImportError as error:
-    raise MissingDependencyError(
-        "This needs TensorFlow 2.15 or newer, which is not installed. "
-        "Install it with: pip install tensorflow (or tensorflow-cpu, a smaller build). Where there is no build of it, "
-        "tf1hub.Predictor calls modules without TensorFlow."
-    ) from error
+    raise without_tensorflow("This") from error
 
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import (

@@ -193,3 +193,15 @@ class CheckFailedError(Error, ValueError):
 
 class MissingDependencyError(Error, ImportError):
     """A package that this function needs is not installed."""
+
+
+def without_tensorflow(who: str) -> MissingDependencyError:
+    """The error for what needs TensorFlow, where that is not installed.
+
+    Args:
+        who: what needs it.
+    """
+    return MissingDependencyError(
+        f"{who} needs TensorFlow 2.15 or newer, which is not installed. Install it with: pip install tensorflow "
+        "(or tensorflow-cpu, a smaller build). Where there is no build of it, tf1hub.Predictor calls modules without it."
+    )

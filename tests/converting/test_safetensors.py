@@ -165,5 +165,6 @@ def test_no_tensorflow_is_needed(tmp_path: pathlib.Path) -> None:
     )
     assert done.stdout == (
         "safetensors\nThis needs TensorFlow 2.15 or newer, which is not installed. Install it with: pip install tensorflow "
-        "(or tensorflow-cpu, a smaller build).\n"
+        "(or tensorflow-cpu, a smaller build). Where there is no build of it, tf1hub.Predictor calls modules "
+        "without it.\n"
     )

@@ -81,7 +81,8 @@ def test_what_needs_tensorflow_says_what_to_install() -> None:
     )
     assert printed == (
         "MissingDependencyError tf1hub.Module needs TensorFlow 2.15 or newer, which is not installed. "
-        "Install it with: pip install tensorflow (or tensorflow-cpu, a smaller build).\n"
+        "Install it with: pip install tensorflow (or tensorflow-cpu, a smaller build). Where there is no build of it, tf1hub.Predictor calls modules "
+        "without it.\n"
     )
 
 
