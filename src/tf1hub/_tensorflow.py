@@ -62,6 +62,7 @@ __all__ = [
     "call_checked",
     "checkpointed_objects",
     "compiled_kernels",
+    "converter_error",
     "deserialize_feature_column",
     "edge",
     "from_proto",
@@ -560,3 +561,11 @@ def checkpointed_objects(value: bytes) -> Any:
 def unique_id() -> int:
     """A number that no other call in this process returned."""
     return int(ops.uid())
+
+
+def converter_error() -> type[Exception]:
+    """What TensorFlow Lite's converter raises, with a list of what is in its way."""
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    error: type[Exception] = ConverterError
+    return error

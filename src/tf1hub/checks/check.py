@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from tf1hub.checks.conventions import common_signature_results, convention_findings
 from tf1hub.checks.findings import Report, Run, worst_first
 from tf1hub.checks.fine_tuning import fine_tuning
+from tf1hub.checks.forms import form_results
 from tf1hub.checks.op_support import op_support
 from tf1hub.checks.paths import leaked_paths
 from tf1hub.checks.stored import stored_files
@@ -48,7 +49,7 @@ def check(
         imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
 
     Returns:
-        The findings, the common signatures, the TensorFlow versions, and what was run.
+        The findings, the common signatures, the TensorFlow versions, what was run, and what `tf1hub.convert` can write.
 
     Raises:
         HandleError: the handle cannot name a module.
@@ -83,7 +84,9 @@ def _check(handle: ModuleSpec | str | os.PathLike[str], run: bool | None, say: S
 
         runs, found = run_signatures(spec, say)
         findings += found
-    return Report(spec.name, worst_first(findings), tuple(results), versions, tuple(runs))
+    say("the forms")
+    forms = tuple(form_results(spec))
+    return Report(spec.name, worst_first(findings), tuple(results), versions, tuple(runs), forms)
 
 
 def _is_loaded(op: str) -> bool:

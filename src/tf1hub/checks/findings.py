@@ -67,6 +67,23 @@ class Run:
 
 
 @dataclass(frozen=True)
+class FormResult:
+    """What a form of `tf1hub.convert` takes of a module.
+
+    Attributes:
+        form: its name, as `to=` takes it.
+        verdict: `"yes"`, `"no"`, or `"perhaps"` where only the work itself tells.
+        signatures: the signatures that it takes; all or none of a form that holds them all.
+        in_the_way: what it does not take, in words.
+    """
+
+    form: str
+    verdict: str
+    signatures: tuple[str, ...]
+    in_the_way: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Report:
     """What `tf1hub.check` found.
 
@@ -76,6 +93,7 @@ class Report:
         common_signatures: for each signature that aims at a common one, what it misses.
         tensorflow: for each supported TensorFlow `"yes"` or `"no"`: has it all ops?
         runs: what was run; empty where nothing was.
+        forms: what each form of `tf1hub.convert` takes.
     """
 
     module: str
@@ -83,6 +101,7 @@ class Report:
     common_signatures: tuple[CommonSignatureResult, ...]
     tensorflow: Mapping[str, str]
     runs: tuple[Run, ...] = ()
+    forms: tuple[FormResult, ...] = ()
 
     @property
     def ok(self) -> bool:

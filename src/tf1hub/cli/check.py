@@ -69,6 +69,12 @@ def sections(report: Report) -> Iterator[str]:
     yield f"{title('TensorFlow has all ops')}\n{versions}"
     if report.runs:
         yield title("runs") + "\n" + table(("variant", "signature", "inputs", "time"), list(_runs(report)))
+    if report.forms:
+        found = [(each.form, each.verdict, ", ".join(each.signatures) or "-") for each in report.forms]
+        yield title("forms that it can be converted to") + "\n" + table(("form", "", "signatures"), found)
+        lines = [f"{each.form}: {line}" for each in report.forms for line in each.in_the_way]
+        if lines:
+            yield "\n".join(lines)
     for finding in report.findings:
         where = f" in {finding.variant}" if finding.variant else ""
         yield f"{title(finding.severity)} {finding.id}{where}\n  {finding.message}\n  -> {finding.remedy}"

@@ -1,4 +1,4 @@
-"""`tf1hub convert`: a TF1 module becomes a SavedModel of TensorFlow 2."""
+"""`tf1hub convert`: a TF1 module in another form."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ if TYPE_CHECKING:
     from tf1hub.converting.conversion import Conversion
 
 
+FORM_NAMES = ("saved_model", "frozen_graph", "tflite", "safetensors")
+"""What `--to` takes; written down, because the forms themselves take time to import."""
+
+
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "convert",
-        help="make a TensorFlow 2 SavedModel of a module, checked against it",
+        help="make a SavedModel, or another form, of a module, checked against it",
         description="Writes a self-contained SavedModel of TensorFlow 2: callable and trainable in TensorFlow 2, "
-        "with signatures for serving tools. It appears at PATH when it was loaded again and its numbers were "
-        "compared with the module's, on generated inputs. Exit codes: 0 converted, 1 the numbers differ or PATH "
+        "with signatures for serving tools; or another form. It appears at PATH when it was opened again and its numbers "
+        "were compared with the module's, on generated inputs. Exit codes: 0 converted, 1 the numbers differ or PATH "
         "is taken; the others as for every verb.",
     )
     parser.add_argument("handle", metavar="HANDLE", help="a path, a URL, or whatever else names a module")
-    parser.add_argument("path", metavar="PATH", help="the new directory")
+    parser.add_argument("path", metavar="PATH", help="the new directory or file")
     parser.add_argument(
-        "--to", default="saved_model", metavar="FORM", help="saved_model, the one there is (default)"
+        "--to", default="saved_model", metavar="FORM", help=f"{', '.join(FORM_NAMES)} (default: saved_model)"
     )
     parser.add_argument(
         "--tags", metavar="TAG,...", help="the graph variant (default: that for inference, and train)"
@@ -54,6 +58,16 @@ def register(subparsers: Any) -> None:
         metavar="T",
         help="how far an output may be from the module's, relative to its largest value (default: 1e-4)",
     )
+    parser.add_argument(
+        "--constants",
+        action="store_true",
+        help="of a SavedModel: leave no variable; it cannot be trained then",
+    )
+    parser.add_argument(
+        "--signature",
+        metavar="NAME",
+        help="of frozen_graph and tflite: the only signature to write (default: all)",
+    )
     add_import_option(parser)
     add_progress_option(parser)
     add_output_options(parser)
@@ -62,7 +76,7 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     with shown(progress_of(args)) as say:
-        say("importing TensorFlow")
+        say("starting")
         import tf1hub
 
         conversion = tf1hub.convert(
@@ -72,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
             tags=None if args.tags is None else [tag for tag in args.tags.split(",") if tag],
             trainable=args.trainable,
             serving_default=args.serving_default,
+            frozen=args.constants,
+            signature=args.signature,
             **({} if args.tolerance is None else {"tolerance": args.tolerance}),
         )
     if args.json:
@@ -91,7 +107,17 @@ def sections(conversion: Conversion) -> Iterator[str]:
     """Yields the parts of the text."""
     yield title(conversion.path)
     served = [(name, ", ".join(inputs) or "-") for name, inputs in conversion.signatures.items()]
-    yield title("signatures of the tag serve") + "\n" + table(("signature", "inputs"), served)
+    if served:
+        where = "signatures of the tag serve" if conversion.to == "saved_model" else "signatures"
+        yield title(where) + "\n" + table(("signature", "inputs"), served)
+    tensors = [
+        (name, kind, key, tensor)
+        for name, parts in conversion.tensors.items()
+        for kind, named in parts.items()
+        for key, tensor in named.items()
+    ]
+    if tensors:
+        yield title("tensors") + "\n" + table(("signature", "", "name", "tensor"), tensors)
     rows = [
         (
             row.variant,
@@ -105,6 +131,7 @@ def sections(conversion: Conversion) -> Iterator[str]:
     ]
     header = ("variant", "signature", "output", "runs", "largest difference", "of the largest value")
     yield title("compared with the module") + "\n" + table(header, rows, right=(3, 4, 5))
+    yield from conversion.notes
     notes = [
         f"{row.variant} {row.signature}: {row.output} was not compared{' on all inputs' if row.inputs else ''}: "
         f"{row.not_compared}"

@@ -6,7 +6,7 @@ import gc
 import math
 import numbers
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tf1hub.arguments import path_text
 from tf1hub.converting.conversion import Conversion
 from tf1hub.converting.form import Form, Options, Request
-from tf1hub.converting.refusal import refused
+from tf1hub.converting.refusal import Refusal, RefusedError, refused
 from tf1hub.converting.registry import FORMS, form_named, forms_that_take
 from tf1hub.converting.source import opened
 from tf1hub.errors import InputError, UnsupportedGraphError
@@ -112,7 +112,10 @@ def convert(
         form.prepare(request)
         with _new(form, target) as place:
             say("writing")
-            written = form.write(request, place)
+            try:
+                written = form.write(request, place)
+            except RefusedError as error:
+                raise _refused(form, request, error.refusals) from error
             # One after the other, so that the weights are in memory once.
             gc.collect()
             compared = tuple(form.compare(request, place, written, examples or {}, tolerance))
@@ -147,8 +150,12 @@ def _check_taken(form: Form, request: Request) -> None:
         return
     found = form.refusals(request.spec, request.variants, request.options)
     if found:
-        others = forms_that_take(request.spec, request.variants)
-        raise UnsupportedGraphError(refused(request.spec.name, form.name, found, others))
+        raise _refused(form, request, found)
+
+
+def _refused(form: Form, request: Request, found: Sequence[Refusal]) -> UnsupportedGraphError:
+    others = forms_that_take(request.spec, request.variants)
+    return UnsupportedGraphError(refused(request.spec.name, form.name, found, others))
 
 
 def _check_options(form: Form, options: Options) -> None:

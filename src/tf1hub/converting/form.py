@@ -98,6 +98,7 @@ class Form:
         extra: the extra of this library that installs them, but TensorFlow, which has a choice of builds.
         options: the names of the `Options` that it reads.
         trains: whether it runs with `training=True`.
+        asks_converter: whether only the work itself tells what else it cannot take.
         refuses_in_prepare: whether `prepare` refuses what `refusals` finds, in words of its own.
     """
 
@@ -112,6 +113,7 @@ class Form:
     options: ClassVar[frozenset[str]] = frozenset()
     trains: ClassVar[bool] = False
     refuses_in_prepare: ClassVar[bool] = False
+    asks_converter: ClassVar[bool] = False
 
     @property
     def needs_tensorflow(self) -> bool:
@@ -166,6 +168,9 @@ class Form:
         Args:
             request: what to convert.
             path: a new local file, or a directory that is there and empty.
+
+        Raises:
+            RefusedError: the form `asks_converter`, and that refuses the module.
         """
         raise NotImplementedError
 

@@ -54,6 +54,18 @@ def _definition_of(op: str) -> Any:
     return op_def(op)
 
 
+class RefusedError(Exception):
+    """What `Form.write` finds that the form cannot take, where only the work tells.
+
+    Args:
+        refusals: all of it.
+    """
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__("; ".join(map(str, refusals)))
+        self.refusals = tuple(refusals)
+
+
 def refused(module: str, form: str, refusals: Iterable[Refusal], others: Sequence[str]) -> str:
     """All refusals as one message.
 

@@ -6,11 +6,12 @@ from tf1hub.converting.form import Form, Options
 from tf1hub.converting.frozen_graph_form import FrozenGraphForm
 from tf1hub.converting.safetensors_form import SafetensorsForm
 from tf1hub.converting.saved_model_form import SavedModelForm
+from tf1hub.converting.tflite_form import TFLiteForm
 from tf1hub.errors import UnknownNameError
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
-FORMS: tuple[Form, ...] = (SavedModelForm(), FrozenGraphForm(), SafetensorsForm())
+FORMS: tuple[Form, ...] = (SavedModelForm(), FrozenGraphForm(), TFLiteForm(), SafetensorsForm())
 """All forms; a new one is a file of this room and a line here."""
 
 
@@ -28,5 +29,9 @@ def form_named(name: str) -> Form:
 
 
 def forms_that_take(spec: ModuleSpec, variants: tuple[Variant, Variant]) -> list[str]:
-    """The names of the forms that refuse nothing of a module; no TensorFlow."""
-    return [form.name for form in FORMS if not form.refusals(spec, variants, Options())]
+    """The names of the forms that refuse nothing of a module, but for those that only find out; no TensorFlow."""
+    return [
+        form.name
+        for form in FORMS
+        if not form.asks_converter and not form.refusals(spec, variants, Options())
+    ]

@@ -33,13 +33,7 @@ class SavedModelForm(Form):
 
     def check_mode(self) -> None:
         super().check_mode()
-        import tensorflow as tf
-
-        if not tf.executing_eagerly():
-            raise WrongModeError(
-                "tf1hub.convert needs eager execution, which is off here (tf.compat.v1.disable_eager_execution, or "
-                "inside a tf.Graph or tf.function). Call it outside, or run in the shell: tf1hub convert HANDLE PATH"
-            )
+        check_eager()
 
     def refusals(
         self, spec: ModuleSpec, variants: tuple[Variant, Variant], options: Options
@@ -75,3 +69,18 @@ class SavedModelForm(Form):
         from tf1hub.converting.saved_model_calls import SavedModelCalls
 
         yield SavedModelCalls(tf.saved_model.load(path), request.variants[1])
+
+
+def check_eager() -> None:
+    """Checks that functions run here.
+
+    Raises:
+        WrongModeError: the caller is in a graph.
+    """
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        raise WrongModeError(
+            "tf1hub.convert needs eager execution, which is off here (tf.compat.v1.disable_eager_execution, or "
+            "inside a tf.Graph or tf.function). Call it outside, or run in the shell: tf1hub convert HANDLE PATH"
+        )

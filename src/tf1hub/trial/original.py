@@ -68,15 +68,18 @@ class Original:
 
 
 @contextlib.contextmanager
-def failures_told() -> Iterator[None]:
+def failures_told(*others: type[Exception]) -> Iterator[None]:
     """Says in a CannotRunError why something did not run.
 
+    Args:
+        others: what else is such a failure.
+
     Raises:
-        CannotRunError: what is inside raised one of `FAILURES`.
+        CannotRunError: what is inside raised one of `FAILURES`, or of `others`.
     """
     try:
         yield
-    except FAILURES as error:
+    except (*FAILURES, *others) as error:
         raise CannotRunError(reason(error)) from error
 
 

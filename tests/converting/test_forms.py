@@ -1,0 +1,37 @@
+"""What holds for all forms."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tf1hub.cli.convert import FORM_NAMES
+from tf1hub.converting.registry import FORMS
+from tf1hub.errors import MissingDependencyError
+
+PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "ways_out.md").read_text()
+
+
+def test_the_command_the_page_and_the_registry_have_the_same_forms() -> None:
+    assert [form.name for form in FORMS] == list(FORM_NAMES)
+    assert [name for name in FORM_NAMES if f"`{name}`" not in PAGE] == []
+
+
+def test_no_form_brings_tensorflow_before_it_is_used() -> None:
+    program = "import sys; sys.modules['tensorflow'] = None\nimport tf1hub.converting.convert\n"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_a_form_says_what_to_install(form: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = type(form)
+    monkeypatch.setattr(kind, "packages", ("no_such_package",))
+    monkeypatch.setattr(kind, "extra", "an_extra")
+    with pytest.raises(MissingDependencyError) as caught:
+        kind().check_mode()
+    assert str(caught.value).startswith(
+        f"to={kind().name!r} needs no_such_package, which is not installed. Install with: pip install 'tf1hub[an_extra]'"
+    )
