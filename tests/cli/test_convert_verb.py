@@ -57,7 +57,7 @@ def test_a_path_that_is_taken_is_one_and_an_unknown_name_two(tmp_path, capsys):
     assert "something is there already" in capsys.readouterr().err
     assert main(["convert", path, str(tmp_path / "new"), "--tags", "fruit", "--quiet"]) == 2
     assert "No graph variant with tags {'fruit'}" in capsys.readouterr().err
-    assert main(["convert", path, str(tmp_path / "new"), "--to", "onnx"]) == 2
+    assert main(["convert", path, str(tmp_path / "new"), "--to", "fruit"]) == 2
     assert os.listdir(tmp_path) == ["out"]
 
 

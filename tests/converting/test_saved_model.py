@@ -15,6 +15,7 @@ from golden import cases
 
 import tf1hub as hub
 from tf1hub.converting import converted_assets, saved_model_calls, saved_model_form
+from tf1hub.converting.registry import FORMS
 from tf1hub.errors import (
     ArgumentError,
     CheckFailedError,
@@ -358,10 +359,10 @@ def test_what_is_no_tf1_module_is_told_apart(tmp_path: pathlib.Path) -> None:
 
 def test_an_unknown_form_lists_what_there_is(tmp_path: pathlib.Path) -> None:
     with pytest.raises(UnknownNameError) as caught:
-        hub.convert(hub.create_module_spec(doubled), tmp_path / "out", to="onnx")
-    assert str(caught.value) == (
-        "A module cannot be converted to 'onnx'. There is: 'saved_model' (a SavedModel of TensorFlow 2)."
-    )
+        hub.convert(hub.create_module_spec(doubled), tmp_path / "out", to="fruit")
+    assert str(caught.value) == "A module cannot be converted to 'fruit'. There is: " + ", ".join(
+        f"{form.name!r} ({form.words})" for form in FORMS
+    ) + "."
 
 
 def test_examples_that_a_signature_does_not_take_are_the_callers_fault(tmp_path: pathlib.Path) -> None:

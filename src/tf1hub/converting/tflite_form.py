@@ -18,7 +18,7 @@ from tf1hub.converting.refusal import Refusal, RefusedError, program_refusals
 from tf1hub.converting.saved_model_form import check_eager
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.expected import Arrays
+from tf1hub.trial.shared_runs import Arrays
 from tf1hub.trial.signature_check import Opened
 
 _SCOPE = re.compile(r"^module(_\d+)?/")
