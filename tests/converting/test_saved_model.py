@@ -360,9 +360,12 @@ def test_what_is_no_tf1_module_is_told_apart(tmp_path: pathlib.Path) -> None:
 def test_an_unknown_form_lists_what_there_is(tmp_path: pathlib.Path) -> None:
     with pytest.raises(UnknownNameError) as caught:
         hub.convert(hub.create_module_spec(doubled), tmp_path / "out", to="fruit")
-    assert str(caught.value) == "A module cannot be converted to 'fruit'. There is: " + ", ".join(
-        f"{form.name!r} ({form.words})" for form in FORMS
-    ) + "."
+    assert (
+        str(caught.value)
+        == "A module cannot be converted to 'fruit'. There is: "
+        + ", ".join(f"{form.name!r} ({form.words})" for form in FORMS)
+        + "."
+    )
 
 
 def test_examples_that_a_signature_does_not_take_are_the_callers_fault(tmp_path: pathlib.Path) -> None:
