@@ -218,7 +218,9 @@ def test_repr_lists_the_findings():
     spec = module(lambda x: x, (2, 3), name="image_feature_vector")
     lines = repr(hub.check(spec, run=False)).splitlines()
     assert lines[0] == "<module_fn(): 0 errors, 2 warnings, 0 advice>"
-    assert lines[1].startswith("  warning common-signature {}: The signature 'image_feature_vector' is no ")
+    assert lines[1].startswith(
+        "  warning common-signature {}: The signature 'image_feature_vector' does not keep "
+    )
 
 
 def test_static_checks_import_no_tensorflow():

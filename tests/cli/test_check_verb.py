@@ -43,7 +43,7 @@ def test_warnings_are_one_and_say_what_would_be_right(slow_averages, capsys):
 
 def test_what_cannot_be_read_is_two(tmp_path, capsys):
     assert main(["check", str(tmp_path)]) == 2
-    assert "is no TF1 Hub module" in capsys.readouterr().err
+    assert "is not a TF1 Hub module" in capsys.readouterr().err
 
 
 def test_json_is_the_report(slow_averages, capsys):

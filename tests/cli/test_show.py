@@ -106,7 +106,7 @@ def test_every_golden_module_is_shown(name, capsys):
 
 def test_what_is_no_module_ends_with_its_own_code(tmp_path, capsys):
     assert main(["show", str(tmp_path)]) == 6
-    assert "is no TF1 Hub module" in capsys.readouterr().err
+    assert "is not a TF1 Hub module" in capsys.readouterr().err
 
 
 def test_tensors_inside_of_the_graphs_are_listed_by_a_pattern(capsys):

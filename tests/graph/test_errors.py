@@ -40,7 +40,7 @@ def test_a_path_without_anything(tmp_path: pathlib.Path) -> None:
 def test_a_directory_that_is_no_module(tmp_path: pathlib.Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
     assert refusal(tmp_path, errors.NotAModuleError) == (
-        f"{tmp_path} is no TF1 Hub module: it has no tfhub_module.pb. It has: notes.txt."
+        f"{tmp_path} is not a TF1 Hub module: it has no tfhub_module.pb. It has: notes.txt."
     )
 
 

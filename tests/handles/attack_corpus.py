@@ -263,8 +263,11 @@ _CONTENT: dict[str, tuple[Callable[[], bytes], str]] = {
 _STREAMS: dict[str, tuple[Callable[[], bytes], str]] = {
     "rar": (lambda: b"Rar!\x1a\x07" + bytes(600), "This is a rar archive"),
     "7z": (lambda: b"7z\xbc\xaf\x27\x1c" + bytes(600), "This is a 7z archive"),
-    "text": (lambda: b"hello world", "This is no archive: it has 11 bytes, which begin with 'hello world'"),
-    "text_gzip": (lambda: gzip.compress(b"hello world"), "This is no archive: it has 11 bytes"),
+    "text": (
+        lambda: b"hello world",
+        "This is not an archive: it has 11 bytes, which begin with 'hello world'",
+    ),
+    "text_gzip": (lambda: gzip.compress(b"hello world"), "This is not an archive: it has 11 bytes"),
     "cut_bzip2": (lambda: bz2.compress(tar())[:-5], "ends early"),
     "cut_xz": (lambda: lzma.compress(tar())[:-5], "ends early"),
     "crc_bzip2": (lambda: bz2.compress(tar())[:-8] + bytes(8), "compressed data is damaged"),
@@ -328,7 +331,7 @@ _ZIPS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _zip_with("end", 10, b"\2\0"),
         "lists 1 members where it says that it has 2",
     ),
-    "zip64_elsewhere": (_zip64_elsewhere, "its list lies where none lies"),
+    "zip64_elsewhere": (_zip64_elsewhere, "the list of its members is not where it says"),
     "zip_bomb": (lambda: _zip(("saved_model.pb", bytes(_BOMB_BYTES))), "more than 200 times its size"),
     "zip_of_macos_escapes": (lambda: _zip(("../._x", b"\0\5\x16\7")), "leads to a parent directory"),
 }

@@ -164,7 +164,7 @@ def test_an_asset_that_is_only_called_so_stays(tmp_path):
         ),
         (
             gzip.compress(b"hello world"),
-            "This is no archive: it has 11 bytes, which begin with 'hello world'.",
+            "This is not an archive: it has 11 bytes, which begin with 'hello world'.",
         ),
         (b"", "answered with nothing, where a tar"),
     ],
@@ -184,7 +184,7 @@ def test_eleven_bytes_of_text_called_tar_gz(tmp_path):
     with pytest.raises(ArchiveError) as caught:
         resolve(tmp_path / "m.tar.gz")
     assert str(caught.value) == (
-        "This is no archive: it has 11 bytes, which begin with 'hello world'. A module is packed as a tar "
+        "This is not an archive: it has 11 bytes, which begin with 'hello world'. A module is packed as a tar "
         "(also .tar.gz, .tar.bz2, .tar.xz, .tar.zst) or a zip."
     )
 

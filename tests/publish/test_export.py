@@ -192,7 +192,7 @@ def test_variables_of_other_variants_have_no_value_in_a_new_module(tmp_path: pat
                 module.export(tmp_path / "m", session)
     assert str(caught.value) == (
         "Cannot export from variant {} of module_fn(): variant {'train'} of module_fn() has variables that it "
-        "lacks: steps; and the module came without values for them. Make them too, over the same state and before "
+        "lacks: steps; and the module came without values for them. Make that variant too, over the same state and before "
         "initializers run: tf1hub.Module(module, tags={'train'}). Or export from the variant that owns all variables, "
         "usually {'train'}."
     )

@@ -157,7 +157,7 @@ def test_inspecting_a_directory_imports_nothing_that_takes_long():
 
 
 def test_what_is_no_module_is_refused(tmp_path):
-    with pytest.raises(NotAModuleError, match="no TF1 Hub module"):
+    with pytest.raises(NotAModuleError, match="is not a TF1 Hub module"):
         hub.inspect(tmp_path)
 
 

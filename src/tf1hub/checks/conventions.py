@@ -33,7 +33,7 @@ def convention_findings(spec: ModuleSpec, results: list[CommonSignatureResult]) 
             yield Finding(
                 "common-signature",
                 WARNING,
-                f"The signature {result.signature!r} is no {result.common}: {' '.join(result.misses)}",
+                f"The signature {result.signature!r} does not keep the convention {result.common}: {' '.join(result.misses)}",
                 "A common signature kept in full lets consumers swap modules by their handle alone.",
                 result.variant,
             )

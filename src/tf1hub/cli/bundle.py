@@ -12,7 +12,7 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "bundle",
         help="put modules into one archive for a machine without network",
-        description="Writes modules, downloaded if need be, into one archive; 'tf1hub install' brings them "
+        description="Writes modules, downloaded if necessary, into one archive; 'tf1hub install' brings them "
         "into the cache of another machine.",
     )
     _handles.add_handle_options(parser)

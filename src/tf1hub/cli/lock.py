@@ -14,7 +14,7 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "lock",
         help="pin the content of modules in a lock file",
-        description="Writes the digest of each module to the lock file, downloading it if need be. Modules "
+        description="Writes the digest of each module to the lock file, downloading it if necessary. Modules "
         "that are in the file already keep their digest unless --update is given. Without handles, all of "
         "the file are looked at. With --check nothing is written, and exit code 5 says that one differs.",
     )

@@ -1,4 +1,4 @@
-"""`tf1hub resolve`: the directory of a module, downloaded if need be."""
+"""`tf1hub resolve`: the directory of a module, downloaded if necessary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tf1hub.cli import _exit, _handles, _output
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "resolve",
-        help="print the directory of a module, downloading it if need be",
+        help="print the directory of a module, downloading it if necessary",
         description="Prints the directory of each module. What is not in the cache, or damaged there, is "
         "downloaded.",
     )

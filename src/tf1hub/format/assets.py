@@ -44,7 +44,7 @@ def asset_files(meta_graph: MetaGraphDef, where: str) -> dict[str, str]:
             asset = AssetFileDef.FromString(packed.value)
         except DecodeError as error:
             raise FormatError(
-                f"The collection {COLLECTION!r} of {where} holds what is not an AssetFileDef."
+                f"The collection {COLLECTION!r} of {where} has an item that is not an AssetFileDef."
             ) from error
         check_asset_name(asset.filename, where)
         files[tensor_name(asset.tensor_info.name)] = asset.filename

@@ -1,4 +1,4 @@
-"""Attachments: serialized messages that a publisher hangs on a variant."""
+"""Attachments: serialized messages that a publisher attaches to a variant."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def attachments(meta_graph: MetaGraphDef, where: str) -> dict[str, bytes]:
             attachment = Attachment.FromString(data)
         except DecodeError as error:
             raise FormatError(
-                f"The collection {COLLECTION!r} of {where} holds what is not an attachment."
+                f"The collection {COLLECTION!r} of {where} has an item that is not an attachment."
             ) from error
         found[attachment.key] = attachment.value
     return found

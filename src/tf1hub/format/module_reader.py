@@ -21,7 +21,7 @@ _SAVED_MODEL = (
     "spec = tf1hub.create_module_spec_from_saved_model({where!r}, inference_tags={{'serve'}}, "
     "default_signature='serving_default'); module = tf1hub.Module(spec)"
 )
-_EMPTY = "{where} is no TF1 Hub module: it has no tfhub_module.pb. It has: {names}."
+_EMPTY = "{where} is not a TF1 Hub module: it has no tfhub_module.pb. It has: {names}."
 _NO_GRAPH = "{where} is half of a TF1 Hub module: it has tfhub_module.pb but no saved_model.pb. Fetch or export it again."
 
 

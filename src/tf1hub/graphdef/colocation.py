@@ -48,9 +48,8 @@ def colocate(node: NodeDef, rename: Callable[[str], str | None]) -> None:
 class Places:
     """Where the nodes of a graph lie, in terms of those that are left of it.
 
-    A constraint may name a node that nothing computes with, such as the read of a variable that was read
-    once more. What it asks for is the device of that node, which is where the node's own constraints put
-    it, or the variable that it reads.
+    A constraint may name a node that is not left, such as a read of a variable that nobody uses. It asks for the
+    device of that node. The node's own constraints say which one that is, or the variable that it reads.
 
     Args:
         graph: the whole graph.
@@ -66,7 +65,7 @@ class Places:
         return {node.name: node for node in self._graph.node}
 
     def left_of(self, names: Iterable[str]) -> list[str]:
-        """The nodes that are left in the places that `names` are in; none where nothing tells."""
+        """The nodes that are left and lie where `names` lie; none if that is not known."""
         found: dict[str, None] = {}
         seen: set[str] = set()
         waiting = list(reversed(list(names)))

@@ -1,8 +1,8 @@
 """Control flow contexts (v1 `cond` and `while_loop`) of a part of a graph.
 
 Gradients through old conds and loops need the context objects, which a variant's `cond_context` and
-`while_context` collections describe. A context must keep what it points at, so a cut that touches a
-loop takes all of the loop's entries and exits in; what else a context names is pruned with the nodes.
+`while_context` collections describe. A context must keep what it points at. So a cut that touches a
+loop takes all entries and exits of the loop. Whatever else a context names is pruned with the nodes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
     """A variant's outermost contexts, each with its collection.
 
     Raises:
-        FormatError: a collection holds what is no context.
+        FormatError: an item of a collection is not a context.
     """
     found: list[tuple[str, _Context]] = []
     for collection, message in _MESSAGES.items():
@@ -44,7 +44,7 @@ def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
                 found.append((collection, message.FromString(data)))
             except DecodeError as error:
                 raise FormatError(
-                    f"The collection {collection!r} of {variant.where} holds what is no context message."
+                    f"The collection {collection!r} of {variant.where} has an item that is not a context message."
                 ) from error
     return found
 
@@ -152,7 +152,7 @@ def _restrict_values(context: _Context, kept: Collection[str], rename: Callable[
 
 
 def _own_nodes(context: _Context) -> list[str]:
-    """What must have been imported for the context to exist."""
+    """The nodes without which the context cannot exist."""
     if isinstance(context, CondContextDef):
         return [context.pivot_name]
     names = [context.pivot_name, context.pivot_for_pred_name, context.pivot_for_body_name]

@@ -1,4 +1,4 @@
-"""Conds and loops of TensorFlow 1, which are single nodes between which values flow, or die."""
+"""Conds and loops of TensorFlow 1, which are built of single nodes. A value flows from node to node; that of a branch not taken is dead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def depths(nodes: Mapping[str, NodeDef]) -> dict[str, int]:
     Those of a Switch and an Enter lie one deeper than their inputs, those of a Merge and an Exit one less.
 
     Args:
-        nodes: the graph, by name. Of a node in a cycle that is no loop nothing is known, and 0 returned.
+        nodes: the graph, by name. For a node in a cycle that is not a loop, the answer is 0.
     """
     consumers = consumers_of(nodes.values())
     missing = {name: len(_forward_edges(nodes, node)) for name, node in nodes.items()}

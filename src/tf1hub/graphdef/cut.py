@@ -38,8 +38,7 @@ class Cut:
 def cut(graph: GraphDef, keep: Collection[str], given: Collection[str], function_suffix: str) -> Cut:
     """The nodes `keep` of a graph, with the functions that they call.
 
-    Function names are global to a graph, so that two modules with a `body_12` each could not live in
-    one: they get a suffix.
+    Function names are global in a graph, and two modules may each have a `body_12`. So the names get a suffix.
 
     Args:
         graph: the variant's graph; it is not changed.
@@ -66,7 +65,7 @@ def cut(graph: GraphDef, keep: Collection[str], given: Collection[str], function
 
 
 def keep_nodes(graph: GraphDef, keep: Collection[str]) -> None:
-    """Drops all other nodes, in place, and the constraints to be beside one of them."""
+    """Drops all other nodes, in place, and the colocation constraints that name one of them."""
     kept = [node for node in graph.node if node.name in keep]
     if len(kept) < len(graph.node):
         copies = [type(node).FromString(node.SerializeToString()) for node in kept]

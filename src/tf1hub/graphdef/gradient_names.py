@@ -1,8 +1,8 @@
 """Names under which ops have gradients of their own, and which of them mean anything elsewhere.
 
 `tf.custom_gradient` registers Python code under a number that it counts up in each process, and gives
-the op that name. In another process the number is nobody's, or somebody else's; so a definition that
-lives in the process that made it says which one that is, and a stored one says nothing.
+the op that name. In another process, the number means nothing, or something else. So a definition names its
+process too, as long as it lives in the process that made it; a stored one does not.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def is_numbered(name: str) -> bool:
 
 
 def of_this_process(name: str) -> str:
-    """A numbered name, as no other process has it; any other name as it is."""
+    """Makes a numbered name one that no other process has; gives back any other name unchanged."""
     return f"{as_stored(name)}@{_THIS_PROCESS}" if is_numbered(name) else name
 
 

@@ -14,7 +14,7 @@ from tf1hub.graphdef.op_types import VARIABLES
 from tf1hub.graphdef.variable_defs import stored_variables
 
 MAX_TENSOR_ELEMENTS = 2**40
-"""More elements than any stored tensor can have; a larger product is damage, and TensorFlow may abort on it."""
+"""No stored tensor has as many elements. More of them are damage, and TensorFlow may abort."""
 
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
@@ -22,8 +22,8 @@ _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses",
 def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
     """Checks one variant before anything is built from it.
 
-    Every name that an edge, a signature or a colocation uses must exist, once, and every shape
-    must be one: TensorFlow trusts parts of this, and a damaged file could bring it down.
+    Every name that an edge, a signature or a colocation uses must exist exactly once, and every shape must be
+    valid. TensorFlow does not check all of this, so a damaged file could make it crash.
 
     Args:
         meta_graph: the variant.

@@ -1,7 +1,7 @@
 """Writes the bodies of called functions out in the graph, in place of the calls.
 
-TensorFlow differentiates a call by its Python function, which an imported graph does not have, so
-that a module with calls could not be trained. Functional control flow (`If`, `While`, `Case`) keeps
+To differentiate a call, TensorFlow needs its Python function, which an imported graph does not have. So a
+module with calls could not be trained. Functional control flow (`If`, `While`, `Case`) keeps
 its functions: TensorFlow differentiates those from the graph.
 """
 

@@ -10,7 +10,7 @@ from tf1hub.format.dtypes import RESOURCE
 from tf1hub.format.messages_pb2 import NodeDef
 
 _MOST_OUTPUTS = 1 << 20
-"""Of a node. A number of more is damage, and would take all memory."""
+"""The most outputs of a node. A larger number is damage, and would take all memory."""
 
 OpDefinitions: TypeAlias = Callable[[str], Any]
 """Gives the OpDef of an op type, TensorFlow's message or ours, or None where it is not known."""

@@ -101,7 +101,7 @@ def variables_by_collection(meta_graph: MetaGraphDef, where: str) -> dict[str, l
         where: where it came from, for messages.
 
     Raises:
-        FormatError: a collection holds what is not a VariableDef.
+        FormatError: an item of a collection is not a VariableDef.
     """
     # The collections repeat one another, and parsing is most of what listing a module takes.
     parsed: dict[bytes, StoredVariable] = {}

@@ -23,7 +23,7 @@ def resolve(
     max_bytes: int | None = None,
     lock_file: str | os.PathLike[str] | None = None,
 ) -> str:
-    """Returns the directory of a module, and downloads it first if need be.
+    """Returns the directory of a module, and downloads it first if necessary.
 
     What is cached is used as it is, after a look that costs one `stat` per
     file; a damaged entry is downloaded again.

@@ -141,7 +141,7 @@ def _install_bundle(path: str, settings: Settings, force: bool) -> list[Installe
     first = next(members, None)
     if first is None or first.name != INDEX or first.size > _MAX_INDEX_BYTES:
         raise ArchiveError(
-            f"{path} is no bundle: its first member is not {INDEX}. To install the tar of one module, "
+            f"{path} is not a bundle: its first member is not {INDEX}. To install the tar of one module, "
             f"name its "
             f"handle: tf1hub install {path} --handle HANDLE"
         )

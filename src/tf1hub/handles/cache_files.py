@@ -14,7 +14,7 @@ from tf1hub.errors import CacheError, DownloadError, NotAModuleError
 from tf1hub.storage import Faults, is_remote, local_path, place_at
 
 FAULTS = Faults(DownloadError, CacheError)
-"""What stands for remote storage that fails a resolver."""
+"""The errors for remote storage that fails while a module is resolved."""
 
 _CHUNK = 1 << 20
 
@@ -87,7 +87,7 @@ def write_all(descriptor: int, piece: memoryview, directory: str) -> None:
 
 
 def unwritable(directory: str, error: Exception) -> CacheError:
-    """Returns the error for a directory of the cache that takes no more."""
+    """Returns the error for a directory of the cache that cannot be written."""
     place = os.path.dirname(directory)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return CacheError(
@@ -98,7 +98,7 @@ def unwritable(directory: str, error: Exception) -> CacheError:
 
 
 def unique_suffix() -> str:
-    """Returns a name part that no other process or thread uses, and that tells who does."""
+    """Returns a part of a name that no other process or thread uses, and that tells which one uses it."""
     host = "".join(c if c.isalnum() else "_" for c in socket.gethostname())[:40]
     return f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
 

@@ -164,7 +164,7 @@ def tar_chunks(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
     if head and len(head) < _TAR_BLOCK and b"\0" not in head:
         shown = head[:40].decode("utf-8", "replace")
         raise ArchiveError(
-            f"This is no archive: it has {len(head)} bytes, which begin with {shown!r}. "
+            f"This is not an archive: it has {len(head)} bytes, which begin with {shown!r}. "
             f"A module is packed as {KINDS}."
         )
     yield from pieces

@@ -32,7 +32,7 @@ def turn(
     """Waits for the lock, or until waiting is of no more use.
 
     Args:
-        path: the lock file; made if need be, never removed.
+        path: the lock file; made if necessary, never removed.
         patience: seconds without a sign of life of the holder after which it is not waited for.
         done: whether somebody else has finished the work; asked now and then.
         waiting: told the seconds waited so far.

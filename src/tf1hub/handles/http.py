@@ -313,13 +313,13 @@ def _advice(status: int, url: str) -> str:
         return f"It wants a token: set {tokens.variable_for(host)}."
     if status == 403:
         return (
-            f"It does not let you in, or no longer serves this. If it wants a token, set "
+            f"It does not let you in, or it no longer serves this. If it wants a token, set "
             f"{tokens.variable_for(host)}; "
             f"if the module has moved, name a mirror in TF1HUB_MIRRORS."
         )
     if status in (404, 410):
         return (
-            "There is no such module on this host, or no longer. Check the handle and its version; "
+            "There is no such module on this host, or it is gone. Check the handle and its version; "
             "if it has moved, "
             "name a mirror in TF1HUB_MIRRORS."
         )

@@ -18,7 +18,7 @@ def lock(
 
     Args:
         before: what the file has.
-        handles: handles to add or look at; each is downloaded if need be.
+        handles: handles to add or look at; each is downloaded if necessary.
         settings: the settings; their own lock file does not matter.
         update: whether digests may differ from those before.
 

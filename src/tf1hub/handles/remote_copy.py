@@ -57,7 +57,7 @@ def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tup
         report(done, total)
     faults = cache.looks_incomplete(directory)
     if faults:
-        raise NotAModuleError(f"{redact(url)} is no whole module: {'; '.join(faults)}.")
+        raise NotAModuleError(f"{redact(url)} is not a whole module: {'; '.join(faults)}.")
     return tuple(records)
 
 

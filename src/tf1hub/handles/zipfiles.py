@@ -118,7 +118,9 @@ def _check_count(file: IO[bytes], size: int, limits: Limits) -> int:
     if tail[max(0, at - _LOCATOR64_BYTES) : at].startswith(b"PK\x06\x07"):
         at64 = at - _LOCATOR64_BYTES - _END64.size
         if at64 < 0 or not tail.startswith(b"PK\x06\x06", at64):
-            raise ArchiveError("This is not a zip archive, or it is damaged: its list lies where none lies.")
+            raise ArchiveError(
+                "This is not a zip archive, or it is damaged: the list of its members is not where it says."
+            )
         record = _END64.unpack_from(tail, at64)
         count, length = record[7], max(length, record[8])
     if count > limits.members or length > limits.members * (MAX_PATH_BYTES + 256):

@@ -1,8 +1,7 @@
 """Whether the flows of TensorArrays order all that is done with them.
 
-A TensorArray of TF1 is one object, and its flow a number that only makes ops wait for each other; control
-edges do that as well. Here the flow is the list itself, so an op sees the writes that its flow comes from
-and no others.
+A TensorArray of TF1 is one object. Its flow is a number that only makes ops wait for each other, as control
+edges do. Here the flow is the list itself, so an op sees only the writes that its flow comes from.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ class Program:
     Attributes:
         region: the code.
         fetches: what was asked for, seen through control flow.
-        carried: for every tensor that is another one in disguise (an output of a Switch, say), that one.
+        carried: for every tensor that only repeats another one (an output of a Switch, for example), that one.
     """
 
     region: Region

@@ -67,7 +67,7 @@ def decompile(
 
 
 def carried_tensors(nodes: Mapping[str, Node]) -> dict[Tensor, Tensor]:
-    """For each tensor that control flow only hands on, the tensor that it is."""
+    """For each tensor that control flow only passes on, the tensor that it comes from."""
     carried: dict[Tensor, Tensor] = {}
     for node in nodes.values():
         if node.op in op_types.SWITCHES:

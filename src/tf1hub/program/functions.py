@@ -52,7 +52,7 @@ class Functions:
             return self._bodies[name]
 
     def gradient(self, name: str) -> str | None:
-        """The function that a function has for its gradient, where its maker gave it one.
+        """The function for the gradient of a function, if its maker gave it one.
 
         It takes the arguments and the gradients of the results, and gives those of the arguments.
         """

@@ -14,7 +14,7 @@ def hints_of(variant: Variant) -> Hints:
     """The predicates of all conds, and the bounds of those loops that have one.
 
     Raises:
-        FormatError: a collection holds what is no context.
+        FormatError: an item of a collection is not a context.
     """
     predicates: set[Tensor] = set()
     bounds: dict[str, Tensor] = {}

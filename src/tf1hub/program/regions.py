@@ -1,7 +1,7 @@
 """Where each node of an old graph stands: in which loop, in which branch of which cond.
 
-TF1 writes control flow as single nodes between which values flow, or die. This finds back the
-nesting: each node gets a path of steps, one per loop or branch around it. A `Switch` outside loops
+TF1 writes control flow as single nodes; a value of a branch that is not taken is dead. This file finds the
+nesting again: each node gets a path of steps, one per loop or branch around it. A `Switch` outside loops
 steps into a branch and a `Merge` steps out again; `Enter` steps into a loop's frame and `Exit` out.
 Switches and merges that meet in one branch belong to one cond; so nothing here depends on the
 `cond_context` messages, which hand-written graphs lack.

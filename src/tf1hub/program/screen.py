@@ -1,4 +1,4 @@
-"""What of a variant cannot be traced again, found before anything is built."""
+"""Finds what cannot be traced again in a variant, before anything is built."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def _without_python(variant: Variant, runtime: Runtime) -> list[str]:
 
 
 def list_unsupported(variant: Variant, runtime: Runtime) -> list[str]:
-    """What of a variant cannot be traced again, a sentence for each; empty where all is well."""
+    """What cannot be traced again in a variant, a sentence for each; empty if there is nothing."""
     fetches, fed = _fetches_and_feeds(variant)
     used = ancestors(variant.nodes, fetches, fed)
     nodes = [variant.nodes[name] for name in used]

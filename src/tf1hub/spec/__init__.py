@@ -1,4 +1,4 @@
-"""What may be asked of a module before any graph exists."""
+"""What can be asked of a module before there is a graph."""
 
 from __future__ import annotations
 

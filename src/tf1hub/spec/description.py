@@ -1,6 +1,6 @@
 """What `tf1hub.inspect` answers: a module in plain, typed values.
 
-They are named tuples, because the module `dataclasses` and what it makes of these classes would be a fifth
+They are named tuples, because the module `dataclasses` and the classes that it makes would be a fifth
 of the time that `tf1hub show` takes.
 """
 

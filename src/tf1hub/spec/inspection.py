@@ -1,4 +1,4 @@
-"""`tf1hub.inspect`: all about a module but its run, without TensorFlow and NumPy."""
+"""`tf1hub.inspect`: all that can be said of a module without running it, without TensorFlow and NumPy."""
 
 from __future__ import annotations
 

@@ -326,7 +326,7 @@ class ModuleSpec:
         return ModuleSpec, (self._saved_model, self._name, self._checkpoint, self._asset_paths)
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
-        """Says what to call instead.
+        """Refuses a call, and says what to call instead.
 
         Raises:
             InputError: always.

@@ -28,7 +28,7 @@ _NO_VALUES = (
 )
 _NOT_OWNED = (
     "Cannot export from {variant}: {other} has variables that it lacks: {names}; and the module came without values "
-    "for them. Make them too, over the same state and before initializers run: tf1hub.Module(module, tags={tags}). Or "
+    "for them. Make that variant too, over the same state and before initializers run: tf1hub.Module(module, tags={tags}). Or "
     "export from the variant that owns all variables, usually {{'train'}}."
 )
 

@@ -16,7 +16,7 @@ def tag_set(tags: Iterable[str] | None) -> frozenset[str]:
     """
     if tags is None:
         return frozenset()
-    # A string is iterable: {"t", "r", ...} would be looked for, and the message would puzzle.
+    # A string is iterable: the search would be for {"t", "r", ...}, and the message would make no sense.
     if isinstance(tags, str):
         raise ArgumentError(f"Tags are a set of strings: write {{{tags!r}}} instead of {tags!r}.")
     return frozenset(tags)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 from tf1hub.errors import HandleError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-# Values that open doors must not reach logs, messages or files.
+# Credentials must not reach logs, messages or files.
 _SECRET_PARAMETER = re.compile(r"token|secret|sig|key|password|credential|auth|expires|policy", re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""Opening a place: the one file that knows what there is to reach it with."""
+"""Opens a place. Only this file knows all the ways to reach one."""
 
 from __future__ import annotations
 

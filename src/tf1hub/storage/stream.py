@@ -1,4 +1,4 @@
-"""What a place yields in chunks, as a file that is read forwards."""
+"""A place's content, which arrives in chunks, as a file that is read forwards."""
 
 from __future__ import annotations
 

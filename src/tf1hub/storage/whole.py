@@ -22,7 +22,7 @@ _CANNOT = "Cannot export to {path}: {said}."
 
 
 def check_free(path: str, names: Collection[str] | None = None) -> None:
-    """Refuses a path where something is; an empty directory is as good as nothing.
+    """Refuses a path where something is; an empty directory counts as nothing.
 
     Args:
         path: where a directory is to be made.

@@ -46,7 +46,7 @@ def test_thousands_of_regular_slices_are_checked_at_once():
 def test_too_many_irregular_slices_are_refused(monkeypatch):
     monkeypatch.setattr(slices, "MAX_IRREGULAR_SLICES", 2)
     boxes = [box((0, 1), (0, 1)), box((0, 1), (1, 1)), box((1, 1), (0, 2))]
-    assert why_no_tiling((2, 2), boxes) == "its 3 slices form no regular grid"
+    assert why_no_tiling((2, 2), boxes) == "its 3 slices do not form a regular grid"
     monkeypatch.setattr(slices, "MAX_IRREGULAR_SLICES", 3)
     assert why_no_tiling((2, 2), boxes) is None
 

@@ -112,12 +112,12 @@ FAULTS = {
     ),
     "compression of LevelDB that TensorFlow does not read": (
         table(block(block_entry(b"a", b"1"), compression=2)),
-        "f.index: the data block at byte 0 has compression 2 (zstd); TensorFlow and this read plain blocks (0)"
+        "f.index: the data block at byte 0 has compression 2 (zstd); TensorFlow and this library read plain blocks (0)"
         " and snappy (1).",
     ),
     "unknown compression": (
         table(block(block_entry(b"a", b"1"), compression=9)),
-        "f.index: the data block at byte 0 has compression 9 (unknown); TensorFlow and this read plain blocks"
+        "f.index: the data block at byte 0 has compression 9 (unknown); TensorFlow and this library read plain blocks"
         " (0) and snappy (1).",
     ),
     "snappy that is none": (
@@ -204,11 +204,11 @@ FAULTS = {
     ),
     "no handle": (
         table(ONE, handles=[b"\x00"]),
-        "f.index: the index block has b'\\x00' where a block handle should be.",
+        "f.index: the index block has b'\\x00' where a block handle belongs.",
     ),
     "no handle in the metaindex block": (
         table(ONE, metaindex=block(block_entry(b"filter", b"\x80"))),
-        "f.index: the metaindex block has b'\\x80' where a block handle should be.",
+        "f.index: the metaindex block has b'\\x80' where a block handle belongs.",
     ),
     "filter's checksum": (
         filtered(damaged(3, block(b"filter"))),

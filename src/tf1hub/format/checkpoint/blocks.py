@@ -1,8 +1,8 @@
 """One block of a sorted string table: its trailer, its entries, its restart points.
 
-A block is followed by one byte for its compression and a masked CRC-32C. In it, each key says only where it
-differs from the one before. Restart points are the entries with a whole key, from where a reader that
-looks for one key goes on.
+A block is followed by one byte for its compression and a masked CRC-32C. In it, each key says only how it
+differs from the one before. Restart points are the entries with a whole key: a reader that looks for one key
+starts there.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def unpack_block(block: bytes, most: int, where: str) -> bytes:
     if compression != _SNAPPY:
         name = _UNREADABLE.get(compression, "unknown")
         raise CheckpointError(
-            f"{where} has compression {compression} ({name}); TensorFlow and this read plain blocks (0) and"
+            f"{where} has compression {compression} ({name}); TensorFlow and this library read plain blocks (0) and"
             " snappy (1)."
         )
     try:

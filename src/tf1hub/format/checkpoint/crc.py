@@ -1,4 +1,4 @@
-"""CRC-32C as LevelDB and TensorFlow store it: masked, so that a checksum of checksums stays one.
+"""CRC-32C as LevelDB and TensorFlow store it: masked, because the checksum of data that has checksums in it would tell little.
 
 https://github.com/google/leveldb/blob/main/util/crc32c.h
 """

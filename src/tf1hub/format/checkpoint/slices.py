@@ -89,7 +89,7 @@ def why_no_tiling(shape: Sequence[int], slices: Sequence[Slice]) -> str | None:
     if _is_grid(boxes):
         return None
     if len(boxes) > MAX_IRREGULAR_SLICES:
-        return f"its {len(boxes)} slices form no regular grid"
+        return f"its {len(boxes)} slices do not form a regular grid"
     for one, other in combinations(boxes, 2):
         if intersect(one, other):
             return f"its slices {one} and {other} overlap"

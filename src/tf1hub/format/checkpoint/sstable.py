@@ -174,7 +174,7 @@ def _decode_handle(encoded: bytes, where: str, name: str) -> _Handle:
         size, _ = decode_varint(encoded, position, len(encoded))
     except VarintError:
         raise CheckpointError(
-            f"{where}: the {name} block has {encoded!r} where a block handle should be."
+            f"{where}: the {name} block has {encoded!r} where a block handle belongs."
         ) from None
     return _Handle(offset, size)
 
