@@ -246,3 +246,38 @@ def test_what_python_s_patterns_lack_needs_a_package() -> None:
         assert_same("StaticRegexReplace", texts, pattern=r"(\p{Han})\p{Han}", rewrite=r"<\1\\>")
         assert_same("StaticRegexFullMatch", texts, pattern=r"\p{Latin}\p{Han}+b")
         assert_same("StaticRegexReplace", texts, pattern=r"(?U)a*\S?", rewrite="-")
+
+
+UNICODE = np.array(["Füße 漢字".encode(), b"", b"bad \xff\xfe \xe6\xbc.", b"a\tb\x00"], object)
+
+
+def test_unicode() -> None:
+    for errors in ("replace", "ignore"):
+        for control in (False, True):
+            more = {"input_encoding": "UTF-8", "errors": errors, "replace_control_characters": control}
+            assert_same("UnicodeDecode", UNICODE, **more)
+            assert_same("UnicodeDecodeWithOffsets", UNICODE, **more)
+            for output in ("UTF-8", "UTF-16-BE", "UTF-32-BE"):
+                assert_same("UnicodeTranscode", UNICODE, output_encoding=output, **more)
+        codes = np.array([70, 252, 0x6F22, 0x1F600, 0xD800, 97], np.int32)
+        for output in ("UTF-8", "UTF-16-BE", "UTF-32-BE"):
+            assert_same("UnicodeEncode", codes, np.array([0, 2, 2, 6]), output_encoding=output, errors=errors)
+
+
+def test_buckets_of_numbers() -> None:
+    for numbers in (np.array([[-1.0, 0.5, 1.0], [9.0, 2.5, 0.0]], np.float32), np.array([0, 1, 5])):
+        assert_same("Bucketize", numbers, boundaries=[0.0, 1.0, 2.5])
+
+
+@pytest.mark.parametrize("peephole", [False, True])
+def test_recurrent_cells(peephole: bool) -> None:
+    random = np.random.default_rng(0)
+    draw = lambda *shape: random.normal(0, 0.7, shape).astype(np.float32)  # noqa: E731
+    xs, cs, h, w = draw(5, 2, 3), draw(2, 4), draw(2, 4), draw(7, 16)
+    rest = [draw(4), draw(4), draw(4), draw(16)]
+    for clip in (3.0, 0.5, -1.0):
+        more = {"use_peephole": peephole, "cell_clip": clip, "exactly": False}
+        assert_same("LSTMBlockCell", xs[0], cs, h, w, *rest, forget_bias=0.6, **more)
+        for count in (5, 3):
+            assert_same("BlockLSTM", np.int64(count), xs[:count], cs, h, w, *rest, **more)
+    assert_same("GRUBlockCell", xs[0], h, draw(7, 8), draw(7, 4), draw(8), draw(4), exactly=False)

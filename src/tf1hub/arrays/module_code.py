@@ -33,6 +33,10 @@ from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
 
+_COPIED = 1 << 26
+"""The most bytes of a variable that is copied into memory because it lies badly in its file."""
+
+
 class StoredValues(Mapping[str, Any]):
     """The values of a variant's variables as the checkpoint has them, by node; each is mapped when first asked for.
 
@@ -58,6 +62,9 @@ class StoredValues(Mapping[str, Any]):
             value = self._stored[variable.name]
             if variable.slice is not None:
                 value = value[variable.slice.cut]
+            if not value.flags.aligned and value.nbytes <= _COPIED:
+                # Files are packed, and each product with such an array would copy it.
+                value = np.array(value)
             self._read[node] = value
         return value
 

@@ -15,6 +15,7 @@ from tf1hub.arrays.kinds import lists_of_arrays as lists_of_arrays
 from tf1hub.arrays.kinds import normalization as normalization
 from tf1hub.arrays.kinds import pooling as pooling
 from tf1hub.arrays.kinds import ragged_tensors as ragged_tensors
+from tf1hub.arrays.kinds import recurrent_cells as recurrent_cells
 from tf1hub.arrays.kinds import reductions as reductions
 from tf1hub.arrays.kinds import regex_ops as regex_ops
 from tf1hub.arrays.kinds import shaping as shaping
@@ -23,5 +24,6 @@ from tf1hub.arrays.kinds import spectra as spectra
 from tf1hub.arrays.kinds import table_lookups as table_lookups
 from tf1hub.arrays.kinds import text as text
 from tf1hub.arrays.kinds import text_hashing as text_hashing
+from tf1hub.arrays.kinds import unicode_text as unicode_text
 from tf1hub.arrays.kinds import uniqueness as uniqueness
 from tf1hub.arrays.kinds import variables_read_and_written as variables_read_and_written

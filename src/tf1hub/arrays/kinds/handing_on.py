@@ -16,7 +16,9 @@ def constant(xp: Any, attributes: Attributes) -> list[Any]:
     return [attributes["value"]]
 
 
-@computes("PreventGradient", "Snapshot", "PlaceholderWithDefault", "EnsureShape")
+@computes(
+    "PreventGradient", "Snapshot", "PlaceholderWithDefault", "EnsureShape", "GuaranteeConst", "DeepCopy"
+)
 def identity(xp: Any, attributes: Attributes, x: Any) -> list[Any]:
     """The input. What is fed to a PlaceholderWithDefault is given before anything runs."""
     return [x]

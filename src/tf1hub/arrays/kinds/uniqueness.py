@@ -145,3 +145,10 @@ def set_size(xp: Any, attributes: Attributes, indices: Any, values: Any, shape: 
     for row, elements in rows.items():
         found[row] = len(elements)
     return [found]
+
+
+@computes("Bucketize")
+def bucketize(xp: Any, attributes: Attributes, x: Any) -> list[Any]:
+    """The number of boundaries that are not above each number."""
+    boundaries = np.array(attributes["boundaries"], np.float32)
+    return [xp.searchsorted(boundaries, x.astype(np.float32), side="right").astype(np.int32)]
