@@ -544,7 +544,7 @@ def test_what_serving_tools_call_is_compared_too(
 def test_a_signature_that_is_all_chance_runs_once_with_training_too(tmp_path: pathlib.Path) -> None:
     def module_fn(rate: float) -> None:
         x = tf1.placeholder(tf.float32, [None, None])
-        hub.add_signature(inputs=x, outputs=tf1.nn.dropout(x + 1.0, rate=rate))
+        hub.add_signature(inputs=x, outputs=tf1.nn.dropout(tf.tile(x + 1.0, [1, 64]), rate=rate))
 
     variants = [(set(), {"rate": 0.0}), ({"train"}, {"rate": 0.5})]
     plain, noisy = hub.convert(hub.create_module_spec(module_fn, variants), tmp_path / "out").compared

@@ -95,7 +95,16 @@ def gradient_in_a_graph(spec: Any) -> Any:
         return session.run(gradient)
 
 
-MODES = [gradient_in_tensorflow_2, gradient_in_a_graph]
+def gradient_of_a_second_application(spec: Any) -> Any:
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = hub.Module(spec, trainable=True)
+        module(X)
+        (gradient,) = tf1.gradients(tf.reduce_sum(module(X)), [module.variable_map["w"]])
+        session.run(tf1.global_variables_initializer())
+        return session.run(gradient)
+
+
+MODES = [gradient_in_tensorflow_2, gradient_in_a_graph, gradient_of_a_second_application]
 
 
 def test_the_gradient_of_a_defined_function_may_call_its_ops_as_the_graph_does() -> None:

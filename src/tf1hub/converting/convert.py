@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tf1hub.arguments import path_text
 from tf1hub.converting.conversion import Conversion
 from tf1hub.converting.form import Form, Options, Request
+from tf1hub.converting.old_objects import old_objects_set_aside
 from tf1hub.converting.refusal import Refusal, RefusedError, refused
 from tf1hub.converting.registry import FORMS, form_named, forms_that_take
 from tf1hub.converting.source import opened
@@ -105,7 +106,7 @@ def convert(
     _check_tolerance(tolerance)
     _check_free(form, target)
     form.check_mode()
-    with shown(progress) as say, opened(handle, tags, options, say) as request:
+    with shown(progress) as say, old_objects_set_aside(), opened(handle, tags, options, say) as request:
         if examples:
             check_given(examples, request.inference, form.oracle(request, request.spec))
         _check_taken(form, request)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import tensorflow as tf
@@ -30,14 +31,21 @@ class ApplicationCut:
         outputs: the dense tensors of all outputs.
         update_ops: the update ops that this signature's inputs suffice for.
         regularization_losses: the losses that this signature's inputs reach.
-        repetition: how to apply it again for less; None where that cannot be.
+        feeds: the dense tensors of all inputs.
+        in_contexts: the variant's nodes that lie in control flow contexts.
     """
 
     cut: Cut
     outputs: list[str]
     update_ops: list[str]
     regularization_losses: list[str]
-    repetition: list[Step] | None
+    feeds: Collection[str]
+    in_contexts: Set[str]
+
+    @cached_property
+    def repetition(self) -> list[Step] | None:
+        """How to apply it again for less; None where that cannot be. Most programs apply a signature once."""
+        return repetition_of(self.cut, self.feeds, self.in_contexts)
 
 
 def cut_application(
@@ -68,7 +76,7 @@ def cut_application(
     given = {*state, *map(node_of, feeds)}
     part = cut(variant.meta_graph.graph_def, keep, given, function_suffix)
     _drop_waits_for_state(part, state)
-    return ApplicationCut(part, outputs, updates, losses, repetition_of(part, feeds, nodes_inside(contexts)))
+    return ApplicationCut(part, outputs, updates, losses, feeds, nodes_inside(contexts))
 
 
 def apply(

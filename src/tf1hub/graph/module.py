@@ -12,7 +12,7 @@ from tf1hub._tensorflow import is_plain_place
 from tf1hub.arguments import path_text
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.graph import inputs as conversion
-from tf1hub.graph.application import apply
+from tf1hub.graph.application import ApplicationCut, apply
 from tf1hub.graph.building import building
 from tf1hub.graph.collector import pausing_collection
 from tf1hub.graph.definition import definition_of
@@ -117,6 +117,7 @@ class Module:
         self._spec = spec.spec if isinstance(spec, Module) else load_module_spec(spec)
         self._trainable = bool(trainable)
         self._variant = self._spec.variant(tags)
+        self._first_scopes: dict[str, str] = {}
         self._repeaters: dict[str, Repeater] = {}
         with building(self._variant):
             self._definition = definition_of(self._spec, self._variant)
@@ -204,13 +205,19 @@ class Module:
                 state,
                 resources,
                 once_initialized(feeds, *variables),
-                self._repeaters.get(name) if plain else None,
+                self._repeater(name, application) if plain else None,
             )
         if not feeds:
             tensors = once_initialized(tensors, *variables)
-        if plain and application.repetition is not None:
-            self._repeaters.setdefault(name, Repeater(application.repetition, scope))
+        if plain:
+            self._first_scopes.setdefault(name, scope)
         return tensors
+
+    def _repeater(self, name: str, application: ApplicationCut) -> Repeater | None:
+        """What applies a signature again; None for its first application, and where it cannot be repeated."""
+        if name in self._first_scopes and name not in self._repeaters and application.repetition is not None:
+            self._repeaters[name] = Repeater(application.repetition, self._first_scopes[name])
+        return self._repeaters.get(name)
 
     def get_signature_names(self) -> list[str]:
         """The names of the variant's signatures, sorted."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tf1hub.errors import FormatError
 from tf1hub.format import dtypes
 from tf1hub.format.assets import asset_files
-from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, TensorShapeProto
+from tf1hub.format.messages_pb2 import AttrValue, GraphDef, MetaGraphDef, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of
 from tf1hub.graphdef.op_types import VARIABLES
@@ -16,6 +16,7 @@ from tf1hub.graphdef.variable_defs import stored_variables
 MAX_TENSOR_ELEMENTS = 2**40
 """No stored tensor has as many elements. More of them are damage, and TensorFlow may abort."""
 
+_WITH_SHAPES = frozenset(["shape", "tensor", "list"])
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 
@@ -48,22 +49,26 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
 
 def _check_nodes(graph: GraphDef, where: str) -> set[str]:
     names: set[str] = set()
+    edges: set[str] = set()
     for node in graph.node:
-        if not node.name or not node.op:
-            raise FormatError(
-                f"{where} has a node without a name or an op: name {node.name!r}, op {node.op!r}."
-            )
-        if node.name in names:
-            raise FormatError(f"{where} has two nodes named {node.name!r}. Node names are unique.")
-        names.add(node.name)
-    for node in graph.node:
+        name = node.name
+        if not name or not node.op:
+            raise FormatError(f"{where} has a node without a name or an op: name {name!r}, op {node.op!r}.")
+        if name in names:
+            raise FormatError(f"{where} has two nodes named {name!r}. Node names are unique.")
+        names.add(name)
+        edges.update(node.input)
+        for value in node.attr.values():
+            if value.WhichOneof("value") in _WITH_SHAPES:
+                for shape in _shapes(value):
+                    _check_shape(shape, name, where)
+    missing = {edge for edge in edges if edge not in names and node_of(edge) not in names}
+    for node in graph.node if missing else ():
         for edge in node.input:
-            if node_of(edge) not in names:
+            if edge in missing:
                 raise FormatError(
                     f"{where} has the node {node.name!r} with the input {edge!r}, which is not in the graph."
                 )
-        for shape in _shapes(node.attr.values()):
-            _check_shape(shape, node.name, where)
     return names
 
 
@@ -96,15 +101,14 @@ def _check_variables(graph: GraphDef, where: str) -> None:
             )
 
 
-def _shapes(values: object) -> Iterator[TensorShapeProto]:
-    for value in values:  # type: ignore[attr-defined]  # a view of a protobuf map, untyped in its stubs
-        kind = value.WhichOneof("value")
-        if kind == "shape":
-            yield value.shape
-        elif kind == "tensor":
-            yield value.tensor.tensor_shape
-        elif kind == "list":
-            yield from value.list.shape
+def _shapes(value: AttrValue) -> Iterator[TensorShapeProto]:
+    kind = value.WhichOneof("value")
+    if kind == "shape":
+        yield value.shape
+    elif kind == "tensor":
+        yield value.tensor.tensor_shape
+    else:
+        yield from value.list.shape
 
 
 def _check_shape(shape: TensorShapeProto, node: str, where: str) -> None:

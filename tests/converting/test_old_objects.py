@@ -1,0 +1,36 @@
+"""A conversion leaves the garbage collector as it was."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from tf1hub.converting.old_objects import old_objects_set_aside
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set_aside() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+def test_old_objects_are_set_aside_and_come_back() -> None:
+    with old_objects_set_aside():
+        assert gc.get_freeze_count() > 0
+    assert gc.get_freeze_count() == 0
+
+
+def test_they_come_back_where_a_conversion_fails() -> None:
+    with pytest.raises(KeyError), old_objects_set_aside():
+        raise KeyError
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_a_program_has_set_aside_stays_so() -> None:
+    gc.freeze()
+    count = gc.get_freeze_count()
+    with old_objects_set_aside():
+        assert gc.get_freeze_count() <= count
+    assert gc.get_freeze_count() > 0
