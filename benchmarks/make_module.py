@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from benchmarks.harness import WEIGHTS
 from benchmarks.networks import nasnet
+from benchmarks.published_networks import bert_base, resnet50, sentences
 
 tf1 = tf.compat.v1
 
@@ -83,6 +84,10 @@ def big_module_fn(hub: ModuleType) -> None:
     hub.add_signature(inputs=ids, outputs=tf.add_n(looked_up))
 
 
+_INFERENCE = {"big": big_module_fn, "resnet50": resnet50, "bert_base": bert_base, "sentences": sentences}
+"""Modules of one variant."""
+
+
 def make_module(kind: str, path: Path, hub: ModuleType) -> None:
     """Exports a module with values as after training: nothing is still zero or one."""
     if kind in ("residual", "nasnet"):
@@ -91,7 +96,7 @@ def make_module(kind: str, path: Path, hub: ModuleType) -> None:
         spec = hub.create_module_spec(lambda is_training: network(hub, is_training), variants)
         tags = {"train"}
     else:
-        spec, tags = hub.create_module_spec(lambda: big_module_fn(hub)), None
+        spec, tags = hub.create_module_spec(lambda: _INFERENCE[kind](hub)), None
     with tf.Graph().as_default():
         module = hub.Module(spec, tags=tags)
         with tf1.Session() as session:
@@ -107,7 +112,7 @@ def make_module(kind: str, path: Path, hub: ModuleType) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("kind", choices=["residual", "nasnet", "big"])
+    parser.add_argument("kind", choices=["residual", "nasnet", *_INFERENCE])
     parser.add_argument("path", type=Path)
     parser.add_argument("--library", default="tf1hub", help="tf1hub or tensorflow_hub")
     args = parser.parse_args()

@@ -41,6 +41,7 @@ def convert(
     serving_default: str | None = None,
     frozen: bool = False,
     signature: str | None = None,
+    strings: str = "host",
     examples: Given | None = None,
     tolerance: float = TOLERANCE,
     progress: ProgressOption = None,
@@ -77,7 +78,10 @@ def convert(
         serving_default: of a SavedModel, the signature that serving tools call by default; None takes `"default"`, or the
             only one.
         frozen: of a SavedModel, whether its variables become constants; it cannot be trained then.
-        signature: of a frozen graph or a TFLite model, the only signature to write; None for all.
+        signature: of a frozen graph or a TFLite model, the only signature to write; None for all. Of an ONNX model, which
+            holds one, that one; None takes `"default"`, or the only one.
+        strings: of an ONNX model, where ops on strings run: `"host"` for NumPy, from a small file beside the model;
+            `"graph"` for in it, where core operators have them.
         examples: inputs to compare on, for signatures that generated ones do not suit: by signature a
             list of dicts of arrays.
         tolerance: how far an output may be from the original's, relative to its largest value.
@@ -98,7 +102,7 @@ def convert(
         ExportError: something is at `path`, or it cannot be written.
         MissingDependencyError: one of `imports` cannot be imported, or the form needs a package that is not installed.
     """
-    options = Options(trainable, serving_default, frozen, signature)
+    options = Options(trainable, serving_default, frozen, signature, strings)
     _check_options(form_named(to), options)
     form = form_named(to).chosen(options)
     import_packages(imports, "imports=")

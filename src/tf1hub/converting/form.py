@@ -32,12 +32,14 @@ class Options:
         serving_default: the signature that serving tools call by default.
         frozen: whether variables become constants.
         signature: the only signature to write.
+        strings: where ops on strings run: `"host"` for beside what was written, `"graph"` for in it.
     """
 
     trainable: Any = True
     serving_default: str | None = None
     frozen: bool = False
     signature: str | None = None
+    strings: str = "host"
 
 
 @dataclass

@@ -70,15 +70,13 @@ class ModelRunner:
     """A signature's model, ready to be called.
 
     Args:
-        path: of the model.
+        session: of ONNX Runtime, with the model.
         ports: of the model.
         host: what runs beside it; None where nothing has to.
     """
 
-    def __init__(self, path: str, ports: ModelPorts, host: HostPart | None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # it warns of initializers that are inputs too
-        self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    def __init__(self, session: Any, ports: ModelPorts, host: HostPart | None) -> None:
+        self._session = session
         self._ports = ports
         self._host = host
         self._names = [port.name for port in ports.outputs] + [after for _, _, after in ports.state]
@@ -134,6 +132,15 @@ def _as_bytes(value: _Array) -> _Array:
     return found
 
 
+def session_of(path: str) -> Any:
+    """ONNX Runtime with a model."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it warns of initializers that are inputs too
+    # Threads that wait would spin, and take a processor each from whatever else runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
 def run_in_memory(model: SignatureModel) -> ModelRunner:
     """A model that was not written, ready to be called."""
     ports = model.ports
@@ -141,4 +148,4 @@ def run_in_memory(model: SignatureModel) -> ModelRunner:
     with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
         path = os.path.join(directory, "model.onnx")
         write_model(model.model, model.constants, path)
-        return ModelRunner(path, ports, host)
+        return ModelRunner(session_of(path), ports, host)

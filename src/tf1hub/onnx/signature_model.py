@@ -36,6 +36,21 @@ IR_VERSION = 9
 """That of onnx 1.14 to 1.16, which brought opset 20: what reads the operators reads it."""
 
 
+class CannotLowerError(UnsupportedGraphError):
+    """A signature that ONNX cannot take.
+
+    Args:
+        variant: whose signature it is.
+        signature: its name.
+        refusals: all of what is in the way.
+    """
+
+    def __init__(self, variant: Variant, signature: str, refusals: Sequence[Refusal]) -> None:
+        super().__init__(refusal_text(variant, signature, refusals))
+        self.signature = signature
+        self.refusals = list(refusals)
+
+
 @dataclass
 class SignatureModel:
     """A signature as an ONNX model.
@@ -208,7 +223,7 @@ class _Work:
                         Refusal(op.node.op, "would run twice, in the model and beside it", [op.node.name])
                     )
         if refusals:
-            raise UnsupportedGraphError(refusal_text(self._variant, self._signature, refusals))
+            raise CannotLowerError(self._variant, self._signature, refusals)
 
     def _ports(self, infos: Mapping[str, ParsedTensorInfo]) -> list[Port]:
         found = []
@@ -285,7 +300,7 @@ class _Work:
     def _check(self) -> None:
         refusals = list(self._lowering.refusals.values())
         if refusals or any(isinstance(self._scope.values.get(t), Poison) for t in self._program.fetches):
-            raise UnsupportedGraphError(refusal_text(self._variant, self._signature, refusals))
+            raise CannotLowerError(self._variant, self._signature, refusals)
 
     def _lowering_input(self, port: Port) -> bool:
         dtype, _ = self._types[port.name]
@@ -337,6 +352,9 @@ def _describe(found: SignatureModel) -> None:
             "tf1hub.digest": digest_of(found.module.spec),
             "tf1hub.tags": json.dumps(sorted(variant.tags)),
             "tf1hub.signature": found.signature,
+            "tf1hub.signature_def": variant.meta_graph.signature_def[found.signature]
+            .SerializeToString()
+            .hex(),
             "tf1hub.ports": found.ports.to_text(),
         },
     )

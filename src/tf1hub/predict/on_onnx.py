@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Sequence
 from typing import Any
 
-from tf1hub.errors import UnsupportedGraphError
+from tf1hub.errors import MissingDependencyError, UnsupportedGraphError
 from tf1hub.predict.engine_request import Compute, Request
 
 _INSTALL = "pip install 'tf1hub[onnx]'"
+
+
+def stored_model(handle: object) -> Any:
+    """The model that `tf1hub.convert` wrote, where a handle is the path of one; else None.
+
+    Raises:
+        MissingDependencyError: ONNX Runtime is not installed.
+        FormatError: it is no model of this library's, or the file beside it is not there or damaged.
+    """
+    if not isinstance(handle, str | os.PathLike):
+        return None
+    path = os.fspath(handle)
+    if not (isinstance(path, str) and path.endswith(".onnx") and os.path.isfile(path)):
+        return None
+    install = OnnxEngine().not_installed()
+    if install is not None:
+        raise MissingDependencyError(f"{path} is an ONNX model. To run it: {install}.")
+    from tf1hub.onnx.stored_model import StoredModel
+
+    return StoredModel(path)
 
 
 class OnnxEngine:

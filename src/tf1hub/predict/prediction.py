@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from tf1hub.errors import ArgumentError
 from tf1hub.predict.array_inputs import ArrayInterface
 from tf1hub.predict.engine_request import Request
-from tf1hub.predict.engines import choose_engine
+from tf1hub.predict.engines import AUTO, choose_engine
+from tf1hub.predict.on_onnx import stored_model
 from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
 from tf1hub.spec.variant import DEFAULT_SIGNATURE
 
@@ -28,7 +30,8 @@ class Predictor:
         ('numpy', 'it was asked for')
 
     Args:
-        handle: a handle or a ModuleSpec.
+        handle: a handle or a ModuleSpec; or the path of an ONNX model that `tf1hub.convert` wrote, which has one
+            signature.
         signature: the signature's name; None is `"default"`.
         tags: the graph variant; None is the inference variant.
         engine: what runs it. `"numpy"` runs everywhere. `"tensorflow"` alone imports TensorFlow. `"auto"` takes the
@@ -61,6 +64,11 @@ class Predictor:
         *,
         seed: int | None = None,
     ) -> None:
+        self._asked: tuple[Any, ...]
+        model = stored_model(handle)
+        if model is not None:
+            self._open(model, handle, signature, tags, engine, seed)
+            return
         spec = load_module_spec(handle)
         variant = spec.variant(tags)
         name = variant.check_signature(DEFAULT_SIGNATURE if signature is None else signature)
@@ -71,6 +79,21 @@ class Predictor:
         self._where = f"signature {name!r} of {variant.where}"
         self._interface = ArrayInterface(self.inputs, self.outputs, name, variant.where)
         self.engine, self.why, self._compute = choose_engine(Request(spec, variant, name, seed), engine)
+
+    def _open(
+        self, model: Any, handle: Any, signature: str | None, tags: Tags, engine: str, seed: int | None
+    ) -> None:
+        """Takes over a model that `tf1hub.convert` wrote, which holds one signature of one variant."""
+        if engine not in (AUTO, "onnx") or signature not in (None, model.signature) or tags is not None:
+            raise ArgumentError(
+                f"{os.fspath(handle)} is an ONNX model of the signature {model.signature!r}. It runs that one, on "
+                "engine='onnx': tf1hub.Predictor(path)"
+            )
+        self.inputs, self.outputs = model.inputs, model.outputs
+        self._asked = (handle, signature, tags, engine, seed)
+        self._where = f"signature {model.signature!r} in {os.fspath(handle)}"
+        self._interface = ArrayInterface(model.inputs, model.outputs, model.signature, os.fspath(handle))
+        self.engine, self.why, self._compute = "onnx", "it is an ONNX model", model
 
     def __call__(self, inputs: Any = None) -> dict[str, Any]:
         """The outputs for some inputs.
@@ -100,7 +123,11 @@ class Predictor:
 
 
 def _again(
-    spec: ModuleSpec, signature: str, tags: frozenset[str], engine: str, seed: int | None
+    spec: ModuleSpec | str | os.PathLike[str],
+    signature: str | None,
+    tags: Tags,
+    engine: str,
+    seed: int | None,
 ) -> Predictor:
     """What a pickle of a predictor gives."""
     return Predictor(spec, signature, tags, engine, seed=seed)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tf1hub.onnx.fused_patterns import layer_norm
 from tf1hub.onnx.lowering_call import Call
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.onnx_graph import Graph
@@ -321,6 +322,9 @@ def binary(call: Call, x: Value, y: Value) -> Value:
         return _complex(call, kind, x, y)
     if x.dtype.kind == "O":
         raise CannotLower("joins strings")
+    fused = layer_norm(call) if kind == "Add" else None
+    if fused is not None:
+        return fused
     return arithmetic(call, kind, x, y)
 
 
