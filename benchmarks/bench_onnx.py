@@ -36,7 +36,9 @@ def rows(bench: Bench) -> Iterator[Row]:
             )
         if conversion is not None:
             figures = bench.run("bench_onnx:conversion", repeats=3, module=module)
-            yield at_most(f"{words}: to ONNX without the comparison, CPU time", figures["cpu_s"], conversion, seconds)
+            yield at_most(
+                f"{words}: to ONNX without the comparison, CPU time", figures["cpu_s"], conversion, seconds
+            )
             alone = bench.run("bench_onnx:imports_alone", repeats=1)["peak_bytes"]
             memory = (figures["peak_bytes"] - alone) / figures["weights"]
             yield at_most(f"{words}: its peak memory above the imports', per weight", memory, 3, times)
@@ -51,7 +53,11 @@ def inputs_of(network: str, batch: int) -> dict[str, Any]:
     if network == "bert_base":
         shape = (batch, 128)
         ids = random.integers(0, 30_522, shape).astype(np.int32)
-        return {"input_ids": ids, "input_mask": np.ones(shape, np.int32), "segment_ids": np.zeros(shape, np.int32)}
+        return {
+            "input_ids": ids,
+            "input_mask": np.ones(shape, np.int32),
+            "segment_ids": np.zeros(shape, np.int32),
+        }
     words = [[f"word{index}" for index in random.integers(0, 220_000, 12)] for _ in range(batch)]
     return {"default": np.array([" ".join(line).encode() for line in words], object)}
 

@@ -56,7 +56,8 @@ def _dense(name: str, x: tf.Tensor, size: int) -> tf.Tensor:
 def bert_base(hub: ModuleType, layers: int = 12, width: int = 768, heads: int = 12) -> None:
     """BERT-base, 110 million weights, written as its first implementation was."""
     ids, mask, segments = (
-        tf1.placeholder(tf.int32, [None, None], name=name) for name in ("input_ids", "input_mask", "segment_ids")
+        tf1.placeholder(tf.int32, [None, None], name=name)
+        for name in ("input_ids", "input_mask", "segment_ids")
     )
     batch, length = tf.shape(ids)[0], tf.shape(ids)[1]
     normal = tf1.truncated_normal_initializer(stddev=0.02)
@@ -116,4 +117,6 @@ def sentences(hub: ModuleType, width: int = 128) -> None:
     vectors = tf1.get_variable("vectors", [WORDS + 1000, width], initializer=normal)
     sparse = tf.SparseTensor(tokens.indices, ids, tokens.dense_shape)
     filled, _ = tf.sparse.fill_empty_rows(sparse, 0)
-    hub.add_signature(inputs=texts, outputs=tf1.nn.embedding_lookup_sparse(vectors, filled, None, combiner="sqrtn"))
+    hub.add_signature(
+        inputs=texts, outputs=tf1.nn.embedding_lookup_sparse(vectors, filled, None, combiner="sqrtn")
+    )

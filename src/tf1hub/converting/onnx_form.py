@@ -15,7 +15,8 @@ from tf1hub.predict.array_inputs import ArrayInterface
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.unknown import unknown_signature
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
-from tf1hub.trial.expected import Arrays, CannotRunError, Evaluate, Oracle
+from tf1hub.trial.expected import Oracle
+from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate
 from tf1hub.trial.signature_check import Opened
 
 if TYPE_CHECKING:

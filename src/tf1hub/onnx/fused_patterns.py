@@ -44,7 +44,9 @@ def _matched(call: Call, scaled: Tensor, shift: Tensor) -> Value | None:
     weighted = _inputs(call, _made(call, factor), {"Mul"})
     for root, gamma in (weighted, weighted[::-1]) if weighted is not None else ():
         inverse = _made(call, root)
-        inside = _inputs(call, _made(call, inverse.inputs[0]), _ADDS) if _is(inverse, "Rsqrt") else None
+        if inverse is None or inverse.node.op != "Rsqrt":
+            continue
+        inside = _inputs(call, _made(call, inverse.inputs[0]), _ADDS)
         for variance, small in (inside, inside[::-1]) if inside is not None else ():
             epsilon = call.scope.values.get(small)
             if not isinstance(epsilon, Value) or epsilon.known is None or epsilon.known.size != 1:
@@ -64,7 +66,9 @@ def _normalized(call: Call, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: flo
     assert isinstance(shift, Value)
     if source.first is not None or scale.rank != 1 or shift.rank != 1:
         return None
-    result = call.graph.op("LayerNormalization", source, scale, shift, axis=-1, epsilon=epsilon, dtype=np.float32)
+    result = call.graph.op(
+        "LayerNormalization", source, scale, shift, axis=-1, epsilon=epsilon, dtype=np.float32
+    )
     result.shape = source.shape
     return result
 
@@ -77,7 +81,7 @@ def _is_variance(call: Call, variance: Tensor, x: Tensor, mean: Tensor) -> bool:
 def _mean_of(call: Call, tensor: Tensor) -> Tensor | None:
     """What a tensor is the mean of, along the last axis, which is kept."""
     op = _made(call, tensor)
-    if not _is(op, "Mean") or not op.node.definition.attr["keep_dims"].b:
+    if op is None or op.node.op != "Mean" or not op.node.definition.attr["keep_dims"].b:
         return None
     x, axes = op.inputs
     known, source = call.scope.values.get(axes), call.scope.values.get(x)
@@ -86,10 +90,6 @@ def _mean_of(call: Call, tensor: Tensor) -> Tensor | None:
     numbers = np.atleast_1d(known.known).tolist()
     last = -1 if source.rank is None else source.rank - 1
     return _seen(call, x) if numbers in ([-1], [last]) else None
-
-
-def _is(op: Op | None, kind: str) -> bool:
-    return op is not None and op.node.op == kind
 
 
 def _inputs(call: Call, op: Op | None, kinds: frozenset[str] | set[str]) -> tuple[Tensor, Tensor] | None:

@@ -15,6 +15,7 @@ import onnxruntime
 
 from tf1hub.arrays.module_code import ModuleCode
 from tf1hub.arrays.prepared import Code
+from tf1hub.arrays.randomness import Random
 from tf1hub.errors import InputError
 from tf1hub.onnx.model_file import write_model
 from tf1hub.onnx.model_ports import ModelPorts, name_of
@@ -35,6 +36,7 @@ class HostPart:
     def __init__(self, module: ModuleCode, ports: ModelPorts) -> None:
         self._module = module
         self._ports = ports
+        self._random = Random()
         self._fed = [port.tensor for port in ports.fed]
         self._given = [*self._fed, *(port.tensor for port in ports.outputs)]
         self._before = self._code(ports.before, self._fed)
@@ -62,7 +64,7 @@ class HostPart:
     ) -> dict[Tensor, Any]:
         if code is None:
             return {}
-        results = self._module.run(code, [values[tensor] for tensor in given])
+        results = self._module.run(code, [values[tensor] for tensor in given], random=self._random)
         return dict(zip(wanted, results, strict=True))
 
 
