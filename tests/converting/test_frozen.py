@@ -182,7 +182,7 @@ def test_what_functions_read_is_a_constant_to_them_and_what_they_write_is_refuse
     assert str(caught.value).splitlines()[1:] == [
         "  - 1 x VarHandleOp (n, in the signature 'default'): is written in a function, or by an op that has no form for "
         "one call",
-        "Forms that take it: 'saved_model', 'safetensors'.",
+        "Forms that take it: 'saved_model', 'onnx', 'safetensors'.",
     ]
 
 

@@ -167,9 +167,36 @@ def test_all_that_onnx_cannot_take_is_named_before_anything_is_written(tmp_path:
     hub.create_module_spec(module_fn).export(str(tmp_path / "module"))
     with pytest.raises(UnsupportedGraphError) as refused:
         hub.convert(str(tmp_path / "module"), tmp_path / "m.onnx", to="onnx")
-    assert str(refused.value) == (
+    assert str(refused.value).startswith(
         f"{tmp_path}/module cannot be converted to 'onnx':\n"
         "  - 1 x MatrixInverse (one, in the signature 'default'): it has no counterpart in ONNX\n"
-        "Forms that take it: 'saved_model', 'frozen_graph'."
-    ), str(refused.value)
+        "Forms that take it: 'saved_model', 'frozen_graph'"
+    )
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_what_a_call_writes_goes_in_and_comes_out(tmp_path: pathlib.Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    tf1 = tf.compat.v1
+
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None], name="x")
+        count = tf1.get_variable("count", initializer=1.0, use_resource=True, trainable=False)
+        y = tf1.cond(tf.reduce_sum(x) > 1.0, lambda: x * count.assign_add(2.0), lambda: x * count)
+        hub.add_signature(inputs=x, outputs=y)
+
+    spec = hub.create_module_spec(module_fn)
+    spec.export(str(tmp_path / "module"), values={"count": np.array(1.0, np.float32)})
+    conversion = hub.convert(str(tmp_path / "module"), tmp_path / "m.onnx", to="onnx")
+    assert "What a call writes goes in and comes out: 'count'." in conversion.notes
+    session = ort.InferenceSession(tmp_path / "m.onnx")
+    large, small = np.array([1.0, 2.0], np.float32), np.array([0.5], np.float32)
+    result, count = session.run(None, {"default": large})
+    assert (result.tolist(), count) == ([3.0, 6.0], 3.0)
+    result, count = session.run(None, {"default": large, "count": count})
+    assert (result.tolist(), count) == ([5.0, 10.0], 5.0)
+    predictors = [hub.Predictor(tmp_path / "m.onnx"), hub.Predictor(str(tmp_path / "module"), engine="onnx")]
+    predictors.append(hub.Predictor(str(tmp_path / "module"), engine="numpy"))
+    for predictor in predictors:
+        results = [predictor(given)["default"].tolist() for given in (large, small, large)]
+        assert results == [[3.0, 6.0], [1.5], [5.0, 10.0]]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tf1hub.converting.conversion import Conversion
 
 
-FORM_NAMES = ("saved_model", "frozen_graph", "tflite", "safetensors")
+FORM_NAMES = ("saved_model", "frozen_graph", "tflite", "onnx", "safetensors")
 """What `--to` takes; written down, because the forms themselves take time to import."""
 
 
@@ -66,7 +66,14 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--signature",
         metavar="NAME",
-        help="of frozen_graph and tflite: the only signature to write (default: all)",
+        help="of frozen_graph and tflite: the only signature to write (default: all); of onnx: the one to write "
+        "(default: 'default', or the only one)",
+    )
+    parser.add_argument(
+        "--strings",
+        default="host",
+        metavar="WHERE",
+        help="of onnx: where ops on strings run, host (beside the model, default) or graph (in it)",
     )
     add_import_option(parser)
     add_progress_option(parser)
@@ -88,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
             serving_default=args.serving_default,
             frozen=args.constants,
             signature=args.signature,
+            strings=args.strings,
             **({} if args.tolerance is None else {"tolerance": args.tolerance}),
         )
     if args.json:

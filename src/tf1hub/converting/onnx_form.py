@@ -50,13 +50,11 @@ class OnnxForm(Form):
     ) -> list[Refusal]:
         if options.strings not in _STRINGS:
             raise ArgumentError(f"strings= is 'host' or 'graph'. It was given {options.strings!r}.")
-        if options.signature is None and _only(variants[0]) is None:
-            # Asked for the module as a whole: what any of its signatures has.
-            found = [
-                self._refusals(spec, variants[0], Options(signature=name))
-                for name in variants[0].signature_names
-            ]
-            return min(found, key=len, default=[])
+        if options.signature is None and not self._for_one:
+            # Asked about the module as a whole.
+            names = variants[0].signature_names
+            each = [self._refusals(spec, variants[0], Options(signature=name)) for name in names]
+            return [refusal for found in each for refusal in found]
         return self._refusals(spec, variants[0], options)
 
     def _refusals(self, spec: ModuleSpec, variant: Variant, options: Options) -> list[Refusal]:

@@ -75,6 +75,8 @@ _TAKE_STRINGS = frozenset(
 )
 _POISON = Poison()
 _MOST_OUTPUTS = 64
+_UNEXPECTED = (AssertionError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What lowerings raise for inputs that are not as the op's definition says."""
 
 
 def run_region(scope: Scope, region: Region) -> None:
@@ -104,6 +106,9 @@ def _run_op(scope: Scope, op: Op) -> None:
     except CannotLower as refused:
         if str(refused):
             scope.lowering.refuse(op, str(refused))
+        outputs = None
+    except _UNEXPECTED as error:
+        scope.lowering.refuse(op, f"is used in a way that ONNX cannot take ({type(error).__name__}: {error})")
         outputs = None
     if outputs is None:
         # Nobody can tell how many there are; a reader finds any of them.
