@@ -40,6 +40,8 @@ def test_the_library_reads_every_weight_under_its_name(name: str, tmp_path: path
 
 def test_the_file_says_which_module_it_is_of(tmp_path: pathlib.Path) -> None:
     hub.convert(stored("half_plus_two"), tmp_path / "m.safetensors", to="safetensors")
+    (tmp_path / "any file").touch()
+    assert (tmp_path / "m.safetensors").stat().st_mode == (tmp_path / "any file").stat().st_mode
     with safe_open(tmp_path / "m.safetensors", framework="np") as file:
         metadata = file.metadata()
     assert metadata["module"] == stored("half_plus_two")

@@ -112,6 +112,9 @@ def new_files(path: str) -> Iterator[str]:
         _make_parent(parent, path)
         with _hidden(target, parent) as directory:
             yield os.path.join(directory, name)
+            for written in os.scandir(directory):
+                # Some libraries make files that only the user may read; these are as readable as any new file.
+                os.chmod(written.path, 0o666 & ~_umask())
             flush(directory)
             _move_into(directory, parent, path, name)
     except Error:
