@@ -75,6 +75,7 @@ class FrozenSavedModelForm(Form):
         del request
         import tensorflow as tf
 
+        from tf1hub.converting.saved_model_calls import unoptimized
         from tf1hub.trial.original import dense_values, failures_told
 
         loaded = tf.saved_model.load(path)
@@ -86,7 +87,7 @@ class FrozenSavedModelForm(Form):
             types = {
                 part: info.dtype for key, info in infos.items() if info.kind == "dense" for part in [key]
             }
-            with failures_told():
+            with failures_told(), unoptimized():
                 given = {name: tf.convert_to_tensor(value, types.get(name)) for name, value in values.items()}
                 found = loaded.signatures[signature](**given)
             outputs = variant.outputs(signature)

@@ -38,7 +38,7 @@ class SavedModelCalls:
         self, variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]
     ) -> Iterator[Arrays]:
         infos = variant.outputs(signature)
-        with failures_told(), _unoptimized():
+        with failures_told(), unoptimized():
             given = as_tensorflow_values(feeds)
             inputs = convert_inputs(given, variant.inputs(signature), signature, variant.where)
             call = self._training if training else self._inference
@@ -48,7 +48,7 @@ class SavedModelCalls:
 
 
 @contextlib.contextmanager
-def _unoptimized() -> Iterator[None]:
+def unoptimized() -> Iterator[None]:
     """Runs functions without optimizing them; optimizing one takes far longer than running it a few times."""
     name = "disable_meta_optimizer"
     before = tf.config.optimizer.get_experimental_options().get(name, False)
