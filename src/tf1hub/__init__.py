@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from tf1hub.handles import download as download
     from tf1hub.handles import resolve as resolve
     from tf1hub.keras import KerasLayer as KerasLayer
-    from tf1hub.predict.array_inputs import RaggedArray as RaggedArray
-    from tf1hub.predict.array_inputs import SparseArray as SparseArray
     from tf1hub.predict.jax_function import JaxFunction as JaxFunction
     from tf1hub.predict.jax_function import to_jax as to_jax
     from tf1hub.predict.prediction import Predictor as Predictor
@@ -51,6 +49,8 @@ if TYPE_CHECKING:
     from tf1hub.publish.checkpoint_export import export_from_checkpoint as export_from_checkpoint
     from tf1hub.publish.latest_exporter import LatestModuleExporter as LatestModuleExporter
     from tf1hub.publish.registered import register_module_for_export as register_module_for_export
+    from tf1hub.spec.composite_arrays import RaggedArray as RaggedArray
+    from tf1hub.spec.composite_arrays import SparseArray as SparseArray
     from tf1hub.spec.description import ModuleDescription as ModuleDescription
     from tf1hub.spec.difference import ModuleDifference as ModuleDifference
     from tf1hub.spec.difference import diff as diff
@@ -83,9 +83,9 @@ _HOMES = {
     "ModuleSpec": "tf1hub.spec.module_spec",
     "Predictor": "tf1hub.predict.prediction",
     "Progress": "tf1hub.progress",
-    "RaggedArray": "tf1hub.predict.array_inputs",
+    "RaggedArray": "tf1hub.spec.composite_arrays",
     "Report": "tf1hub.checks.findings",
-    "SparseArray": "tf1hub.predict.array_inputs",
+    "SparseArray": "tf1hub.spec.composite_arrays",
     "Variables": "tf1hub.format.checkpoint",
     "add_signature": "tf1hub.publish",
     "attach_image_module_info": "tf1hub.publish",

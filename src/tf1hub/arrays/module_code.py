@@ -32,7 +32,6 @@ from tf1hub.program.written import written_variables
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
-
 _COPIED = 1 << 26
 """The most bytes of a variable that is copied into memory because it lies badly in its file."""
 

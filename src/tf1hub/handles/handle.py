@@ -15,7 +15,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tf1hub.arguments import handle_text
 from tf1hub.errors import HandleError
-from tf1hub.handles.compression import ARCHIVE_SUFFIXES
 from tf1hub.storage import local_path, redact
 
 FORMAT_PARAMETER = "tf-hub-format"
@@ -142,6 +141,9 @@ def without_archive_suffix(name: str) -> str:
     >>> without_archive_suffix("3.tar.gz")
     '3'
     """
+    # Here and below: a local directory needs nothing of what unpacks.
+    from tf1hub.handles.compression import ARCHIVE_SUFFIXES
+
     for suffix in ARCHIVE_SUFFIXES:
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
@@ -150,6 +152,8 @@ def without_archive_suffix(name: str) -> str:
 
 def is_archive_name(name: str) -> bool:
     """Returns whether a path or URL path ends like an archive."""
+    from tf1hub.handles.compression import ARCHIVE_SUFFIXES
+
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 

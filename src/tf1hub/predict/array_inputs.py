@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,42 +11,11 @@ import numpy.typing as npt
 from tf1hub.errors import InputError
 from tf1hub.format import dtypes
 from tf1hub.format.tensor_names import tensor_name
+from tf1hub.spec.composite_arrays import RaggedArray, SparseArray
 from tf1hub.spec.input_words import check_names, wrong_input
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 Array = npt.NDArray[Any]
-
-
-class SparseArray(NamedTuple):
-    """A sparse tensor as three arrays, named as those of `tf.SparseTensor`.
-
-    Example:
-        >>> import numpy as np, tf1hub as hub
-        >>> eye = hub.SparseArray(np.array([[0, 0], [1, 1]]), np.array([1.0, 1.0], np.float32), np.array([2, 2]))
-        >>> eye.dense_shape.tolist()
-        [2, 2]
-
-    Attributes:
-        indices: int64 `[N, rank]`, the index of each element, row by row.
-        values: `[N]`, the elements.
-        dense_shape: int64 `[rank]`.
-    """
-
-    indices: Array
-    values: Array
-    dense_shape: Array
-
-
-class RaggedArray(NamedTuple):
-    """A ragged tensor as arrays, named as those of `tf.RaggedTensor`.
-
-    Attributes:
-        flat_values: the elements of all rows.
-        nested_row_splits: for each ragged dimension, from the outermost, where its rows begin and end.
-    """
-
-    flat_values: Array
-    nested_row_splits: tuple[Array, ...]
 
 
 class ArrayInterface:

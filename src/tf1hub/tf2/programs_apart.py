@@ -20,7 +20,7 @@ from tf1hub.tf2.saving import interface
 from tf1hub.tf2.serving import flat_function
 
 
-class Program:
+class SavedProgram:
     """A program, called without the variables that it uses.
 
     Args:
@@ -94,11 +94,11 @@ class ProgramsApart:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._handles = {id(variable.handle) for variable in engine.resources.variables.values()}
-        self._programs: dict[Any, Program] = {}
+        self._programs: dict[Any, SavedProgram] = {}
         self._children: dict[str, Any] | None = None
 
     @property
-    def programs(self) -> list[Program]:
+    def programs(self) -> list[SavedProgram]:
         """All programs, once the module has been saved."""
         return list(self._programs.values())
 
@@ -120,7 +120,7 @@ class ProgramsApart:
     def _apply(self, inputs: Any, training: bool, signature: str) -> dict[str, Any]:
         return self._run(self._engine.interface(signature, training).convert(inputs), training, signature)
 
-    def _program(self, training: bool, signature: str) -> Program:
+    def _program(self, training: bool, signature: str) -> SavedProgram:
         """The program of a signature; signatures that are the same but for the names have one."""
         variant = self._engine.state(training).variant
         function = self._engine.function(signature, training)
@@ -133,7 +133,7 @@ class ProgramsApart:
         )
         if key not in self._programs:
             with tf.init_scope():
-                self._programs[key] = Program(function.get_concrete_function(), self._handles)
+                self._programs[key] = SavedProgram(function.get_concrete_function(), self._handles)
         return self._programs[key]
 
     def children(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import CALLS
-from tf1hub.tf2.programs_apart import Program
+from tf1hub.tf2.programs_apart import SavedProgram
 from tf1hub.tf2.saved_saver import add_saver
 
 _SHAPES = "_input_shapes"
@@ -36,7 +36,7 @@ class _Variable(NamedTuple):
     read_only: bool
 
 
-def complete(directory: str, programs: Sequence[Program], with_saver: bool) -> None:
+def complete(directory: str, programs: Sequence[SavedProgram], with_saver: bool) -> None:
     """Completes the SavedModel in a directory.
 
     Args:
@@ -74,7 +74,7 @@ class _Functions:
         programs: those that are called without their variables.
     """
 
-    def __init__(self, library: Iterable[Any], objects: Any, programs: Sequence[Program]) -> None:
+    def __init__(self, library: Iterable[Any], objects: Any, programs: Sequence[SavedProgram]) -> None:
         self._by_name = {function.signature.name: function for function in library}
         self._objects = objects
         self._programs = {program.stand_in: _Called(program, self._by_name, objects) for program in programs}
@@ -145,7 +145,7 @@ class _Called:
         lacking: the variables by their places among the arguments.
     """
 
-    def __init__(self, program: Program, functions: Mapping[str, Any], objects: Any) -> None:
+    def __init__(self, program: SavedProgram, functions: Mapping[str, Any], objects: Any) -> None:
         self.name = program.name
         arguments = functions[program.name].signature.input_arg
         bound = objects.concrete_functions[program.name].bound_inputs

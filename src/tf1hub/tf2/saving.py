@@ -90,25 +90,25 @@ def call_function(engine: Engine, apply: Callable[[Any, bool, str], Mapping[str,
         return outputs if as_dict else engine.output(outputs, signature)
 
     function = tf.function(call, autograph=False)
-    for form in sorted(_forms(engine), key=Form.goes_last):
+    for form in sorted(_forms(engine), key=CallForm.goes_last):
         function.get_concrete_function(
             form.inputs, training=form.training, signature=form.signature, as_dict=form.as_dict
         )
     return function
 
 
-def _forms(engine: Engine) -> Iterator[Form]:
+def _forms(engine: Engine) -> Iterator[CallForm]:
     """All the ways of calling each signature."""
     for training, as_dict in itertools.product((False, True), (False, True)):
         variant = engine.state(training).variant
         for signature in variant.signature_names:
             if as_dict or "default" in variant.outputs(signature):
                 for inputs in _inputs(variant.inputs(signature)):
-                    yield Form(inputs, training, signature, as_dict)
+                    yield CallForm(inputs, training, signature, as_dict)
 
 
 @dataclass(frozen=True)
-class Form:
+class CallForm:
     """One way of calling a module."""
 
     inputs: Any

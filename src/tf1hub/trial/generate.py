@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tf1hub.format import dtypes
 from tf1hub.format.attachments import IMAGE_MODULE_INFO_KEY
+from tf1hub.spec.composite_arrays import RaggedArray, SparseArray
 from tf1hub.spec.inspection import decode_attachment
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
@@ -30,21 +31,6 @@ _FEW_LARGE = (1, 2)
 _LARGE = 1 << 17  # elements of one row, such as those of an image that a large network takes
 _SENTENCES = (b"the quick brown fox", b"", b"Jumps over!", "lÀzy dög 猫".encode(), b"a")
 _WORDS = (b"the", b"quick", b"brown", b"fox", b"jumps", b"over", b"a", b"lazy", b"dog")
-
-
-class SparseArray(NamedTuple):
-    """A sparse value, as the arrays of which a SparseTensor consists."""
-
-    indices: Any
-    values: Any
-    dense_shape: Any
-
-
-class RaggedArray(NamedTuple):
-    """A ragged value, as the arrays of which a RaggedTensor with one ragged dimension consists."""
-
-    values: Any
-    row_splits: Any
 
 
 @dataclass(frozen=True)
@@ -203,4 +189,4 @@ def _ragged(name: str, info: ParsedTensorInfo, shape: list[int], rng: np.random.
     lengths = [1 + row % 3 for row in range(rows)]
     splits = np.cumsum([0, *lengths]).astype(splits_dtype)
     values = _array(info, [sum(lengths), *inner], rng)
-    return RaggedArray(values, splits)
+    return RaggedArray(values, (splits,))

@@ -14,10 +14,10 @@ from tf1hub.graph.building import reason
 from tf1hub.graph.definition import forget
 from tf1hub.graph.evaluate import evaluating
 from tf1hub.graph.inputs import convert_inputs
+from tf1hub.spec.composite_arrays import RaggedArray, SparseArray
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.generate import RaggedArray, SparseArray
 from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate
 
 FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
@@ -116,7 +116,12 @@ def dense_values(
 def _as_tensorflow(value: Any) -> Any:
     if isinstance(value, SparseArray):
         return tf.compat.v1.SparseTensorValue(*value)
-    return tf.compat.v1.ragged.RaggedTensorValue(*value) if isinstance(value, RaggedArray) else value
+    if isinstance(value, RaggedArray):
+        nested = value.flat_values
+        for splits in reversed(value.nested_row_splits):
+            nested = tf.compat.v1.ragged.RaggedTensorValue(nested, splits)
+        return nested
+    return value
 
 
 def _arrays(value: Any) -> list[Any]:
