@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
+from jax import export, lax
 
 from tf1hub.arrays.array_list import ArrayList
 from tf1hub.arrays.backend import Backend, Part
@@ -31,6 +31,12 @@ class JaxBackend(Backend):
     def namespace(self, inputs: Sequence[Any]) -> Any:
         """JAX's where an input is an array of JAX or traced."""
         return jnp if any(isinstance(value, jax.Array) for value in inputs) else np
+
+    def value(self, value: Any) -> Any:
+        """An output of an op as an array, also a size that JAX knows by name only."""
+        if export.is_symbolic_dim(value):
+            return np.asarray(value, object)
+        return super().value(value)
 
     def is_known(self, value: Any) -> bool:
         """Whether a value is not traced."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tf1hub.converting.conversion import Conversion
 
 
-FORM_NAMES = ("saved_model", "frozen_graph", "tflite", "onnx", "safetensors")
+FORM_NAMES = ("saved_model", "frozen_graph", "tflite", "onnx", "safetensors", "stablehlo")
 """What `--to` takes; written down, because the forms themselves take time to import."""
 
 

@@ -7,12 +7,20 @@ from tf1hub.converting.frozen_graph_form import FrozenGraphForm
 from tf1hub.converting.onnx_form import OnnxForm
 from tf1hub.converting.safetensors_form import SafetensorsForm
 from tf1hub.converting.saved_model_form import SavedModelForm
+from tf1hub.converting.stablehlo_form import StablehloForm
 from tf1hub.converting.tflite_form import TFLiteForm
 from tf1hub.errors import UnknownNameError
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
-FORMS: tuple[Form, ...] = (SavedModelForm(), FrozenGraphForm(), TFLiteForm(), OnnxForm(), SafetensorsForm())
+FORMS: tuple[Form, ...] = (
+    SavedModelForm(),
+    FrozenGraphForm(),
+    TFLiteForm(),
+    OnnxForm(),
+    SafetensorsForm(),
+    StablehloForm(),
+)
 """All forms; a new one is a file of this room and a line here."""
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tf1hub.arrays.kernels import kernel_of
 from tf1hub.arrays.module_code import ModuleCode
 from tf1hub.errors import CheckpointError, InputError, MissingDependencyError, UnsupportedGraphError
 from tf1hub.format.tensor_names import node_of, tensor_name
@@ -110,6 +111,29 @@ class JaxFunction:
         self.written = frozenset(self._names[node].name for node in self._written_nodes)
         self.trainable = frozenset(self._names[node].name for node in variant.trainable_nodes)
         self._losses = _losses(variant, self._module)
+
+    @property
+    def inputs(self) -> dict[str, ParsedTensorInfo]:
+        """The inputs: name to type and shape."""
+        return self._variant.inputs(self._signature)
+
+    @property
+    def needs_host(self) -> bool:
+        """Whether something of an input has to be known before JAX traces."""
+        return self._parts.host is not None or bool(self._parts.known)
+
+    @property
+    def draws(self) -> bool:
+        """Whether a call draws random numbers, and so needs a key."""
+        library, program = self._module.library, self._parts.device.program
+        nodes = [op.node.definition for op, _ in program.ops()]
+        kinds = {node.op for node in [*nodes, *library.functions.nodes_used(nodes)]}
+        return any(
+            (kernel := kernel_of(kind)) is not None
+            and kernel.form == "draws"
+            and not kind.startswith("Stateless")
+            for kind in kinds
+        )
 
     @property
     def module(self) -> ModuleCode:

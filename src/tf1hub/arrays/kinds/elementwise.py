@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.kinds.calling import Call, op
-from tf1hub.arrays.kinds.numerics import accurate, constant, each, is_complex, is_integer
+from tf1hub.arrays.kinds.numerics import accurate, constant, each, is_complex, is_integer, numbers_of
 
 # ------------------------------------------------------------------ one input
 
 
 def _unary(function: Callable[[Any, Any], Any]) -> Callable[[Call, Any], Any]:
     def run(call: Call, x: Any) -> Any:
-        return accurate(x, lambda given: function(call.xp, given), call.xp)
+        return accurate(numbers_of(call.xp, x), lambda given: function(call.xp, given), call.xp)
 
     return run
 
@@ -348,7 +348,7 @@ _BINARY: dict[str, Callable[[Any, Any, Any], Any]] = {
 
 def _binary(function: Callable[[Any, Any, Any], Any]) -> Callable[[Call, Any, Any], Any]:
     def run(call: Call, x: Any, y: Any) -> Any:
-        return function(call.xp, x, y)
+        return function(call.xp, numbers_of(call.xp, x), numbers_of(call.xp, y))
 
     return run
 
@@ -424,6 +424,12 @@ def select_v2(call: Call, condition: Any, then: Any, otherwise: Any) -> Any:
 def cast(call: Call, x: Any) -> Any:
     """Another dtype: fractions are cut off, complex numbers give their real part, all numbers but 0 are true."""
     to = call.dtype("DstT")
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        if to.kind in "iu":
+            return x
+        import jax.numpy as jnp
+
+        x = numbers_of(jnp, x)
     if is_complex(x) and np.dtype(to).kind not in "cb":
         x = call.xp.real(x)
     if np.dtype(to).kind == "b":

@@ -16,8 +16,8 @@ def is_complex(x: Any) -> bool:
 
 
 def is_integer(x: Any) -> bool:
-    """Whether the elements are integers."""
-    return bool(np.dtype(x.dtype).kind in "iu")
+    """Whether the elements are integers; objects are sizes that JAX knows by name only."""
+    return bool(np.dtype(x.dtype).kind in "iuO")
 
 
 def is_float(x: Any) -> bool:
@@ -64,5 +64,29 @@ def axis_of(axis: Any, rank: int) -> int:
 
 
 def sizes_of(shape: Any) -> tuple[int, ...]:
-    """A shape, as a tensor of a graph gives it, as a tuple of ints."""
-    return tuple(int(n) for n in np.asarray(shape).ravel().tolist())
+    """A shape, as a tensor of a graph gives it, as a tuple of ints, and of sizes that JAX knows by name only."""
+    return tuple(np.asarray(shape).ravel().tolist())
+
+
+def namespace_for(xp: Any, sizes: tuple[Any, ...]) -> Any:
+    """The namespace that makes arrays of some sizes: JAX's where it knows one by name only."""
+    if xp is not np or all(isinstance(size, int) for size in sizes):
+        return xp
+    import jax.numpy as jnp
+
+    return jnp
+
+
+def shape_array(sizes: Any, dtype: Any) -> Any:
+    """Sizes as an array: of integers, or of objects where JAX knows one by name only."""
+    if all(isinstance(size, int) for size in np.ravel(np.asarray(sizes, object)).tolist()):
+        return np.asarray(sizes, dtype)
+    return np.asarray(sizes, object)
+
+
+def numbers_of(xp: Any, x: Any) -> Any:
+    """An array that is computed with: sizes that JAX knows by name become numbers that it traces."""
+    if xp is np or not isinstance(x, np.ndarray) or x.dtype != object:
+        return x
+    flat = [xp.asarray(size, np.int32) for size in x.ravel().tolist()]
+    return xp.stack(flat).reshape(x.shape)

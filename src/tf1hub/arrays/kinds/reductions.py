@@ -27,7 +27,11 @@ def reduce(call: Call, x: Any, axes: Any) -> Any:
 
 def _mean(xp: Any, x: Any, axis: tuple[int, ...], keep: bool) -> Any:
     total = xp.sum(x, axis=axis, keepdims=keep, dtype=x.dtype)
-    count = int(np.prod([x.shape[i] for i in axis]))
+    count: Any = 1
+    for i in axis:
+        count = count * x.shape[i]
+    if not isinstance(count, int):
+        return total / xp.asarray(count, x.dtype)  # a size that JAX knows by name
     if is_integer(x):
         return _truncated(xp, total, count)
     return total / constant(count, x)

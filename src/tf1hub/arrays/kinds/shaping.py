@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.kinds.calling import Call, op
-from tf1hub.arrays.kinds.numerics import axes_of, axis_of, sizes_of
+from tf1hub.arrays.kinds.numerics import axes_of, axis_of, namespace_for, numbers_of, shape_array, sizes_of
 
 
 @op("Shape", "ShapeN")
 def shape(call: Call, *tensors: Any) -> Any:
     """The sizes of the axes, which are known while tracing."""
-    dtype = call.dtype("out_type")
-    found = tuple(np.asarray(x.shape, dtype) for x in tensors)
+    dtype = call.attributes["out_type"]
+    found = tuple(shape_array(x.shape, dtype) for x in tensors)
     return found if call.kind == "ShapeN" else found[0]
 
 
 @op("Size")
 def size(call: Call, x: Any) -> Any:
     """The number of elements."""
-    return np.asarray(x.size, call.dtype("out_type"))
+    return shape_array(x.size, call.attributes["out_type"])
 
 
 @op("Rank")
@@ -73,13 +73,15 @@ def invert_permutation(call: Call, x: Any) -> Any:
 @op("Tile", known=(1,))
 def tile(call: Call, x: Any, times: Any) -> Any:
     """Several copies along each axis."""
-    return call.xp.tile(x, sizes_of(times))
+    sizes = sizes_of(times)
+    return namespace_for(call.xp, sizes).tile(x, sizes)
 
 
 @op("BroadcastTo", known=(1,))
 def broadcast_to(call: Call, x: Any, wanted: Any) -> Any:
     """Copies along axes of size 1 and new ones."""
-    return call.xp.broadcast_to(x, sizes_of(wanted))
+    sizes = sizes_of(wanted)
+    return namespace_for(call.xp, sizes).broadcast_to(x, sizes)
 
 
 @op("BroadcastArgs", known=(0, 1))
@@ -106,12 +108,17 @@ def fill(call: Call, dims: Any, value: Any) -> Any:
     """A tensor of one value."""
     if value.dtype == object:
         return np.full(sizes_of(dims), value.item(), object)
-    return call.xp.broadcast_to(value, sizes_of(dims))
+    sizes = sizes_of(dims)
+    return namespace_for(call.xp, sizes).broadcast_to(value, sizes)
 
 
 @op("Range", known=(0, 1, 2))
 def arange(call: Call, start: Any, limit: Any, delta: Any) -> Any:
     """Numbers from a start in steps up to a limit, which is left out."""
+    if object in (start.dtype, limit.dtype, delta.dtype):
+        import jax.numpy as jnp
+
+        return jnp.arange(start.item(), limit.item(), delta.item()).astype(np.int32)
     if start.dtype.kind in "iu":
         return np.arange(int(start), int(limit), int(delta)).astype(start.dtype)
     count = max(0, int(np.ceil(np.abs((np.float64(limit) - np.float64(start)) / np.float64(delta)))))
@@ -157,7 +164,8 @@ def concat_offset(call: Call, axis: Any, *shapes: Any) -> tuple[Any, ...]:
 @op("Pack")
 def pack(call: Call, *tensors: Any) -> Any:
     """Tensors stacked along a new axis."""
-    return call.xp.stack(tensors, axis_of(call["axis"], tensors[0].ndim + 1))
+    given = [numbers_of(call.xp, x) for x in tensors]
+    return call.xp.stack(given, axis_of(call["axis"], tensors[0].ndim + 1))
 
 
 @op("ParallelConcat")

@@ -1,0 +1,47 @@
+"""Calls what `to="stablehlo"` wrote. Only `jax` and `safetensors` are needed, and this is all that it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+
+def load(directory: str) -> dict[str, Callable[..., Any]]:
+    """Each signature as a function of its inputs by name (and of a key, where it draws random numbers).
+
+    Args:
+        directory: what `tf1hub.convert(..., to="stablehlo")` wrote.
+    """
+    import jax
+    from jax import export
+    from safetensors.numpy import load_file
+
+    with open(os.path.join(directory, "signatures.json"), encoding="utf-8") as file:
+        signatures = json.load(file)["signatures"]
+    weights = load_file(os.path.join(directory, "weights.safetensors"))
+
+    def function(told: Any) -> Callable[..., Any]:
+        with open(os.path.join(directory, told["file"]), "rb") as file:
+            exported = export.deserialize(bytearray(file.read()))
+        own = {name: weights[name] for name in told["weights"]}
+        types = told["inputs"]
+
+        def call(inputs: Any, key: Any = None) -> Any:
+            given = {name: _cast(value, types[name]) for name, value in inputs.items()}
+            more = (
+                [jax.random.key_data(key if key is not None else jax.random.key(0))] if told["draws"] else []
+            )
+            found = exported.call(own, given, *more)
+            return found[0] if told["writes"] else found
+
+        return call
+
+    return {name: function(told) for name, told in signatures.items()}
+
+
+def _cast(value: Any, told: Any) -> Any:
+    if isinstance(told, list):
+        return [_cast(part, each) for part, each in zip(value, told, strict=True)]
+    return value.astype(told["dtype"])

@@ -1,0 +1,229 @@
+"""`to="stablehlo"`: signatures as StableHLO that JAX calls, on another machine and without this library."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.identity import module_digest
+from tf1hub.converting.refusal import Refusal
+from tf1hub.errors import Error
+from tf1hub.format import dtypes
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.variant import Variant
+from tf1hub.trial.shared_runs import Arrays, CannotRunError
+from tf1hub.trial.signature_check import Opened
+
+if TYPE_CHECKING:
+    from tf1hub.predict.jax_function import JaxFunction
+
+WEIGHTS = "weights.safetensors"
+SIGNATURES = "signatures.json"
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+class StablehloForm(Form):
+    """A directory: a file for each signature, the weights as safetensors, and what tells how to call them."""
+
+    name = "stablehlo"
+    words = "signatures as StableHLO for JAX, their weights as safetensors"
+    last = SIGNATURES
+    packages = ("jax", "safetensors")
+    extra = "jax,safetensors"
+    options = frozenset({"signature"})
+
+    def refusals(
+        self, spec: ModuleSpec, variants: tuple[Variant, Variant], options: Options
+    ) -> list[Refusal]:
+        variant = variants[0]
+        found: list[Refusal] = []
+        for name in _names(variant, options):
+            try:
+                found += _refusals_of(spec, variant, name)
+            except Error as error:
+                found.append(Refusal(str(error), signatures=(name,)))
+        return found
+
+    def write(self, request: Request, path: str) -> Written:
+        from safetensors.numpy import save_file
+
+        from tf1hub.predict.jax_function import JaxFunction
+
+        names = _names(request.inference, request.options)
+        told: dict[str, Any] = {}
+        weights: dict[str, Any] = {}
+        for name in names:
+            request.say(f"exporting {name!r}")
+            function = JaxFunction(request.spec, request.inference, name, training=False)
+            params = {key: np.asarray(value) for key, value in function.initial_params().items()}
+            exported, told[name] = _export(function, params)
+            told[name]["file"] = f"{len(told) - 1}.stablehlo"
+            with open(os.path.join(path, told[name]["file"]), "wb") as file:
+                file.write(exported.serialize())
+            weights.update(params)
+        save_file(weights, os.path.join(path, WEIGHTS))
+        about = {
+            "module": request.spec.name,
+            "digest": module_digest(request.spec),
+            "platforms": PLATFORMS,
+            "signatures": told,
+        }
+        with open(os.path.join(path, SIGNATURES), "w", encoding="utf-8") as text:
+            json.dump(about, text, indent=1)
+        written = sorted({key for each in told.values() for key in each["writes"]})
+        notes = ["Integers and floating-point numbers of 64 bits have 32 bits, as JAX has them by default."]
+        if written:
+            notes.append(
+                f"Calls write {', '.join(map(repr, written))}: their new values come out beside the outputs."
+            )
+        return Written(
+            {name: tuple(request.inference.inputs(name)) for name in names}, None, names, notes=tuple(notes)
+        )
+
+    @contextlib.contextmanager
+    def open(self, request: Request, path: str) -> Iterator[Opened]:
+        del request
+        from tf1hub.converting.stablehlo_calls import load
+
+        calls = load(path)
+
+        def call(variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]) -> list[Arrays]:
+            del training
+            given = {name: _parts(value) for name, value in feeds.items()}
+            try:
+                found = calls[signature](given)
+            except (TypeError, ValueError) as error:
+                raise CannotRunError(str(error)) from error
+            infos = variant.outputs(signature)
+            return [
+                {
+                    name: [
+                        np.asarray(part).astype(dtype, copy=False)
+                        for part, dtype in zip(
+                            found[name] if info.is_sparse else [found[name]], _types(info), strict=True
+                        )
+                    ]
+                    for name, info in infos.items()
+                }
+            ]
+
+        yield call
+
+
+def _names(variant: Variant, options: Options) -> list[str]:
+    chosen = options.signature
+    return variant.signature_names if chosen is None else [variant.check_signature(chosen)]
+
+
+def _types(info: Any) -> list[Any]:
+    dtype = dtypes.numpy_dtype(dtypes.number_of(info.dtype_name))
+    return [np.int64, dtype, np.int64] if info.is_sparse else [dtype]
+
+
+def _parts(value: Any) -> Any:
+    if all(hasattr(value, part) for part in ("indices", "values", "dense_shape")):
+        return [np.asarray(value.indices), np.asarray(value.values), np.asarray(value.dense_shape)]
+    return np.asarray(value)
+
+
+def _refusals_of(spec: ModuleSpec, variant: Variant, name: str) -> list[Refusal]:
+    from tf1hub.predict.jax_function import JaxFunction
+
+    for side, infos in (("input", variant.inputs(name)), ("output", variant.outputs(name))):
+        for key, info in infos.items():
+            if info.dtype_name == "string" or (info.is_composite and not info.is_sparse):
+                what = "text" if info.dtype_name == "string" else "a ragged tensor"
+                return [
+                    Refusal(
+                        f"the {side} {key!r} is {what}, which StableHLO does not have", signatures=(name,)
+                    )
+                ]
+    function = JaxFunction(spec, variant, name, training=False)
+    if function.needs_host:
+        reason = "values of its inputs decide shapes, or it looks something up in a table"
+        return [Refusal(reason, signatures=(name,))]
+    try:
+        _export(function, function.initial_params())
+    except Exception as error:  # noqa: BLE001  # JAX's exporter has errors of private types
+        first = str(error).splitlines()[0]
+        return [Refusal(f"JAX cannot export it with its open dimensions: {first}", signatures=(name,))]
+    return []
+
+
+def _export(function: JaxFunction, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A signature exported with as many open dimensions as it can have, and how to call it."""
+    import jax
+    from jax import export
+
+    draws = function.draws
+    infos = function.inputs
+
+    def call(weights: Any, inputs: Any, *key: Any) -> Any:
+        raw = jax.random.wrap_key_data(key[0]) if key else None
+        outputs, after = function.apply(weights, inputs, raw)
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in outputs.items()}
+        if not function.written:
+            return plain
+        return plain, {name: after[name] for name in sorted(function.written)}
+
+    weights = {
+        name: jax.ShapeDtypeStruct(value.shape, jax.dtypes.canonicalize_dtype(value.dtype))
+        for name, value in params.items()
+    }
+    keys = (jax.ShapeDtypeStruct((2,), np.uint32),) if draws else ()
+    errors: list[Exception] = []
+    for shared in (False, True):  # each open dimension of its own; else all first ones the same
+        try:
+            scope = export.SymbolicScope()
+            inputs = {name: _symbolic(name, info, scope, shared) for name, info in infos.items()}
+            exported = export.export(jax.jit(call), platforms=PLATFORMS)(weights, inputs, *keys)
+        except Exception as error:  # noqa: BLE001  # JAX's exporter has errors of private types
+            errors.append(error)
+            continue
+        told = {
+            "inputs": {name: _told(each) for name, each in inputs.items()},
+            "weights": sorted(params),
+            "writes": sorted(function.written),
+            "draws": draws,
+        }
+        return exported, told
+    raise errors[-1]
+
+
+def _told(spec: Any) -> Any:
+    if isinstance(spec, list):
+        return [_told(part) for part in spec]
+    return {"dtype": str(spec.dtype), "shape": [str(size) for size in spec.shape]}
+
+
+def _symbolic(name: str, info: Any, scope: Any, shared: bool) -> Any:
+    import jax
+    from jax import export
+
+    plain = "".join(letter if letter.isalnum() else "_" for letter in name)
+
+    def made(shape: Any, dtype: Any) -> Any:
+        sizes = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        dims = export.symbolic_shape(f"({sizes})", scope=scope) if shape else ()
+        return jax.ShapeDtypeStruct(dims, jax.dtypes.canonicalize_dtype(dtype))
+
+    dtype = dtypes.numpy_dtype(dtypes.number_of(info.dtype_name))
+    if info.shape is None:
+        raise ValueError(
+            f"the input {name!r} may have any number of dimensions, and StableHLO wants one number"
+        )
+    if info.is_sparse:
+        rank = len(info.shape)
+        return [made((f"n_{plain}", rank), np.int64), made((f"n_{plain}",), dtype), made((rank,), np.int64)]
+    open_name = {0: "batch"} if shared else {}
+    sizes = [
+        open_name.get(axis, f"d{axis}_{plain}") if size is None else size
+        for axis, size in enumerate(info.shape)
+    ]
+    return made(tuple(sizes), dtype)
