@@ -179,11 +179,13 @@ def test_what_functions_read_is_a_constant_to_them_and_what_they_write_is_refuse
 
     with pytest.raises(UnsupportedGraphError) as caught:
         hub.convert(hub.create_module_spec(writes), tmp_path / "n.pb", to="frozen_graph")
-    assert str(caught.value).splitlines()[1:] == [
+    *told, forms = str(caught.value).splitlines()[1:]
+    assert told == [
         "  - 1 x VarHandleOp (n, in the signature 'default'): is written in a function, or by an op that has no form for "
         "one call",
-        "Forms that take it: 'saved_model', 'onnx', 'safetensors'.",
     ]
+    assert forms.startswith("Forms that take it: 'saved_model', ")
+    assert "'safetensors'" in forms
 
 
 def test_everything_in_the_way_is_told_at_once(

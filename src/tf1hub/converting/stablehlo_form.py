@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -42,6 +43,9 @@ class StablehloForm(Form):
         self, spec: ModuleSpec, variants: tuple[Variant, Variant], options: Options
     ) -> list[Refusal]:
         variant = variants[0]
+        missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
+        if missing:
+            return [Refusal(f"{' and '.join(missing)} are not installed: pip install 'tf1hub[{self.extra}]'")]
         found: list[Refusal] = []
         for name in _names(variant, options):
             try:
