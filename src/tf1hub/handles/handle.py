@@ -193,7 +193,7 @@ def _parse_path(text: str, pin: str | None) -> Handle:
         canonical = _kaggle_canonical(match)
         return Handle(text, Kind.HTTP, canonical, canonical, pin)
     path = os.path.abspath(os.path.expanduser(text))
-    is_archive = _is_packed(path) or (is_archive_name(path) and not os.path.isdir(path))
+    is_archive = not os.path.isdir(path) and (_is_packed(path) or is_archive_name(path))
     return Handle(text, Kind.ARCHIVE if is_archive else Kind.DIRECTORY, path, path, pin)
 
 
