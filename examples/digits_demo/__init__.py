@@ -12,5 +12,6 @@ in Keras, where the module is a layer.
     publish.py    training and publishing: what a module's author writes
     consume.py    frozen features, fine-tuning, training from scratch
     in_keras.py   the same fine-tuning as a Keras model
+    in_jax.py     the same in JAX, with optax, without TensorFlow
     report.py     the table and the picture
 """
