@@ -14,7 +14,7 @@ from examples.digits_demo.data import consumers_digits
 
 
 def test_the_module_learns_another_task_in_jax(tmp_path: Path) -> None:
-    publish.publish(tmp_path / "module", 100, lambda step, accuracy: None)
+    publish.publish(tmp_path / "module", 100, lambda *_: None)
     digits = consumers_digits()
     accuracy = in_jax.fine_tune(tmp_path / "module", digits.take(slice(60)), digits.take(slice(60, None)))
     # From 60 labels; guessing gives 0.5.
