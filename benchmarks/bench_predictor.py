@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmarks.harness import Bench, Row
 
+# The original is not asked, and today's TensorFlow is what a module would need else.
+ENVIRONMENT = "newest"
 WORDS = 200_000
 DIMENSIONS = 50
 
@@ -19,8 +22,8 @@ def rows(bench: Bench) -> Iterator[Row]:
     # Here, because whole processes are timed, which must not pay for the harness.
     from benchmarks.harness import at_most, megabytes, seconds
 
-    loaded = bench.run("bench_predictor:load", module=bench.module("residual"))
-    yield at_most("import, and a Predictor of 400 variables on NumPy", loaded["load_s"], 0.4, seconds)
+    loaded = bench.run("bench_predictor:load", module=bench.module("residual", "ours"))
+    yield at_most("import, and a Predictor of 400 variables on NumPy (CPU)", loaded["load_s"], 0.4, seconds)
     path = bench.workdir / "words"
     if not path.exists():
         bench.run("bench_predictor:make_words", repeats=1, path=path)
@@ -28,9 +31,9 @@ def rows(bench: Bench) -> Iterator[Row]:
     found = bench.in_turn("bench_predictor:one_sentence", engines, module=path)
     ours, theirs = found["numpy"], found["tensorflow"]
     what = f"one sentence, {WORDS:,} words, whole process: NumPy against TensorFlow"
-    for key, share, shown in (("process_s", 0.1, seconds), ("peak_bytes", 0.15, megabytes)):
+    for key, share, shown in (("cpu_s", 0.1, seconds), ("peak_bytes", 0.15, megabytes)):
         yield at_most(
-            f"{what}, {'memory' if key == 'peak_bytes' else 'time'}",
+            f"{what}, {'memory' if key == 'peak_bytes' else 'CPU time'}",
             ours[key] / theirs[key],
             share,
             lambda ratio: f"{ratio:.3f}",
@@ -41,9 +44,9 @@ def rows(bench: Bench) -> Iterator[Row]:
 def load(module: str) -> dict[str, Any]:
     """In a process that has imported nothing else; the clock runs from before the import of NumPy."""
     program = (
-        "import sys, time; started = time.perf_counter(); import tf1hub;"
+        "import sys, time; started = time.process_time(); import tf1hub;"
         "tf1hub.Predictor(sys.argv[1], engine='numpy');"
-        "print(time.perf_counter() - started, 'tensorflow' in sys.modules)"
+        "print(time.process_time() - started, 'tensorflow' in sys.modules)"
     )
     printed = subprocess.run(
         [sys.executable, "-c", program, module], capture_output=True, text=True, check=True
@@ -75,4 +78,4 @@ def one_sentence(module: str, engine: str) -> dict[str, Any]:
     found = hub.Predictor(module, engine=engine)(["word17 word4711, word99999!"])["default"]
     assert found.shape == (1, DIMENSIONS)
     assert ("tensorflow" in sys.modules) == (engine == "tensorflow")
-    return {"first": float(found[0, 0])}
+    return {"first": float(found[0, 0]), "cpu_s": time.process_time()}

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from golden import cases
 
+from tf1hub.arrays.lookup_tables import LookupTable
 from tf1hub.arrays.module_code import ModuleCode
+from tf1hub.arrays.string_arrays import string_array
+from tf1hub.errors import CheckFailedError
 from tf1hub.spec.module_spec import load_module_spec
 
 
@@ -20,3 +26,39 @@ def test_a_signature_runs_as_a_program_over_arrays() -> None:
     (result,) = module.run(signature.code, [np.array([[1.0], [2.0]], np.float32)])
     assert result.dtype == np.float32
     np.testing.assert_array_equal(result, [[2.5], [3.0]])
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+@pytest.mark.parametrize("more", [0, 100])
+def test_a_file_of_words_is_a_table(end: bytes, more: int, tmp_path: Path) -> None:
+    """The file is searched as it is at first, and taken apart once many words were looked up."""
+    words = [b"a", b"", b"ab", b"b a", "ü".encode(), b"last"]
+    path = tmp_path / "words.txt"
+    path.write_bytes(b"\n".join(words) + end)
+    table = LookupTable("table", np.dtype(object), np.dtype(np.int64), (), changes=False)
+    table.fill_from_file(str(path), -2, -1, -1, "\t", 0)
+    assert len(table) == len(words)
+    asked = string_array([*words, b"b", b"a\nab", b"las", *[b"?"] * more], (1, len(words) + 3 + more))
+    found = table.find(asked, np.array(-7))
+    assert found.tolist() == [[*range(len(words)), *[-7] * (3 + more)]]
+    keys, values = table.contents()
+    assert dict(zip(keys.tolist(), values.tolist(), strict=True)) == {
+        word: at for at, word in enumerate(words)
+    }
+
+
+def test_a_file_of_words_with_a_word_twice(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_bytes(b"a\nb\na\n")
+    table = LookupTable("table", np.dtype(object), np.dtype(np.int64), (), changes=False)
+    table.fill_from_file(str(path), -2, -1, -1, "\t", 0)
+    with pytest.raises(CheckFailedError, match="The table 'table' is given two values for the key b'a'"):
+        table.contents()
+
+
+def test_fields_of_lines_are_keys_and_values(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.txt"
+    path.write_bytes(b"head\r\n3,x\r\n5,y\r\n7,z\r\n")
+    table = LookupTable("table", np.dtype(np.int64), np.dtype(object), (), changes=False)
+    table.fill_from_file(str(path), 0, 1, 2, ",", 1)
+    assert table.find(np.array([5, 3, 7]), string_array([b"-"], ())).tolist() == [b"y", b"x", b"-"]

@@ -15,6 +15,38 @@ from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.storage import place_at, split_path
 
+_SEARCHED = 64
+"""So many keys are looked for in a file as it is; taking it apart costs as much as some dozens of searches."""
+
+
+class WholeLines:
+    """A file whose lines are keys, and their numbers the values: as it is until many keys are looked up.
+
+    Args:
+        data: the file; each line ends with a line feed, which the last one may lack.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = b"\n" + data if data.endswith(b"\n") or not data else b"\n" + data + b"\n"
+        self._searched = 0
+
+    def __len__(self) -> int:
+        return self._data.count(b"\n") - 1
+
+    def split(self) -> list[bytes]:
+        """All lines."""
+        return self._data[1:-1].split(b"\n") if len(self) else []
+
+    def serves(self, count: int) -> bool:
+        """Whether so many keys more are looked for in the file as it is."""
+        self._searched += count
+        return self._searched <= _SEARCHED
+
+    def find(self, key: bytes, default: Any = None) -> Any:
+        """The number of a line."""
+        at = -1 if b"\n" in key else self._data.find(b"\n" + key + b"\n")
+        return default if at < 0 else self._data.count(b"\n", 0, at)
+
 
 class LookupTable(Reference):
     """A table from keys to values, as one node of a graph makes it.
@@ -35,10 +67,22 @@ class LookupTable(Reference):
         self.value_dtype = value_dtype
         self.value_shape = value_shape
         self.changes = changes
-        self._values: dict[Any, Any] = {}
+        self._entries: dict[Any, Any] = {}
+        self._lines: WholeLines | None = None
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._entries) if self._lines is None else len(self._lines)
+
+    @property
+    def _values(self) -> dict[Any, Any]:
+        """All entries; those of a file that was not taken apart so far are taken apart."""
+        if self._lines is not None:
+            lines = self._lines.split()
+            entries = dict(zip(lines, range(len(lines)), strict=True))
+            if len(entries) < len(lines):
+                self._refuse_twice(lines)
+            self._entries, self._lines = entries, None
+        return self._entries
 
     def find(self, keys: npt.NDArray[Any], default: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The values of keys; `default` for those that are not there.
@@ -54,7 +98,8 @@ class LookupTable(Reference):
         each = default.ndim > len(shape)
         flat = keys.reshape(-1).tolist()
         found = np.empty((len(flat), *shape), self.value_dtype)
-        get = self._values.get
+        lines = self._lines
+        get = lines.find if lines is not None and lines.serves(len(flat)) else self._values.get
         if not each and not shape:
             only = default.reshape(-1).tolist()[0]
             found[:] = [get(key, only) for key in flat]
@@ -118,29 +163,39 @@ class LookupTable(Reference):
             FormatError: a line lacks a field, or it is no number where one is wanted; or the file has fewer lines.
         """
         directory, name = split_path(path)
-        lines = place_at(directory).read(name).split(b"\n")
+        data = place_at(directory).read(name)
+        if (
+            (key_index, value_index, size, offset) == (-2, -1, -1, 0)
+            and self.key_dtype.hasobject
+            and b"\r" not in data
+        ):
+            self._lines = WholeLines(data)
+            self.value_shape = ()
+            return
+        lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
         if lines and not lines[-1]:
             lines.pop()
-        lines = (
-            [line[:-1] if line.endswith(b"\r") else line for line in lines[offset:]]
-            if any(line.endswith(b"\r") for line in lines[:1])
-            else lines[offset:]
-        )
+        lines = lines[offset:]
         if size >= 0:
             if len(lines) < size:
                 raise FormatError(f"{path} has {len(lines)} lines, and the table {self.node!r} wants {size}.")
             lines = lines[:size]
         keys = self._fields(lines, key_index, delimiter, self.key_dtype, path)
         values = self._fields(lines, value_index, delimiter, self.value_dtype, path)
-        self._values.update(zip(keys, values, strict=True))
-        if len(self._values) < len(lines):
-            self._check_once(zip(keys, values, strict=True))
+        entries = dict(zip(keys, values, strict=True))
+        if len(entries) < len(lines) and any(
+            entries[key] != value for key, value in zip(keys, values, strict=True)
+        ):
+            self._refuse_twice(keys)
+        self._entries = entries
         self.value_shape = ()
 
-    def _check_once(self, pairs: Iterable[tuple[Any, Any]]) -> None:
-        for key, value in pairs:
-            if self._values[key] != value:
+    def _refuse_twice(self, keys: Iterable[Any]) -> None:
+        seen: set[Any] = set()
+        for key in keys:
+            if key in seen:
                 raise CheckFailedError(f"The table {self.node!r} is given two values for the key {key!r}.")
+            seen.add(key)
 
     def _fields(self, lines: list[bytes], index: int, delimiter: str, dtype: Any, path: str) -> Any:
         if index == -1:
