@@ -8,9 +8,11 @@ import sys
 
 import pytest
 
+import tf1hub as hub
 from tf1hub.cli.convert import FORM_NAMES
 from tf1hub.converting.registry import FORMS
-from tf1hub.errors import MissingDependencyError
+from tf1hub.converting.safetensors_form import SafetensorsForm
+from tf1hub.errors import MissingDependencyError, UnsupportedGraphError
 
 PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "ways_out.md").read_text()
 
@@ -35,3 +37,18 @@ def test_a_form_says_what_to_install(form: object, monkeypatch: pytest.MonkeyPat
     assert str(caught.value).startswith(
         f"to={kind().name!r} needs no_such_package, which is not installed. Install with: pip install 'tf1hub[an_extra]'"
     )
+
+
+def test_a_graph_that_no_reader_takes_is_refused_and_not_an_error_of_somebody_elses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    def fails(*_: object) -> None:
+        raise IndexError("tuple index out of range")
+
+    monkeypatch.setattr(SafetensorsForm, "refusals", fails)
+    path = str(pathlib.Path(__file__).parents[1] / "golden" / "modules" / "half_plus_two" / "module")
+    with pytest.raises(UnsupportedGraphError) as caught:
+        hub.convert(path, tmp_path / "m", to="safetensors")
+    assert "\n  - its graph cannot be read: IndexError: tuple index out of range\n" in str(caught.value)
+    (found,) = (each for each in hub.check(path, run=False).forms if each.form == "safetensors")
+    assert (found.verdict, found.signatures) == ("no", ())

@@ -14,6 +14,7 @@ from golden import cases
 
 import tf1hub as hub
 from tf1hub.cli.main import main as command
+from tf1hub.converting.freezing import Freezing
 from tf1hub.format.messages_pb2 import SavedModel
 
 Door = Callable[[str, pathlib.Path], Any]
@@ -89,6 +90,19 @@ def tensors(path: str, _: pathlib.Path) -> None:
                 repr(spec.with_outputs(names[-3:], signature, tags).get_output_info_dict(signature, tags))
 
 
+def freeze(path: str, _: pathlib.Path) -> None:
+    spec = hub.load_module_spec(path)
+    variant = spec.variant(spec.get_tags()[0])
+    found = Freezing(spec, variant, variant.signature_names)
+    if not list(found.refusals()):
+        found.freeze()
+
+
+def weights_alone(path: str, scratch: pathlib.Path) -> None:
+    # Where safetensors is missing, that is what is said.
+    hub.convert(path, scratch / "weights", to="safetensors")
+
+
 def check_files(path: str, _: pathlib.Path) -> None:
     report = hub.check(path, run=False)
     repr((report, report.to_dict()))
@@ -137,6 +151,8 @@ PLAIN: dict[str, Door] = {
         show,
         tensors,
         check_files,
+        freeze,
+        weights_alone,
         difference,
         copy,
         archive,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tf1hub.checks.findings import FormResult
 from tf1hub.converting.form import Form, Options
-from tf1hub.converting.registry import FORMS
+from tf1hub.converting.registry import FORMS, find_refusals
 from tf1hub.spec.module_spec import ModuleSpec, choose_variants
 
 
@@ -20,9 +20,11 @@ def form_results(spec: ModuleSpec) -> Iterator[FormResult]:
     variants = choose_variants(spec, tags)
     for form in FORMS:
         names = variants[0].signature_names
-        in_the_way = form.refusals(spec, variants, Options())
+        in_the_way = find_refusals(form, spec, variants, Options())
         if in_the_way and "signature" in form.options:
-            names = [name for name in names if not form.refusals(spec, variants, Options(signature=name))]
+            names = [
+                name for name in names if not find_refusals(form, spec, variants, Options(signature=name))
+            ]
         elif in_the_way:
             names = []
         yield FormResult(form.name, _verdict(form, names), tuple(names), tuple(map(str, in_the_way)))

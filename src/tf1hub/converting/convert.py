@@ -16,7 +16,7 @@ from tf1hub.converting.conversion import Conversion
 from tf1hub.converting.form import Form, Options, Request
 from tf1hub.converting.old_objects import old_objects_set_aside
 from tf1hub.converting.refusal import Refusal, RefusedError, refused
-from tf1hub.converting.registry import FORMS, form_named, forms_that_take
+from tf1hub.converting.registry import FORMS, find_refusals, form_named, forms_that_take
 from tf1hub.converting.source import opened
 from tf1hub.errors import InputError, UnsupportedGraphError
 from tf1hub.graphdef.op_packages import import_packages
@@ -153,7 +153,7 @@ def _check_taken(form: Form, request: Request) -> None:
     """Refuses a module that a form cannot take, with all that is in the way."""
     if form.refuses_in_prepare:
         return
-    found = form.refusals(request.spec, request.variants, request.options)
+    found = find_refusals(form, request.spec, request.variants, request.options)
     if found:
         raise _refused(form, request, found)
 
