@@ -200,3 +200,48 @@ def test_what_a_call_writes_goes_in_and_comes_out(tmp_path: pathlib.Path) -> Non
     for predictor in predictors:
         results = [predictor(given)["default"].tolist() for given in (large, small, large)]
         assert results == [[3.0, 6.0], [1.5], [5.0, 10.0]]
+
+
+def test_strings_stay_in_the_graph_where_core_operators_have_them(tmp_path: pathlib.Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    tf1 = tf.compat.v1
+
+    def module_fn() -> None:
+        texts = tf1.placeholder(tf.string, [None], name="texts")
+        keys = tf.constant(["hello", "big", "world"])
+        filled = tf.lookup.KeyValueTensorInitializer(keys, tf.constant([1, 2, 3], tf.int64))
+        table = tf.lookup.StaticHashTable(filled, 0)
+        parts = tf1.string_split(tf.strings.lower(texts))
+        vectors = tf1.get_variable("vectors", [4, 2], initializer=tf1.ones_initializer())
+        sparse = tf.SparseTensor(parts.indices, table.lookup(parts.values), parts.dense_shape)
+        outputs = {
+            "default": tf1.nn.embedding_lookup_sparse(vectors, sparse, None, combiner="sum"),
+            "joined": tf.strings.join([texts, "!"], separator=" "),
+            "is_word": tf.strings.regex_full_match(texts, "[a-z]+"),
+        }
+        hub.add_signature(inputs=texts, outputs=outputs)
+
+    values = {"vectors": np.arange(8, dtype=np.float32).reshape(4, 2)}
+    hub.create_module_spec(module_fn).export(str(tmp_path / "module"), values=values)
+    conversion = hub.convert(
+        str(tmp_path / "module"),
+        tmp_path / "m.onnx",
+        to="onnx",
+        strings="graph",
+        examples={"default": [{"default": ["Hello big  world", "who"]}, {"default": ["big"]}]},
+    )
+    assert conversion.all_compared
+    assert sorted(os.listdir(tmp_path)) == ["m.onnx", "module"]
+    onnx.checker.check_model(tmp_path / "m.onnx", full_check=True)
+    session = ort.InferenceSession(tmp_path / "m.onnx")
+    names = [each.name for each in session.get_outputs()]
+    found = dict(
+        zip(names, session.run(None, {"default": np.array(["Hello big  world", "who"], object)}), strict=True)
+    )
+    assert found["default_output"].tolist() == [[12.0, 15.0], [0.0, 1.0]]
+    assert found["joined"].tolist() == ["Hello big  world !", "who !"]
+    assert found["is_word"].tolist() == [False, True]
+    outside = hub.convert(str(tmp_path / "module"), tmp_path / "host.onnx", to="onnx")
+    assert outside.all_compared
+    with pytest.raises(UnsupportedGraphError, match="StringToHashBucketFast"):
+        hub.convert(stored("text_hashed"), tmp_path / "h.onnx", to="onnx", strings="graph")

@@ -15,6 +15,7 @@ from tf1hub.onnx.lowering_scope import Scope
 from tf1hub.onnx.lowering_table import CannotLower
 from tf1hub.onnx.traced_values import Entity, Shape, TableReference, Value
 from tf1hub.program.code import Op
+from tf1hub.program.nodes import Tensor
 
 _Shapes: TypeAlias = Callable[[Sequence[Shape]], Sequence[Shape]]
 
@@ -34,7 +35,8 @@ def host_outputs(scope: Scope, op: Op) -> Sequence[Entity] | None:
     inputs = [scope.get(tensor) for tensor in op.inputs]
     tables = [value for value in inputs if isinstance(value, TableReference)]
     strings = [v for v in inputs if isinstance(v, Value) and v.dtype.kind == "O" and v.known is None]
-    if not tables and not strings and kind not in _MAKE_STRINGS:
+    goes_along = kind in _GO_ALONG and all(_is_light(scope, tensor) for tensor in op.inputs)
+    if not tables and not strings and kind not in _MAKE_STRINGS and not goes_along:
         return None
     if kind in op_types.IDENTITIES or kind in ("Assert", "Const", "StopGradient"):
         return None
@@ -54,6 +56,28 @@ def host_outputs(scope: Scope, op: Op) -> Sequence[Entity] | None:
         scope.lowering.from_outside((op.node.name, index), dtypes.numpy_dtype(number), shape)
         for index, (number, shape) in enumerate(zip(numbers, shapes, strict=True))
     ]
+
+
+_GO_ALONG = frozenset({"SparseFillEmptyRows", "SparseReshape"})
+"""Op types that are one op in NumPy and dozens in ONNX: they run on the host where all that they take comes from there."""
+
+_LIGHT = frozenset(
+    {"Less", "LessEqual", "Greater", "Add", "AddV2", "Sub", "Select", "SelectV2", "Cast", "Equal", "Identity"}
+)
+_DEEPEST = 12
+
+
+def _is_light(scope: Scope, tensor: Tensor, depth: int = 0) -> bool:
+    """Whether a tensor comes from constants and ops on strings through a few small ops."""
+    value = scope.values.get(tensor)
+    if not isinstance(value, Value):
+        return False
+    if value.known is not None or value.source is not None:
+        return True
+    op = scope.program.by_name.get(tensor[0])
+    if op is None or op.node.op not in _LIGHT or depth > _DEEPEST:
+        return False
+    return all(_is_light(scope, each, depth + 1) for each in op.inputs)
 
 
 _MAKE_STRINGS = frozenset(

@@ -10,4 +10,5 @@ from tf1hub.onnx.kinds import lowered_random as lowered_random
 from tf1hub.onnx.kinds import lowered_reductions as lowered_reductions
 from tf1hub.onnx.kinds import lowered_shapes as lowered_shapes
 from tf1hub.onnx.kinds import lowered_spectra as lowered_spectra
+from tf1hub.onnx.kinds import lowered_strings as lowered_strings
 from tf1hub.onnx.kinds import lowered_variables as lowered_variables

@@ -353,7 +353,11 @@ def stitch(call: Call, *inputs: Value) -> Value:
 def _grouped(call: Call, rows: Value, groups: Value, count: Value, how: str, start: Any) -> Value:
     """The rows of each group put together; a group without rows is what it starts from."""
     graph = call.graph
-    sizes = graph.concat([count, graph.slice(graph.shape_of(rows), 1, None, 0)], 0)
+    rest = (None,) if rows.shape is None else rows.shape[1:]
+    if None in rest:
+        sizes = graph.concat([count, graph.slice(graph.shape_of(rows), 1, None, 0)], 0)
+    else:
+        sizes = graph.concat([count, graph.int64s(*(n or 0 for n in rest))], 0) if rest else count
     source = wide(graph, rows)
     begin = graph.zeros(sizes, source.dtype, start)
     result = graph.op("ScatterND", begin, graph.unsqueeze(groups, 1), source, reduction=how)
@@ -450,10 +454,33 @@ def sparse_segments(call: Call, x: Value, indices: Value, ids: Value, *count: Va
     """Groups of rows that indices name."""
     graph = call.graph
     groups = graph.int64(ids)
-    rows = graph.op("Gather", x, graph.int64(indices), axis=0)
+    table, places = _without_unique(call, x, indices)
+    rows = graph.op("Gather", table, places, axis=0)
     number = graph.reshape(graph.int64(count[0]), [1]) if count else _last_plus_one(call, groups)
     how = call.kind.removeprefix("SparseSegment").removesuffix("WithNumSegments")
     return _segmented(call, how, rows, groups, number)
+
+
+def _without_unique(call: Call, rows: Value, indices: Value) -> tuple[Value, Value]:
+    """A table and rows of it, where `rows` was looked up for each id once: it is looked up for all of them instead."""
+    graph, scope = call.graph, call.scope
+    found = scope.program.by_name.get(scope.program.origin(call.op.inputs[0])[0])
+    placed = scope.program.origin(call.op.inputs[1])
+    if found is not None and found.node.op in ("GatherV2", "Gather", "ResourceGather") and placed[1] == 1:
+        once = scope.program.by_name.get(placed[0])
+        behind = scope.program.origin(found.inputs[1])
+        is_first = len(found.inputs) < 3 or _is_zero(scope.values.get(found.inputs[2]))
+        if once is not None and once.node.op == "Unique" and behind == (placed[0], 0) and is_first:
+            source, ids = scope.values.get(found.inputs[0]), scope.get(once.inputs[0])
+            if isinstance(source, VariableReference):
+                source = scope.lowering.variable(source.node)
+            if isinstance(source, Value) and isinstance(ids, Value) and rows.graph is not None:
+                return source, ids
+    return rows, graph.int64(indices)
+
+
+def _is_zero(axis: Any) -> bool:
+    return isinstance(axis, Value) and axis.known is not None and not axis.known.any()
 
 
 @lowers("Bincount")
