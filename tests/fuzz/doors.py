@@ -171,7 +171,7 @@ def fed(info: Any) -> Any:
 
     if info.is_sparse:
         return tf.SparseTensor([[0, 1]], tf.constant([1], info.dtype), [2, 10])
-    if info.is_composite:
+    if info.is_composite or info.dtype in (tf.resource, tf.variant):
         return None
     shape = [2 if size is None else size for size in info.shape or ()]
     if int(np.prod(shape, dtype=np.float64)) > 10**6:

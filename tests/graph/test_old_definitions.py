@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from building import export
 from golden import cases, in_graphs, in_tensorflow2
 
 import tf1hub as hub
-from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel, VariableDef
+from tf1hub.format.messages_pb2 import (
+    CondContextDef,
+    MetaGraphDef,
+    SavedModel,
+    VariableDef,
+    WhileContextDef,
+)
 
 tf1 = tf.compat.v1
 Change = Callable[[MetaGraphDef], None]
@@ -271,3 +280,122 @@ def test_what_lies_beside_an_op_that_nobody_wants_lies_where_that_would(
             np.testing.assert_array_equal(session.run(module.variable_map["average"]), [1.0, 2.0])
     loaded = hub.load(path)
     np.testing.assert_array_equal(loaded([[3.0, 4.0]], training=True), [[3.0, 8.0]])
+
+
+# ------------------------------------------------- everything of one age
+
+RECORD: dict[str, dict[str, list[Any]]] = json.loads(
+    (pathlib.Path(__file__).parent.parent / "format" / "tensorflow_fields.json").read_text()
+)
+PACKED = {
+    "variables": VariableDef,
+    "trainable_variables": VariableDef,
+    "model_variables": VariableDef,
+    "cond_context": CondContextDef,
+    "while_context": WhileContextDef,
+}
+
+
+def as_of_1_3(message: Any) -> None:
+    """Takes away each field that TensorFlow 1.3 did not have, in place."""
+    known = RECORD.get(message.DESCRIPTOR.full_name.removeprefix("tf1hub.format."), {})
+    for field, value in message.ListFields():
+        if known.get(field.name, [0, "1.3"])[1] != "1.3":
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            if field.message_type.GetOptions().map_entry:
+                values = value.values() if field.message_type.fields_by_name["value"].message_type else ()
+            else:
+                values = [value] if hasattr(value, "ListFields") else value
+            for each in values:
+                as_of_1_3(each)
+
+
+def of_1_3(meta_graph: MetaGraphDef) -> None:
+    """The meta graph as 1.3 could write it: contexts side by side instead of nested, which came with 1.7."""
+    contexts: dict[str, list[bytes]] = {"cond_context": [], "while_context": []}
+    waiting: list[Any] = []
+    for collection in contexts.keys() & set(meta_graph.collection_def):
+        waiting += map(PACKED[collection].FromString, meta_graph.collection_def[collection].bytes_list.value)
+    while waiting:
+        context = waiting.pop(0)
+        waiting += [getattr(nested, nested.WhichOneof("ctxt")) for nested in context.nested_contexts]
+        as_of_1_3(context)
+        # Nor did it say of outer values that they are.
+        for name, value in list(context.values_def.external_values.items()):
+            if name == value:
+                del context.values_def.external_values[name]
+        collection = "cond_context" if isinstance(context, CondContextDef) else "while_context"
+        contexts[collection].append(context.SerializeToString())
+    for collection, messages in contexts.items():
+        if messages:
+            meta_graph.collection_def[collection].bytes_list.value[:] = messages
+    for collection in (PACKED.keys() - contexts.keys()) & set(meta_graph.collection_def):
+        values = meta_graph.collection_def[collection].bytes_list.value
+        for i, data in enumerate(values):
+            variable = VariableDef.FromString(data)
+            as_of_1_3(variable)
+            values[i] = variable.SerializeToString()
+    as_of_1_3(meta_graph)
+    meta_graph.DiscardUnknownFields()
+
+
+def test_with_no_field_that_tensorflow_1_3_did_not_have(tmp_path: pathlib.Path) -> None:
+    case = changed("launch_switch", tmp_path, of_1_3)
+    check_every_way(case, tmp_path)
+
+
+def nested_control_flow(path: pathlib.Path) -> None:
+    """A module with conds in a cond and in a loop, and a loop in a cond, all of which read a variable."""
+
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None, 2], name="x")
+        w = tf1.get_variable("w", initializer=[[1.0, 2.0], [3.0, 4.0]])
+        big = tf.reduce_sum(x) > 0.0
+        y = tf1.cond(
+            tf.shape(x)[0] > 1, lambda: tf1.cond(big, lambda: x * w[0], lambda: x - w), lambda: tf.tanh(x)
+        )
+        y += tf.map_fn(lambda row: tf1.cond(row[0] > 0, lambda: row * w[1], lambda: tf.tanh(row)), x)
+        y += tf1.cond(
+            big,
+            lambda: tf1.while_loop(lambda i, _: i < 3, lambda i, z: (i + 1, tf.tanh(z @ w)), (0, x))[1],
+            lambda: x,
+        )
+        hub.add_signature(inputs=x, outputs=y)
+
+    tf1.disable_control_flow_v2()
+    try:
+        export(module_fn, path)
+    finally:
+        tf1.enable_control_flow_v2()
+
+
+@pytest.mark.parametrize("change", [None, of_1_3], ids=["nested", "side by side"])
+@pytest.mark.parametrize("from_saved_model", [False, True])
+def test_gradients_where_contexts_lie_in_each_other(
+    change: Change | None, from_saved_model: bool, tmp_path: pathlib.Path
+) -> None:
+    """TensorFlow 1.5 and 1.6 did not say which context lies in which; nor could they differentiate such graphs."""
+    path = tmp_path / "module"
+    nested_control_flow(path)
+    saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    if change:
+        change(saved.meta_graphs[0])
+        (path / "saved_model.pb").write_bytes(saved.SerializeToString())
+    if from_saved_model:
+        (path / "tfhub_module.pb").unlink()
+        hub.create_module_spec_from_saved_model(str(path)).export(tmp_path / "made")
+        path = tmp_path / "made"
+    x = [[1.0, -2.0], [-0.5, 4.0]]
+    loaded = hub.load(path)
+    with tf.GradientTape() as tape:
+        y = loaded(x)
+    expected = tape.gradient(y, loaded.trainable_variables[0])
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = hub.Module(str(path), trainable=True)
+        outputs = [module(tf.constant(x)) for _ in range(2)]
+        gradients = [tf1.gradients(output, module.variables)[0] for output in outputs]
+        in_graphs.initialize(session)
+        for output, gradient in zip(outputs, gradients, strict=True):
+            np.testing.assert_allclose(session.run(output), y, rtol=1e-5)
+            np.testing.assert_allclose(session.run(tf.convert_to_tensor(gradient)), expected, rtol=1e-5)

@@ -444,3 +444,22 @@ def test_what_a_tf2_saved_model_does_not_call_stays_behind(tmp_path: pathlib.Pat
     spec = hub.create_module_spec_from_saved_model(tmp_path / "saved")
     spec.export(tmp_path / "module")
     assert sorted(hub.read_variables(tmp_path / "module")) == ["factor", "scale", "weights"]
+
+
+def test_a_collection_that_tensorflow_cannot_read(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "saved_model"
+    with tf.Graph().as_default(), tf1.Session() as session:
+        x = tf1.placeholder(tf.float32, [None])
+        w = tf1.get_variable("w", initializer=2.0)
+        session.run(tf1.global_variables_initializer())
+        tf1.saved_model.simple_save(session, str(path), {"x": x}, {"y": x * w})
+    file = path / "saved_model.pb"
+    saved = SavedModel.FromString(file.read_bytes())
+    saved.meta_graphs[0].collection_def["update_ops"].bytes_list.value.append(b"what?")
+    file.write_bytes(saved.SerializeToString())
+    with pytest.raises(CreationError) as caught:
+        hub.create_module_spec_from_saved_model(str(path))
+    assert str(caught.value).startswith(
+        f"TensorFlow {tf.__version__} cannot read the collection 'update_ops' of variant {{'serve'}} of the SavedModel "
+        f"{path}: "
+    )

@@ -46,7 +46,53 @@ def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
                 raise FormatError(
                     f"The collection {collection!r} of {variant.where} has an item that is not a context message."
                 ) from error
+    return found if any(context.nested_contexts for _, context in found) else _nested(found)
+
+
+def _nested(flat: Sequence[tuple[str, _Context]]) -> list[tuple[str, _Context]]:
+    """Puts contexts into those that they lie in, which TensorFlow says itself since 1.7.
+
+    Before, each was listed by itself, and the ops of an inner one were listed in all around it. Gradients need to
+    know: that of a cond in a loop has a stack of what the cond chose.
+    """
+    inside = [_inside(context) for _, context in flat]
+    outermost: set[int] = set()
+    # Inner ones are smaller, and have all of theirs by the time that they are put into another.
+    for index in sorted(range(len(flat)), key=lambda i: len(inside[i])):
+        _, context = flat[index]
+        names = context.loop_enter_names if isinstance(context, WhileContextDef) else [context.pivot_name]
+        around = [
+            other
+            for other in range(len(flat))
+            if len(inside[other]) > len(inside[index])
+            and any(node_of(name) in inside[other] for name in names)
+        ]
+        if not around:
+            outermost.add(index)
+            continue
+        nested = flat[min(around, key=lambda i: len(inside[i]))][1].nested_contexts.add()
+        (nested.while_ctxt if isinstance(context, WhileContextDef) else nested.cond_ctxt).CopyFrom(context)
+    found = [pair for index, pair in enumerate(flat) if index in outermost]
+    for _, context in found:
+        _tell_outer_values(context, set(context.values_def.external_values.values()))
     return found
+
+
+def _tell_outer_values(context: _Context, entered: set[str]) -> None:
+    """Says of what inner contexts list that it is not theirs, in place: it would be taken for an op inside.
+
+    That is the predicate and the pivot of a cond, and the tensors by which values enter the contexts around.
+    """
+    for nested in context.nested_contexts:
+        inner = _inner(nested)
+        values = inner.values_def
+        outer = entered & set(values.values)
+        if isinstance(inner, CondContextDef):
+            outer |= {inner.pred_name, inner.pivot_name}
+        own = set(values.external_values.values())
+        for name in outer - own:
+            values.external_values[name] = name
+        _tell_outer_values(inner, entered | own)
 
 
 def with_contexts(

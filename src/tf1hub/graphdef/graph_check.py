@@ -36,7 +36,6 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
     if not meta_graph.signature_def:
         raise FormatError(f"{where} has no signature. A module has at least one.")
     outputs = _check_nodes(meta_graph.graph_def, where)
-    _check_variables(meta_graph.graph_def, where)
     for signature, definition in meta_graph.signature_def.items():
         for direction, infos in (("input", definition.inputs), ("output", definition.outputs)):
             for name, info in infos.items():
@@ -45,6 +44,7 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
                     if node_of(tensor) not in outputs:
                         raise FormatError(f"{named} is the tensor {tensor!r}, which the graph does not have.")
     _check_collections(meta_graph, outputs, where)
+    _check_variables(meta_graph, where)
 
 
 def _check_nodes(graph: GraphDef, where: str) -> set[str]:
@@ -88,9 +88,10 @@ def _check_collections(meta_graph: MetaGraphDef, nodes: set[str], where: str) ->
             )
 
 
-def _check_variables(graph: GraphDef, where: str) -> None:
-    for node in graph.node:
-        if node.op not in VARIABLES:
+def _check_variables(meta_graph: MetaGraphDef, where: str) -> None:
+    declared = {variable.node for variable in stored_variables(meta_graph, where)}
+    for node in meta_graph.graph_def.node:
+        if node.op not in VARIABLES and node.name not in declared:
             continue
         # A protobuf map would insert a missing key on `[]`.
         dtype = node.attr["dtype"].type if "dtype" in node.attr else 0

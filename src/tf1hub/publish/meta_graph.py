@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from tf1hub._tensorflow import from_proto, op_def
 from tf1hub.errors import CreationError
@@ -72,17 +73,22 @@ def capture_meta_graph(
             raise CreationError(
                 f"TensorFlow {tf.__version__} cannot import the graph of {where}: {error}"
             ) from error
-        _restore_collections(graph, meta_graph)
+        _restore_collections(graph, meta_graph, where)
         (sign or _signer(meta_graph))(graph)
         return capture_variant(graph, tags, where, (), assets)
 
 
-def _restore_collections(graph: Any, meta_graph: MetaGraphDef) -> None:
+def _restore_collections(graph: Any, meta_graph: MetaGraphDef, where: str) -> None:
     for name, definition in sorted(meta_graph.collection_def.items()):
-        for data in definition.bytes_list.value:
-            graph.add_to_collection(name, from_proto(name, data))
-        for element in definition.node_list.value:
-            graph.add_to_collection(name, graph.as_graph_element(element))
+        try:
+            for data in definition.bytes_list.value:
+                graph.add_to_collection(name, from_proto(name, data))
+            for element in definition.node_list.value:
+                graph.add_to_collection(name, graph.as_graph_element(element))
+        except (AttributeError, LookupError, TypeError, ValueError, DecodeError) as error:
+            raise CreationError(
+                f"TensorFlow {tf.__version__} cannot read the collection {name!r} of {where}: {error}"
+            ) from error
 
 
 def _signer(meta_graph: MetaGraphDef) -> Sign:

@@ -61,9 +61,10 @@ def prune(meta_graph: MetaGraphDef, where: str, *, restored: bool) -> None:
         meta_graph.collection_def.pop(collection, None)
         if names:
             meta_graph.collection_def[collection].node_list.value.extend(names)
+    contexts = contexts_of(variant)
     for collection in ("cond_context", "while_context"):
         _replace(meta_graph, collection, ())
-    for collection, data in restrict_contexts(contexts_of(variant), keep, lambda name: name):
+    for collection, data in restrict_contexts(contexts, keep, lambda name: name):
         meta_graph.collection_def[collection].bytes_list.value.append(data)
     keep_nodes(meta_graph.graph_def, keep)
 
