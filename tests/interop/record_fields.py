@@ -11,8 +11,8 @@ import sys
 import tensorflow as tf
 
 # What modules hold has no public names.
-from tensorflow.core.framework import variable_pb2  # noqa: TID251
-from tensorflow.core.protobuf import (  # noqa: TID251
+from tensorflow.core.framework import variable_pb2
+from tensorflow.core.protobuf import (
     control_flow_pb2,
     meta_graph_pb2,
     saved_model_pb2,

@@ -71,7 +71,10 @@ def _nested(flat: Sequence[tuple[str, _Context]]) -> list[tuple[str, _Context]]:
             outermost.add(index)
             continue
         nested = flat[min(around, key=lambda i: len(inside[i]))][1].nested_contexts.add()
-        (nested.while_ctxt if isinstance(context, WhileContextDef) else nested.cond_ctxt).CopyFrom(context)
+        if isinstance(context, WhileContextDef):
+            nested.while_ctxt.CopyFrom(context)
+        else:
+            nested.cond_ctxt.CopyFrom(context)
     found = [pair for index, pair in enumerate(flat) if index in outermost]
     for _, context in found:
         _tell_outer_values(context, set(context.values_def.external_values.values()))
