@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,27 @@ def test_what_a_call_writes_lives_for_that_call(kind: str, resource: bool, tmp_p
     op = "VarHandleOp" if resource else "VariableV2"
     assert f"\n  - 1 x {op} (n, in the signature 'default'): is written by calls" in str(caught.value)
     assert "Forms that take it: 'saved_model', 'frozen_graph'," in str(caught.value)
+
+
+def test_calls_at_the_same_time_do_not_see_what_others_write(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [])
+        n = tf1.get_variable("n", initializer=np.ones(100_000, np.float32), use_resource=True)
+        with tf.control_dependencies([n.assign_add(tf.ones([100_000]) * x)]):
+            hub.add_signature(inputs=x, outputs=tf.reduce_max(n.read_value()) + tf.reduce_min(n.read_value()))
+
+    conversion = hub.convert(hub.create_module_spec(module_fn), tmp_path / "m.pb", to="frozen_graph")
+    names = conversion.tensors["default"]
+    with tf.Graph().as_default(), tf1.Session() as session:
+        tf.graph_util.import_graph_def(read_graph(tmp_path / "m.pb"), name="")
+
+        def run(value: float) -> list[float]:
+            feeds = {names["inputs"]["default"]: value}
+            return [float(session.run(names["outputs"]["default"], feeds)) for _ in range(50)]
+
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(run, [1.0, 2.0, 3.0, 4.0]))
+    assert found == [[4.0] * 50, [6.0] * 50, [8.0] * 50, [10.0] * 50]
 
 
 def test_what_functions_read_is_a_constant_to_them_and_what_they_write_is_refused(

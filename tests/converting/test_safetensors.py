@@ -170,3 +170,13 @@ def test_no_tensorflow_is_needed(tmp_path: pathlib.Path) -> None:
         "(or tensorflow-cpu, a smaller build). Where there is no build of it, tf1hub.Predictor calls modules "
         "without it.\n"
     )
+
+
+def test_weights_may_go_to_remote_storage(tmp_path: pathlib.Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    path = "memory://test_safetensors/m.safetensors"
+    assert hub.convert(stored("half_plus_two"), path, to="safetensors").all_compared
+    weights = numpy_files.load(fsspec.filesystem("memory").cat(path))
+    assert {name: float(value) for name, value in weights.items()} == {"a": 0.5, "b": 2.0}
+    with pytest.raises(ExportError, match="something is there already"):
+        hub.convert(stored("half_plus_two"), path, to="safetensors")
