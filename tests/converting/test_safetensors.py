@@ -172,7 +172,7 @@ def test_no_tensorflow_is_needed(tmp_path: pathlib.Path) -> None:
     )
 
 
-def test_weights_may_go_to_remote_storage(tmp_path: pathlib.Path) -> None:
+def test_weights_may_go_to_remote_storage() -> None:
     fsspec = pytest.importorskip("fsspec")
     path = "memory://test_safetensors/m.safetensors"
     assert hub.convert(stored("half_plus_two"), path, to="safetensors").all_compared
