@@ -25,6 +25,7 @@
     │   └── LayerConfigError (NotImplementedError) such a layer cannot be saved, or restored from what was saved
     ├── ExportError (OSError)                a module could not be written
     │   └── ExporterError (ValueError)       nothing to export, or under an impossible name
+    ├── TrustError (PermissionError)         a module would do what nobody allowed it
     ├── UnsupportedGraphError (ValueError)   a graph uses what this TensorFlow, or TF2, cannot run
     ├── WrongModeError (RuntimeError)        an eager call of what needs a graph, or the other way round
     ├── CheckFailedError (ValueError)        numbers or shapes are not what was promised
@@ -59,6 +60,7 @@ __all__ = [
     "OfflineError",
     "PinError",
     "ResolveError",
+    "TrustError",
     "UnknownAttachmentError",
     "UnknownNameError",
     "UnknownOutputError",
@@ -177,6 +179,10 @@ class ExportError(Error, OSError):
 
 class ExporterError(ExportError, ValueError):
     """There is nothing to export, or the name or number of exports is impossible."""
+
+
+class TrustError(Error, PermissionError):
+    """A module would read, write, connect to or run what is not its own, and nobody allowed it."""
 
 
 class UnsupportedGraphError(Error, ValueError):

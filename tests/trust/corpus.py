@@ -631,6 +631,7 @@ _HARMLESS: dict[str, Build] = {
     "file_of_the_caller": _file_of_the_caller,
     "files_by_map_fn": _map_fn,
     "files_by_dataset": _dataset_of_the_caller,
+    "file_with_an_ending": lambda g, kit: g("ReadFile", g("StringJoin", "text:0", g.text(".txt"), N=2)),
     "lines_of_the_caller": _lines_of_the_caller,
     "file_through_functions": _in_functions,
     "file_in_branch": _branch_of_the_caller,

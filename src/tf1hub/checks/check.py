@@ -13,10 +13,12 @@ from tf1hub.checks.fine_tuning import fine_tuning
 from tf1hub.checks.forms import form_results
 from tf1hub.checks.op_support import op_support
 from tf1hub.checks.paths import leaked_paths
+from tf1hub.checks.reach import reaches
 from tf1hub.checks.stored import stored_files
 from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.progress import ProgressOption, Say, shown
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
+from tf1hub.spec.permission import Trust
 
 
 def check(
@@ -25,6 +27,7 @@ def check(
     run: bool | None = None,
     progress: ProgressOption = None,
     imports: Iterable[str] = (),
+    trust: Trust = None,
 ) -> Report:
     """Checks a module: is it whole, does it keep the conventions, can it be fine-tuned, does it run?
 
@@ -47,6 +50,8 @@ def check(
         progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
             `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
         imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
+        trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything. A signature that
+            does what is not allowed is not run.
 
     Returns:
         The findings, the common signatures, the TensorFlow versions, what was run, and what `tf1hub.convert` can write.
@@ -59,18 +64,17 @@ def check(
     """
     import_packages(imports, "imports=")
     with shown(progress) as say:
-        return _check(handle, run, say)
+        say("fetching")
+        return _check(load_module_spec(handle, trust=trust), run, say)
 
 
-def _check(handle: ModuleSpec | str | os.PathLike[str], run: bool | None, say: Say) -> Report:
-    say("fetching")
-    spec = load_module_spec(handle)
+def _check(spec: ModuleSpec, run: bool | None, say: Say) -> Report:
     say("the graph")
     for tags in spec.get_tags():
         spec.variant(tags)  # raises where a variant is damaged
     results = list(common_signature_results(spec))
     findings = [*stored_files(spec, say), *convention_findings(spec, results)]
-    findings += [*fine_tuning(spec), *leaked_paths(spec)]
+    findings += [*fine_tuning(spec), *leaked_paths(spec), *reaches(spec)]
     runs: list[Run] = []
     running = run or (run is None and find_spec("tensorflow") is not None)
     if running:

@@ -22,6 +22,7 @@ from tf1hub.spec.variant import Variant
 from tf1hub.trial.distance import TOLERANCE, distance
 from tf1hub.trial.generate import CannotGenerateError, Example, examples, image_size, rows
 from tf1hub.trial.original import FAILURES, as_tensorflow_values
+from tf1hub.trust.refusal import refused_of_signature, refused_of_state
 
 
 def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]]:
@@ -37,9 +38,14 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
     runs: list[Run] = []
     findings: list[Finding] = []
     for variant in spec.variants():
+        refused = _refused(spec, variant)
+        runs += [Run(_where(variant), name, (), 0.0, why) for name, why in refused.items()]
+        names = [name for name in variant.signature_names if name not in refused]
+        if not names:
+            continue
         try:
             with eval_function_for_module(spec, tags=variant.tags) as evaluate:
-                for name in variant.signature_names:
+                for name in names:
                     say(f"running {name!r} of {_where(variant)}")
                     check = _SignatureCheck(variant, name, evaluate)
                     runs.append(check.run())
@@ -55,6 +61,17 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
                 )
             )
     return runs, findings
+
+
+def _refused(spec: ModuleSpec, variant: Variant) -> dict[str, str]:
+    """The signatures that are not run, each with the reason in a line."""
+    state = refused_of_state(variant, spec.checkpoint is not None)
+    found = {name: state or refused_of_signature(variant, name) for name in variant.signature_names}
+    return {
+        name: "not run: " + "; ".join(line[4:] for line in why.splitlines() if line.startswith("  - "))
+        for name, why in found.items()
+        if why
+    }
 
 
 class _SignatureCheck:

@@ -21,6 +21,7 @@ _BY_ERROR: tuple[tuple[type[BaseException], int], ...] = (
     (errors.OfflineError, OFFLINE),
     (errors.PinError, REFUSED_CONTENT),
     (errors.ArchiveError, REFUSED_CONTENT),
+    (errors.TrustError, REFUSED_CONTENT),
     (errors.ResolveError, UNAVAILABLE),
     (errors.FormatError, NOT_A_MODULE),
     (errors.MissingDependencyError, MISSING_DEPENDENCY),

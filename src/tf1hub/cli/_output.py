@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tf1hub.configuration import NO, YES
+
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """Adds `--json` and `--quiet`, spelled alike for every verb."""
@@ -27,6 +29,24 @@ def add_import_option(parser: argparse.ArgumentParser) -> None:
         help="import MODULE first, because it brings ops that modules use, such as tensorflow_text; may be repeated "
         "(default: $TF1HUB_IMPORTS)",
     )
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--trust`, for verbs that run modules."""
+    parser.add_argument(
+        "--trust",
+        metavar="WHAT",
+        help="what the module may do beyond computing, as 'tf1hub scan' names it ('reads files,writes files'); 'yes' for "
+        "everything (default: $TF1HUB_TRUST, else nothing)",
+    )
+
+
+def trust_of(args: argparse.Namespace) -> bool | list[str] | None:
+    """What the functions that a verb calls are given as `trust=`."""
+    given: str | None = args.trust
+    if given is None or given.lower() in (*NO, *YES):
+        return given is not None and given.lower() in YES
+    return [word.strip() for word in given.split(",") if word.strip()]
 
 
 def add_progress_option(parser: argparse.ArgumentParser) -> None:

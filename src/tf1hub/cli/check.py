@@ -11,10 +11,12 @@ from tf1hub.cli._output import (
     add_import_option,
     add_output_options,
     add_progress_option,
+    add_trust_option,
     print_json,
     progress_of,
     table,
     title,
+    trust_of,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def register(subparsers: Any) -> None:
         help="run each signature on generated inputs (default: where TensorFlow is installed)",
     )
     add_import_option(parser)
+    add_trust_option(parser)
     add_progress_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run, exit_code_of_errors=_exit.TROUBLE)
@@ -46,7 +49,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from tf1hub.checks.check import check
 
-    report = check(args.handle, run=args.run_signatures, progress=progress_of(args))
+    report = check(args.handle, run=args.run_signatures, progress=progress_of(args), trust=trust_of(args))
     if args.json:
         print_json(report.to_dict())
     elif not args.quiet:

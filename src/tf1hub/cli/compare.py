@@ -6,7 +6,15 @@ import argparse
 from typing import Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_import_option, add_output_options, add_progress_option, emit, progress_of
+from tf1hub.cli._output import (
+    add_import_option,
+    add_output_options,
+    add_progress_option,
+    add_trust_option,
+    emit,
+    progress_of,
+    trust_of,
+)
 
 
 def register(subparsers: Any) -> None:
@@ -34,6 +42,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument("--features-dir", metavar="DIR", help="where features are kept between runs")
     parser.add_argument("--no-cache", action="store_true", help="compute all features anew, and keep none")
     add_import_option(parser)
+    add_trust_option(parser)
     add_progress_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)
@@ -52,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         text_column=args.text_column,
         label_column=args.label_column,
         progress=progress_of(args),
+        trust=trust_of(args),
     )
     if args.plot:
         result.plot(args.plot)

@@ -12,10 +12,12 @@ from tf1hub.cli._output import (
     add_import_option,
     add_output_options,
     add_progress_option,
+    add_trust_option,
     print_json,
     progress_of,
     table,
     title,
+    trust_of,
 )
 from tf1hub.progress import shown
 
@@ -76,6 +78,7 @@ def register(subparsers: Any) -> None:
         help="of onnx: where ops on strings run, host (beside the model, default) or graph (in it)",
     )
     add_import_option(parser)
+    add_trust_option(parser)
     add_progress_option(parser)
     add_output_options(parser)
     parser.set_defaults(run=run)
@@ -96,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
             frozen=args.constants,
             signature=args.signature,
             strings=args.strings,
+            trust=trust_of(args),
             **({} if args.tolerance is None else {"tolerance": args.tolerance}),
         )
     if args.json:

@@ -18,6 +18,7 @@ from tf1hub.errors import CheckFailedError, InputError
 from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.progress import ProgressOption, Say, shown
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
+from tf1hub.spec.permission import Trust
 
 
 def compare(
@@ -32,6 +33,7 @@ def compare(
     label_column: str | None = None,
     progress: ProgressOption = None,
     imports: Iterable[str] = (),
+    trust: Trust = None,
 ) -> Comparison:
     """Tells which of several modules suits a task, by a linear classifier on the features of each.
 
@@ -70,6 +72,7 @@ def compare(
         progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
             `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
         imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
+        trust: what the modules may do beyond computing, such as `{"reads files"}`; True for everything.
 
     Returns:
         The modules, best first; it prints as a table, and draws itself with `plot(path)`.
@@ -78,6 +81,7 @@ def compare(
         InputError: the task is not a labelled set, or there are no handles.
         CheckFailedError: modules lack the conventional signature; all are named, before anything runs.
         MissingDependencyError: scikit-learn, or Pillow for images, is not installed; or one of `imports` cannot be imported.
+        TrustError: a module's signature does what nobody allowed.
         Error: as `load_module_spec`, for each handle.
     """
     import_packages(imports, "imports=")
@@ -89,7 +93,7 @@ def compare(
     directory = default_directory() if cache_dir is None else path_text(cache_dir, "cache_dir")
     cache = FeatureCache(directory if keep_features else None)
     with shown(progress) as say:
-        modules = [_module(handle, say) for handle in dict.fromkeys(handles)]
+        modules = [_module(handle, say, trust) for handle in dict.fromkeys(handles)]
         examples = read_task(task, text_column, label_column)
         signatures = _signatures([module.spec for module in modules], examples.kind)
         data_digest = examples.digest()
@@ -116,12 +120,12 @@ class _Module(NamedTuple):
     digest: str | None
 
 
-def _module(handle: ModuleSpec | str | os.PathLike[str], say: Say) -> _Module:
+def _module(handle: ModuleSpec | str | os.PathLike[str], say: Say, trust: Trust) -> _Module:
     if isinstance(handle, ModuleSpec):
-        return _Module(handle.name, handle, None)
+        return _Module(handle.name, handle.trusting(trust), None)
     name = handle_text(handle)
     say(f"{name}: fetching")
-    spec = load_module_spec(name)
+    spec = load_module_spec(name, trust=trust)
     return _Module(name, spec, _digest(spec))
 
 

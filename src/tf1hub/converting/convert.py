@@ -22,9 +22,11 @@ from tf1hub.errors import InputError, UnsupportedGraphError
 from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.progress import ProgressOption, shown
 from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.permission import Trust
 from tf1hub.storage import whole
 from tf1hub.trial.distance import TOLERANCE
 from tf1hub.trial.expected import Given, check_given
+from tf1hub.trust.refusal import check_signatures, check_state
 
 if TYPE_CHECKING:
     from tf1hub.tf2.loaded import LoadedModule
@@ -46,6 +48,7 @@ def convert(
     tolerance: float = TOLERANCE,
     progress: ProgressOption = None,
     imports: Iterable[str] = (),
+    trust: Trust = None,
 ) -> Conversion:
     """Converts a TF1 module to another form, by default a SavedModel of TensorFlow 2, and compares the two.
 
@@ -88,6 +91,7 @@ def convert(
         progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
             `Progress`; by default as `TF1HUB_PROGRESS` says. See `resolve`.
         imports: modules to import first, because they bring ops: `["tensorflow_text"]`.
+        trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything.
 
     Returns:
         What was written, and for each output the largest difference.
@@ -99,6 +103,7 @@ def convert(
         NotAModuleError: `handle` is no TF1 module; the message says what to do with a SavedModel.
         UnsupportedGraphError: the graph has what the form cannot take; the message lists all of it.
         CheckFailedError: the converted module gives other numbers; nothing was left at `path`.
+        TrustError: a signature does what nobody allowed; nothing was left at `path`.
         ExportError: something is at `path`, or it cannot be written.
         MissingDependencyError: one of `imports` cannot be imported, or the form needs a package that is not installed.
     """
@@ -110,7 +115,13 @@ def convert(
     _check_tolerance(tolerance)
     _check_free(form, target)
     form.check_mode()
-    with shown(progress) as say, old_objects_set_aside(), opened(handle, tags, options, say) as request:
+    with (
+        shown(progress) as say,
+        old_objects_set_aside(),
+        opened(handle, tags, options, say, trust) as request,
+    ):
+        check_state(request.spec, request.variants)
+        check_signatures(request.variants, options.signature)
         if examples:
             check_given(examples, request.inference, form.oracle(request, request.spec))
         _check_taken(form, request)

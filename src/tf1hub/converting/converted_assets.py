@@ -41,7 +41,7 @@ def with_assets_of(spec: ModuleSpec, directory: str) -> ModuleSpec:
         # By what they hold: TensorFlow numbers files of one name in an order of its own.
         same = name if digests.get(name) == digest else by_digest[digest]
         paths[name] = os.path.join(folder, same)
-    return ModuleSpec(spec.saved_model, spec.name, spec.checkpoint, paths)
+    return spec.with_values(spec.checkpoint, paths)
 
 
 def _digest(path: str) -> bytes:

@@ -16,6 +16,7 @@ from tf1hub.format.module_reader import is_module, read_module
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION, format_tags, parse_saved_model
 from tf1hub.progress import Say
 from tf1hub.spec.module_spec import ModuleSpec, Tags, choose_variants
+from tf1hub.spec.permission import Trust
 from tf1hub.storage import place_at
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _ALSO_TAKES = (
 
 
 @contextlib.contextmanager
-def opened(handle: Any, tags: Tags, options: Options, say: Say) -> Iterator[Request]:
+def opened(handle: Any, tags: Tags, options: Options, say: Say, trust: Trust = None) -> Iterator[Request]:
     """A context with the original, as a definition with its values; loaded only where it has to be.
 
     Args:
@@ -36,13 +37,14 @@ def opened(handle: Any, tags: Tags, options: Options, say: Say) -> Iterator[Requ
         tags: the graph variant.
         options: what the caller asks for.
         say: is told what is under way.
+        trust: what the module may do beyond computing.
 
     Raises:
         NotAModuleError: it is no TF1 module.
         InputError: it cannot be converted.
     """
     if isinstance(handle, ModuleSpec | str | os.PathLike):
-        spec = handle if isinstance(handle, ModuleSpec) else _fetched(handle, say)
+        spec = (handle if isinstance(handle, ModuleSpec) else _fetched(handle, say)).trusting(trust)
         say("reading")
         variants = choose_variants(spec, tags)
         if spec.checkpoint is not None or not any(variant.variables for variant in variants):
@@ -105,7 +107,13 @@ def _of_module(module: LoadedModule, directory: str, options: Options, say: Say)
     )
     export_values(ModuleSpec(graphs, name, None, module.assets), directory, engine.resources.variables)
     stored = ModuleSpec.from_stored(read_module(directory))
-    spec = ModuleSpec(stored.saved_model, name, stored.checkpoint, stored.asset_paths)
+    spec = ModuleSpec(
+        stored.saved_model,
+        name,
+        stored.checkpoint,
+        stored.asset_paths,
+        engine.inference.variant.trusted,
+    )
     variants = spec.variant(engine.inference.variant.tags), spec.variant(engine.training.variant.tags)
     return Request(spec, variants, options, say, module)
 

@@ -23,6 +23,9 @@ from tf1hub.graphdef.op_types import FUNCTIONAL_LOOPS
 from tf1hub.spec.checkpoint_check import check_variables
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
+from tf1hub.trust.refusal import check_nodes
+
+_STATE = "What gives variables and tables their values"
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Definition:
                 made = cut_state(
                     self.variant, self.checkpoint, self.asset_paths, trainable, self.function_suffix
                 )
+                check_nodes(self.variant, _STATE, made.cut.names)
                 self._states[trainable] = (made, Importable.from_cut(made.cut))
             return self._states[trainable]
 
@@ -62,6 +66,7 @@ class Definition:
             existing,
             losses_there,
         )
+        check_nodes(self.variant, _STATE, made.cut.names)
         return made, Importable.from_cut(made.cut)
 
     def application(self, signature: str, trainable: bool) -> tuple[ApplicationCut, Importable]:
@@ -76,6 +81,7 @@ class Definition:
                 made = cut_application(
                     self.variant, signature, self.state_nodes, self.contexts, trainable, self.function_suffix
                 )
+                check_nodes(self.variant, f"The signature {signature!r}", made.cut.names)
                 mark_lost_gradients(made.cut.graph)
                 add_gradient_overrides(made.cut.graph)
                 self._applications[key] = (made, Importable.from_cut(made.cut))

@@ -12,12 +12,13 @@ import tensorflow as tf
 from tf1hub.graph.building import initializing
 from tf1hub.graph.module import Module
 from tf1hub.spec.input_words import check_names
-from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
+from tf1hub.spec.permission import Trust
 
 
 @contextlib.contextmanager
 def eval_function_for_module(
-    spec: ModuleSpec | str | os.PathLike[str], tags: Tags = None
+    spec: ModuleSpec | str | os.PathLike[str], tags: Tags = None, *, trust: Trust = None
 ) -> Iterator[Callable[..., Any]]:
     """A context in which a module is a Python function.
 
@@ -33,6 +34,7 @@ def eval_function_for_module(
     Args:
         spec: a handle, or a ModuleSpec.
         tags: the graph variant; None is the inference variant.
+        trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything.
 
     Yields:
         A function `f(inputs=None, signature=None, as_dict=None)`, as `Module.__call__` but from and
@@ -42,7 +44,7 @@ def eval_function_for_module(
     Raises:
         Error: as `Module`; or its variables and tables cannot be initialized from its files.
     """
-    with evaluating(spec, tags) as evaluate:
+    with evaluating(load_module_spec(spec, trust=trust), tags) as evaluate:
         yield evaluate
 
 

@@ -23,6 +23,7 @@ from tf1hub.graph.session_export import export_from_session
 from tf1hub.graph.state import State, create_state
 from tf1hub.graph.tapes import note_use
 from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
+from tf1hub.spec.permission import Trust
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.unknown import unknown_output
 
@@ -87,6 +88,7 @@ class Module:
         name: name of the scope for the state; if it is taken, `name_1` and so on. Not used if the state is
             shared.
         tags: the graph variant, a set of strings; None is the inference variant.
+        trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything.
 
     Raises:
         WrongModeError: in eager mode, or in a function of eager mode; or `trainable` on several replicas of a
@@ -95,6 +97,7 @@ class Module:
         FormatError: the module, or its checkpoint, is damaged.
         ResolveError: the module could not be obtained.
         UnsupportedGraphError: the module has ops that this TensorFlow lacks.
+        TrustError: what gives its variables and tables their values does what nobody allowed.
     """
 
     def __init__(
@@ -103,6 +106,8 @@ class Module:
         trainable: bool = False,
         name: str = "module",
         tags: Tags = None,
+        *,
+        trust: Trust = None,
     ) -> None:
         shown = repr(spec) if isinstance(spec, str) else "spec"
         if tf.executing_eagerly():
@@ -114,7 +119,7 @@ class Module:
                 _REPLICAS.format(count=strategy.num_replicas_in_sync, strategy=name_of_strategy)
             )
         first = spec if isinstance(spec, Module) else None
-        self._spec = spec.spec if isinstance(spec, Module) else load_module_spec(spec)
+        self._spec = load_module_spec(spec.spec if isinstance(spec, Module) else spec, trust=trust)
         self._trainable = bool(trainable)
         self._variant = self._spec.variant(tags)
         self._first_scopes: dict[str, str] = {}
@@ -161,6 +166,7 @@ class Module:
             InputError: an input is missing, extra, mistyped or of the wrong shape; or the
                 signature has no output `"default"` and `as_dict` is not set.
             WrongModeError: called eagerly, or in another graph than the module's.
+            TrustError: the signature does what nobody allowed.
         """
         if _sentinel is not None:
             raise InputError("Pass the signature and as_dict by keyword: module(x, signature=...).")

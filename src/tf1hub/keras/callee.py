@@ -17,6 +17,7 @@ from tf1hub.keras.shapes import set_shapes
 from tf1hub.spec.input_words import check_names, describe
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.tf2.loaded import LoadedModule
+from tf1hub.trust.refusal import check_signature
 
 
 class Callee(abc.ABC):
@@ -127,7 +128,10 @@ class LoadedSource(Source):
         return self._names[id(variable)]
 
     def check_signature(self, name: str | None) -> str:
-        return self._variant.check_signature(name)
+        known = self._variant.check_signature(name)
+        # Where the layer is called, Keras puts words of its own around an error.
+        check_signature(self._variant, known)
+        return known
 
     def inputs(self, signature: str) -> Mapping[str, ParsedTensorInfo]:
         return self._variant.inputs(signature)

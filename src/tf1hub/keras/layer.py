@@ -97,6 +97,7 @@ def _create(keras: Any, base: Any) -> Any:
             outputs: tensors of a TF1 module's graph to return in place of the signature's outputs: the name of
                 one, a list of names for a list of outputs, or a dict from new names to tensor names. See
                 `ModuleSpec.with_outputs`; `tf1hub show HANDLE --tensors PATTERN` finds names.
+            trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything.
             **kwargs: arguments of a Keras layer: `name`, `dtype`, `input_shape`, ...; `dtype=tf.string` says
                 that the inputs are text, if the module does not.
 
@@ -105,6 +106,7 @@ def _create(keras: Any, base: Any) -> Any:
             ResolveError: the module could not be obtained.
             UnknownNameError: there is no variant, signature, output or variable of this name.
             LayerError: the choices do not go together.
+            TrustError: what the module starts with does what nobody allowed.
             WrongModeError: Keras runs on another backend than TensorFlow, or there is no eager execution.
 
         Example:
@@ -133,6 +135,7 @@ def _create(keras: Any, base: Any) -> Any:
             output_shape: Any = None,
             load_options: tf.saved_model.LoadOptions | None = None,
             outputs: Any = None,
+            trust: Any = None,
             **kwargs: Any,
         ) -> None:
             check_backend(keras)
@@ -152,6 +155,7 @@ def _create(keras: Any, base: Any) -> Any:
                 output_shape,
                 load_options,
                 outputs,
+                trust,
             )
             _initialize(keras, super().__init__, wrapped, trainable is not False, kwargs)
             self._wrapped = wrapped

@@ -22,6 +22,7 @@ from tf1hub.keras.choice import Choice
 from tf1hub.keras.other_callees import FunctionCallee, SignatureCallee
 from tf1hub.keras.restored import RestoredSource, restored_source
 from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.permission import Trust
 from tf1hub.tf2.load import is_saved_model, load, load_saved_model, local_directory
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.variables import Trainable, choose_trainable
@@ -32,7 +33,7 @@ _NO_GRAPH = (
 )
 
 
-def load_object(handle: Any, tags: Tags, trainable: Trainable, load_options: Any) -> Any:
+def load_object(handle: Any, tags: Tags, trainable: Trainable, load_options: Any, trust: Trust = None) -> Any:
     """The loaded object behind a handle; an object that is no handle is itself.
 
     Raises:
@@ -52,13 +53,13 @@ def load_object(handle: Any, tags: Tags, trainable: Trainable, load_options: Any
         # Which variables are trained now is the layer's affair, and may change; a choice of some is kept.
         chosen = True if isinstance(trainable, bool) else trainable
         if isinstance(handle, ModuleSpec):
-            return load(handle, tags, chosen, load_options)
+            return load(handle, tags, chosen, load_options, trust=trust)
         path = local_directory(os.fspath(handle))
         # The layer itself chooses among the variables of a SavedModel.
         return (
-            load_saved_model(path, tags, load_options)
+            load_saved_model(path, tags, load_options, trust)
             if is_saved_model(path)
-            else load(path, tags, chosen, load_options)
+            else load(path, tags, chosen, load_options, trust=trust)
         )
     if not callable(handle) and not hasattr(handle, "signatures"):
         handle_text(

@@ -18,6 +18,7 @@ from tf1hub.keras.resolving import callee_of, load_object
 from tf1hub.keras.shapes import set_shapes, with_batch
 from tf1hub.spec.inner_outputs import Outputs
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.permission import Trust
 from tf1hub.tf2.variables import Trainable
 
 _NO_WEIGHTS = (
@@ -40,6 +41,7 @@ class Wrapped:
         output_shape: shapes of the outputs without the batch size.
         load_options: for a SavedModel.
         outputs: tensors to return in place of the signature's outputs.
+        trust: what the module may do beyond computing. It is in no config: no file may say that it is trusted.
     """
 
     def __init__(
@@ -54,13 +56,14 @@ class Wrapped:
         output_shape: Any,
         load_options: Any,
         outputs: Outputs | None,
+        trust: Trust = None,
     ) -> None:
         handle = os.fspath(handle) if isinstance(handle, os.PathLike) else handle
         if outputs is not None and not isinstance(outputs, str | Mapping):
             outputs = list(outputs)
         choice = Choice(signature, bool(as_dict), output_key, dict(arguments or {}), outputs)
         self.handle = handle
-        self.loaded = load_object(handle, tags, trainable, load_options)
+        self.loaded = load_object(handle, tags, trainable, load_options, trust)
         self.where = _describe(handle, self.loaded)
         self.callee = callee_of(self.loaded, choice, trainable, self.where, self.loaded is handle)
         self.weights: list[Any] = []

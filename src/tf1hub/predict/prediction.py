@@ -11,7 +11,9 @@ from tf1hub.predict.engine_request import Request
 from tf1hub.predict.engines import AUTO, choose_engine
 from tf1hub.predict.on_onnx import stored_model
 from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
+from tf1hub.spec.permission import Trust
 from tf1hub.spec.variant import DEFAULT_SIGNATURE
+from tf1hub.trust.refusal import check_signature, check_state
 
 
 class Predictor:
@@ -37,6 +39,7 @@ class Predictor:
         engine: what runs it. `"numpy"` runs everywhere. `"tensorflow"` alone imports TensorFlow. `"auto"` takes the
             fastest of the others that is installed and takes all of the signature.
         seed: for random ops: equal seeds give equal numbers on one engine. None gives others each time.
+        trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything.
 
     Attributes:
         engine: the name of the engine that runs it.
@@ -51,6 +54,7 @@ class Predictor:
         UnknownSignatureError: the variant has no such signature.
         ArgumentError: there is no such engine.
         MissingDependencyError: what the engine needs is not installed.
+        TrustError: the signature does what nobody allowed.
         UnsupportedGraphError: the engine lacks op types of the signature, all of which are listed; or the graph cannot
             be read.
     """
@@ -63,16 +67,19 @@ class Predictor:
         engine: str = "auto",
         *,
         seed: int | None = None,
+        trust: Trust = None,
     ) -> None:
         self._asked: tuple[Any, ...]
         model = stored_model(handle)
         if model is not None:
             self._open(model, handle, signature, tags, engine, seed)
             return
-        spec = load_module_spec(handle)
+        spec = load_module_spec(handle, trust=trust)
         variant = spec.variant(tags)
         name = variant.check_signature(DEFAULT_SIGNATURE if signature is None else signature)
         spec.check_assets(variant)
+        check_state(spec, [variant])
+        check_signature(variant, name)
         self.inputs = variant.inputs(name)
         self.outputs = variant.outputs(name)
         self._asked = (spec, name, variant.tags, engine, seed)

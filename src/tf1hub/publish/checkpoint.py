@@ -68,7 +68,7 @@ def from_checkpoint(
         with CheckpointWriter(prefix) as writer:
             for name in names:
                 writer.copy_from(reader, transform(name), name)
-    return ModuleSpec(spec.saved_model, spec.name, prefix if names else None, spec.asset_paths)
+    return spec.with_values(prefix if names else None)
 
 
 def checkpoint_prefix(checkpoint: str | os.PathLike[str]) -> str:

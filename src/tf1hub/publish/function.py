@@ -20,6 +20,7 @@ from tf1hub.publish.saved_model_spec import read_variant
 from tf1hub.publish.signatures import add_signature, components
 from tf1hub.publish.temporary import temporary_directory
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.permission import MADE_HERE
 from tf1hub.storage import place_at
 
 
@@ -92,7 +93,7 @@ def from_function(
     sign = _signer(traced, meta_graph)
     captured = capture_meta_graph(meta_graph, frozenset(), where, assets, sign, restored=True)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[captured])
-    return ModuleSpec(definition, where, checkpoint, assets.paths)
+    return ModuleSpec(definition, where, checkpoint, assets.paths, trusted={MADE_HERE})
 
 
 def _trace(function: Any, input_signature: Sequence[Any] | None, signature: str) -> _Traced:

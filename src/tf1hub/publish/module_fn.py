@@ -13,6 +13,7 @@ from tf1hub.format.saved_model import SCHEMA_VERSION, format_tags
 from tf1hub.publish.asset_files import AssetFiles
 from tf1hub.publish.capture import capture_variant
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.permission import MADE_HERE
 
 
 def create_module_spec(
@@ -60,7 +61,7 @@ def create_module_spec(
         definition.meta_graphs.append(
             _variant(module_fn, name, tags, arguments, drop_collections or (), assets)
         )
-    return ModuleSpec(definition, name, checkpoint=None, asset_paths=assets.paths)
+    return ModuleSpec(definition, name, None, assets.paths, trusted={MADE_HERE})
 
 
 def _check_pairs(

@@ -98,7 +98,7 @@ def _with_signatures(
         definition = definitions.get(frozenset(graph.meta_info_def.tags))
         if definition is not None:
             graph.signature_def[name].CopyFrom(definition)
-    return type(spec)(saved_model, spec.name, spec.checkpoint, spec.asset_paths)
+    return spec.with_values(spec.checkpoint, saved_model=saved_model)
 
 
 def _changed(

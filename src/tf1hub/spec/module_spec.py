@@ -12,6 +12,7 @@ from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module_reader import StoredModule, read_module
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graphdef.graph_check import check_meta_graph
+from tf1hub.spec.permission import Trust, permission
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.unknown import tag_set, unknown_tags
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
@@ -51,6 +52,7 @@ class ModuleSpec:
         checkpoint: prefix of the checkpoint that the variables start from; None lets them use their
             own initializers.
         asset_paths: where each file of `assets/` lies now, by file name.
+        trusted: what the module may do beyond computing; see `permission`.
     """
 
     def __init__(
@@ -59,13 +61,16 @@ class ModuleSpec:
         name: str,
         checkpoint: str | None = None,
         asset_paths: Mapping[str, str] | None = None,
+        trusted: Iterable[str] = (),
     ) -> None:
         self._saved_model = saved_model
         self._name = name
         self._checkpoint = checkpoint
         self._asset_paths = dict(asset_paths or {})
+        self._trusted = frozenset(trusted)
         self._variants = {
-            frozenset(graph.meta_info_def.tags): Variant(graph, name) for graph in saved_model.meta_graphs
+            frozenset(graph.meta_info_def.tags): Variant(graph, name, self._trusted)
+            for graph in saved_model.meta_graphs
         }
         self._checked: set[frozenset[str]] = set()
 
@@ -97,6 +102,30 @@ class ModuleSpec:
     def saved_model(self) -> SavedModel:
         """The definition as a message; nobody may change it."""
         return self._saved_model
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """What the module may do beyond computing, because its user said so."""
+        return self._trusted
+
+    def trusting(self, trust: Trust) -> ModuleSpec:
+        """The same module, which may do more; itself where there is no more."""
+        more = permission(trust) - self._trusted
+        if not more:
+            return self
+        return ModuleSpec(
+            self._saved_model, self._name, self._checkpoint, self._asset_paths, self._trusted | more
+        )
+
+    def with_values(
+        self,
+        checkpoint: str | None,
+        asset_paths: Mapping[str, str] | None = None,
+        saved_model: SavedModel | None = None,
+    ) -> ModuleSpec:
+        """The same module with other values: of its variables, and, where they are given, its files or its definition."""
+        files = self._asset_paths if asset_paths is None else asset_paths
+        return ModuleSpec(saved_model or self._saved_model, self._name, checkpoint, files, self._trusted)
 
     def variant(self, tags: Tags = None) -> Variant:
         """The graph variant with exactly these tags.
@@ -323,7 +352,8 @@ class ModuleSpec:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What was derived from the message is derived again where it is needed.
-        return ModuleSpec, (self._saved_model, self._name, self._checkpoint, self._asset_paths)
+        trusted = sorted(self._trusted)
+        return ModuleSpec, (self._saved_model, self._name, self._checkpoint, self._asset_paths, trusted)
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
         """Refuses a call, and says what to call instead.
@@ -353,11 +383,13 @@ def choose_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
     return inference, spec.variant(training)
 
 
-def load_module_spec(path: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:
+def load_module_spec(path: ModuleSpec | str | os.PathLike[str], *, trust: Trust = None) -> ModuleSpec:
     """Reads a module's definition.
 
     Args:
         path: a handle; whatever `tf1hub.resolve` takes. A ModuleSpec is returned as it is.
+        trust: what the module may do beyond computing, such as `{"reads files"}`, wherever the result is used; True for
+            everything. See `docs/security.md`.
 
     Example:
         >>> import tf1hub as hub
@@ -374,7 +406,7 @@ def load_module_spec(path: ModuleSpec | str | os.PathLike[str]) -> ModuleSpec:
         FormatError: the module is damaged.
     """
     if isinstance(path, ModuleSpec):
-        return path
+        return path.trusting(trust)
     from tf1hub.handles import resolve
 
-    return ModuleSpec.from_stored(read_module(resolve(path)))
+    return ModuleSpec.from_stored(read_module(resolve(path))).trusting(trust)

@@ -21,11 +21,13 @@ class Variant:
     Attributes:
         meta_graph: the message; nobody may change it.
         module: the module in words (its path), for messages.
+        trusted: what it may do beyond computing; see `permission`.
     """
 
-    def __init__(self, meta_graph: MetaGraphDef, module: str) -> None:
+    def __init__(self, meta_graph: MetaGraphDef, module: str, trusted: frozenset[str] = frozenset()) -> None:
         self.meta_graph = meta_graph
         self.module = module
+        self.trusted = trusted
 
     @cached_property
     def tags(self) -> frozenset[str]:

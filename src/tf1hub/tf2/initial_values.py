@@ -92,7 +92,7 @@ def _run_initializers_in_session(
     spec: ModuleSpec, variants: Sequence[Variant]
 ) -> dict[str, npt.NDArray[Any]]:
     """Runs the initializers of all variables where there is no eager execution; as `run_initializers`."""
-    bare = ModuleSpec(spec.saved_model, spec.name, None, spec.asset_paths)
+    bare = spec.with_values(None)
     values: dict[str, npt.NDArray[Any]] = {}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         modules = {variant: Module(bare, tags=variant.tags) for variant in variants}

@@ -11,11 +11,15 @@ from tf1hub._tensorflow import as_written, variables_of_the_program
 from tf1hub.arguments import handle_text
 from tf1hub.errors import InputError
 from tf1hub.format.module_reader import is_module, read_module
+from tf1hub.format.saved_model import FILE_NAME, parse_saved_model
 from tf1hub.graph.building import building
 from tf1hub.graph.kept import keep_with
 from tf1hub.program.screen import check_supported
 from tf1hub.spec.module_spec import ModuleSpec, Tags, choose_variants
+from tf1hub.spec.permission import Trust, permission
 from tf1hub.spec.unknown import tag_set
+from tf1hub.spec.variant import Variant
+from tf1hub.storage import place_at
 from tf1hub.tf2.in_graph import initialize_in_graph
 from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule
@@ -23,6 +27,7 @@ from tf1hub.tf2.loaded_state import LoadedState
 from tf1hub.tf2.processes import check_threads
 from tf1hub.tf2.variables import Trainable, check_choice
 from tf1hub.tf2.variant_state import THIS_TENSORFLOW
+from tf1hub.trust.refusal import check_all, check_state
 
 _CHOSEN = (
     "trainable= of tf1hub.load is for TF1 modules, and {path} is a SavedModel of TensorFlow 2, whose variables are what "
@@ -38,6 +43,8 @@ def load(
     tags: Tags = None,
     trainable: Trainable = True,
     options: tf.saved_model.LoadOptions | None = None,
+    *,
+    trust: Trust = None,
 ) -> LoadedModule | Any:
     """Loads a module for TensorFlow 2: callable, trainable, savable.
 
@@ -62,6 +69,8 @@ def load(
         options: of loading. `experimental_io_device` and `experimental_skip_checkpoint` work for TF1 modules
             too; the latter takes the values of the module's own initializers. The loader of TF2 SavedModels
             gets all options.
+        trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything. A SavedModel is
+            refused as a whole, because TensorFlow may run any of it.
 
     Returns:
         A `LoadedModule` for a TF1 module. For a SavedModel, the result of `tf.saved_model.load`.
@@ -74,6 +83,7 @@ def load(
         InputError: `trainable` chooses nothing, or among the variables of a SavedModel.
         UnsupportedGraphError: the graph uses what cannot be traced again; the message lists all of it.
         WrongModeError: this process was forked from one that uses TensorFlow.
+        TrustError: what it starts with does what nobody allowed; a signature that does is refused where it is called.
 
     Example:
         >>> import tensorflow as tf, tf1hub as hub
@@ -89,13 +99,14 @@ def load(
     """
     trainable = check_choice(trainable)
     if isinstance(handle, ModuleSpec):
-        return load_spec(handle, tags, trainable, options)
+        return load_spec(handle.trusting(trust), tags, trainable, options)
     path = local_directory(handle_text(handle))
     if is_saved_model(path):
         if trainable is not True:
             raise InputError(_CHOSEN.format(path=path))
-        return load_saved_model(path, tags, options)
-    return load_spec(ModuleSpec.from_stored(read_module(path)), tags, trainable, options)
+        return load_saved_model(path, tags, options, trust)
+    spec = ModuleSpec.from_stored(read_module(path)).trusting(trust)
+    return load_spec(spec, tags, trainable, options)
 
 
 def is_saved_model(path: str) -> bool:
@@ -103,8 +114,21 @@ def is_saved_model(path: str) -> bool:
     return not is_module(path) and tf.saved_model.contains_saved_model(path)
 
 
-def load_saved_model(path: str, tags: Tags = None, options: tf.saved_model.LoadOptions | None = None) -> Any:
-    """What TensorFlow gives for a SavedModel."""
+def load_saved_model(
+    path: str,
+    tags: Tags = None,
+    options: tf.saved_model.LoadOptions | None = None,
+    trust: Trust = None,
+) -> Any:
+    """What TensorFlow gives for a SavedModel.
+
+    Raises:
+        TrustError: it does what nobody allowed.
+    """
+    storage, trusted = place_at(path), permission(trust)
+    if storage.exists(FILE_NAME):
+        for graph in parse_saved_model(storage.read(FILE_NAME), storage.path(FILE_NAME)).meta_graphs:
+            check_all(Variant(graph, path, trusted))
     return tf.saved_model.load(path, tags=None if tags is None else sorted(tag_set(tags)), options=options)
 
 
@@ -120,6 +144,8 @@ def load_spec(
     with building(variants[0]):
         check_supported(variants, THIS_TENSORFLOW)
     options = options or tf.saved_model.LoadOptions()
+    skips = options.experimental_skip_checkpoint
+    check_state(spec.with_values(None) if skips else spec, variants)
     with tf.init_scope(), variables_of_the_program():
         with building(variants[0]):
             values = values_of(

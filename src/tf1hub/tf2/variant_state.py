@@ -25,6 +25,7 @@ from tf1hub.program.written import written_variables
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.emit import Trace, run
 from tf1hub.tf2.tables import MutableTable, Table
+from tf1hub.trust.refusal import check_program
 
 THIS_TENSORFLOW = Runtime(f"TensorFlow {tf.__version__}", op_def)
 
@@ -85,7 +86,11 @@ class VariantState:
             fetches: names of tensors.
             targets: names of nodes.
             fed: names of tensors that are given.
+
+        Raises:
+            TrustError: it does what nobody allowed.
         """
+        check_program(self.variant, fetches, targets, fed)
         with building(self.variant):
             return decompile(
                 self.variant.nodes,

@@ -13,19 +13,9 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from tf1hub.graphdef.op_packages import package_of
+from tf1hub.spec.permission import REFUSED, UNKNOWN
 
 FILE_NAME = "op_capabilities.json"
-
-NATIVE = "runs native code"
-PYTHON = "runs Python"
-WRITES = "writes files"
-NETWORK = "uses the network"
-READS = "reads files"
-LISTS = "lists directories"
-STOPS = "stops the process"
-UNKNOWN = "runs an unknown op"
-REFUSED = (NATIVE, PYTHON, WRITES, NETWORK, READS, LISTS, STOPS, UNKNOWN)
-"""What no module may do unless its user allows it, the worst first."""
 
 UNBOUNDED = "has no bound"
 STATE = "keeps state"

@@ -9,18 +9,8 @@ from dataclasses import dataclass
 from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
-from tf1hub.trust.abilities import (
-    ABILITIES,
-    LISTS,
-    NATIVE,
-    NETWORK,
-    READS,
-    REFUSED,
-    UNBOUNDED,
-    WRITES,
-    Rule,
-    rules_of,
-)
+from tf1hub.spec.permission import LISTS, NATIVE, NETWORK, READS, REFUSED, WRITES
+from tf1hub.trust.abilities import ABILITIES, UNBOUNDED, Rule, rules_of
 from tf1hub.trust.expansion import expanded_too_far, is_counted
 from tf1hub.trust.origins import ASSET, CONSTANT, ELSEWHERE, INPUT, Origin, Origins, input_edges
 from tf1hub.trust.units import Library, Unit, reached_from

@@ -12,7 +12,8 @@ from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.op_definitions import argument_length
 from tf1hub.graphdef.op_record import recorded_definition
-from tf1hub.trust.abilities import READS, rules_of
+from tf1hub.spec.permission import READS
+from tf1hub.trust.abilities import rules_of
 from tf1hub.trust.units import Unit
 
 CONSTANT, ASSET, INPUT, ELSEWHERE = "constant", "asset", "input", "elsewhere"
@@ -45,7 +46,7 @@ _CARRIES: dict[str, tuple[int, ...] | None] = {
             "PreventGradient", "RandomShuffle", "Reshape", "Reverse", "ReverseV2", "Slice", "Snapshot", "Squeeze",
             "StopGradient", "StridedSlice", "TensorListFromTensor", "TensorListGather", "TensorListGetItem",
             "TensorListStack", "TensorListConcat", "TensorListConcatV2", "TensorListPopBack", "Tile", "Transpose", "Unique",
-            "UniqueV2", "Unpack", "SplitV", "StringStrip", "DatasetToSingleElement", "OptionalFromValue",
+            "ShardedFilename", "UniqueV2", "Unpack", "SplitV", "StringStrip", "DatasetToSingleElement", "OptionalFromValue",
             "OptionalGetValue",
         ),
         _FIRST,
@@ -168,6 +169,8 @@ class Origins:
             return self._written(unit, node)
         if node.op.startswith("IteratorGetNext"):
             return [(unit, each) for each in _data(node)[:1]]
+        if node.op == "ReadVariableOp" and not _gives_numbers(node):
+            return self._assigned(unit, node)
         if _ITERATOR.fullmatch(node.op) and self._iterators:
             return list(self._iterators)
         return unit, name, ""
@@ -232,6 +235,21 @@ class Origins:
         ]
         return edges or (unit, node.name, "")
 
+    def _assigned(self, unit: Unit, node: NodeDef) -> list[_Edge] | tuple[Unit, str, str]:
+        """What is assigned to the variable that a node reads: SavedModels keep the path of a file in one."""
+        data, library = _data(node), self._main.library
+        handles = self._leaves(unit, data[0]) if data else set()
+        if not handles or any(name in library.restored for _, name, _ in handles):
+            return unit, node.name, ""
+        edges = [
+            (writer, values[1])
+            for writer in (library.graph, *library.functions.values())
+            for each in writer.nodes.values()
+            if each.op == "AssignVariableOp" and len(values := _data(each)) > 1
+            if handles & self._leaves(writer, values[0])
+        ]
+        return edges or (unit, node.name, "")
+
     def _origin(self, unit: Unit, name: str, text: str, joins: int) -> Iterator[Origin]:
         """What a leaf is."""
         if unit is self._main and name in self._given:
@@ -275,8 +293,18 @@ class Origins:
             yield Origin(ELSEWHERE, f"StringJoin {node.name!r}")
             return
         for each in itertools.product(*parts):
+            if each and each[0].kind == INPUT and _stays_beside(list(each[1:]), separator):
+                yield each[0]
+                continue
             texts = [origin.text if origin.kind == CONSTANT else f"<{origin.text}>" for origin in each]
             yield Origin(CONSTANT if known else ELSEWHERE, separator.join(texts)[:MAX_TEXT_BYTES])
+
+
+def _stays_beside(rest: list[Origin], separator: str) -> bool:
+    """Whether what is put behind a path names something beside it: an ending, but no other directory from the root, or up."""
+    tail = separator + separator.join(origin.text for origin in rest) if rest else ""
+    known = all(origin.kind == CONSTANT for origin in rest)
+    return known and ".." not in tail and "://" not in tail and not tail.startswith("/")
 
 
 def input_edges(node: NodeDef, argument: str) -> list[str] | None:

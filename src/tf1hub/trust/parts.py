@@ -62,9 +62,10 @@ class Analysis:
 
     def __init__(self, variant: Variant) -> None:
         self._library = Library(variant.meta_graph.graph_def)
+        self._library.restored = variant.variable_nodes
         self._assets = variant.asset_files
         self._nodes = self._library.graph.nodes
-        self._refused: dict[frozenset[str], tuple[Deed, ...]] = {}
+        self._refused: dict[tuple[frozenset[str], frozenset[tuple[str, str]]], tuple[Deed, ...]] = {}
         # Most modules have nothing that would have to be looked for.
         self.is_harmless = not any(unit.reaching for unit in self._library.units())
 
@@ -81,14 +82,20 @@ class Analysis:
         """
         if self.is_harmless:
             return ()
-        key = frozenset(start)
+        key = frozenset(start), frozenset(given.items())
         if key not in self._refused:
-            self._refused[key] = refused_deeds(self._library, key, self._assets, given)
+            self._refused[key] = refused_deeds(self._library, key[0], self._assets, given)
         return self._refused[key]
 
     def needed(self, targets: Iterable[str], given: Collection[str] = ()) -> frozenset[str]:
         """The nodes that some nodes or tensors need, those that are there."""
         return frozenset(_needed(self._nodes, targets, given))
+
+    def defaults(self) -> dict[str, str]:
+        """The placeholders that have a value of their own, such as that which a saver takes its path from."""
+        return {
+            f"{name}:0": name for name, node in self._nodes.items() if node.op == "PlaceholderWithDefault"
+        }
 
     def functions_alone(self) -> tuple[Deed, ...]:
         """What the functions can do that no node of the graph calls: an object graph may."""

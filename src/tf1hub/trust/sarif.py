@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from tf1hub.trust.abilities import ABILITIES, REFUSED
+from tf1hub.spec.permission import REFUSED
+from tf1hub.trust.abilities import ABILITIES
 from tf1hub.trust.deeds import Deed
 from tf1hub.trust.report import NEVER_RUN, Capabilities, PartReport
 

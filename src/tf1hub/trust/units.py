@@ -14,6 +14,8 @@ from tf1hub.trust.abilities import classified_ops, is_reaching
 MAX_EMBEDDED = 16
 """How deep graphs in serialized form may lie inside each other."""
 
+_NEVER_RUN = frozenset({"T", "dtype", "_class", "_output_shapes"})
+"""Attributes of every other node, which no op takes for something to run."""
 _START_OF_GRAPH = b"\n"
 """The tag of a GraphDef's first node."""
 
@@ -99,6 +101,8 @@ class Library:
         }
         self.gradients = {given.function_name: given.gradient_func for given in graph.library.gradient}
         self.graph = Unit(self, graph.node, where)
+        self.restored: Collection[str] = ()
+        """Nodes of variables whose values a checkpoint has, whatever the graph assigns to them."""
         self.embedded: list[Library] = []
 
     @classmethod
@@ -128,7 +132,9 @@ class Library:
         """The graphs that a node runs."""
         if node.op in self.functions:
             yield from self._function(node.op)
-        for attr in node.attr.values():
+        for key, attr in node.attr.items():
+            if key in _NEVER_RUN:
+                continue
             kind = attr.WhichOneof("value")
             if kind == "func":
                 yield from self._called(attr.func)

@@ -1,0 +1,38 @@
+"""What a module does beyond computing, which its users have to allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tf1hub.checks.findings import ERROR, WARNING, Finding
+from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.permission import EVERYTHING, MADE_HERE
+from tf1hub.trust.rules import allowed_by_rules
+from tf1hub.trust.scan import capabilities
+
+_REMEDY = (
+    "Put files that the graph reads into the collection ASSET_FILEPATHS, or have the caller name them. Whoever trusts the "
+    "module as it is gives trust={words}."
+)
+
+
+def reaches(spec: ModuleSpec) -> Iterator[Finding]:
+    """Yields a finding for each part that is refused unless its user allows it."""
+    report = capabilities(spec)
+    if report.ok or EVERYTHING in spec.trusted:
+        return
+    allowed = spec.trusted | allowed_by_rules(spec.name)
+    for part in report.refused:
+        deeds = [deed for deed in part.refused if not allowed & {deed.can, EVERYTHING}]
+        if not deeds:
+            continue
+        more = f"; and {len(deeds) - 3} more" if len(deeds) > 3 else ""
+        said = "; ".join(f"{deed.can} ({deed.words()})" for deed in deeds[:3])
+        words = ", ".join(repr(can) for can in dict.fromkeys(deed.can for deed in deeds))
+        yield Finding(
+            "reaches-out",
+            WARNING if MADE_HERE in spec.trusted else ERROR,
+            f"The {part.title} {said}{more}.",
+            _REMEDY.format(words="{" + words + "}"),
+            part.variant,
+        )
