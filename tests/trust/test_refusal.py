@@ -71,6 +71,13 @@ def test_every_door_says_the_same(path: str, secret: str, tmp_path: Path):
     assert not (tmp_path / "converted").exists()
 
 
+def test_to_jax_says_the_same(path: str, secret: str):
+    pytest.importorskip("jax")
+    with pytest.raises(TrustError) as caught:
+        hub.to_jax(path)
+    assert str(caught.value) == message(path, secret)
+
+
 def test_lines_of_the_message_work(path: str, secret: str, monkeypatch: pytest.MonkeyPatch, capsys):
     lines = message(path, secret).splitlines()
     names: dict[str, object] = {"tf1hub": hub}

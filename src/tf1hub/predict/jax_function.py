@@ -18,8 +18,10 @@ from tf1hub.graphdef.walk import ancestors
 from tf1hub.predict.array_inputs import ArrayInterface, fits_shape
 from tf1hub.spec.module_spec import ModuleSpec, Tags, choose_variants, load_module_spec
 from tf1hub.spec.module_variables import read_variables
+from tf1hub.spec.permission import Trust
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
+from tf1hub.trust.refusal import check_signature, check_state
 
 if TYPE_CHECKING:
     from tf1hub.arrays.jax_parts import Parts
@@ -32,6 +34,8 @@ def to_jax(
     signature: str | None = None,
     tags: Tags = None,
     training: bool = False,
+    *,
+    trust: Trust = None,
 ) -> tuple[JaxFunction, Params]:
     """A signature of a module as a pure function for JAX: for `jit`, `grad`, `vmap` and sharding. It needs no TensorFlow.
 
@@ -51,6 +55,7 @@ def to_jax(
         signature: the signature's name; None is `"default"`.
         tags: the graph variant; None is the inference variant, or `{"train"}` with `training`.
         training: whether the module's update ops run, and the variant `{"train"}` is taken where there is one.
+        trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything.
 
     Returns:
         The function, and the values of the module's variables: a dict of arrays by the names that
@@ -62,6 +67,7 @@ def to_jax(
         FormatError: it is damaged.
         UnknownTagsError: no variant has these tags.
         UnknownSignatureError: the variant has no such signature.
+        TrustError: the signature does what nobody allowed.
         UnsupportedGraphError: op types are missing, all of which are listed; or the graph cannot be read.
         CheckpointError: the variables have no values.
     """
@@ -69,10 +75,12 @@ def to_jax(
         raise MissingDependencyError(
             "tf1hub.to_jax needs jax, which is not installed. Install with: pip install 'tf1hub[jax]'"
         )
-    spec = load_module_spec(handle)
+    spec = load_module_spec(handle, trust=trust)
     variant = choose_variants(spec, tags)[1 if training else 0]
     name = variant.check_signature(DEFAULT_SIGNATURE if signature is None else signature)
     spec.check_assets(variant)
+    check_state(spec, [variant])
+    check_signature(variant, name)
     function = JaxFunction(spec, variant, name, training)
     return function, function.initial_params()
 

@@ -67,7 +67,7 @@ def _seeded(spec: ModuleSpec, seed: int) -> ModuleSpec:
             known = {attr.name for attr in definition.attr} if definition is not None else set()
             if {"seed", "seed2"} <= known and not (node.attr["seed"].i or node.attr["seed2"].i):
                 node.attr["seed"].i, node.attr["seed2"].i = seed, number + 1
-    return ModuleSpec(message, spec.name, spec.checkpoint, spec.asset_paths)
+    return spec.with_values(spec.checkpoint, saved_model=message)
 
 
 def _placeholder(tf: Any, info: Any) -> Any:
