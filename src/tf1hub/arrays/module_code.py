@@ -149,7 +149,7 @@ class ModuleCode:
         self.spec = spec
         self.variant = variant
         self.functions = Functions(variant.meta_graph.graph_def.library, recorded_definition)
-        self.library = Library(self.functions, self._asset_path)
+        self.library = Library(self.functions, self.asset_path)
         self._tables: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -267,7 +267,7 @@ class ModuleCode:
     def _hints(self) -> Any:
         return hints_of(self.variant)
 
-    def _asset_path(self, tensor: Tensor) -> Any:
+    def asset_path(self, tensor: Tensor) -> Any:
         name = self.variant.asset_files.get(f"{tensor[0]}:{tensor[1]}")
         if name is None:
             return None

@@ -156,7 +156,7 @@ class _Work:
         return self._names.get(node, node), self._module.values[node]
 
     def _asset(self, tensor: Tensor) -> Any:
-        return self._module._asset_path(tensor)  # the same constants stand for assets here
+        return self._module.asset_path(tensor)  # the same constants stand for assets here
 
     def result(self) -> SignatureModel:
         fed = self._feed()
