@@ -42,6 +42,8 @@ def test_a_form_says_what_to_install(form: object, monkeypatch: pytest.MonkeyPat
 def test_a_graph_that_no_reader_takes_is_refused_and_not_an_error_of_somebody_elses(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
+    pytest.importorskip("safetensors")
+
     def fails(*_: object) -> None:
         raise IndexError("tuple index out of range")
 
