@@ -259,7 +259,9 @@ def test_unicode() -> None:
             assert_same("UnicodeDecodeWithOffsets", UNICODE, **more)
             for output in ("UTF-8", "UTF-16-BE", "UTF-32-BE"):
                 assert_same("UnicodeTranscode", UNICODE, output_encoding=output, **more)
-        codes = np.array([70, 252, 0x6F22, 0x1F600, 0xD800, 97], np.int32)
+        # What is no character was not left out by the first TensorFlows.
+        strange = 0xD800 if errors == "replace" else 98
+        codes = np.array([70, 252, 0x6F22, 0x1F600, strange, 97], np.int32)
         for output in ("UTF-8", "UTF-16-BE", "UTF-32-BE"):
             assert_same("UnicodeEncode", codes, np.array([0, 2, 2, 6]), output_encoding=output, errors=errors)
 
