@@ -5,12 +5,15 @@ Under JAX the last case of each op runs; `TF1HUB_OP_CASES=all pytest tests/array
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 from typing import Any
 
+import numpy as np
 import pytest
 from arrays import all_cases, harness
+from arrays.beside_tensorflow import assert_same
 from arrays.op_case import Case
 
 from tf1hub.arrays.kernels import computed_types, kernel_of
@@ -60,3 +63,14 @@ def test_every_op_that_computes_has_a_case() -> None:
         kind for kind in computing - set(KINDS) - WITHOUT_RESULT - BY_PROGRAMS if f'"{kind}"' not in tests
     }
     assert untested == set()
+
+
+@pytest.mark.parametrize(("kind", "form"), [("DecodeBmp", "BMP"), ("DecodeGif", "GIF")])
+def test_pictures_of_other_kinds_of_files(kind: str, form: str) -> None:
+    images = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 4, (5, 6, 3)).astype(np.uint8) * 60
+    frames = [images.fromarray(each) for each in (pixels, pixels[::-1])]
+    file = io.BytesIO()
+    more = {"save_all": True, "append_images": frames[1:]} if form == "GIF" else {}
+    frames[0].save(file, form, **more)
+    assert_same(kind, file.getvalue())

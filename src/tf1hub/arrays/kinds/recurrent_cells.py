@@ -39,10 +39,9 @@ def lstm_cell(xp: Any, attributes: Attributes, x: Any, cs: Any, h: Any, *weights
     return _cell(xp, attributes, attributes["forget_bias"], x, cs, h, weights)
 
 
-@computes("BlockLSTM", "BlockLSTMV2", known=(0,))
+@computes("BlockLSTM", known=(0,))
 def lstm(xp: Any, attributes: Attributes, count: Any, xs: Any, cs: Any, h: Any, *weights: Any) -> list[Any]:
     """All steps of an LSTM, `[time, batch, ...]`; the state behind the last step that counts is zero."""
-    # The second version has no forget bias.
     bias = attributes.get("forget_bias", 0.0)
     steps: list[list[Any]] = []
     for x in xs[: int(count)]:
@@ -52,6 +51,28 @@ def lstm(xp: Any, attributes: Attributes, count: Any, xs: Any, cs: Any, h: Any, 
     if not steps:
         return [rest] * 7
     return [xp.concatenate([xp.stack([step[part] for step in steps]), rest]) for part in range(7)]
+
+
+@computes("BlockLSTMV2", known=(0,))
+def lstm_v2(
+    xp: Any,
+    attributes: Attributes,
+    count: Any,
+    xs: Any,
+    cs: Any,
+    h: Any,
+    w: Any,
+    wci: Any,
+    wcf: Any,
+    wco: Any,
+    b: Any,
+) -> list[Any]:
+    """The same with the forget gate before the new input, and without a forget bias."""
+    first, forget, new, last = xp.split(w, 4, 1)
+    w = xp.concatenate([first, new, forget, last], 1)
+    first, forget, new, last = xp.split(b, 4)
+    b = xp.concatenate([first, new, forget, last])
+    return lstm(xp, attributes, count, xs, cs, h, w, wci, wcf, wco, b)
 
 
 @computes("GRUBlockCell")
