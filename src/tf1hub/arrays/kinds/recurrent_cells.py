@@ -72,7 +72,7 @@ def lstm_v2(
     w = xp.concatenate([first, new, forget, last], 1)
     first, forget, new, last = xp.split(b, 4)
     b = xp.concatenate([first, new, forget, last])
-    return lstm(xp, attributes, count, xs, cs, h, w, wci, wcf, wco, b)
+    return list(lstm(xp, attributes, count, xs, cs, h, w, wci, wcf, wco, b))
 
 
 @computes("GRUBlockCell")
