@@ -229,7 +229,7 @@ def test_everything_in_the_way_is_told_at_once(
     spec = hub.load_module_spec(_exported(spec, tmp_path))
     monkeypatch.setattr(freezing, "LIMIT", 3)
     with pytest.raises(UnsupportedGraphError) as caught:
-        hub.convert(spec, tmp_path / "m.pb", to="frozen_graph")
+        hub.convert(spec, tmp_path / "m.pb", to="frozen_graph", trust=True)
     assert str(caught.value).splitlines()[1:] == [
         "  - 1 x PyFunc (run, in the signature 'python'): runs Python code of the program that made the module",
         "  - 1 x Const (file, in the signature 'vocabulary'): is the path of a file of the module (vocab.txt)",
