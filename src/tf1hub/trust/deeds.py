@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import NodeDef
@@ -22,8 +22,7 @@ _CALLS_BY_NAME = (b"custom_call", b"callback")
 """What a serialized StableHLO program has that calls native functions, or Python."""
 
 
-@dataclass(frozen=True)
-class Deed:
+class Deed(NamedTuple):
     """One thing that a part of a module can do.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.saved_model import format_tags, tensors_of
@@ -32,8 +32,7 @@ SAVER_OPS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A part of a variant that runs apart from the others.
 
     Attributes:

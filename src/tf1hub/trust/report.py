@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tf1hub.trust.abilities import ABILITIES
 from tf1hub.trust.deeds import Deed
 
 
-@dataclass(frozen=True)
-class PartReport:
+class PartReport(NamedTuple):
     """What one part of a module can do.
 
     Attributes:
@@ -43,8 +41,7 @@ NEVER_RUN = ("saver", "reached by nothing")
 """Kinds of parts that this library never runs."""
 
 
-@dataclass(frozen=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """What a module can do, part by part.
 
     Attributes:
@@ -78,7 +75,7 @@ class Capabilities:
                 "kind": part.kind,
                 "name": part.name,
                 "refused": bool(part.refused) and part.kind not in NEVER_RUN,
-                "deeds": [{**asdict(deed), "refused": deed.refused} for deed in part.deeds],
+                "deeds": [{**deed._asdict(), "refused": deed.refused} for deed in part.deeds],
             }
             for part in self.parts
         ]
