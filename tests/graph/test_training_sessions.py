@@ -29,7 +29,7 @@ def test_a_monitored_session_initializes_trains_saves_and_goes_on(path: str, tmp
     directory = str(tmp_path / "train")
     for until, expected in ((2, -0.25), (3, -0.625)):
         with tf.Graph().as_default():
-            module, loss = loss_of(path)
+            _, loss = loss_of(path)
             step = tf1.train.get_or_create_global_step()
             train = tf1.train.GradientDescentOptimizer(0.25).minimize(loss, global_step=step)
             hooks = [tf1.train.StopAtStepHook(last_step=until)]
