@@ -86,6 +86,7 @@ def execution_order(
             if name not in definitions:
                 raise FormatError(f"The graph has an input from {name!r}, a node that it does not have.")
             node = Node.parse(definitions[name])
+            _check_control_flow(node)
             open_nodes.add(name)
             stack.append((name, node))
             sources = [source for source, index in node.inputs if (source, index) not in fed]
@@ -99,3 +100,20 @@ def execution_order(
                 elif source not in order:
                     stack.append((source, None))
     return order
+
+
+_TAKEN = {
+    **dict.fromkeys(op_types.SWITCHES, 2),
+    **dict.fromkeys(op_types.MERGES, 2),
+    **dict.fromkeys(op_types.CONTROL_FLOW - op_types.SWITCHES - op_types.MERGES, 1),
+}
+"""How many inputs the ops of old control flow take."""
+
+
+def _check_control_flow(node: Node) -> None:
+    """Sees to it that what finds regions may ask for the inputs of a node by number."""
+    taken = _TAKEN.get(node.op, 0)
+    if len(node.inputs) < taken:
+        raise FormatError(
+            f"The node {node.name!r} ({node.op}) has {len(node.inputs)} inputs, where this op takes {taken}."
+        )
