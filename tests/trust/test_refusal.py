@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,31 @@ def test_every_door_takes_trust(path: str, tmp_path: Path):
     with tf.Graph().as_default():
         hub.Module(path, trust=words)(TEXTS)
     assert hub.check(path, trust=True).count("error") == 0
+
+
+def test_program_under_run_follows_the_same_rule(path: str, tmp_path: Path):
+    """`--trust` holds for the program, and for what the program starts."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\n"
+        "import tensorflow_hub as hub\n"
+        "print(os.environ.get('TF1HUB_TRUST'))\n"
+        "print(hub.load(sys.argv[1])(['a', 'bcd']).numpy().tolist())\n"
+    )
+
+    def outcome(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "tf1hub", "run", *options, str(program), path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    refused = outcome()
+    assert (refused.returncode, refused.stdout) == (1, "None\n")
+    assert "TrustError: The signature 'default' of variant {}" in refused.stderr
+    allowed = outcome("--trust", "reads files")
+    assert (allowed.returncode, allowed.stdout) == (0, f"reads files\n{ANSWER}\n"), allowed.stderr
 
 
 def test_another_word_is_not_enough(path: str):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 
 from tf1hub.errors import FormatError
+from tf1hub.format.graph_limits import check_limits
 from tf1hub.format.messages_pb2 import SavedModel, TensorInfo
+from tf1hub.format.nesting import check_nesting
 
 FILE_NAME = "saved_model.pb"
 SCHEMA_VERSION = 1
@@ -26,11 +28,13 @@ def parse_saved_model(data: bytes, where: str) -> SavedModel:
         where: the file's path, for messages.
 
     Raises:
-        FormatError: the bytes are no SavedModel, or one that no module can have.
+        FormatError: the bytes are no SavedModel, or one that no module can have; or a graph in it passes one of the limits
+            of `graph_limits`.
     """
     try:
         saved_model = SavedModel.FromString(data)
     except DecodeError as error:
+        check_nesting(data, SavedModel, where)
         raise FormatError(_UNREADABLE.format(where=where, size=len(data))) from error
     if saved_model.saved_model_schema_version not in (0, SCHEMA_VERSION):
         raise FormatError(_SCHEMA.format(where=where, version=saved_model.saved_model_schema_version))
@@ -42,6 +46,7 @@ def parse_saved_model(data: bytes, where: str) -> SavedModel:
         if tags in seen:
             raise FormatError(_TWICE.format(where=where, tags=format_tags(tags)))
         seen.add(tags)
+        check_limits(meta_graph.graph_def, where)
     return saved_model
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from tf1hub.format.graph_limits import calls_itself
 from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.colocation import colocate
@@ -26,7 +27,7 @@ _Resolve = Callable[[str], str]
 
 
 def inline_calls(graph: GraphDef, definition_of: OpDefinitions, keep: Collection[str] = ()) -> None:
-    """Inlines all calls of functions, in place, also those inside other functions.
+    """Inlines all calls of functions, in place, also those inside other functions; not of those that call themselves.
 
     A call's node stays, as an `IdentityN` (or a `NoOp`) of the body's results, so that every name in
     the graph means what it meant.
@@ -41,9 +42,11 @@ def inline_calls(graph: GraphDef, definition_of: OpDefinitions, keep: Collection
         node.op in op_types.CALLS for function in functions.values() for node in function.node_def
     ):
         return
+    circular = calls_itself(functions)
+    bodies = {name: body for name, body in functions.items() if name not in circular and _is_plain(body)}
     for function in functions.values():
-        _replace(function.node_def, _expand(function.node_def, functions, ()))
-    _replace(graph.node, _expand(graph.node, functions, keep, definition_of))
+        _replace(function.node_def, _expand(function.node_def, bodies, functions, ()))
+    _replace(graph.node, _expand(graph.node, bodies, functions, keep, definition_of))
     used = functions_used(graph.node, graph.library)
     left = [function for function in graph.library.function if function.signature.name in used]
     _replace(graph.library.function, left)
@@ -60,21 +63,22 @@ def _replace(field: Any, values: Iterable[Any]) -> None:
 
 def _expand(
     nodes: Iterable[NodeDef],
+    bodies: Mapping[str, FunctionDef],
     functions: Mapping[str, FunctionDef],
     keep: Collection[str],
     definition_of: OpDefinitions | None = None,
 ) -> list[NodeDef]:
-    """The nodes with all calls written out: of a graph, where definitions are given; of another function's body."""
+    """The nodes with all calls of `bodies` written out: of a graph, where definitions are given; of another function's body."""
     result: list[NodeDef] = []
     waiting = list(nodes)[::-1]
     while waiting:
         node = waiting.pop()
         body = (
-            functions.get(node.attr["f"].func.name)
+            bodies.get(node.attr["f"].func.name)
             if node.op in op_types.CALLS and node.name not in keep
             else None
         )
-        if body is None or not _is_plain(body):
+        if body is None:
             result.append(node)
         else:
             # What is written out may call functions itself.

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf1hub.errors import CreationError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.dtypes import STRING
+from tf1hub.format.graph_limits import check_limits
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import tensor_name
 from tf1hub.graphdef.names import free_name
@@ -67,6 +68,7 @@ def from_frozen_graph(
 
     Raises:
         CreationError: the file is no frozen graph, a name is not in it, or it cannot become a module.
+        FormatError: the file claims far more memory or work than it has bytes for.
     """
     graph = _read(os.fspath(source)) if isinstance(source, str | os.PathLike) else as_message(source)
     prefix = _turn_into_variables(graph, variables) if variables else None
@@ -92,6 +94,7 @@ def _read(path: str) -> GraphDef:
         raise CreationError(_NOT_A_GRAPH.format(path=path, size=len(data), hint=_hint(path))) from error
     if not graph.node:
         raise CreationError(_NOT_A_GRAPH.format(path=path, size=len(data), hint=_hint(path)))
+    check_limits(graph, path)
     return graph
 
 

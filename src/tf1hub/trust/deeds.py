@@ -21,6 +21,8 @@ _FINE_FROM_ASSETS = (READS, LISTS)
 _CALLS_BY_NAME = (b"custom_call", b"callback")
 """What a serialized StableHLO program has that calls native functions, or Python."""
 
+_CIRCULAR = "It runs a function that calls itself until a condition ends it."
+
 
 class Deed(NamedTuple):
     """One thing that a part of a module can do.
@@ -108,6 +110,8 @@ def _worst_first(deed: Deed) -> tuple[bool, int, str, str, str]:
 
 
 def _deeds(unit: Unit, node: NodeDef, origins: Origins) -> Iterator[Deed]:
+    if any(other.name in unit.library.circular for other in unit.links.get(node.name, ())):
+        yield Deed(UNBOUNDED, node.op, node.name, unit.where, "", "", _CIRCULAR)
     if not unit.library.is_op(node.op):
         return
     if expanded_too_far(node, unit):

@@ -10,8 +10,10 @@ from google.protobuf.message import DecodeError
 from tf1hub.arguments import handle_text
 from tf1hub.errors import FormatError
 from tf1hub.format import module_def
-from tf1hub.format.messages_pb2 import MetaGraphDef
+from tf1hub.format.graph_limits import check_limits
+from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, SavedModel
 from tf1hub.format.module_reader import read_module
+from tf1hub.format.nesting import check_nesting
 from tf1hub.format.saved_model import FILE_NAME, parse_saved_model
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
@@ -139,15 +141,21 @@ def _of_file(path: str) -> Capabilities:
         data = file.read()
     graph = as_graph(data)
     if graph is not None:
+        check_limits(graph, path)
         variant = Variant(MetaGraphDef(graph_def=graph), path)
         part = Part(GRAPH, "", frozenset(variant.nodes), {})
         return Capabilities(path, (PartReport("{}", GRAPH, "", analysis_of(variant).deeds(part)),))
     meta_graph = _meta_graph(data)
     if meta_graph is not None:
+        check_limits(meta_graph.graph_def, path)
         return _of_variants(path, [Variant(meta_graph, path)], has_checkpoint=False)
     try:
         saved_model = parse_saved_model(data, path)
     except FormatError as error:
+        if not isinstance(error.__cause__, DecodeError):
+            raise
+        for kind in (SavedModel, MetaGraphDef, GraphDef):
+            check_nesting(data, kind, path)
         raise FormatError(_NO_GRAPH.format(path=path, size=len(data))) from error
     return _of_variants(path, [Variant(each, path) for each in saved_model.meta_graphs], has_checkpoint=True)
 

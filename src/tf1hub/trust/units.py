@@ -8,6 +8,7 @@ from functools import cached_property
 from google.protobuf.message import DecodeError
 
 from tf1hub.format import dtypes
+from tf1hub.format.graph_limits import calls_itself, check_limits
 from tf1hub.format.messages_pb2 import AttrValue, FunctionDef, GraphDef, NameAttrList, NodeDef
 from tf1hub.trust.abilities import classified_ops, is_reaching
 
@@ -114,6 +115,11 @@ class Library:
         library.graph = function
         return library
 
+    @cached_property
+    def circular(self) -> set[str]:
+        """The functions that call themselves."""
+        return calls_itself({name: unit.function for name, unit in self.functions.items() if unit.function})
+
     def is_op(self, op: str) -> bool:
         """Whether a node's op is one, and not the name of a function that it calls."""
         return op not in self.functions or op in classified_ops()
@@ -178,6 +184,7 @@ class Library:
             graph = as_graph(text)
             if graph is not None:
                 where = _inside(unit.where, f"the graph inside of {node.name!r}")
+                check_limits(graph, where[:1].upper() + where[1:])
                 library = Library(graph, where, self.depth + 1)
                 self.embedded.append(library)
                 yield library.graph
