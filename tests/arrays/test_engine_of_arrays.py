@@ -10,6 +10,7 @@ from golden import cases
 
 from tf1hub.arrays.lookup_tables import LookupTable
 from tf1hub.arrays.module_code import ModuleCode
+from tf1hub.arrays.remembered import Remembered
 from tf1hub.arrays.string_arrays import string_array
 from tf1hub.errors import CheckFailedError
 from tf1hub.spec.module_spec import load_module_spec
@@ -54,6 +55,30 @@ def test_a_file_of_words_with_a_word_twice(tmp_path: Path) -> None:
     table.fill_from_file(str(path), -2, -1, -1, "\t", 0)
     with pytest.raises(CheckFailedError, match="The table 'table' is given two values for the key b'a'"):
         table.contents()
+
+
+def test_a_large_vocabulary_keeps_the_words_that_came_last_apart() -> None:
+    """Nothing tells it from a small one: unknown words, another default, words that come after, more than it keeps."""
+    words = string_array(f"word{at}".encode() for at in range(20_000))
+    table = LookupTable("table", np.dtype(object), np.dtype(np.int64), (), changes=False)
+    table.insert(words, np.arange(20_000))
+    asked = string_array([b"word7", b"new", b"word19999", b"word7"])
+    for default in (-1, -2, -1):
+        assert table.find(asked, np.array(default)).tolist() == [7, default, 19_999, 7]
+    assert table.find(asked, np.array([-1, -2, -3, -4])).tolist() == [7, -2, 19_999, 7]
+    np.testing.assert_array_equal(table.find(words, np.array(-1)), np.arange(20_000))
+    table.insert(string_array([b"new"]), np.array([5]))
+    assert table.find(asked, np.array(-1)).tolist() == [7, 5, 19_999, 7]
+    table.clear()
+    assert table.find(asked, np.array(-1)).tolist() == [-1] * 4
+
+
+def test_words_are_remembered_up_to_a_number() -> None:
+    asked: list[bytes] = []
+    remembered = Remembered(lambda word: asked.append(word) or len(word), 2)
+    assert [remembered[word] for word in (b"a", b"bb", b"a", b"ccc", b"a")] == [1, 2, 1, 3, 1]
+    assert asked == [b"a", b"bb", b"ccc", b"a"]
+    assert len(remembered) == 2
 
 
 def test_fields_of_lines_are_keys_and_values(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def test_splitting() -> None:
     for delimiter in (b" ", b"", b", "):
         for skip in (True, False):
             assert_same("StringSplit", texts, delimiter, skip_empty=skip)
+            assert_same("StringSplit", texts[:0], delimiter, skip_empty=skip)
+            assert_same("StringSplit", texts[1:2], delimiter, skip_empty=skip)
     for separator in (b"", b" ", b", ", b"xx"):
         for most in (-1, 1):
             assert_same("StringSplitV2", texts, separator, maxsplit=most)
@@ -195,6 +197,9 @@ def test_filling_empty_rows() -> None:
     assert_same("SparseFillEmptyRows", INDICES, VALUES, SHAPE, np.float32(9))
     assert_same("SparseFillEmptyRows", INDICES, np.array([b"a", b"b", b"c", b"d"], object), SHAPE, b"-")
     assert_same("SparseFillEmptyRows", np.zeros((0, 2), np.int64), VALUES[:0], SHAPE, np.float32(9))
+    for rows in ([0, 1, 1, 2], [0, 2, 1, 0], [0, 0, 0, 2], [1, 1, 2, 2]):
+        indices = np.stack([rows, np.arange(4)], 1).astype(np.int64)
+        assert_same("SparseFillEmptyRows", indices, VALUES, np.array([3, 4]), np.float32(9))
 
 
 def test_sparse_shapes() -> None:

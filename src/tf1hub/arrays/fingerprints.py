@@ -6,7 +6,7 @@ with TensorFlow's seed, and "SipHash: a fast short-input PRF" (2 and 4 rounds).
 
 from __future__ import annotations
 
-from functools import lru_cache
+from tf1hub.arrays.remembered import Remembered
 
 _K0, _K1, _K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 _MASK = (1 << 64) - 1
@@ -31,7 +31,6 @@ def _of_two(first: int, second: int, factor: int) -> int:
     return (_mixed((second ^ inner) * factor) * factor) & _MASK
 
 
-@lru_cache(maxsize=1 << 16)
 def fingerprint64(data: bytes) -> int:
     """FarmHash's Fingerprint64: what StringToHashBucketFast takes the remainder of.
 
@@ -45,6 +44,10 @@ def fingerprint64(data: bytes) -> int:
     if size <= 32:
         return _up_to_32(data, size)
     return _up_to_64(data, size) if size <= 64 else _long(data, size)
+
+
+FINGERPRINTS = Remembered(fingerprint64, 1 << 16)
+"""Fingerprint64 of the words that came last."""
 
 
 def _up_to_16(data: bytes, size: int) -> int:

@@ -55,6 +55,7 @@ class Run:
             InputError: an op cannot compute with what it is given.
             CheckFailedError: an assertion of the graph does not hold.
         """
+        self.values.update(self.code.constants)
         self.values.update(zip(self.code.arguments, arguments, strict=True))
         with np.errstate(all="ignore"):
             self.execute(self.code.block)

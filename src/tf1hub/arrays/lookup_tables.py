@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf1hub.arrays.op_attributes import plain
+from tf1hub.arrays.remembered import Remembered
 from tf1hub.arrays.run_state import Reference
 from tf1hub.errors import CheckFailedError, FormatError
 from tf1hub.format.messages_pb2 import NodeDef
@@ -17,6 +19,12 @@ from tf1hub.storage import place_at, split_path
 
 _SEARCHED = 64
 """So many keys are looked for in a file as it is; taking it apart costs as much as some dozens of searches."""
+
+_LARGE = 10_000
+"""A table of so many words lies far from the processor: those that came last are kept apart."""
+
+_RECENT = 1 << 13
+"""So many of them."""
 
 
 class WholeLines:
@@ -69,6 +77,7 @@ class LookupTable(Reference):
         self.changes = changes
         self._entries: dict[Any, Any] = {}
         self._lines: WholeLines | None = None
+        self._recent: tuple[Any, Remembered] | None = None
 
     def __len__(self) -> int:
         return len(self._entries) if self._lines is None else len(self._lines)
@@ -97,18 +106,29 @@ class LookupTable(Reference):
         shape = tuple(default.shape) if self.value_shape is None else self.value_shape
         each = default.ndim > len(shape)
         flat = keys.reshape(-1).tolist()
-        found = np.empty((len(flat), *shape), self.value_dtype)
-        lines = self._lines
-        get = lines.find if lines is not None and lines.serves(len(flat)) else self._values.get
         if not each and not shape:
             only = default.reshape(-1).tolist()[0]
-            found[:] = [get(key, only) for key in flat]
+            found = np.fromiter(self._found(flat, only), self.value_dtype, len(flat))
         else:
+            found = np.empty((len(flat), *shape), self.value_dtype)
             rows = default.reshape(-1, *shape) if each else None
-            for index, key in enumerate(flat):
-                value = get(key)
+            for index, value in enumerate(self._found(flat, None)):
                 found[index] = (default if rows is None else rows[index]) if value is None else value
         return found.reshape(*keys.shape, *shape)
+
+    def _found(self, keys: list[Any], default: Any) -> Iterable[Any]:
+        """The entries of keys; the default for those that are not there."""
+        lines = self._lines
+        if lines is not None and lines.serves(len(keys)):
+            return map(lines.find, keys, itertools.repeat(default))
+        entries = self._values
+        if self.changes or not self.key_dtype.hasobject or len(entries) < _LARGE:
+            return map(entries.get, keys, itertools.repeat(default))
+        recent = self._recent
+        if recent is None or recent[0] != default:
+            recent = default, Remembered(lambda key: entries.get(key, default), _RECENT)
+            self._recent = recent
+        return map(recent[1].__getitem__, keys)
 
     def insert(self, keys: npt.NDArray[Any], values: npt.NDArray[Any]) -> None:
         """Gives keys values.
@@ -116,6 +136,7 @@ class LookupTable(Reference):
         Raises:
             CheckFailedError: a table that is filled once has a key with another value.
         """
+        self._recent = None
         flat = keys.reshape(-1).tolist()
         shape = values.shape[keys.ndim :]
         if self.value_shape is None:
@@ -130,11 +151,13 @@ class LookupTable(Reference):
 
     def remove(self, keys: npt.NDArray[Any]) -> None:
         """Takes keys out; those that are not there do not matter."""
+        self._recent = None
         for key in keys.reshape(-1).tolist():
             self._values.pop(key, None)
 
     def clear(self) -> None:
         """Takes all keys out."""
+        self._recent = None
         self._values.clear()
 
     def contents(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -162,6 +185,7 @@ class LookupTable(Reference):
         Raises:
             FormatError: a line lacks a field, or it is no number where one is wanted; or the file has fewer lines.
         """
+        self._recent = None
         directory, name = split_path(path)
         data = place_at(directory).read(name)
         if (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from tf1hub.arrays.kernels import kernel_of
 from tf1hub.arrays.op_attributes import Attributes, attributes_of
@@ -72,11 +74,13 @@ class Code:
         program: the program.
         block: its steps.
         arguments: the tensors that are given.
+        constants: the values of its constants, which are no steps.
     """
 
     program: Program
     block: Block
     arguments: tuple[Tensor, ...] = ()
+    constants: dict[Tensor, Any] = field(default_factory=dict)
 
 
 class Library:
@@ -126,7 +130,12 @@ class Library:
         block: Block = []
         for item in region.items:
             if isinstance(item, Op):
-                block.append(self._step(item, code, constant))
+                step = self._step(item, code, constant)
+                value = step.attributes.get("value") if step.kind == "Const" else None
+                if isinstance(value, np.ndarray):
+                    code.constants[step.name, 0] = value
+                else:
+                    block.append(step)
             elif isinstance(item, Cond):
                 off, on = (self._block(branch, code, constant) for branch in item.branches)
                 block.append(Choice(item, (off, on)))

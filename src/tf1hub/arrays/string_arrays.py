@@ -18,9 +18,7 @@ def string_array(values: Iterable[Any], shape: tuple[int, ...] | None = None) ->
         values: the elements, in order.
         shape: of the array; that of a vector when None.
     """
-    listed = list(values)
-    array = np.empty(len(listed), object)
-    array[:] = listed
+    array: Strings = np.fromiter(values, object)
     return array if shape is None else array.reshape(shape)
 
 
@@ -31,4 +29,5 @@ def each(function: Callable[[bytes], bytes], strings: Strings) -> Strings:
 
 def each_number(function: Callable[[bytes], Any], strings: Strings, dtype: Any) -> npt.NDArray[Any]:
     """The numbers that a function gives for each string."""
-    return np.array([function(text) for text in strings.reshape(-1).tolist()], dtype).reshape(strings.shape)
+    numbers = np.fromiter(map(function, strings.reshape(-1).tolist()), dtype, strings.size)
+    return numbers.reshape(strings.shape)

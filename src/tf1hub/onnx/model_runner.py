@@ -35,12 +35,13 @@ class HostPart:
 
     def __init__(self, module: ModuleCode, ports: ModelPorts) -> None:
         self._module = module
-        self._ports = ports
         self._random = Random()
         self._fed = [port.tensor for port in ports.fed]
         self._given = [*self._fed, *(port.tensor for port in ports.outputs)]
-        self._before = self._code(ports.before, self._fed)
-        self._after = self._code(ports.after, self._given)
+        # The ports find both anew each time.
+        self._wanted_before, self._wanted_after = ports.before, ports.after
+        self._before = self._code(self._wanted_before, self._fed)
+        self._after = self._code(self._wanted_after, self._given)
 
     def _code(self, fetches: Sequence[Tensor], given: Sequence[Tensor]) -> Code | None:
         if not fetches:
@@ -49,11 +50,11 @@ class HostPart:
 
     def run_before(self, values: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
         """The inputs of the model that ops on strings give."""
-        return self._run(self._before, self._ports.before, self._fed, values)
+        return self._run(self._before, self._wanted_before, self._fed, values)
 
     def run_after(self, values: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
         """The outputs that ops on strings compute from those of the model."""
-        return self._run(self._after, self._ports.after, self._given, values)
+        return self._run(self._after, self._wanted_after, self._given, values)
 
     def _run(
         self,

@@ -39,6 +39,7 @@ class ArrayInterface:
         self._outputs = outputs
         self._signature = signature
         self._where = where
+        self._tensors = {name: [*map(tensor_name, info.tensor_names)] for name, info in inputs.items()}
         self._dtypes = {
             name: None if info.is_composite else dtypes.numpy_dtype(dtypes.number_of(info.dtype_name))
             for name, info in inputs.items()
@@ -59,7 +60,7 @@ class ArrayInterface:
                 raise self._wrong(name, f"{_show(named[name])} ({error})") from error
             if parts is None:
                 raise self._wrong(name, _show(named[name]))
-            feeds.update(zip(map(tensor_name, info.tensor_names), parts, strict=True))
+            feeds.update(zip(self._tensors[name], parts, strict=True))
         return feeds
 
     def results(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +83,7 @@ class ArrayInterface:
             values = as_array(sparse[1], dtype)
             fits = values is not None and fits_shape(tuple(shape.tolist()), info.shape)
             return [indices.reshape(-1, len(shape)), values, shape] if fits and values is not None else None
-        if _as_sparse(value) is not None and not isinstance(value, tuple | list):
+        if not isinstance(value, np.ndarray | tuple | list) and _as_sparse(value) is not None:
             return None
         array = as_array(value, dtype)
         return [array] if array is not None and fits_shape(array.shape, info.shape) else None
@@ -110,9 +111,12 @@ def as_array(value: Any, dtype: Any) -> Array | None:
 def _strings(array: Array) -> Array | None:
     if array.dtype.kind not in "OSU":
         return None
+    texts = array.reshape(-1).tolist()
+    if array.dtype.hasobject and set(map(type, texts)) <= {bytes}:
+        return array
     out = np.empty(array.shape, object)
     flat = out.reshape(-1)
-    for index, text in enumerate(array.reshape(-1).tolist()):
+    for index, text in enumerate(texts):
         if isinstance(text, str):
             text = text.encode()
         if not isinstance(text, bytes):

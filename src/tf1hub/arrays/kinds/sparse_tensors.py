@@ -87,6 +87,14 @@ def matmul(xp: Any, attributes: Attributes, indices: Any, values: Any, shape: An
     return [xp.zeros((height, dense.shape[1]), products.dtype).at[rows].add(products)]
 
 
+def _has_each_row(rows: Any, count: int) -> bool:
+    """Whether sorted elements leave no row empty: then each lies in the row of the one before it, or in the next."""
+    if not len(rows) or rows[0] != 0 or rows[-1] != count - 1:
+        return False
+    steps = rows[1:] - rows[:-1]
+    return bool(steps.min(initial=0) >= 0 and steps.max(initial=0) <= 1)
+
+
 @computes("SparseFillEmptyRows", host=True)
 def fill_empty_rows(
     xp: Any, attributes: Attributes, indices: Any, values: Any, shape: Any, default: Any
@@ -97,8 +105,11 @@ def fill_empty_rows(
         Indices and values, whether each row was empty, and where each element went.
     """
     count = int(shape[0])
+    rows = indices[:, 0]
+    if _has_each_row(rows, count):
+        return [indices, values, np.zeros(count, bool), np.arange(len(rows))]
     filled = np.zeros(count, bool)
-    filled[indices[:, 0]] = True
+    filled[rows] = True
     empty = np.flatnonzero(~filled)
     added = np.zeros((len(empty), indices.shape[1]), np.int64)
     added[:, 0] = empty

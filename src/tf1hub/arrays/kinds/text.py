@@ -88,28 +88,28 @@ def join_segments(xp: Any, attributes: Attributes, strings: Strings, ids: Any, c
 
 def _sparse(rows: list[list[bytes]]) -> list[Any]:
     """Rows of strings as indices, values and shape of a sparse matrix."""
-    indices = [(row, column) for row, texts in enumerate(rows) for column in range(len(texts))]
-    widest = max(map(len, rows), default=0)
-    return [
-        np.array(indices, np.int64).reshape(-1, 2),
-        string_array(itertools.chain.from_iterable(rows)),
-        np.array([len(rows), widest], np.int64),
-    ]
+    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
+    pieces = string_array(itertools.chain.from_iterable(rows))
+    indices = np.empty((len(pieces), 2), np.int64)
+    indices[:, 0] = np.arange(len(rows)).repeat(sizes)
+    indices[:, 1] = np.arange(len(pieces)) - (sizes.cumsum() - sizes).repeat(sizes)
+    return [indices, pieces, np.array([len(rows), sizes.max(initial=0)], np.int64)]
 
 
 @computes("StringSplit", host=True)
 def split(xp: Any, attributes: Attributes, strings: Strings, delimiter: Any) -> list[Any]:
     """A sparse matrix of the pieces between any of the bytes of the delimiter; single bytes where it is empty."""
     marks = delimiter.reshape(-1)[0]
-    rows: list[list[bytes]] = []
-    for text in strings.tolist():
-        if not marks:
-            pieces = [text[at : at + 1] for at in range(len(text))]
-        else:
-            for mark in marks[1:]:
-                text = text.replace(bytes([mark]), marks[:1])
-            pieces = text.split(marks[:1]) if text else []
-        rows.append([piece for piece in pieces if piece] if attributes["skip_empty"] else pieces)
+    texts = strings.tolist()
+    first = marks[:1]
+    for mark in marks[1:]:
+        texts = [text.replace(bytes([mark]), first) for text in texts]
+    if marks:
+        rows = [text.split(first) if text else [] for text in texts]
+    else:
+        rows = [[text[at : at + 1] for at in range(len(text))] for text in texts]
+    if attributes["skip_empty"] and any(b"" in row for row in rows):
+        rows = [[piece for piece in row if piece] for row in rows]
     return _sparse(rows)
 
 

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.arrays.fingerprints import fingerprint64, hash64, siphash
+from tf1hub.arrays.fingerprints import FINGERPRINTS, fingerprint64, hash64, siphash
 from tf1hub.arrays.op_attributes import Attributes
 from tf1hub.arrays.op_table import computes
 from tf1hub.arrays.string_arrays import Strings, each_number
 
 
 def _buckets(hashed: Callable[[bytes], int], strings: Strings, attributes: Attributes) -> list[Any]:
-    count = attributes["num_buckets"]
-    return [each_number(lambda text: hashed(text) % count, strings, np.int64)]
+    numbers = each_number(hashed, strings, np.uint64)
+    return [(numbers % np.uint64(attributes["num_buckets"])).astype(np.int64)]
 
 
 @computes("StringToHashBucketFast", host=True)
 def bucket_fast(xp: Any, attributes: Attributes, strings: Any) -> list[Any]:
     """The remainder of Fingerprint64."""
-    return _buckets(fingerprint64, strings, attributes)
+    return _buckets(FINGERPRINTS.__getitem__, strings, attributes)
 
 
 @computes("StringToHashBucket", host=True)
