@@ -30,7 +30,6 @@ _STRING_BYTES = 24
 _MANY = 2**60
 """Where counting stops."""
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-_SWITCHES = frozenset({"Switch", "RefSwitch"})
 _CALLING = frozenset({"f", "then_branch", "else_branch", "branches", "cond"})
 """Attributes by which an op names what it runs."""
 
@@ -45,6 +44,10 @@ _CONSTANTS = (
 _ENDLESS = (
     "{where} has the function {function!r}, which always calls itself{through}: it can never end. A function that calls "
     "itself needs a condition under which it does not."
+)
+_WRITTEN_OUT = (
+    "{where} has the function {function!r}, which calls itself through the {op} {node!r}: TensorFlow writes such calls out "
+    "before anything runs, which never ends here. A function that calls itself has its name as the op of the call."
 )
 _GROWS = (
     "{where} has {held:,} bytes of nodes, which become {more}{bytes:,} bytes when the calls of functions are written out; "
@@ -71,6 +74,7 @@ def check_limits(graph: GraphDef, where: str) -> None:
         functions = {function.signature.name: function for function in graph.library.function}
         _check_gradients(graph, where)
         _check_ends(functions, where)
+        _check_written_out(functions, where)
         _check_calls(graph, functions, where)
 
 
@@ -160,10 +164,10 @@ def _check_gradients(graph: GraphDef, where: str) -> None:
 
 
 def _needs(function: FunctionDef, functions: Mapping[str, FunctionDef]) -> list[tuple[str, ...]]:
-    """Which functions must end for one to end: one of each group."""
-    # What lies behind a Switch may not run.
-    if any(node.op in _SWITCHES for node in function.node_def):
-        return []
+    """Which functions must end for one to end: one of each group.
+
+    What lies behind a Switch counts as any other node: TensorFlow writes the calls out before it runs, endlessly.
+    """
     groups = [group for node in function.node_def for group in _run_by(node)]
     groups += [(node.op,) for node in function.node_def if node.op in functions]
     return [group for group in groups if all(name in functions for name in group)]
@@ -209,6 +213,14 @@ def _check_ends(functions: Mapping[str, FunctionDef], where: str) -> None:
     others = [repr(other) for other in circle[1:4]] + ["others"] * (len(circle) > 4)
     through = f" through {', '.join(others)}" if others else ""
     raise FormatError(_ENDLESS.format(where=where, function=name, through=through))
+
+
+def _check_written_out(functions: Mapping[str, FunctionDef], where: str) -> None:
+    circular = calls_itself(functions)
+    for name in functions:
+        for node in functions[name].node_def if name in circular else ():
+            if node.op in _CALLS and "f" in node.attr and node.attr["f"].func.name in circular:
+                raise FormatError(_WRITTEN_OUT.format(where=where, function=name, op=node.op, node=node.name))
 
 
 class _Size(NamedTuple):
