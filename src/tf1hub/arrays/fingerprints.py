@@ -16,19 +16,19 @@ def _word(data: bytes, at: int, size: int = 8) -> int:
     return int.from_bytes(data[at : at + size], "little")
 
 
-def _rotated(value: int, by: int) -> int:
+def _rotate(value: int, by: int) -> int:
     value &= _MASK
     return ((value >> by) | (value << (64 - by))) & _MASK
 
 
-def _mixed(value: int) -> int:
+def _mix(value: int) -> int:
     value &= _MASK
     return value ^ (value >> 47)
 
 
 def _of_two(first: int, second: int, factor: int) -> int:
-    inner = _mixed((first ^ second) * factor)
-    return (_mixed((second ^ inner) * factor) * factor) & _MASK
+    inner = _mix((first ^ second) * factor)
+    return (_mix((second ^ inner) * factor) * factor) & _MASK
 
 
 def fingerprint64(data: bytes) -> int:
@@ -54,15 +54,13 @@ def _up_to_16(data: bytes, size: int) -> int:
     factor = _K2 + size * 2
     if size >= 8:
         a, b = (_word(data, 0) + _K2) & _MASK, _word(data, size - 8)
-        return _of_two(
-            (_rotated(b, 37) * factor + a) & _MASK, ((_rotated(a, 25) + b) * factor) & _MASK, factor
-        )
+        return _of_two((_rotate(b, 37) * factor + a) & _MASK, ((_rotate(a, 25) + b) * factor) & _MASK, factor)
     if size >= 4:
         return _of_two((size + (_word(data, 0, 4) << 3)) & _MASK, _word(data, size - 4, 4), factor)
     if size:
         y = data[0] + (data[size >> 1] << 8)
         z = size + (data[size - 1] << 2)
-        return (_mixed((y * _K2 & _MASK) ^ (z * _K0 & _MASK)) * _K2) & _MASK
+        return (_mix((y * _K2 & _MASK) ^ (z * _K0 & _MASK)) * _K2) & _MASK
     return _K2
 
 
@@ -71,7 +69,7 @@ def _up_to_32(data: bytes, size: int) -> int:
     a, b = _word(data, 0) * _K1 & _MASK, _word(data, 8)
     c, d = _word(data, size - 8) * factor & _MASK, _word(data, size - 16) * _K2 & _MASK
     return _of_two(
-        (_rotated(a + b, 43) + _rotated(c, 30) + d) & _MASK, (a + _rotated(b + _K2, 18) + c) & _MASK, factor
+        (_rotate(a + b, 43) + _rotate(c, 30) + d) & _MASK, (a + _rotate(b + _K2, 18) + c) & _MASK, factor
     )
 
 
@@ -79,13 +77,13 @@ def _up_to_64(data: bytes, size: int) -> int:
     factor = _K2 + size * 2
     a, b = _word(data, 0) * _K2 & _MASK, _word(data, 8)
     c, d = _word(data, size - 8) * factor & _MASK, _word(data, size - 16) * _K2 & _MASK
-    y = (_rotated(a + b, 43) + _rotated(c, 30) + d) & _MASK
-    z = _of_two(y, (a + _rotated(b + _K2, 18) + c) & _MASK, factor)
+    y = (_rotate(a + b, 43) + _rotate(c, 30) + d) & _MASK
+    z = _of_two(y, (a + _rotate(b + _K2, 18) + c) & _MASK, factor)
     e, f = _word(data, 16) * factor & _MASK, _word(data, 24)
     g = (y + _word(data, size - 32)) * factor & _MASK
     h = (z + _word(data, size - 24)) * factor & _MASK
     return _of_two(
-        (_rotated(e + f, 43) + _rotated(g, 30) + h) & _MASK, (e + _rotated(f + a, 18) + g) & _MASK, factor
+        (_rotate(e + f, 43) + _rotate(g, 30) + h) & _MASK, (e + _rotate(f + a, 18) + g) & _MASK, factor
     )
 
 
@@ -93,25 +91,25 @@ def _weak(data: bytes, at: int, a: int, b: int) -> tuple[int, int]:
     """A weak hash of 32 bytes with two seeds."""
     w, x, y, z = (_word(data, at + offset) for offset in (0, 8, 16, 24))
     a = (a + w) & _MASK
-    b = _rotated(b + a + z, 21)
+    b = _rotate(b + a + z, 21)
     before = a
     a = (a + x + y) & _MASK
-    b = (b + _rotated(a, 44)) & _MASK
+    b = (b + _rotate(a, 44)) & _MASK
     return (a + z) & _MASK, (b + before) & _MASK
 
 
 def _long(data: bytes, size: int) -> int:
     x, y = 81, (81 * _K1 + 113) & _MASK
-    z = _mixed(y * _K2 + 113) * _K2 & _MASK
+    z = _mix(y * _K2 + 113) * _K2 & _MASK
     v, w = (0, 0), (0, 0)
     x = (x * _K2 + _word(data, 0)) & _MASK
     end = (size - 1) // 64 * 64
     for at in range(0, end, 64):
-        x = _rotated(x + y + v[0] + _word(data, at + 8), 37) * _K1 & _MASK
-        y = _rotated(y + v[1] + _word(data, at + 48), 42) * _K1 & _MASK
+        x = _rotate(x + y + v[0] + _word(data, at + 8), 37) * _K1 & _MASK
+        y = _rotate(y + v[1] + _word(data, at + 48), 42) * _K1 & _MASK
         x ^= w[1]
         y = (y + v[0] + _word(data, at + 40)) & _MASK
-        z = _rotated(z + w[0], 33) * _K1 & _MASK
+        z = _rotate(z + w[0], 33) * _K1 & _MASK
         v = _weak(data, at, v[1] * _K1 & _MASK, (x + w[0]) & _MASK)
         w = _weak(data, at + 32, (z + w[1]) & _MASK, (y + _word(data, at + 16)) & _MASK)
         z, x = x, z
@@ -120,16 +118,16 @@ def _long(data: bytes, size: int) -> int:
     w = ((w[0] + ((size - 1) & 63)) & _MASK, w[1])
     v = ((v[0] + w[0]) & _MASK, v[1])
     w = ((w[0] + v[0]) & _MASK, w[1])
-    x = _rotated(x + y + v[0] + _word(data, at + 8), 37) * factor & _MASK
-    y = _rotated(y + v[1] + _word(data, at + 48), 42) * factor & _MASK
+    x = _rotate(x + y + v[0] + _word(data, at + 8), 37) * factor & _MASK
+    y = _rotate(y + v[1] + _word(data, at + 48), 42) * factor & _MASK
     x ^= w[1] * 9 & _MASK
     y = (y + v[0] * 9 + _word(data, at + 40)) & _MASK
-    z = _rotated(z + w[0], 33) * factor & _MASK
+    z = _rotate(z + w[0], 33) * factor & _MASK
     v = _weak(data, at, v[1] * factor & _MASK, (x + w[0]) & _MASK)
     w = _weak(data, at + 32, (z + w[1]) & _MASK, (y + _word(data, at + 16)) & _MASK)
     z, x = x, z
     return _of_two(
-        (_of_two(v[0], w[0], factor) + _mixed(y) * _K0 + z) & _MASK,
+        (_of_two(v[0], w[0], factor) + _mix(y) * _K0 + z) & _MASK,
         (_of_two(v[1], w[1], factor) + x) & _MASK,
         factor,
     )
@@ -142,11 +140,11 @@ def hash64(data: bytes, seed: int = 0xDECAFCAFFE) -> int:
     result = seed ^ (size * factor & _MASK)
     whole = size // 8 * 8
     for at in range(0, whole, 8):
-        word = _mixed(_word(data, at) * factor) * factor & _MASK
+        word = _mix(_word(data, at) * factor) * factor & _MASK
         result = (result ^ word) * factor & _MASK
     if size > whole:
         result = (result ^ _word(data, whole, size - whole)) * factor & _MASK
-    return _mixed(_mixed(result) * factor)
+    return _mix(_mix(result) * factor)
 
 
 def siphash(key: tuple[int, int], data: bytes) -> int:
@@ -175,7 +173,7 @@ def siphash(key: tuple[int, int], data: bytes) -> int:
 
 
 def _left(value: int, by: int) -> int:
-    return _rotated(value, 64 - by)
+    return _rotate(value, 64 - by)
 
 
 def _sip_rounds(v: list[int], count: int) -> None:

@@ -108,15 +108,15 @@ class LookupTable(Reference):
         flat = keys.reshape(-1).tolist()
         if not each and not shape:
             only = default.reshape(-1).tolist()[0]
-            found = np.fromiter(self._found(flat, only), self.value_dtype, len(flat))
+            found = np.fromiter(self._find_each(flat, only), self.value_dtype, len(flat))
         else:
             found = np.empty((len(flat), *shape), self.value_dtype)
             rows = default.reshape(-1, *shape) if each else None
-            for index, value in enumerate(self._found(flat, None)):
+            for index, value in enumerate(self._find_each(flat, None)):
                 found[index] = (default if rows is None else rows[index]) if value is None else value
         return found.reshape(*keys.shape, *shape)
 
-    def _found(self, keys: list[Any], default: Any) -> Iterable[Any]:
+    def _find_each(self, keys: list[Any], default: Any) -> Iterable[Any]:
         """The entries of keys; the default for those that are not there."""
         lines = self._lines
         if lines is not None and lines.serves(len(keys)):

@@ -22,16 +22,16 @@ def layer_norm(call: Call) -> Value | None:
     if sides is None:
         return None
     for scaled, shift in (sides, sides[::-1]):
-        found = _matched(call, scaled, shift)
+        found = _match(call, scaled, shift)
         if found is not None:
             return found
     return None
 
 
-def _matched(call: Call, scaled: Tensor, shift: Tensor) -> Value | None:
-    product = _inputs(call, _made(call, scaled), {"Mul"})
-    difference = _inputs(call, _made(call, shift), {"Sub"})
-    taken = None if difference is None else _inputs(call, _made(call, difference[1]), {"Mul"})
+def _match(call: Call, scaled: Tensor, shift: Tensor) -> Value | None:
+    product = _inputs(call, _maker_of(call, scaled), {"Mul"})
+    difference = _inputs(call, _maker_of(call, shift), {"Sub"})
+    taken = None if difference is None else _inputs(call, _maker_of(call, difference[1]), {"Mul"})
     if product is None or difference is None or taken is None:
         return None
     x, factor = product
@@ -41,22 +41,22 @@ def _matched(call: Call, scaled: Tensor, shift: Tensor) -> Value | None:
     beta = difference[0]
     if _mean_of(call, mean) != x:
         return None
-    weighted = _inputs(call, _made(call, factor), {"Mul"})
+    weighted = _inputs(call, _maker_of(call, factor), {"Mul"})
     for root, gamma in (weighted, weighted[::-1]) if weighted is not None else ():
-        inverse = _made(call, root)
+        inverse = _maker_of(call, root)
         if inverse is None or inverse.node.op != "Rsqrt":
             continue
-        inside = _inputs(call, _made(call, inverse.inputs[0]), _ADDS)
+        inside = _inputs(call, _maker_of(call, inverse.inputs[0]), _ADDS)
         for variance, small in (inside, inside[::-1]) if inside is not None else ():
             epsilon = call.scope.values.get(small)
             if not isinstance(epsilon, Value) or epsilon.known is None or epsilon.known.size != 1:
                 continue
             if _is_variance(call, variance, x, mean):
-                return _normalized(call, x, gamma, beta, float(epsilon.known.reshape(-1)[0]))
+                return _normalize(call, x, gamma, beta, float(epsilon.known.reshape(-1)[0]))
     return None
 
 
-def _normalized(call: Call, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Value | None:
+def _normalize(call: Call, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Value | None:
     values = [call.scope.get(tensor) for tensor in (x, gamma, beta)]
     if not all(isinstance(value, Value) and value.dtype == np.float32 for value in values):
         return None
@@ -74,13 +74,13 @@ def _normalized(call: Call, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: flo
 
 
 def _is_variance(call: Call, variance: Tensor, x: Tensor, mean: Tensor) -> bool:
-    squares = _inputs(call, _made(call, _mean_of(call, variance) or ("", 0)), {"SquaredDifference"})
+    squares = _inputs(call, _maker_of(call, _mean_of(call, variance) or ("", 0)), {"SquaredDifference"})
     return squares is not None and set(squares) == {x, mean}
 
 
 def _mean_of(call: Call, tensor: Tensor) -> Tensor | None:
     """What a tensor is the mean of, along the last axis, which is kept."""
-    op = _made(call, tensor)
+    op = _maker_of(call, tensor)
     if op is None or op.node.op != "Mean" or not op.node.definition.attr["keep_dims"].b:
         return None
     x, axes = op.inputs
@@ -98,12 +98,12 @@ def _inputs(call: Call, op: Op | None, kinds: frozenset[str] | set[str]) -> tupl
     return _seen(call, op.inputs[0]), _seen(call, op.inputs[1])
 
 
-def _made(call: Call, tensor: Tensor) -> Op | None:
+def _maker_of(call: Call, tensor: Tensor) -> Op | None:
     return call.scope.program.by_name.get(tensor[0])
 
 
 def _seen(call: Call, tensor: Tensor) -> Tensor:
     """The tensor behind what only hands it on."""
-    while (op := _made(call, tensor)) is not None and op.node.op in _HAND_ON:
+    while (op := _maker_of(call, tensor)) is not None and op.node.op in _HAND_ON:
         tensor = op.inputs[0]
     return tensor

@@ -161,11 +161,11 @@ class Graph:
         given = {key: value for key, value in attributes.items() if value is not None}
         node = helper.make_node(kind, takes, results, name=results[0], domain=domain, **given)
         home.nodes.append(node)
-        types = self._inferred(node, [value for value in inputs if value is not None])
+        types = self._infer(node, [value for value in inputs if value is not None])
         values = []
         for index, name in enumerate(results):
             home.made_by[name] = node
-            found, shape = _parsed(types.get(name))
+            found, shape = _parse(types.get(name))
             if dtypes is not None:
                 found = np.dtype(dtypes[index])
             if found is None:
@@ -184,7 +184,7 @@ class Graph:
             home = home.parent
         return home
 
-    def _inferred(self, node: onnx.NodeProto, inputs: Sequence[Value]) -> dict[str, onnx.TypeProto]:
+    def _infer(self, node: onnx.NodeProto, inputs: Sequence[Value]) -> dict[str, onnx.TypeProto]:
         version = ML_OPSET if node.domain else OPSET
         schema = defs.get_schema(node.op_type, version, node.domain)
         types, data = {}, {}
@@ -411,7 +411,7 @@ def type_of(value: Value) -> onnx.TypeProto:
     return value._type
 
 
-def _parsed(found: onnx.TypeProto | None) -> tuple[np.dtype[Any] | None, Shape]:
+def _parse(found: onnx.TypeProto | None) -> tuple[np.dtype[Any] | None, Shape]:
     if found is None or not found.HasField("tensor_type"):
         return None, None
     tensor = found.tensor_type

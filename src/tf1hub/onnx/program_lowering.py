@@ -134,7 +134,7 @@ def _outputs(scope: Scope, op: Op) -> Sequence[Entity] | None:
     definition = scope.lowering.functions.effects.definition_of(op.node.op)
     attributes = attributes_of(op.node.definition, definition)
     plain = [scope.get(tensor) for tensor in op.inputs]
-    folded = _folded(scope, op, attributes, plain)
+    folded = _fold(scope, op, attributes, plain)
     if folded is not None:
         return folded
     if lowering is None:
@@ -162,7 +162,7 @@ def _check_values(kind: str, values: Sequence[Entity]) -> None:
             raise CannotLower("takes strings, which ONNX Runtime has no kernel for")
 
 
-def _folded(scope: Scope, op: Op, attributes: dict[str, Any], inputs: Sequence[Entity]) -> list[Value] | None:
+def _fold(scope: Scope, op: Op, attributes: dict[str, Any], inputs: Sequence[Entity]) -> list[Value] | None:
     """The outputs of an op all of whose inputs are known; None where it is to run in the model."""
     if not inputs or op.node.op in _NEVER_FOLDED:
         return None

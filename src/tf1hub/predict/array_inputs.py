@@ -65,7 +65,7 @@ class ArrayInterface:
 
     def results(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs by their names, for the values of their tensors: arrays, SparseArrays, RaggedArrays."""
-        return {name: _assembled(info, values) for name, info in self._outputs.items()}
+        return {name: _assemble(info, values) for name, info in self._outputs.items()}
 
     def _wrong(self, name: str, given: str) -> InputError:
         return InputError(wrong_input(name, self._inputs[name], self._signature, self._where, given))
@@ -155,7 +155,7 @@ def _ragged_parts(value: Any, count: int) -> Sequence[Array] | None:
     return parts if len(parts) == count else None
 
 
-def _assembled(info: ParsedTensorInfo, values: Mapping[str, Any]) -> Any:
+def _assemble(info: ParsedTensorInfo, values: Mapping[str, Any]) -> Any:
     parts = [values[tensor_name(name)] for name in info.tensor_names]
     if info.is_sparse:
         return SparseArray(*parts)
