@@ -19,7 +19,11 @@ def colocation_names(node: NodeDef) -> list[str]:
     if "_class" not in node.attr:
         return []
     classes = node.attr["_class"].list.s
-    names = [name.removeprefix(COLOCATION).decode() for name in classes if name.startswith(COLOCATION)]
+    names = [
+        name.removeprefix(COLOCATION).decode(errors="replace")
+        for name in classes
+        if name.startswith(COLOCATION)
+    ]
     return [name for name in names if name != node.name]
 
 
@@ -37,7 +41,7 @@ def colocate(node: NodeDef, rename: Callable[[str], str | None]) -> None:
     for name in classes:
         if not name.startswith(COLOCATION):
             kept.append(name)
-        elif (new := rename(name.removeprefix(COLOCATION).decode())) is not None:
+        elif (new := rename(name.removeprefix(COLOCATION).decode(errors="replace"))) is not None:
             kept.append(COLOCATION + new.encode())
     if kept:
         classes[:] = kept
