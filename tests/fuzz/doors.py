@@ -57,6 +57,32 @@ def capabilities(path: str, _: pathlib.Path) -> None:
     repr(hub.capabilities(path).to_dict())
 
 
+def predictor(path: str, _: pathlib.Path) -> None:
+    import numpy as np
+    import tensorflow as tf
+
+    spec = hub.load_module_spec(path)
+    for signature in spec.get_signature_names():
+        made = hub.Predictor(path, signature, engine="numpy")
+        infos = spec.get_input_info_dict(signature)
+        if not any(info.is_sparse or info.is_composite for info in infos.values()):
+            shapes = {
+                name: [2 if size is None else size for size in info.shape or ()]
+                for name, info in infos.items()
+            }
+            if all(np.prod(shape, dtype=np.float64) < 10**6 for shape in shapes.values()):
+                made(
+                    {
+                        name: np.full(
+                            shape,
+                            b"1" if infos[name].dtype == tf.string else 1,
+                            infos[name].dtype.as_numpy_dtype,
+                        )
+                        for name, shape in shapes.items()
+                    }
+                )
+
+
 def show(path: str, _: pathlib.Path) -> None:
     run_command("show", path, "--all")
 
@@ -129,6 +155,7 @@ PLAIN: dict[str, Door] = {
         variables,
         inspection,
         capabilities,
+        predictor,
         show,
         tensors,
         check_files,

@@ -11,10 +11,11 @@ import numpy as np
 from tf1hub.arrays.backend import Backend
 from tf1hub.arrays.prepared import Block, Choice, Code, Library, Repetition, Step
 from tf1hub.arrays.run_state import State, VariableReference
-from tf1hub.errors import Error, InputError
+from tf1hub.errors import Error, InputError, UnsupportedGraphError
 from tf1hub.program.nodes import Tensor
 
-_FAILURES = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+# AttributeError: a damaged graph may give a handle where a value is expected.
+_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class Run:
@@ -63,6 +64,8 @@ class Run:
 
     def plain(self, tensor: Tensor) -> Any:
         """A value as an ordinary op takes it: of a ref variable its value."""
+        if tensor not in self.values:
+            raise _no_such_output(*tensor)
         return self.read(self.values[tensor])
 
     def read(self, value: Any) -> Any:
@@ -94,7 +97,10 @@ class Run:
     def _step(self, step: Step) -> None:
         kernel = step.kernel
         values = self.values
-        inputs = [values[tensor] for tensor in step.inputs]
+        try:
+            inputs = [values[tensor] for tensor in step.inputs]
+        except KeyError as error:
+            raise _no_such_output(*error.args[0]) from error
         try:
             if kernel.form == "performs":
                 outputs = kernel.function(self, step, *self.backend.arguments(kernel, inputs))
@@ -165,6 +171,12 @@ class Run:
 def _cannot_compute(step: Step, inputs: Sequence[Any], error: Exception) -> str:
     given = ", ".join(map(described, inputs)) or "nothing"
     return f"The node {step.name!r} ({step.kind}) cannot compute with {given}: {error}"
+
+
+def _no_such_output(name: str, output: int) -> UnsupportedGraphError:
+    return UnsupportedGraphError(
+        f"The graph takes output {output} of the node {name!r}, which does not have it."
+    )
 
 
 def described(value: Any) -> str:

@@ -60,7 +60,7 @@ def _leaks(variant: Variant) -> Iterator[str]:
         yield from _leaks_of_nodes(function.node_def, {})
     source = _SOURCE.search(graph.debug_info)
     if source:
-        yield f"{source[0].decode()!r} in the debug information"
+        yield f"{source[0].decode(errors='replace')!r} in the debug information"
 
 
 def _leaks_of_nodes(nodes: Iterable[NodeDef], restored: dict[str, str]) -> Iterator[str]:

@@ -379,7 +379,7 @@ class Freezing:
             attributes["key_index"].i,
             attributes["value_index"].i,
             attributes["vocab_size"].i if "vocab_size" in attributes else -1,
-            attributes["delimiter"].s.decode() if "delimiter" in attributes else "\t",
+            attributes["delimiter"].s.decode(errors="replace") if "delimiter" in attributes else "\t",
             attributes["offset"].i,
         )
         edges = [node.input[0]]

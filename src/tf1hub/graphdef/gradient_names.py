@@ -51,4 +51,5 @@ def rename_gradients(graph: GraphDef, rename: Callable[[str], str]) -> None:
     for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
         for node in nodes:
             if ATTRIBUTE in node.attr:
-                node.attr[ATTRIBUTE].s = rename(node.attr[ATTRIBUTE].s.decode()).encode()
+                name = node.attr[ATTRIBUTE].s.decode(errors="surrogateescape")
+                node.attr[ATTRIBUTE].s = rename(name).encode(errors="surrogateescape")

@@ -169,7 +169,9 @@ def _show(value: Any) -> str:
         kind = "" if isinstance(value, np.ndarray | np.generic) else type(value).__name__ + " "
         kind = "" if kind == "EagerTensor " else kind
         name = getattr(value.dtype, "name", str(value.dtype))
-        name = "string" if getattr(value.dtype, "kind", "") in ("O", "S", "U") else name
+        if getattr(value.dtype, "kind", "") in ("O", "S", "U"):
+            others = {type(item).__name__ for item in value.flat if not isinstance(item, bytes | str)}
+            name = f"object ({', '.join(sorted(others))})" if others else "string"
         return f"{kind}{name} {list(value.shape)}"
     text = repr(value)
     return f"{text[:80]}..." if len(text) > 80 else text

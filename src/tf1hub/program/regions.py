@@ -148,7 +148,7 @@ class _Finder:
         path = self._meet(node)
         regions = self._regions
         if node.op in op_types.ENTERS:
-            frame = Construct(node.definition.attr["frame_name"].s.decode())
+            frame = Construct(node.definition.attr["frame_name"].s.decode(errors="replace"))
             regions.paths[node.name] = path
             regions.constructs[node.name] = frame
             self._outputs[node.name] = (*path, (frame, 0))

@@ -97,7 +97,7 @@ def _source(node: NodeDef, where: str) -> str:
             f"The asset {node.name!r} in {where} is the op {node.op!r}; an asset is a scalar string constant "
             "that holds the path of a file."
         )
-    source = tensor.string_val[0].decode() if tensor.string_val else ""
+    source = tensor.string_val[0].decode(errors="replace") if tensor.string_val else ""
     if not source:
         raise CreationError(f"The asset {node.name!r} in {where} is empty; it must hold the path of a file.")
     return source
