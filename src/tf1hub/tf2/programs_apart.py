@@ -95,6 +95,7 @@ class ProgramsApart:
         self._engine = engine
         self._handles = {id(variable.handle) for variable in engine.resources.variables.values()}
         self._programs: dict[Any, SavedProgram] = {}
+        self._served: dict[str, Any] = {}
         self._children: dict[str, Any] | None = None
 
     @property
@@ -103,7 +104,12 @@ class ProgramsApart:
         return list(self._programs.values())
 
     def served(self, signature: str) -> Any:
-        """A ConcreteFunction from dense tensors by keyword, as `serving_function` gives it."""
+        """A ConcreteFunction from dense tensors by keyword, as `serving_function` gives it; one for each signature."""
+        if signature not in self._served:
+            self._served[signature] = self._serve(signature)
+        return self._served[signature]
+
+    def _serve(self, signature: str) -> Any:
         variant = self._engine.inference.variant
 
         def run(given: dict[str, Any]) -> Mapping[str, Any]:

@@ -108,7 +108,11 @@ def _check_fed(state: VariantState, signature: str, fetches: list[str], fed: Col
 def update_ops(state: VariantState, signature: str, fed: Collection[str]) -> list[str]:
     """The update ops that a signature's inputs suffice for."""
     kept: list[str] = []
-    for target in state.variant.collection("update_ops"):
+    targets = state.variant.collection("update_ops")
+    # One walk for all of them, where each would walk through most of the graph.
+    if not state.placeholders(targets, fed):
+        return [node_of(target) for target in targets]
+    for target in targets:
         missing = state.placeholders([target], fed)
         if missing:
             warnings.warn(
