@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.errors import ArgumentError, InputError
+from tf1hub.errors import ArgumentError, InputError, UnsupportedGraphError
+from tf1hub.format.messages_pb2 import SavedModel
 
 HALF = cases.load("half_plus_two").path
 
@@ -61,6 +64,28 @@ def test_wrong_inputs(given: object, message: str) -> None:
     with pytest.raises(InputError) as caught:
         hub.Predictor(HALF, engine="numpy")(given)
     assert str(caught.value) == message
+
+
+def test_what_an_engine_trips_over_in_a_damaged_graph_is_said_of_the_graph(tmp_path: Path) -> None:
+    path = tmp_path / "module"
+    shutil.copytree(cases.load("dropout_cond").path, path)
+    message = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    for graph in message.meta_graphs:
+        for node in graph.graph_def.node:
+            if node.name == "is_training/input":
+                node.attr["value"].tensor.tensor_shape.dim.add(size=3)
+    (path / "saved_model.pb").write_bytes(message.SerializeToString())
+    predictor = hub.Predictor(path, engine="numpy")
+    with pytest.raises(UnsupportedGraphError) as caught:
+        predictor(np.ones([2, 6], np.float32))
+    assert str(caught.value).startswith(
+        f"The signature 'default' of variant {{}} of {path} cannot be run: TypeError: "
+    )
+
+
+def test_an_array_of_anything_is_not_said_to_be_of_strings() -> None:
+    with pytest.raises(InputError, match=r"it was given object \(NoneType, int\) \[2\]"):
+        hub.Predictor(cases.load("text_embedding").path, engine="numpy")(np.array([1, None], object))
 
 
 def test_a_pickle_carries_what_was_asked_for() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
-from tf1hub.errors import ArgumentError
+from tf1hub.errors import ArgumentError, Error, UnsupportedGraphError
 from tf1hub.predict.array_inputs import ArrayInterface
 from tf1hub.predict.engine_request import Request
 from tf1hub.predict.engines import AUTO, choose_engine
@@ -14,6 +16,9 @@ from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
 from tf1hub.spec.permission import Trust
 from tf1hub.spec.variant import DEFAULT_SIGNATURE
 from tf1hub.trust.refusal import check_signature, check_state
+
+# RuntimeError: recursion without an end, and what compiled libraries raise.
+_TRIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class Predictor:
@@ -85,7 +90,8 @@ class Predictor:
         self._asked = (spec, name, variant.tags, engine, seed)
         self._where = f"signature {name!r} of {variant.where}"
         self._interface = ArrayInterface(self.inputs, self.outputs, name, variant.where)
-        self.engine, self.why, self._compute = choose_engine(Request(spec, variant, name, seed), engine)
+        with _readable(f"The {self._where}"):
+            self.engine, self.why, self._compute = choose_engine(Request(spec, variant, name, seed), engine)
 
     def _open(
         self, model: Any, handle: Any, signature: str | None, tags: Tags, engine: str, seed: int | None
@@ -118,8 +124,11 @@ class Predictor:
         Raises:
             InputError: an input is missing, extra, or of another type or shape; or an op cannot compute with it.
             CheckFailedError: an assertion of the graph does not hold.
+            UnsupportedGraphError: the graph is damaged in a way that only shows when it runs.
         """
-        return self._interface.results(self._compute(self._interface.arrays(inputs)))
+        given = self._interface.arrays(inputs)
+        with _readable(f"The {self._where}"):
+            return self._interface.results(self._compute(given))
 
     def __reduce__(self) -> tuple[Any, ...]:
         spec, signature, tags, engine, seed = self._asked
@@ -127,6 +136,17 @@ class Predictor:
 
     def __repr__(self) -> str:
         return f"<Predictor of the {self._where} on {self.engine}>"
+
+
+@contextlib.contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Turns what a damaged graph makes engines trip over into an error of ours."""
+    try:
+        yield
+    except Error:
+        raise
+    except _TRIPS as error:
+        raise UnsupportedGraphError(f"{where} cannot be run: {type(error).__name__}: {error}") from error
 
 
 def _again(
