@@ -18,7 +18,7 @@ from tf1hub.arrays.randomness import Random
 from tf1hub.arrays.run_state import State
 from tf1hub.errors import FormatError, UnsupportedGraphError
 from tf1hub.format.checkpoint import read_checkpoint
-from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
+from tf1hub.format.tensor_names import split_tensor_name, tensor_name
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.op_definitions import check_inputs
 from tf1hub.graphdef.op_record import recorded_definition
@@ -249,19 +249,8 @@ class ModuleCode:
                 definition = self.variant.nodes[node]
                 # What fills the table asks for it again.
                 self._tables[node] = new_table(definition, self.run(self.code(list(definition.input)), []))
-                self.run(self.code([], self._fillers.get(node, [])), [])
+                self.run(self.code([], self.variant.table_fillers.get(node, [])), [])
             return self._tables[node]
-
-    @cached_property
-    def _fillers(self) -> dict[str, list[str]]:
-        """For each table the nodes that fill it."""
-        nodes = self.variant.nodes
-        fillers: dict[str, list[str]] = {}
-        for target in self.variant.collection("table_initializer"):
-            for name in ancestors(nodes, [target]):
-                if nodes[name].op in op_types.TABLES:
-                    fillers.setdefault(name, []).append(node_of(target))
-        return fillers
 
     @cached_property
     def _hints(self) -> Any:

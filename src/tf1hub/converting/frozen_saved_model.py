@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION
 from tf1hub.format.tensor_names import node_of
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
-from tf1hub.storage import place_at
+from tf1hub.storage import copy_file
 from tf1hub.trial.expected import Oracle
 from tf1hub.trial.shared_runs import Arrays
 from tf1hub.trial.signature_check import Opened
@@ -55,8 +54,10 @@ class FrozenSavedModelForm(Form):
         default = served_by_default(variant, request.options.serving_default)
         graph = _meta_graph(frozen, variant, default)
         model = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[graph])
+        if graph.asset_file_def:
+            os.mkdir(os.path.join(path, "assets"))
         for asset in graph.asset_file_def:
-            _copy(request.spec.asset_paths[asset.filename], os.path.join(path, "assets", asset.filename))
+            copy_file(request.spec.asset_paths[asset.filename], os.path.join(path, "assets", asset.filename))
         with open(os.path.join(path, FILE_NAME), "wb") as file:
             file.write(model.SerializeToString(deterministic=True))
         # Loaders run what fills the tables.
@@ -140,13 +141,3 @@ def _tensor_info(info: Any, part: str, tensor: str) -> TensorInfo:
         splits = info.row_splits_dtype_name
         found.dtype = dtypes.INT64 if info.is_sparse or splits is None else dtypes.number_of(splits)
     return found
-
-
-def _copy(source: str, target: str) -> None:
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    place = place_at(source)
-    if place.is_local:
-        shutil.copyfile(place.root, target)
-        return
-    with open(target, "wb") as file:
-        file.writelines(place.chunks(""))

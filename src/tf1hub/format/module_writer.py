@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
 
 from tf1hub.errors import Error, ExportError
 from tf1hub.format import module_def, saved_model
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module_reader import VARIABLES_PREFIX
-from tf1hub.storage import place_at, whole
+from tf1hub.storage import copy_file, whole
 from tf1hub.storage.faults import words_of
 
 RESERVED = (module_def.FILE_NAME, saved_model.FILE_NAME, "saved_model.pbtxt", "variables")
@@ -79,7 +78,7 @@ def _fill(
         os.mkdir(os.path.join(directory, "assets"))
     for name, source in sorted(asset_paths.items()):
         try:
-            _copy_asset(source, os.path.join(directory, "assets", name))
+            copy_file(source, os.path.join(directory, "assets", name))
         except (Error, OSError) as error:
             raise ExportError(
                 _NO_ASSET.format(
@@ -94,13 +93,3 @@ def _fill(
         file.write(definition.SerializeToString(deterministic=True))
     with open(os.path.join(directory, module_def.FILE_NAME), "wb") as file:
         file.write(module_def.module_def_bytes())
-
-
-def _copy_asset(source: str, target: str) -> None:
-    place = place_at(source)
-    if place.is_local:
-        # In the kernel, where it can.
-        shutil.copyfile(place.root, target)
-        return
-    with open(target, "wb") as file:
-        file.writelines(place.chunks(""))

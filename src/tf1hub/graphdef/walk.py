@@ -13,6 +13,7 @@ def ancestors(
     targets: Iterable[str],
     given: Collection[str] = (),
     outside: Collection[str] = (),
+    checked: bool = True,
 ) -> set[str]:
     """The nodes that `targets` need, themselves included, over data and control edges.
 
@@ -22,6 +23,7 @@ def ancestors(
         given: tensors that are not computed, such as fed inputs, as `tensor_name` writes them. A control
             edge to a node behind one waits for what is given, and needs nothing.
         outside: nodes that are not computed, none of their outputs.
+        checked: whether all edges lead to nodes of the graph; else those that do not are left out.
     """
     behind = {node_of(tensor) for tensor in given}
     found: set[str] = set()
@@ -29,7 +31,7 @@ def ancestors(
     while waiting:
         edge = waiting.pop()
         name = node_of(edge)
-        if name in found or name in outside:
+        if name in found or name in outside or not (checked or name in nodes):
             continue
         if name in behind and (edge.startswith("^") or tensor_name(edge) in given):
             continue

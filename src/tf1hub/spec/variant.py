@@ -7,8 +7,10 @@ from functools import cached_property
 from tf1hub.format import assets, attachments
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef
 from tf1hub.format.saved_model import format_tags
-from tf1hub.graphdef import variable_defs
+from tf1hub.format.tensor_names import node_of
+from tf1hub.graphdef import op_types, variable_defs
 from tf1hub.graphdef.variable_defs import StoredVariable
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.unknown import unknown_signature
 
@@ -78,6 +80,16 @@ class Variant:
     def variable_nodes(self) -> frozenset[str]:
         """The graph nodes that hold variables."""
         return frozenset(variable.node for variable in self.variables)
+
+    @cached_property
+    def table_fillers(self) -> dict[str, list[str]]:
+        """For each table, by node, the nodes that fill it."""
+        fillers: dict[str, list[str]] = {}
+        for target in self.collection("table_initializer"):
+            for name in ancestors(self.nodes, [target]):
+                if self.nodes[name].op in op_types.TABLES:
+                    fillers.setdefault(name, []).append(node_of(target))
+        return fillers
 
     @cached_property
     def trainable_nodes(self) -> frozenset[str]:

@@ -15,13 +15,14 @@ from tf1hub.storage.address import (
     scheme_of,
     split_path,
 )
-from tf1hub.storage.opening import place_at
+from tf1hub.storage.opening import copy_file, place_at
 from tf1hub.storage.place import Faults, Place
 
 __all__ = [
     "Faults",
     "Place",
     "absolute",
+    "copy_file",
     "has_secrets",
     "is_remote",
     "join_path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 from tf1hub.errors import MissingDependencyError
 from tf1hub.storage.address import is_remote, local_path, redact, scheme_of
@@ -39,6 +40,17 @@ def place_at(path: str | os.PathLike[str], faults: Faults | None = None) -> Plac
     from tf1hub.storage.with_fsspec import FsspecPlace
 
     return FsspecPlace(text, faults)
+
+
+def copy_file(source: str, target: str) -> None:
+    """Copies the file at a path or URL to a path of this machine."""
+    place = place_at(source)
+    if place.is_local:
+        # In the kernel, where it can.
+        shutil.copyfile(place.root, target)
+        return
+    with open(target, "wb") as file:
+        file.writelines(place.chunks(""))
 
 
 def _by_tensorflow(url: str, faults: Faults, cause: Exception) -> Place:

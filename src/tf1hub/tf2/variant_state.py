@@ -128,7 +128,7 @@ class VariantState:
                 with tf.init_scope(), building(self.variant), initializing(self.variant.where):
                     node = self.variant.nodes[name]
                     kind = Table if node.op in op_types.HASH_TABLES else MutableTable
-                    fillers = self._fillers.get(name, [])
+                    fillers = self.variant.table_fillers.get(name, [])
                     table = kind(
                         node,
                         self.runner(list(node.input)),
@@ -145,17 +145,6 @@ class VariantState:
         found = ancestors(self.variant.nodes, targets)
         files = {file for tensor, file in self.variant.asset_files.items() if node_of(tensor) in found}
         return [self._resources.assets[file] for file in sorted(files)]
-
-    @cached_property
-    def _fillers(self) -> dict[str, list[str]]:
-        """For each table the nodes that fill it."""
-        nodes = self.variant.nodes
-        fillers: dict[str, list[str]] = {}
-        for target in self.variant.collection("table_initializer"):
-            for name in ancestors(nodes, [target]):
-                if nodes[name].op in op_types.TABLES:
-                    fillers.setdefault(name, []).append(node_of(target))
-        return fillers
 
     def runner(self, fetches: Sequence[str], targets: Sequence[str] = ()) -> Callable[[], list[Any]]:
         """A function without arguments that emits a program, for use inside a `tf.function`."""

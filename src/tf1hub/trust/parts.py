@@ -7,9 +7,9 @@ import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.saved_model import format_tags, tensors_of
-from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.format.tensor_names import tensor_name
+from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.variant import Variant
 from tf1hub.trust.deeds import Deed, deeds_of, refused_deeds
 from tf1hub.trust.units import Library, reached_from
@@ -88,7 +88,7 @@ class Analysis:
 
     def needed(self, targets: Iterable[str], given: Collection[str] = ()) -> frozenset[str]:
         """The nodes that some nodes or tensors need, those that are there."""
-        return frozenset(_needed(self._nodes, targets, given))
+        return frozenset(ancestors(self._nodes, targets, given, checked=False))
 
     def defaults(self) -> dict[str, str]:
         """The placeholders that have a value of their own, such as that which a saver takes its path from."""
@@ -201,20 +201,3 @@ def table_initializers(variant: Variant) -> Part:
 def place_of(variant: Variant) -> str:
     """The variant in words that do not name the module."""
     return format_tags(variant.tags)
-
-
-def _needed(nodes: Mapping[str, NodeDef], targets: Iterable[str], given: Collection[str]) -> set[str]:
-    """As `graphdef.walk.ancestors`, for graphs that nobody has checked: what is not there is left out."""
-    behind = {node_of(tensor) for tensor in given}
-    found: set[str] = set()
-    waiting = list(targets)
-    while waiting:
-        edge = waiting.pop()
-        name = node_of(edge)
-        if name in found or name not in nodes:
-            continue
-        if name in behind and (edge.startswith("^") or tensor_name(edge) in given):
-            continue
-        found.add(name)
-        waiting.extend(nodes[name].input)
-    return found
