@@ -146,7 +146,7 @@ class ArrayList:
             elements[number] = _as_array(row, values)
         return self._with(elements)
 
-    def concatenated(self, xp: Any) -> tuple[Any, Any]:
+    def concatenate(self, xp: Any) -> tuple[Any, Any]:
         """All elements one behind the other, and how long each is."""
         elements = [self.read(xp, number) for number in range(len(self))]
         lengths = np.array([element.shape[0] for element in elements], np.int64)
@@ -161,7 +161,7 @@ class ArrayList:
             [value[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)]
         )
 
-    def appended(self, value: Any) -> ArrayList:
+    def append(self, value: Any) -> ArrayList:
         """With one element more."""
         return self._with([*self.elements, value])
 
@@ -174,7 +174,7 @@ class ArrayList:
         self._check(0, len(self.elements))
         return self._with(self.elements[:-1])
 
-    def resized(self, size: int) -> ArrayList:
+    def resize(self, size: int) -> ArrayList:
         """With this many elements."""
         return self._with([*self.elements[:size], *[None] * (size - len(self.elements))])
 

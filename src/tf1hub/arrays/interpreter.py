@@ -127,7 +127,7 @@ class Run:
 
         def branch(number: int, run: Run) -> list[Any]:
             run.execute(choice.branches[number])
-            found = [run.merged(result.values[number], result.by_reference) for result in cond.results]
+            found = [run.merge_value(result.values[number], result.by_reference) for result in cond.results]
             return [*found, *(np.int32(result.indices[number]) for result in cond.results)]
 
         what = f"the cond on {cond.predicate[0]!r}"
@@ -137,7 +137,7 @@ class Run:
             self.values[result.name, 0] = results[index]
             self.values[result.name, 1] = self.backend.value(results[index + len(cond.results)])
 
-    def merged(self, tensor: Tensor, by_reference: bool) -> Any:
+    def merge_value(self, tensor: Tensor, by_reference: bool) -> Any:
         """What a branch gives: of a ref variable its value, unless the merge wants the variable."""
         return self.values[tensor] if by_reference else self.plain(tensor)
 
@@ -169,7 +169,7 @@ class Run:
 
 
 def _cannot_compute(step: Step, inputs: Sequence[Any], error: Exception) -> str:
-    given = ", ".join(map(described, inputs)) or "nothing"
+    given = ", ".join(map(describe, inputs)) or "nothing"
     return f"The node {step.name!r} ({step.kind}) cannot compute with {given}: {error}"
 
 
@@ -179,12 +179,12 @@ def _no_such_output(name: str, output: int) -> UnsupportedGraphError:
     )
 
 
-def described(value: Any) -> str:
+def describe(value: Any) -> str:
     """An array in words: its dtype and shape.
 
     Example:
         >>> import numpy as np
-        >>> described(np.zeros([2, 3], np.float32)), described(np.array([b"a"], object))
+        >>> describe(np.zeros([2, 3], np.float32)), describe(np.array([b"a"], object))
         ('float32 [2, 3]', 'string [1]')
     """
     if not hasattr(value, "dtype"):

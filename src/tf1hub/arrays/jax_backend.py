@@ -87,7 +87,7 @@ class JaxBackend(Backend):
         leaves = lax.switch(chosen, [traced(branch) for branch in branches], run.random.fork())
         for other in packed[1:]:
             packed[0].check_like(other)
-        values = packed[0].unpacked(leaves)
+        values = packed[0].unpack(leaves)
         count = len(values) - len(self.written)
         for node, value in zip(self.written, values[count:], strict=True):
             run.state.write(node, value)
@@ -115,7 +115,7 @@ class JaxBackend(Backend):
             done += 1
         known = [int(bound) for bound in bounds if self.is_known(bound) and not isinstance(bound, ArrayList)]
         most = max(0, min(known) - done) if known else None
-        return _Loop(run, values, condition, body, what, self.written).traced(most)
+        return _Loop(run, values, condition, body, what, self.written).trace(most)
 
 
 def _concrete(number: Any) -> Any:
@@ -142,30 +142,30 @@ class _Loop:
         self._values = self._with_shapes(values)
         self._packed = self._pack(run, self._values)
 
-    def traced(self, most: int | None) -> list[Any]:
+    def trace(self, most: int | None) -> list[Any]:
         """The values after the last iteration."""
         start = (jnp.asarray(True), self._run.random.fork(), self._packed.leaves)
         if most is None:
-            _, _, leaves = lax.while_loop(lambda carry: carry[0], self._step, self._entered(start))
+            _, _, leaves = lax.while_loop(lambda carry: carry[0], self._step, self._enter(start))
         else:
 
             def masked(carry: Any, _: Any) -> tuple[Any, None]:
                 return lax.cond(carry[0], self._step, lambda same: same, carry), None
 
-            (_, _, leaves), _ = lax.scan(masked, self._entered(start), None, length=most)
-        values = self._packed.unpacked(leaves)
+            (_, _, leaves), _ = lax.scan(masked, self._enter(start), None, length=most)
+        values = self._packed.unpack(leaves)
         count = len(values) - len(self._written)
         for node, value in zip(self._written, values[count:], strict=True):
             self._run.state.write(node, value)
         return values[:count]
 
-    def _entered(self, carry: Any) -> Any:
+    def _enter(self, carry: Any) -> Any:
         _, key, leaves = carry
         return self._holds(leaves, key), key, leaves
 
     def _open(self, leaves: Sequence[Any], key: Any) -> tuple[Run, list[Any]]:
         inner = _inner(self._run, key)
-        values = self._packed.unpacked(leaves)
+        values = self._packed.unpack(leaves)
         count = len(values) - len(self._written)
         for node, value in zip(self._written, values[count:], strict=True):
             inner.state.write(node, value)
@@ -199,7 +199,7 @@ class _Loop:
         inner = _inner(self._run)
 
         def once() -> Any:
-            found.extend(self._body(inner, [_traced(value) for value in values]))
+            found.extend(self._body(inner, [_trace(value) for value in values]))
             return _leaves_only(found)
 
         jax.eval_shape(once)
@@ -211,7 +211,7 @@ class _Loop:
         return values
 
 
-def _traced(value: Any) -> Any:
+def _trace(value: Any) -> Any:
     """A value as one that is not known; lists of arrays stay as they are."""
     if isinstance(value, Reference | ArrayList) or not hasattr(value, "dtype") or value.dtype == object:
         return value
@@ -266,7 +266,7 @@ class _Packed:
             return None
         return jnp.asarray(value)
 
-    def unpacked(self, leaves: Sequence[Any]) -> list[Any]:
+    def unpack(self, leaves: Sequence[Any]) -> list[Any]:
         """The values with other arrays."""
         remaining = iter(leaves)
         found: list[Any] = []

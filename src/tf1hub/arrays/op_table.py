@@ -74,6 +74,6 @@ def performs(*op_types: str, host: bool = False) -> Callable[[Function], Functio
     return _registering("performs", op_types, host, ())
 
 
-def registered() -> Mapping[str, Kernel]:
+def kernels_by_op() -> Mapping[str, Kernel]:
     """What has registered itself so far; `kernels` has all."""
     return _KERNELS

@@ -107,7 +107,7 @@ class Library:
         code = self._bodies.get(name)
         if code is None:
             body = self.functions.body(name)
-            code = self._prepared(body.program, body.arguments, _none)
+            code = self._prepare(body.program, body.arguments, _none)
             self._bodies[name] = code
         return code
 
@@ -116,9 +116,9 @@ class Library:
 
         Op types that nothing computes get a kernel that cannot be called: `missing` tells them beforehand.
         """
-        return self._prepared(program, arguments, self._constant)
+        return self._prepare(program, arguments, self._constant)
 
-    def _prepared(
+    def _prepare(
         self, program: Program, arguments: Iterable[Tensor], constant: Callable[[Tensor], Any]
     ) -> Code:
         code = Code(program, [], tuple(arguments))

@@ -70,7 +70,7 @@ def matches_all(pattern: str, text: bytes) -> bool:
         >>> matches_all(r"\\pL+", "Füße".encode()), matches_all("a", b"ab")
         (True, False)
     """
-    expression = compiled(pattern)
+    expression = compile_expression(pattern)
     return expression.pattern.fullmatch(expression.subject(text)) is not None
 
 
@@ -91,7 +91,7 @@ def replaced(pattern: str, rewrite: bytes, text: bytes, everywhere: bool = True)
         >>> replaced(r"(\\w+) (\\w+)", rb"\\2 \\1", b"hello world")
         b'world hello'
     """
-    expression = compiled(pattern)
+    expression = compile_expression(pattern)
     given = expression.subject(text)
     parts = _rewrite(pattern, rewrite)
     nothing = given[:0]
@@ -116,7 +116,7 @@ def replaced(pattern: str, rewrite: bytes, text: bytes, everywhere: bool = True)
 @lru_cache(maxsize=256)
 def _rewrite(pattern: str, rewrite: bytes) -> list[Any]:
     """What stands for a match: pieces as the pattern's subjects are, and numbers of groups."""
-    expression = compiled(pattern)
+    expression = compile_expression(pattern)
     parts: list[Any] = []
     for piece in re.split(rb"(\\.?)", rewrite, flags=re.DOTALL):
         if not piece.startswith(b"\\"):
@@ -136,7 +136,7 @@ def _rewrite(pattern: str, rewrite: bytes) -> list[Any]:
 
 
 @lru_cache(maxsize=256)
-def compiled(pattern: str) -> Expression:
+def compile_expression(pattern: str) -> Expression:
     """A pattern in RE2's syntax, ready to match.
 
     Raises:

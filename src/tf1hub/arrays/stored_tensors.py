@@ -47,7 +47,7 @@ def array_of(tensor: TensorProto) -> npt.NDArray[Any]:
             return _strings(list(tensor.string_val), shape)
         if tensor.tensor_content:
             return np.frombuffer(tensor.tensor_content, dtype).reshape(shape)
-        return _filled(_values(tensor, dtype), dtype, shape)
+        return _fill(_values(tensor, dtype), dtype, shape)
     except ValueError as error:
         raise FormatError(
             f"A constant of {dtypes.name_of(tensor.dtype)} has the shape {list(shape)}, and no values for it: {error}."
@@ -64,7 +64,7 @@ def _values(tensor: TensorProto, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return values.astype(dtype)
 
 
-def _filled(values: npt.NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def _fill(values: npt.NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     count = prod(shape)
     if len(values) == count:
         return values.astype(dtype, copy=False).reshape(shape)

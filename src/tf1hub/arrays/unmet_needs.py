@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Iterable
 
 from tf1hub.arrays.prepared import Library
-from tf1hub.arrays.regular_expressions import compiled
+from tf1hub.arrays.regular_expressions import compile_expression
 from tf1hub.errors import Error
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.program.code import Program
@@ -23,7 +23,7 @@ def list_unmet(library: Library, program: Program) -> list[str]:
         program: what is to be run.
     """
     missing = library.missing(program)
-    found = [f"the op type {kind} ({counted(nodes)})" for kind, nodes in sorted(missing.items())]
+    found = [f"the op type {kind} ({count_in_words(nodes)})" for kind, nodes in sorted(missing.items())]
     nodes = [op.node.definition for op, _ in program.ops()]
     return [*found, *_unmet([*nodes, *library.functions.nodes_used(nodes)])]
 
@@ -36,22 +36,22 @@ def _unmet(nodes: Iterable[NodeDef]) -> list[str]:
             images.setdefault(node.op, []).append(node.name)
         elif node.op in _HAVE_PATTERNS:
             try:
-                compiled(node.attr["pattern"].s.decode("utf-8", "surrogateescape"))
+                compile_expression(node.attr["pattern"].s.decode("utf-8", "surrogateescape"))
             except Error as error:
                 found.append(f"what the node {node.name!r} ({node.op}) needs: {error}")
     if importlib.util.find_spec("PIL") is None:
         found += [
-            f"Pillow (pip install 'tf1hub[images]') for the op type {kind} ({counted(names)})"
+            f"Pillow (pip install 'tf1hub[images]') for the op type {kind} ({count_in_words(names)})"
             for kind, names in sorted(images.items())
         ]
     return found
 
 
-def counted(nodes: list[str]) -> str:
+def count_in_words(nodes: list[str]) -> str:
     """Nodes in words: how many, and one of them.
 
     Example:
-        >>> counted(["b"]), counted(["b", "a"])
+        >>> count_in_words(["b"]), count_in_words(["b", "a"])
         ("1 node, 'b'", "2 nodes, such as 'a'")
     """
     return f"1 node, {nodes[0]!r}" if len(nodes) == 1 else f"{len(nodes)} nodes, such as {min(nodes)!r}"

@@ -38,7 +38,7 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
     runs: list[Run] = []
     findings: list[Finding] = []
     for variant in spec.variants():
-        refused = _refused(spec, variant)
+        refused = _find_refused(spec, variant)
         runs += [Run(_where(variant), name, (), 0.0, why) for name, why in refused.items()]
         names = [name for name in variant.signature_names if name not in refused]
         if not names:
@@ -63,7 +63,7 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
     return runs, findings
 
 
-def _refused(spec: ModuleSpec, variant: Variant) -> dict[str, str]:
+def _find_refused(spec: ModuleSpec, variant: Variant) -> dict[str, str]:
     """The signatures that are not run, each with the reason in a line."""
     state = refused_of_state(variant, spec.checkpoint is not None)
     found = {name: state or refused_of_signature(variant, name) for name in variant.signature_names}

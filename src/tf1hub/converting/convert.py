@@ -15,9 +15,9 @@ from tf1hub.arguments import path_text
 from tf1hub.converting.conversion import Conversion
 from tf1hub.converting.form import Form, Options, Request
 from tf1hub.converting.old_objects import old_objects_set_aside
-from tf1hub.converting.refusal import Refusal, RefusedError, refused
+from tf1hub.converting.refusal import Refusal, RefusedError, refuse
 from tf1hub.converting.registry import FORMS, find_refusals, form_named, forms_that_take
-from tf1hub.converting.source import opened
+from tf1hub.converting.source import open_source
 from tf1hub.errors import InputError, UnsupportedGraphError
 from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.progress import ProgressOption, shown
@@ -118,7 +118,7 @@ def convert(
     with (
         shown(progress) as say,
         old_objects_set_aside(),
-        opened(handle, tags, options, say, trust) as request,
+        open_source(handle, tags, options, say, trust) as request,
     ):
         check_state(request.spec, request.variants)
         check_signatures(request.variants, options.signature)
@@ -131,7 +131,7 @@ def convert(
             try:
                 written = form.write(request, place)
             except RefusedError as error:
-                raise _refused(form, request, error.refusals) from error
+                raise _refusal_of(form, request, error.refusals) from error
             # One after the other, so that the weights are in memory once.
             gc.collect()
             compared = tuple(form.compare(request, place, written, examples or {}, tolerance))
@@ -166,12 +166,12 @@ def _check_taken(form: Form, request: Request) -> None:
         return
     found = find_refusals(form, request.spec, request.variants, request.options)
     if found:
-        raise _refused(form, request, found)
+        raise _refusal_of(form, request, found)
 
 
-def _refused(form: Form, request: Request, found: Sequence[Refusal]) -> UnsupportedGraphError:
+def _refusal_of(form: Form, request: Request, found: Sequence[Refusal]) -> UnsupportedGraphError:
     others = forms_that_take(request.spec, request.variants)
-    return UnsupportedGraphError(refused(request.spec.name, form.name, found, others))
+    return UnsupportedGraphError(refuse(request.spec.name, form.name, found, others))
 
 
 def _check_options(form: Form, options: Options) -> None:

@@ -524,7 +524,7 @@ def writes_inside(node: NodeDef, index: int, library: FunctionDefLibrary) -> boo
         caller, place = waiting.pop()
         # The first input of a cond is what it asks.
         argument = place - (caller.op in op_types.FUNCTIONAL_CONDS | op_types.FUNCTIONAL_CASES)
-        for name in _called(caller, functions):
+        for name in _list_called(caller, functions):
             if (name, argument) in seen:
                 continue
             seen.add((name, argument))
@@ -549,7 +549,7 @@ def _users_inside(function: FunctionDef, argument: int) -> Iterator[tuple[NodeDe
                         waiting.append(node.name)
 
 
-def _called(node: NodeDef, functions: Mapping[str, FunctionDef]) -> list[str]:
+def _list_called(node: NodeDef, functions: Mapping[str, FunctionDef]) -> list[str]:
     names = [node.op]
     for attr in attrs_with_functions([node]):
         names += (

@@ -80,7 +80,7 @@ class OnnxForm(Form):
         Raises:
             UnknownNameError: the module has several and none is `"default"`, or it does not have the one asked for.
         """
-        _chosen(request.inference, request.options)
+        _choose_signature(request.inference, request.options)
 
     def write(self, request: Request, path: str) -> Written:
         from tf1hub.onnx.host_file import SUFFIX, write_host
@@ -136,7 +136,7 @@ class OnnxForm(Form):
 
         if self._lowered is not None and self._lowered[:2] == (variant, options):
             return self._lowered[2]
-        name = _chosen(variant, options)
+        name = _choose_signature(variant, options)
         model = lower_signature(ModuleCode(spec, variant), name, strings=options.strings)
         if self._for_one:
             self._lowered = variant, options, model
@@ -151,7 +151,7 @@ def _only(variant: Variant) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def _chosen(variant: Variant, options: Options) -> str:
+def _choose_signature(variant: Variant, options: Options) -> str:
     if options.signature is not None:
         return variant.check_signature(options.signature)
     name = _only(variant)

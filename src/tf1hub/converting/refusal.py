@@ -35,7 +35,7 @@ class Refusal:
             return self.reason
         more = len(self.nodes) - _SHOWN
         listed = ", ".join(self.nodes[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        where = f", in {_listed(self.signatures)}" if self.signatures else ""
+        where = f", in {_list(self.signatures)}" if self.signatures else ""
         return f"{len(self.nodes)} x {self.op} ({listed}{where}): {self.reason}"
 
 
@@ -66,7 +66,7 @@ class RefusedError(Exception):
         self.refusals = tuple(refusals)
 
 
-def refused(module: str, form: str, refusals: Iterable[Refusal], others: Sequence[str]) -> str:
+def refuse(module: str, form: str, refusals: Iterable[Refusal], others: Sequence[str]) -> str:
     """All refusals as one message.
 
     Args:
@@ -80,5 +80,5 @@ def refused(module: str, form: str, refusals: Iterable[Refusal], others: Sequenc
     return f"{text}\nForms that take it: {', '.join(map(repr, others)) or 'none'}."
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list(names: Sequence[str]) -> str:
     return f"the signature{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"

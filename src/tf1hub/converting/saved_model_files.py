@@ -29,7 +29,7 @@ def write_saved_model(module: LoadedModule, serving_default: str | None, directo
     engine = module.engine
     variant = engine.inference.variant
     parts = ProgramsApart(engine)
-    functions = {name: parts.served(name) for name in variant.signature_names}
+    functions = {name: parts.serve(name) for name in variant.signature_names}
     signatures = {name: input_names(variant, name) for name in variant.signature_names}
     if serving_default is not None:
         functions.setdefault(SERVING_DEFAULT, functions[serving_default])

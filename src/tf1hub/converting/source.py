@@ -29,7 +29,9 @@ _ALSO_TAKES = (
 
 
 @contextlib.contextmanager
-def opened(handle: Any, tags: Tags, options: Options, say: Say, trust: Trust = None) -> Iterator[Request]:
+def open_source(
+    handle: Any, tags: Tags, options: Options, say: Say, trust: Trust = None
+) -> Iterator[Request]:
     """A context with the original, as a definition with its values; loaded only where it has to be.
 
     Args:
@@ -44,7 +46,7 @@ def opened(handle: Any, tags: Tags, options: Options, say: Say, trust: Trust = N
         InputError: it cannot be converted.
     """
     if isinstance(handle, ModuleSpec | str | os.PathLike):
-        spec = (handle if isinstance(handle, ModuleSpec) else _fetched(handle, say)).trusting(trust)
+        spec = (handle if isinstance(handle, ModuleSpec) else _fetch(handle, say)).trusting(trust)
         say("reading")
         variants = choose_variants(spec, tags)
         if spec.checkpoint is not None or not any(variant.variables for variant in variants):
@@ -56,7 +58,7 @@ def opened(handle: Any, tags: Tags, options: Options, say: Say, trust: Trust = N
 
         module = load_spec(spec, tags, options.trainable)
     else:
-        module = _loaded(handle)
+        module = _load(handle)
         if tags is not None or options.trainable is not True:
             raise InputError(
                 "tf1hub.convert takes tags= and trainable= for a handle. This module is loaded already: give them "
@@ -69,7 +71,7 @@ def opened(handle: Any, tags: Tags, options: Options, say: Say, trust: Trust = N
         yield request
 
 
-def _fetched(handle: str | os.PathLike[str], say: Say) -> ModuleSpec:
+def _fetch(handle: str | os.PathLike[str], say: Say) -> ModuleSpec:
     from tf1hub.handles import resolve
 
     path = handle_text(handle, _ALSO_TAKES)
@@ -77,7 +79,7 @@ def _fetched(handle: str | os.PathLike[str], say: Say) -> ModuleSpec:
     return _spec_at(path if os.path.isdir(path) else os.fspath(resolve(path)))
 
 
-def _loaded(handle: Any) -> LoadedModule:
+def _load(handle: Any) -> LoadedModule:
     """A loaded module, if it is one."""
     if type(handle).__module__.partition(".")[0] in ("builtins", "numpy"):
         handle_text(handle, _ALSO_TAKES)

@@ -191,7 +191,7 @@ def _export(function: JaxFunction, params: Mapping[str, Any]) -> tuple[Any, dict
             errors.append(error)
             continue
         told = {
-            "inputs": {name: _told(each) for name, each in inputs.items()},
+            "inputs": {name: _tell(each) for name, each in inputs.items()},
             "weights": sorted(params),
             "writes": sorted(function.written),
             "draws": draws,
@@ -200,9 +200,9 @@ def _export(function: JaxFunction, params: Mapping[str, Any]) -> tuple[Any, dict
     raise errors[-1]
 
 
-def _told(spec: Any) -> Any:
+def _tell(spec: Any) -> Any:
     if isinstance(spec, list):
-        return [_told(part) for part in spec]
+        return [_tell(part) for part in spec]
     return {"dtype": str(spec.dtype), "shape": [str(size) for size in spec.shape]}
 
 

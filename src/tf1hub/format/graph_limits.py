@@ -84,7 +84,7 @@ def calls_itself(functions: Mapping[str, FunctionDef]) -> set[str]:
     Args:
         functions: of a library, by name.
     """
-    called = {name: set(_called(function.node_def, functions)) for name, function in functions.items()}
+    called = {name: set(_list_called(function.node_def, functions)) for name, function in functions.items()}
     callers: dict[str, set[str]] = {name: set() for name in functions}
     for name, others in called.items():
         for other in others:
@@ -232,14 +232,14 @@ class _Size(NamedTuple):
 def _check_calls(graph: GraphDef, functions: Mapping[str, FunctionDef], where: str) -> None:
     sizes: dict[str, _Size] = {}
     for name in _callees_first(functions):
-        found = _written_out(functions[name].node_def, functions, sizes)
+        found = _write_out(functions[name].node_def, functions, sizes)
         if found.depth > MAX_CALL_DEPTH:
             raise FormatError(_DEEP.format(where=where, function=name, limit=MAX_CALL_DEPTH))
         sizes[name] = found
     held = graph.ByteSize()
     limit = max(MAX_CALLS_BYTES, MAX_CALLS_GROWTH * held)
     # Each function is written out, also for its own sake.
-    total = sum(size.bytes for size in sizes.values()) + _written_out(graph.node, functions, sizes).bytes
+    total = sum(size.bytes for size in sizes.values()) + _write_out(graph.node, functions, sizes).bytes
     if total > limit:
         most = max(sizes, key=lambda name: sizes[name].bytes)
         more, shown = ("more than ", _MANY) if total > _MANY else ("", total)
@@ -248,14 +248,14 @@ def _check_calls(graph: GraphDef, functions: Mapping[str, FunctionDef], where: s
         )
 
 
-def _written_out(
+def _write_out(
     nodes: Iterable[NodeDef], functions: Mapping[str, FunctionDef], sizes: Mapping[str, _Size]
 ) -> _Size:
     size = names = depth = 0
     for node in nodes:
         size += node.ByteSize()
         names += 1 + len(node.input)
-        for name in _called((node,), functions):
+        for name in _list_called((node,), functions):
             # One that is not known yet calls this one.
             inner = sizes.get(name, _Size(0, 0, 0))
             size = min(size + inner.bytes + inner.names * (len(node.name) + 1), 2 * _MANY)
@@ -268,7 +268,7 @@ def _callees_first(functions: Mapping[str, FunctionDef]) -> Iterator[str]:
     """The names of functions, each behind those that it calls, as far as they do not call each other."""
 
     def called(name: str) -> Iterator[str]:
-        return iter(dict.fromkeys(_called(functions[name].node_def, functions)))
+        return iter(dict.fromkeys(_list_called(functions[name].node_def, functions)))
 
     seen: set[str] = set()
     for first in functions:
@@ -287,7 +287,7 @@ def _callees_first(functions: Mapping[str, FunctionDef]) -> Iterator[str]:
                 path.append((other, called(other)))
 
 
-def _called(nodes: Iterable[NodeDef], functions: Mapping[str, FunctionDef]) -> Iterator[str]:
+def _list_called(nodes: Iterable[NodeDef], functions: Mapping[str, FunctionDef]) -> Iterator[str]:
     """The functions that nodes name to run, each as often as they do."""
     for node in nodes:
         if node.op in functions:

@@ -12,7 +12,7 @@ from onnx import helper
 from tf1hub.onnx.lowering_scope import Scope
 from tf1hub.onnx.lowering_table import CannotLower
 from tf1hub.onnx.onnx_graph import Graph, tensor_type, type_of
-from tf1hub.onnx.stacked_arrays import Elements, joined_elements
+from tf1hub.onnx.stacked_arrays import Elements, join_elements
 from tf1hub.onnx.traced_values import Entity, Poison, Reference, Shape, Value
 
 _Branch: TypeAlias = Callable[[Scope], list[Entity]]
@@ -47,7 +47,7 @@ def choose(scope: Scope, predicate: Value, branches: Sequence[_Branch]) -> list[
         lowering.variables.setdefault(node, lowering.variable(node))
         for result, found in zip(results, after, strict=True):
             result.append(found.get(node, lowering.variables[node]))
-    joined = _If(scope, predicate, inners).joined(results)
+    joined = _If(scope, predicate, inners).join(results)
     for node, value in zip(written, joined[len(joined) - len(written) :], strict=True):
         assert isinstance(value, Value)
         lowering.variables[node] = value
@@ -70,9 +70,9 @@ class _If:
         self._outputs: list[list[Value]] = [[], []]
         self._results: list[tuple[np.dtype[Any], Shape]] = []
 
-    def joined(self, results: Sequence[list[Entity]]) -> list[Entity]:
+    def join(self, results: Sequence[list[Entity]]) -> list[Entity]:
         places: list[Any] = [self._place(pair) for pair in zip(*results, strict=True)]
-        made = self._made()
+        made = self._make()
         return [place(made) if callable(place) else place for place in places]
 
     def _place(self, pair: Sequence[Entity]) -> Any:
@@ -82,7 +82,7 @@ class _If:
         if isinstance(first, Poison) or isinstance(second, Poison):
             return Poison()
         if isinstance(first, Elements) and isinstance(second, Elements):
-            first, second = joined_elements(first, second, self._graphs)
+            first, second = join_elements(first, second, self._graphs)
             index = self._add(first.stacked, second.stacked)
             array = first.array
             return lambda made: Elements(array, made[index])
@@ -100,7 +100,7 @@ class _If:
         self._results.append((first.dtype, wider(first.shape, second.shape)))
         return len(self._results) - 1
 
-    def _made(self) -> list[Value]:
+    def _make(self) -> list[Value]:
         if not self._results:
             return []
         graph = self._scope.graph
@@ -222,7 +222,7 @@ class _Repetition:
             lowering.variables = before
             return [Poison()] * count
         after += [lowering.variables[node] for node in self._written]
-        changed = bool(written) or self._changed(starts, after)
+        changed = bool(written) or self._has_changed(starts, after)
         if changed:
             lowering.variables = before
             self._written += written
@@ -230,7 +230,7 @@ class _Repetition:
         going_on = self._going_on(inner, after[:count])
         start = self._start(starts[:count])
         lowering.variables = before
-        made = self._made(graph, names, carried, [v for v, s in zip(after, starts, strict=True) if _is_carried(s)],
+        made = self._make(graph, names, carried, [v for v, s in zip(after, starts, strict=True) if _is_carried(s)],
                           start, going_on)  # fmt: skip
         results: list[Entity] = []
         tensors = iter(made)
@@ -244,13 +244,13 @@ class _Repetition:
             lowering.variables[node] = value
         return results[:count]
 
-    def _changed(self, starts: list[Entity], after: list[Entity]) -> bool:
+    def _has_changed(self, starts: list[Entity], after: list[Entity]) -> bool:
         """Widens what is carried to what comes back; whether there was anything to widen."""
         changed = False
         for index, (start, end) in enumerate(zip(starts, after, strict=True)):
             if isinstance(start, Elements):
                 assert isinstance(end, Elements)
-                new: Entity = start.widened(end, self._scope.graph)
+                new: Entity = start.widen(end, self._scope.graph)
             elif isinstance(start, Value):
                 assert isinstance(end, Value)
                 shape = wider(start.shape, end.shape)
@@ -282,7 +282,7 @@ class _Repetition:
             return inner.graph.const(True)
         return _boolean(inner.graph, self._condition(inner, after))
 
-    def _made(
+    def _make(
         self,
         graph: Graph,
         names: list[str],

@@ -174,7 +174,7 @@ def _split(_: Sequence[Shape]) -> Sequence[Shape]:
     return [(None, 2), (None,), (2,)]
 
 
-def _filled(shapes: Sequence[Shape]) -> Sequence[Shape]:
+def _fill(shapes: Sequence[Shape]) -> Sequence[Shape]:
     indices, dense = shapes[0], shapes[2]
     rank = dense[0] if dense else (indices[1] if indices is not None and len(indices) > 1 else None)
     return [(None, rank), (None,), (None,), (None,)]
@@ -190,7 +190,7 @@ def _equal(shapes: Sequence[Shape]) -> Sequence[Shape]:
 _RULES: dict[str, _Shapes] = {
     "StringSplit": _split,
     "StringSplitV2": _split,
-    "SparseFillEmptyRows": _filled,
+    "SparseFillEmptyRows": _fill,
     "Equal": _equal,
     "NotEqual": _equal,
     "StringJoin": lambda shapes: [max((s for s in shapes if s is not None), key=len, default=None)],

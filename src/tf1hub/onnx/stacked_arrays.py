@@ -51,7 +51,7 @@ class Elements(Reference):
         self.stacked = stacked
         self.fresh = fresh
 
-    def widened(self, after: Elements, graph: Graph) -> Elements:
+    def widen(self, after: Elements, graph: Graph) -> Elements:
         """Elements of which no more is told than is true of others, too; itself where that is so already."""
         if self.fresh and not after.fresh:
             shape = after.stacked.shape
@@ -71,7 +71,7 @@ class Elements(Reference):
         return Elements(self.array, copy)
 
 
-def joined_elements(first: Elements, second: Elements, graphs: Sequence[Graph]) -> tuple[Elements, Elements]:
+def join_elements(first: Elements, second: Elements, graphs: Sequence[Graph]) -> tuple[Elements, Elements]:
     """Two flows of one array that may become one tensor: one that nothing was written to gets the other's rank."""
     if first.fresh and not second.fresh:
         first = _like(first, second, graphs[0])

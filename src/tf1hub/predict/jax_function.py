@@ -254,7 +254,7 @@ class JaxFunction:
         found = [
             None if name in texts else value for name, value in zip(self._parts.fetches, results, strict=True)
         ]
-        return found, values.updated(state.written)
+        return found, values.update_params(state.written)
 
     def regularization(self, params: Mapping[str, Any]) -> Any:
         """The sum of the module's regularization losses, which depend on its variables alone; 0 where it has none."""
@@ -398,7 +398,7 @@ class _ByNode(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._names)
 
-    def updated(self, written: Mapping[str, Any]) -> Params:
+    def update_params(self, written: Mapping[str, Any]) -> Params:
         """The variables behind the nodes that were written."""
         import jax.numpy as jnp
 

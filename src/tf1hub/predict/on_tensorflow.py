@@ -43,7 +43,7 @@ class TensorflowEngine:
         inputs = request.variant.inputs(request.signature)
         outputs = request.variant.outputs(request.signature)
         with tf.Graph().as_default() as graph:
-            spec = request.spec if request.seed is None else _seeded(request.spec, request.seed)
+            spec = request.spec if request.seed is None else _seed(request.spec, request.seed)
             module = Module(spec, tags=request.variant.tags)
             given = {name: _placeholder(tf, info) for name, info in inputs.items()}
             found = module(given or None, signature=request.signature, as_dict=True)
@@ -55,7 +55,7 @@ class TensorflowEngine:
         return _Session(session, call, list(feeds), list(fetches), bool(request.code.written))
 
 
-def _seeded(spec: ModuleSpec, seed: int) -> ModuleSpec:
+def _seed(spec: ModuleSpec, seed: int) -> ModuleSpec:
     """The same module, whose random ops without a seed have one; a graph's seed does not reach what is imported."""
     message = SavedModel()
     message.CopyFrom(spec.saved_model)

@@ -243,7 +243,7 @@ class Engine:
             raise unknown_output("default", where, outputs, "Ask for all of them with as_dict=True.")
         return outputs["default"]
 
-    def served(self, signature: str) -> Any:
+    def serve(self, signature: str) -> Any:
         """A ConcreteFunction from inputs by keyword to the dict of outputs, as TensorFlow's loader makes them.
 
         It takes sparse and ragged inputs part by part, and gives such outputs as they are.
@@ -314,7 +314,7 @@ class Signatures(Mapping[str, Any]):
         self._owner = owner
 
     def __getitem__(self, name: str) -> Any:
-        function = self._engine.served(self._engine.inference.variant.check_signature(name))
+        function = self._engine.serve(self._engine.inference.variant.check_signature(name))
         # TensorFlow's class has no way to be pickled; what pickles asks the object before its class.
         function.__reduce_ex__ = lambda _: (operator.getitem, (self, name))
         return function

@@ -58,12 +58,12 @@ def by_keyword(function: Callable[[dict[str, Any]], Mapping[str, Any]], specs: M
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # which `tf.function` asks for
         [inspect.Parameter(parameters[name], kind) for name in names]
     )
-    types = {parameters[name]: _named(specs[name], parameters[name]) for name in names}
+    types = {parameters[name]: _name_of(specs[name], parameters[name]) for name in names}
     with tf.init_scope():
         concrete = tf.function(call, autograph=False).get_concrete_function(*types.values())
     concrete.graph.structured_input_signature = (), types
     return concrete
 
 
-def _named(spec: Any, name: str) -> Any:
+def _name_of(spec: Any, name: str) -> Any:
     return tf.TensorSpec(spec.shape, spec.dtype, name=name) if isinstance(spec, tf.TensorSpec) else spec

@@ -103,7 +103,7 @@ class ProgramsApart:
         """All programs, once the module has been saved."""
         return list(self._programs.values())
 
-    def served(self, signature: str) -> Any:
+    def serve(self, signature: str) -> Any:
         """A ConcreteFunction from dense tensors by keyword, as `serving_function` gives it; one for each signature."""
         if signature not in self._served:
             self._served[signature] = self._serve(signature)
@@ -134,8 +134,8 @@ class ProgramsApart:
         key = (
             variant.tags,
             updates,
-            tuple(_described(variant.inputs(signature))),
-            tuple(_described(variant.outputs(signature))),
+            tuple(_describe(variant.inputs(signature))),
+            tuple(_describe(variant.outputs(signature))),
         )
         if key not in self._programs:
             with tf.init_scope():
@@ -152,7 +152,7 @@ class ProgramsApart:
         engine = self._engine
         children = interface(engine, self._apply)
         if "default" in engine.inference.variant.signature_names:
-            children["_default_save_signature"] = self.served("default")
+            children["_default_save_signature"] = self.serve("default")
         # Last, for they are made when they are first used.
         children.update({f"program/{index}": each.function for index, each in enumerate(self.programs)})
         resources = engine.resources
@@ -161,7 +161,7 @@ class ProgramsApart:
         return children
 
 
-def _described(infos: Mapping[str, ParsedTensorInfo]) -> Iterator[tuple[Any, ...]]:
+def _describe(infos: Mapping[str, ParsedTensorInfo]) -> Iterator[tuple[Any, ...]]:
     for _, info in sorted(infos.items()):
         yield (*info.tensor_names, str(info.type_spec))
 

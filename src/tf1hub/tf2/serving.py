@@ -30,7 +30,7 @@ def serving_function(engine: Engine, signature: str) -> Any:
     variant = engine.inference.variant
     inputs, outputs = variant.inputs(signature), variant.outputs(signature)
     if all(info.kind == "dense" for info in [*inputs.values(), *outputs.values()]):
-        return engine.served(signature)
+        return engine.serve(signature)
     return engine.keep(flat_function(engine.function(signature, False), inputs, outputs))
 
 

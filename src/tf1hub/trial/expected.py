@@ -124,18 +124,18 @@ class _Runs:
     def expected(self, given: Sequence[Mapping[str, Any]] | None) -> Expected:
         """Runs it on inputs that a caller gives, or on generated ones."""
         if given is not None:
-            return self._tried(Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))
+            return self._try(Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))
         if depends_on_chance(self._variant, self._signature):
-            one = self._tried(itertools.islice(self._examples(), 1))
+            one = self._try(itertools.islice(self._examples(), 1))
             if one.runs and self._differs(*one.runs[0]):
                 # There is nothing to compare; that the conversion runs at all is seen on one example.
                 return one
-        expected = self._tried(self._examples())
+        expected = self._try(self._examples())
         if expected.runs:
             return expected
         # An open dimension is often that of a weight in truth.
         for length in _sizes_of_variables(self._variant)[:_GUESSES]:
-            guessed = self._tried(self._examples((length,)))
+            guessed = self._try(self._examples((length,)))
             if guessed.runs:
                 return guessed
         return expected
@@ -155,7 +155,7 @@ class _Runs:
             for name in arrays
         )
 
-    def _tried(self, inputs: Iterable[Example]) -> Expected:
+    def _try(self, inputs: Iterable[Example]) -> Expected:
         runs: list[tuple[Example, Arrays]] = []
         failure = ""
         try:

@@ -170,7 +170,7 @@ class Origins:
         if node.op.startswith("IteratorGetNext"):
             return [(unit, each) for each in _data(node)[:1]]
         if node.op == "ReadVariableOp" and not _gives_numbers(node):
-            return self._assigned(unit, node)
+            return self._follow_assigned(unit, node)
         if _ITERATOR.fullmatch(node.op) and self._iterators:
             return list(self._iterators)
         return unit, name, ""
@@ -235,7 +235,7 @@ class Origins:
         ]
         return edges or (unit, node.name, "")
 
-    def _assigned(self, unit: Unit, node: NodeDef) -> list[_Edge] | tuple[Unit, str, str]:
+    def _follow_assigned(self, unit: Unit, node: NodeDef) -> list[_Edge] | tuple[Unit, str, str]:
         """What is assigned to the variable that a node reads: SavedModels keep the path of a file in one."""
         data, library = _data(node), self._main.library
         handles = self._leaves(unit, data[0]) if data else set()
@@ -278,11 +278,11 @@ class Origins:
             for value in itertools.islice(values or [b""], MAX_TEXTS):
                 yield Origin(CONSTANT, value[:MAX_TEXT_BYTES].decode("utf-8", "backslashreplace"))
         elif node.op == "StringJoin" and joins < _MAX_JOINS:
-            yield from self._joined(unit, node, joins)
+            yield from self._follow_joined(unit, node, joins)
         elif text or not _gives_numbers(node):
             yield Origin(ELSEWHERE, text or f"{node.op} {node.name!r}")
 
-    def _joined(self, unit: Unit, node: NodeDef, joins: int) -> Iterator[Origin]:
+    def _follow_joined(self, unit: Unit, node: NodeDef, joins: int) -> Iterator[Origin]:
         separator = node.attr["separator"].s.decode("utf-8", "replace") if "separator" in node.attr else ""
         parts = [sorted(self.of(unit, edge, joins + 1)) for edge in _data(node)]
         count = 1

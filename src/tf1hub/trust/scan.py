@@ -119,7 +119,7 @@ def _of_variants(name: str, variants: list[Variant], has_checkpoint: bool) -> Ca
         analysis = analysis_of(variant)
         where = place_of(variant)
         parts += [
-            PartReport(where, part.kind, part.name, _told(part, analysis.deeds(part)))
+            PartReport(where, part.kind, part.name, _deeds_to_tell(part, analysis.deeds(part)))
             for part in parts_of(variant, has_checkpoint)
         ]
         alone = analysis.functions_alone()
@@ -128,7 +128,7 @@ def _of_variants(name: str, variants: list[Variant], has_checkpoint: bool) -> Ca
     return Capabilities(name, tuple(parts))
 
 
-def _told(part: Part, deeds: tuple[Deed, ...]) -> tuple[Deed, ...]:
+def _deeds_to_tell(part: Part, deeds: tuple[Deed, ...]) -> tuple[Deed, ...]:
     """What is said of a part: of one that never runs only what would be refused, and of a saver not that it saves."""
     if part.kind not in NEVER_RUN:
         return deeds

@@ -61,7 +61,7 @@ class Unit:
         """For each node that runs other graphs, which: by a function's name, wherever it stands, or in serialized form."""
         found: dict[str, list[Unit]] = {}
         for node in self.nodes.values():
-            linked = list(dict.fromkeys(self.library.linked(self, node)))
+            linked = list(dict.fromkeys(self.library.list_linked(self, node)))
             if linked:
                 found[node.name] = linked
         return found
@@ -134,7 +134,7 @@ class Library:
                 unit.find_links()
             waiting.extend(library.embedded)
 
-    def linked(self, unit: Unit, node: NodeDef) -> Iterator[Unit]:
+    def list_linked(self, unit: Unit, node: NodeDef) -> Iterator[Unit]:
         """The graphs that a node runs."""
         if node.op in self.functions:
             yield from self._function(node.op)
@@ -143,17 +143,17 @@ class Library:
                 continue
             kind = attr.WhichOneof("value")
             if kind == "func":
-                yield from self._called(attr.func)
+                yield from self._list_called(attr.func)
             elif kind == "list":
                 for function in attr.list.func:
-                    yield from self._called(function)
-                yield from self._named(unit, node, attr.list.s)
+                    yield from self._list_called(function)
+                yield from self._list_named(unit, node, attr.list.s)
             elif kind == "s":
-                yield from self._named(unit, node, (attr.s,))
+                yield from self._list_named(unit, node, (attr.s,))
             elif kind == "tensor" and attr.tensor.dtype == dtypes.STRING:
-                yield from self._embedded(unit, node, attr.tensor.string_val)
+                yield from self._list_embedded(unit, node, attr.tensor.string_val)
 
-    def _called(self, called: NameAttrList) -> Iterator[Unit]:
+    def _list_called(self, called: NameAttrList) -> Iterator[Unit]:
         yield from self._function(called.name)
         waiting: list[AttrValue] = list(called.attr.values())
         while waiting:
@@ -170,14 +170,14 @@ class Library:
             yield self.functions[name]
             name = self.gradients.get(name, "")
 
-    def _named(self, unit: Unit, node: NodeDef, texts: Iterable[bytes]) -> Iterator[Unit]:
+    def _list_named(self, unit: Unit, node: NodeDef, texts: Iterable[bytes]) -> Iterator[Unit]:
         if self.functions:
             for text in texts:
                 if len(text) < 1024:
                     yield from self._function(text.decode("utf-8", "replace"))
-        yield from self._embedded(unit, node, texts)
+        yield from self._list_embedded(unit, node, texts)
 
-    def _embedded(self, unit: Unit, node: NodeDef, texts: Iterable[bytes]) -> Iterator[Unit]:
+    def _list_embedded(self, unit: Unit, node: NodeDef, texts: Iterable[bytes]) -> Iterator[Unit]:
         for text in texts:
             if text[:1] != _START_OF_GRAPH or self.depth >= MAX_EMBEDDED:
                 continue

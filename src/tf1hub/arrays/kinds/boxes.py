@@ -93,7 +93,7 @@ def non_max_suppression_padded(
     if not isinstance(boxes, np.ndarray) or not isinstance(scores, np.ndarray):
         if not call["pad_to_max_output_size"] or soft:
             raise call.refusal("how many boxes it keeps depends on values that are not known while tracing")
-        return _traced(call, boxes, scores, int(most), float(limit), float(least))
+        return _select_traced(call, boxes, scores, int(most), float(limit), float(least))
     taken, values = _greedy(
         overlaps(np, boxes.astype(np.float32)), scores, int(most), float(limit), float(least), soft
     )
@@ -107,7 +107,9 @@ def non_max_suppression_padded(
     )
 
 
-def _traced(call: Call, boxes: Any, scores: Any, most: int, limit: float, least: float) -> tuple[Any, ...]:
+def _select_traced(
+    call: Call, boxes: Any, scores: Any, most: int, limit: float, least: float
+) -> tuple[Any, ...]:
     """The same under JAX, where the number of results is fixed."""
     from jax import lax
 

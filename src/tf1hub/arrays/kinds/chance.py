@@ -16,7 +16,7 @@ from tf1hub.arrays.kinds.numerics import sizes_of
 from tf1hub.arrays.randomness import Random
 
 
-def _seeded(seed: Any) -> Any:
+def _seed(seed: Any) -> Any:
     """The numbers of a stateless op, which its seed decides."""
     if isinstance(seed, np.ndarray):
         return Random([int(n) % (1 << 64) for n in seed.ravel()])
@@ -54,7 +54,7 @@ def random_integers(call: Call, sizes: Any, *given: Any) -> Any:
 
 
 def _draws(call: Call, seed: Any) -> Any:
-    return _seeded(seed[0]) if len(seed) else call.random
+    return _seed(seed[0]) if len(seed) else call.random
 
 
 @op("Multinomial", "StatelessMultinomial", random=True, known=(1,))

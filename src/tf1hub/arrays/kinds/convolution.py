@@ -138,7 +138,7 @@ def _convolve_in_numpy(
     if all(width == 1 for width in window):
         parts = x[(slice(None), *(slice(None, None, stride) for stride in strides))]
         kernel = filters.reshape(inside, outside)
-        return _grouped(parts, kernel, groups).astype(dtype, copy=False)
+        return _convolve_groups(parts, kernel, groups).astype(dtype, copy=False)
     if groups > 1 and inside == 1:
         return _by_channel(x, filters, strides, dilations, groups).astype(dtype, copy=False)
     view = windows(x, window, strides, dilations)
@@ -159,7 +159,7 @@ def _convolve_in_numpy(
     return np.concatenate(results, -1).reshape((*positions, outside)).astype(dtype, copy=False)
 
 
-def _grouped(x: Any, kernel: Any, groups: int) -> Any:
+def _convolve_groups(x: Any, kernel: Any, groups: int) -> Any:
     if groups == 1:
         return (x.reshape(-1, x.shape[-1]) @ kernel).reshape((*x.shape[:-1], kernel.shape[-1]))
     inside, per = kernel.shape[0], kernel.shape[1] // groups
@@ -270,7 +270,7 @@ def convolve_transposed(
         before = reach - border[i][0]
         around.append((before, sizes[i] + reach - spread - before))
     if xp is np:
-        return _transposed_in_numpy(call, turned, gradient, strides, dilations, around, groups)
+        return _transpose_in_numpy(call, turned, gradient, strides, dilations, around, groups)
     from jax import lax
 
     letters = "DHW"[3 - rank :]
@@ -288,7 +288,7 @@ def convolve_transposed(
     )  # fmt: skip
 
 
-def _transposed_in_numpy(
+def _transpose_in_numpy(
     call: Call,
     filters: Any,
     gradient: Any,

@@ -66,12 +66,12 @@ def check(run: Any, step: Any, condition: Any, *data: Any) -> list[Any]:
         CheckFailedError: it does not hold.
     """
     if run.backend.is_known(condition) and not condition:
-        shown = ", ".join(_shown(item, step.attributes.get("summarize", 3)) for item in map(run.read, data))
+        shown = ", ".join(_show(item, step.attributes.get("summarize", 3)) for item in map(run.read, data))
         raise CheckFailedError(f"The assertion {step.name!r} of the graph does not hold: {shown}")
     return []
 
 
-def _shown(value: Any, count: int) -> str:
+def _show(value: Any, count: int) -> str:
     if not hasattr(value, "reshape"):
         return str(value)
     flat = value.reshape(-1).tolist()

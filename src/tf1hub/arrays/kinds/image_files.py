@@ -16,7 +16,7 @@ _GREY_OF_PNG = np.array([9797, 19234, 3737])
 """libpng's weights of red, green and blue, of 32768."""
 
 
-def _opened(contents: Any) -> Any:
+def _open(contents: Any) -> Any:
     try:
         from PIL import Image
     except ModuleNotFoundError as error:
@@ -68,7 +68,7 @@ def decode(xp: Any, attributes: Attributes, contents: Any) -> list[Any]:
     TensorFlow's own reader of JPEG is another build of libjpeg, with a coarser transform: numbers differ by a few of 255.
     `ratio` makes a JPEG smaller.
     """
-    image = _opened(contents)
+    image = _open(contents)
     ratio = attributes.get("ratio", 1)
     pixels = _pixels(image, attributes["channels"])
     if ratio > 1:
@@ -82,13 +82,13 @@ def decode(xp: Any, attributes: Attributes, contents: Any) -> list[Any]:
 @computes("DecodeBmp", host=True)
 def decode_bmp(xp: Any, attributes: Attributes, contents: Any) -> list[Any]:
     """A picture, `[height, width, channels]`."""
-    return [_pixels(_opened(contents), attributes["channels"])]
+    return [_pixels(_open(contents), attributes["channels"])]
 
 
 @computes("DecodeGif", host=True)
 def decode_gif(xp: Any, attributes: Attributes, contents: Any) -> list[Any]:
     """All frames, `[frames, height, width, 3]`."""
-    return [_frames(_opened(contents))]
+    return [_frames(_open(contents))]
 
 
 def _frames(image: Any) -> Any:
@@ -102,7 +102,7 @@ def _frames(image: Any) -> Any:
 @computes("DecodeImage", host=True)
 def decode_any(xp: Any, attributes: Attributes, contents: Any) -> list[Any]:
     """A picture of any kind of file; of a GIF all frames, or the first."""
-    image = _opened(contents)
+    image = _open(contents)
     dtype = attributes["dtype"]
     if image.format == "GIF":
         frames = _frames(image)

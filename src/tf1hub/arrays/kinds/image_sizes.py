@@ -120,11 +120,11 @@ def area(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
     """The mean of what a new pixel covers; float32."""
     height, width = _sizes(size)
     align = attributes["align_corners"]
-    rows, columns = _covered(images.shape[1], height, align), _covered(images.shape[2], width, align)
+    rows, columns = _cover(images.shape[1], height, align), _cover(images.shape[2], width, align)
     return [_by_weights(xp, images, rows, columns)]
 
 
-def _covered(before: int, after: int, align_corners: bool) -> _Floats:
+def _cover(before: int, after: int, align_corners: bool) -> _Floats:
     scale = float(_scale(before, after, align_corners))
     matrix = np.zeros((after, before), np.float32)
     for number in range(after):

@@ -225,11 +225,11 @@ def strided_slice(call: Call, x: Any, begin: Any, end: Any, strides: Any) -> Any
     """A part by beginnings, ends and steps, as Python's slices."""
     index = strided_index(call, begin, end, strides)
     if not (_is_known(begin) and _is_known(end)):
-        return _traced_slice(call, x, index)
+        return _slice_traced(call, x, index)
     return x[index]
 
 
-def _traced_slice(call: Call, x: Any, index: tuple[Any, ...]) -> Any:
+def _slice_traced(call: Call, x: Any, index: tuple[Any, ...]) -> Any:
     """A slice whose beginning is traced: its size has to be known, as that of a single position is."""
     xp, x = call.xp, call.xp.asarray(x)
     given = sum(part is not None and part is not Ellipsis for part in index)
@@ -322,7 +322,7 @@ def dynamic_stitch(call: Call, *given: Any) -> Any:
     indices, data = given[:count], given[count:]
     xp = call.xp
     if not all(_is_known(index) for index in indices):
-        return _traced_stitch(call, indices, data)
+        return _stitch_traced(call, indices, data)
     size = max((int(index.max()) + 1 for index in indices if index.size), default=0)
     rest = data[0].shape[indices[0].ndim :]
     flat = [index.reshape(-1) for index in indices]
@@ -349,7 +349,7 @@ def take_or_zero(xp: Any, rows: Any, places: Any) -> Any:
     return xp.where(missing, np.asarray(0, rows.dtype), rows[np.where(places < 0, 0, places)])
 
 
-def _traced_stitch(call: Call, indices: Sequence[Any], data: Sequence[Any]) -> Any:
+def _stitch_traced(call: Call, indices: Sequence[Any], data: Sequence[Any]) -> Any:
     """Without known indices, the rows are taken to fill the result without gap or repetition, as after a partition."""
     xp = call.xp
     flat = xp.concatenate([xp.reshape(index, -1) for index in indices])

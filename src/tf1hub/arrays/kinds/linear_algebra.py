@@ -22,7 +22,7 @@ def product(xp: Any, a: Any, b: Any) -> Any:
     return xp.matmul(a, b)
 
 
-def _turned(xp: Any, x: Any, adjoint: bool) -> Any:
+def _transpose_last(xp: Any, x: Any, adjoint: bool) -> Any:
     turned = xp.swapaxes(x, -1, -2)
     return xp.conj(turned) if adjoint and np.dtype(x.dtype).kind == "c" else turned
 
@@ -42,8 +42,8 @@ def mat_mul(call: Call, a: Any, b: Any) -> Any:
 def batch_mat_mul(call: Call, a: Any, b: Any) -> Any:
     """Products of matrices in batches, which broadcast from version 2 on; `adj` is for the conjugate transposed."""
     xp = call.xp
-    a = _turned(xp, a, True) if call["adj_x"] else a
-    b = _turned(xp, b, True) if call["adj_y"] else b
+    a = _transpose_last(xp, a, True) if call["adj_x"] else a
+    b = _transpose_last(xp, b, True) if call["adj_y"] else b
     if call.kind == "BatchMatMulV3":
         dtype = call.dtype("Tout")
         return product(xp, a.astype(dtype), b.astype(dtype))
@@ -108,7 +108,7 @@ def cholesky(call: Call, x: Any) -> Any:
 def matrix_inverse(call: Call, x: Any) -> Any:
     """The inverse of each matrix, or of its conjugate transposed."""
     found = call.xp.linalg.inv(x)
-    return _turned(call.xp, found, True) if call["adjoint"] else found
+    return _transpose_last(call.xp, found, True) if call["adjoint"] else found
 
 
 @op("MatrixDeterminant")
@@ -127,7 +127,7 @@ def log_matrix_determinant(call: Call, x: Any) -> tuple[Any, Any]:
 @op("MatrixSolve")
 def matrix_solve(call: Call, a: Any, b: Any) -> Any:
     """What each matrix, or its conjugate transposed, has to be multiplied by to give `b`."""
-    return call.xp.linalg.solve(_turned(call.xp, a, True) if call["adjoint"] else a, b)
+    return call.xp.linalg.solve(_transpose_last(call.xp, a, True) if call["adjoint"] else a, b)
 
 
 @op("MatrixTriangularSolve")
@@ -135,7 +135,7 @@ def matrix_triangular_solve(call: Call, a: Any, b: Any) -> Any:
     """The same for triangular matrices, whose other triangle is not read."""
     xp = call.xp
     triangle = xp.tril(a) if call["lower"] else xp.triu(a)
-    return xp.linalg.solve(_turned(xp, triangle, True) if call["adjoint"] else triangle, b)
+    return xp.linalg.solve(_transpose_last(xp, triangle, True) if call["adjoint"] else triangle, b)
 
 
 @op("Qr")
@@ -161,7 +161,7 @@ def svd(call: Call, x: Any) -> tuple[Any, Any, Any]:
         s = call.xp.linalg.svd(x, compute_uv=False)
         return s, np.zeros((0,), x.dtype), np.zeros((0,), x.dtype)
     u, s, vh = call.xp.linalg.svd(x, full_matrices=bool(call["full_matrices"]))
-    return s, u, _turned(call.xp, vh, True)
+    return s, u, _transpose_last(call.xp, vh, True)
 
 
 # ------------------------------------------------------------------ norms and losses

@@ -72,7 +72,7 @@ def scatter(xp: Any, flow: ArrayList, indices: Any, values: Any) -> list[Any]:
 @_performs_on_flow("Concat")
 def concatenate(xp: Any, flow: ArrayList) -> list[Any]:
     """All elements one behind the other, and their lengths."""
-    return list(flow.concatenated(xp))
+    return list(flow.concatenate(xp))
 
 
 @_performs_on_flow("Split")
@@ -138,11 +138,11 @@ def from_tensor(run: Any, step: Any, tensor: Any, element_shape: Any) -> list[An
 @performs("TensorListStack")
 def stack_list(run: Any, step: Any, values: Any, element_shape: Any) -> list[Any]:
     """The elements in one tensor."""
-    known = _known(values, _shape(run, element_shape))
+    known = _require_list(values, _shape(run, element_shape))
     return [known.gather(_namespace(run, values), np.arange(len(values)))]
 
 
-def _known(values: ArrayList, shape: tuple[int | None, ...] | None) -> ArrayList:
+def _require_list(values: ArrayList, shape: tuple[int | None, ...] | None) -> ArrayList:
     """The list with what an op says of its elements' shape, where the list knows less."""
     if shape is None or (values.element_shape is not None and None not in values.element_shape):
         return values
@@ -153,7 +153,7 @@ def _known(values: ArrayList, shape: tuple[int | None, ...] | None) -> ArrayList
 def get_item(run: Any, step: Any, values: Any, index: Any, element_shape: Any) -> list[Any]:
     """One element."""
     index = run.read(index)
-    return [_known(values, _shape(run, element_shape)).read(_namespace(run, values, index), index)]
+    return [_require_list(values, _shape(run, element_shape)).read(_namespace(run, values, index), index)]
 
 
 @performs("TensorListSetItem")
@@ -168,13 +168,13 @@ def set_item(run: Any, step: Any, values: Any, index: Any, item: Any) -> list[An
 @performs("TensorListPushBack")
 def push_back(run: Any, step: Any, values: Any, item: Any) -> list[Any]:
     """The list with one element more."""
-    return [values.appended(run.read(item))]
+    return [values.append(run.read(item))]
 
 
 @performs("TensorListPopBack")
 def pop_back(run: Any, step: Any, values: Any, element_shape: Any) -> list[Any]:
     """The list without its last element, and that."""
-    known = _known(values, _shape(run, element_shape))
+    known = _require_list(values, _shape(run, element_shape))
     shorter = known.without_last()
     return [shorter, known.read(_namespace(run, values), len(values) - 1)]
 
@@ -196,13 +196,13 @@ def element_shape(run: Any, step: Any, values: Any) -> list[Any]:
 @performs("TensorListResize")
 def resize(run: Any, step: Any, values: Any, size: Any) -> list[Any]:
     """The list with this many elements."""
-    return [values.resized(int(run.read(size)))]
+    return [values.resize(int(run.read(size)))]
 
 
 @performs("TensorListGather")
 def gather_list(run: Any, step: Any, values: Any, indices: Any, element_shape: Any) -> list[Any]:
     """Some elements, stacked."""
-    known = _known(values, _shape(run, element_shape))
+    known = _require_list(values, _shape(run, element_shape))
     return [known.gather(_namespace(run, values), run.read(indices))]
 
 
@@ -229,8 +229,8 @@ def scatter_into(run: Any, step: Any, values: Any, tensor: Any, indices: Any) ->
 @performs("TensorListConcat", "TensorListConcatV2")
 def concatenate_list(run: Any, step: Any, values: Any, *given: Any) -> list[Any]:
     """All elements one behind the other, and their lengths."""
-    known = _known(values, _shape(run, given[0])) if given else values
-    return list(known.concatenated(_namespace(run, values)))
+    known = _require_list(values, _shape(run, given[0])) if given else values
+    return list(known.concatenate(_namespace(run, values)))
 
 
 @performs("TensorListSplit")

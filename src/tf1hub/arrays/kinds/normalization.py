@@ -83,7 +83,7 @@ def local_response_normalization(call: Call, x: Any) -> Any:
 # ------------------------------------------------------------------ fake quantization
 
 
-def _nudged(xp: Any, call: Call, low: Any, high: Any) -> tuple[Any, Any, Any]:
+def _nudge(xp: Any, call: Call, low: Any, high: Any) -> tuple[Any, Any, Any]:
     """Limits moved so that 0 is one of the steps (`core/kernels/fake_quant_ops_functor.h`), and the step."""
     one = np.asarray(1, np.float32)
     least = one if call["narrow_range"] else one * 0
@@ -96,7 +96,7 @@ def _nudged(xp: Any, call: Call, low: Any, high: Any) -> tuple[Any, Any, Any]:
 
 def _fake_quantized(call: Call, x: Any, low: Any, high: Any) -> Any:
     xp = call.xp
-    bottom, top, scale = _nudged(xp, call, low, high)
+    bottom, top, scale = _nudge(xp, call, low, high)
     clamped = xp.minimum(xp.maximum(x, bottom), top)
     inverse = np.asarray(1, np.float32) / scale
     # TensorFlow rounds what was shifted by the zero point, halves upwards.

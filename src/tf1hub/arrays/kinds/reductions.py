@@ -33,11 +33,11 @@ def _mean(xp: Any, x: Any, axis: tuple[int, ...], keep: bool) -> Any:
     if not isinstance(count, int):
         return total / xp.asarray(count, x.dtype)  # a size that JAX knows by name
     if is_integer(x):
-        return _truncated(xp, total, count)
+        return _truncate(xp, total, count)
     return total / constant(count, x)
 
 
-def _truncated(xp: Any, total: Any, count: int) -> Any:
+def _truncate(xp: Any, total: Any, count: int) -> Any:
     if not count:
         return total
     whole = xp.abs(total) // constant(count, total)

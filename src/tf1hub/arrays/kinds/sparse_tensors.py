@@ -31,7 +31,7 @@ def _unflat(places: Any, shape: Any) -> Any:
     )
 
 
-def _sorted(indices: Any, values: Any, shape: Any) -> tuple[Any, Any]:
+def _sort(indices: Any, values: Any, shape: Any) -> tuple[Any, Any]:
     order = np.argsort(_flat(indices, shape), kind="stable")
     return indices[order], values[order]
 
@@ -125,7 +125,7 @@ def fill_empty_rows(
 @computes("SparseReorder", host=True)
 def reorder(xp: Any, attributes: Attributes, indices: Any, values: Any, shape: Any) -> list[Any]:
     """The elements row by row."""
-    return list(_sorted(indices, values, shape))
+    return list(_sort(indices, values, shape))
 
 
 @computes("SparseReshape", host=True)
@@ -153,7 +153,7 @@ def concatenate(xp: Any, attributes: Attributes, *inputs: Any) -> list[Any]:
         part[:, axis] += offset
         offset += int(each[axis])
         moved.append(part)
-    return [*_sorted(np.concatenate(moved), np.concatenate(values), shape), shape]
+    return [*_sort(np.concatenate(moved), np.concatenate(values), shape), shape]
 
 
 @computes("SparseSlice", host=True)
@@ -225,7 +225,7 @@ def add_dense(
     return [xp.asarray(dense).at[where].add(values)]
 
 
-def _reduced(reduce: Any, start: Callable[[Any], Any]) -> Callable[..., list[Any]]:
+def _reduce_by(reduce: Any, start: Callable[[Any], Any]) -> Callable[..., list[Any]]:
     def along(xp: Any, attributes: Attributes, indices: Any, values: Any, shape: Any, axes: Any) -> list[Any]:
         rank = len(shape)
         gone = {int(axis) % rank for axis in np.reshape(axes, -1)} if np.size(axes) else set(range(rank))
@@ -243,9 +243,9 @@ def _reduced(reduce: Any, start: Callable[[Any], Any]) -> Callable[..., list[Any
     return along
 
 
-computes("SparseReduceSum", host=True)(_reduced(np.add, lambda _: 0))
+computes("SparseReduceSum", host=True)(_reduce_by(np.add, lambda _: 0))
 computes("SparseReduceMax", host=True)(
-    _reduced(np.maximum, lambda dtype: -np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
+    _reduce_by(np.maximum, lambda dtype: -np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
 )
 
 

@@ -17,7 +17,7 @@ from tf1hub.errors import InputError
 _SPACES = b" \t\n\v\f\r"
 
 
-def _changed_case(change: str) -> Callable[..., list[Any]]:
+def _change_case(change: str) -> Callable[..., list[Any]]:
     def convert(xp: Any, attributes: Attributes, strings: Strings) -> list[Any]:
         if attributes["encoding"] == "utf-8":
             return [each(lambda text: getattr(text.decode(errors="replace"), change)().encode(), strings)]
@@ -26,8 +26,8 @@ def _changed_case(change: str) -> Callable[..., list[Any]]:
     return convert
 
 
-computes("StringLower", host=True)(_changed_case("lower"))
-computes("StringUpper", host=True)(_changed_case("upper"))
+computes("StringLower", host=True)(_change_case("lower"))
+computes("StringUpper", host=True)(_change_case("upper"))
 
 
 @computes("StringStrip", host=True)
@@ -195,10 +195,10 @@ def as_text(xp: Any, attributes: Attributes, x: Any) -> list[Any]:
 def encode_base64(xp: Any, attributes: Attributes, strings: Strings) -> list[Any]:
     """Web-safe base64, with padding or without."""
     pad = attributes["pad"]
-    return [each(lambda text: _unpadded(base64.urlsafe_b64encode(text), pad), strings)]
+    return [each(lambda text: _remove_padding(base64.urlsafe_b64encode(text), pad), strings)]
 
 
-def _unpadded(text: bytes, pad: bool) -> bytes:
+def _remove_padding(text: bytes, pad: bool) -> bytes:
     return text if pad else text.rstrip(b"=")
 
 

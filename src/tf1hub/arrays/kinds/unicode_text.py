@@ -54,16 +54,16 @@ def transcode(xp: Any, attributes: Attributes, strings: Strings) -> list[Any]:
 @computes("UnicodeDecode", host=True)
 def decode(xp: Any, attributes: Attributes, strings: Strings) -> list[Any]:
     """The characters of all strings by number, with row splits."""
-    return _decoded(strings, attributes)[:2]
+    return _decode(strings, attributes)[:2]
 
 
 @computes("UnicodeDecodeWithOffsets", host=True)
 def decode_with_offsets(xp: Any, attributes: Attributes, strings: Strings) -> list[Any]:
     """The characters of all strings by number, with row splits, and where in its string each begins."""
-    return _decoded(strings, attributes)
+    return _decode(strings, attributes)
 
 
-def _decoded(strings: Strings, attributes: Attributes) -> list[Any]:
+def _decode(strings: Strings, attributes: Attributes) -> list[Any]:
     rows = [list(_characters(text, attributes)) for text in strings.reshape(-1).tolist()]
     splits = np.cumsum([0, *map(len, rows)]).astype(attributes.get("Tsplits", np.int64))
     codes = np.array([ord(character) for row in rows for character, _ in row], np.int32)

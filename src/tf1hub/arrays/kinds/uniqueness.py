@@ -98,7 +98,7 @@ def _sparse_rows(indices: Any, values: Any, shape: Any) -> tuple[_Rows, tuple[in
     return rows, tuple(shape.tolist()[:-1])
 
 
-def _combined(first: tuple[_Rows, Any], second: tuple[_Rows, Any], attributes: Attributes) -> list[Any]:
+def _combine(first: tuple[_Rows, Any], second: tuple[_Rows, Any], attributes: Attributes) -> list[Any]:
     """The sets of all rows as a sparse tensor: sorted within each row."""
     operation = _SETS[attributes["set_operation"]]
     (mine, shape), (its, _) = first, second
@@ -122,19 +122,19 @@ def _combined(first: tuple[_Rows, Any], second: tuple[_Rows, Any], attributes: A
 @computes("DenseToDenseSetOperation", host=True)
 def dense_sets(xp: Any, attributes: Attributes, x: Any, y: Any) -> list[Any]:
     """Sets in the last dimension of two tensors: union, intersection, differences."""
-    return _combined(_dense_rows(x), _dense_rows(y), attributes)
+    return _combine(_dense_rows(x), _dense_rows(y), attributes)
 
 
 @computes("DenseToSparseSetOperation", host=True)
 def dense_and_sparse_sets(xp: Any, attributes: Attributes, x: Any, *sparse: Any) -> list[Any]:
     """The same of a tensor and a sparse tensor."""
-    return _combined(_dense_rows(x), _sparse_rows(*sparse), attributes)
+    return _combine(_dense_rows(x), _sparse_rows(*sparse), attributes)
 
 
 @computes("SparseToSparseSetOperation", host=True)
 def sparse_sets(xp: Any, attributes: Attributes, *sparse: Any) -> list[Any]:
     """The same of two sparse tensors."""
-    return _combined(_sparse_rows(*sparse[:3]), _sparse_rows(*sparse[3:]), attributes)
+    return _combine(_sparse_rows(*sparse[:3]), _sparse_rows(*sparse[3:]), attributes)
 
 
 @computes("SetSize", host=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tf1hub.arrays.op_table import performs, registered
+from tf1hub.arrays.op_table import kernels_by_op, performs
 from tf1hub.arrays.run_state import VariableReference
 from tf1hub.graphdef import op_types
 
@@ -63,7 +63,7 @@ def gather_nd(run: Any, step: Any, variable: Any, indices: Any) -> list[Any]:
 
 def _as_op(run: Any, kind: str, attributes: Any, *inputs: Any) -> list[Any]:
     """What another op of the table computes."""
-    kernel = registered()[kind]
+    kernel = kernels_by_op()[kind]
     return list(kernel.function(run.backend.namespace(inputs), attributes, *inputs))
 
 
@@ -80,12 +80,12 @@ def write(run: Any, step: Any, variable: Any, *inputs: Any) -> list[Any]:
             new = old + values[0] if kind == "AssignAdd" else old - values[0]
         else:
             twin = kind.replace("ScatterNd", "TensorScatter") if kind.startswith("ScatterNd") else None
-            new = _scattered_nd(run, twin, old, *values) if twin else _scattered(run, kind, old, *values)
+            new = _scatter_nd(run, twin, old, *values) if twin else _scatter(run, kind, old, *values)
     run.state.write(variable.node, new)
     return [variable] if step.kind in op_types.REF_WRITES else []
 
 
-def _scattered_nd(run: Any, twin: str, old: Any, indices: Any, updates: Any) -> Any:
+def _scatter_nd(run: Any, twin: str, old: Any, indices: Any, updates: Any) -> Any:
     return _as_op(run, twin, {}, old, indices, updates)[0]
 
 
@@ -99,7 +99,7 @@ _AT = {
 }
 
 
-def _scattered(run: Any, kind: str, old: Any, indices: Any, updates: Any) -> Any:
+def _scatter(run: Any, kind: str, old: Any, indices: Any, updates: Any) -> Any:
     """Rows of `old` changed by `updates`, which has the shape of `indices` before that of a row, or is a scalar."""
     import numpy as np
 

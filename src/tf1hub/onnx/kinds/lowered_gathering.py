@@ -166,7 +166,7 @@ def _vector(call: Call, parts: list[Any]) -> Value:
 @by_reference
 def gather(call: Call, *_: Any) -> Value:
     """Rows of a tensor or variable."""
-    return _gathered(call, _source(call), call.scope.value(call.op.inputs[1]), 0, call.get("batch_dims", 0))
+    return _gather(call, _source(call), call.scope.value(call.op.inputs[1]), 0, call.get("batch_dims", 0))
 
 
 def _source(call: Call) -> Value:
@@ -180,10 +180,10 @@ def _source(call: Call) -> Value:
 def gather_along(call: Call, x: Value, indices: Value, axis: Value) -> Value:
     """Slices of a tensor along an axis."""
     number = int(call.known(axis, "its axis"))
-    return _gathered(call, x, indices, number, call.get("batch_dims", 0))
+    return _gather(call, x, indices, number, call.get("batch_dims", 0))
 
 
-def _gathered(call: Call, x: Value, indices: Value, axis: int, batch: int) -> Value:
+def _gather(call: Call, x: Value, indices: Value, axis: int, batch: int) -> Value:
     graph = call.graph
     if batch < 0:
         batch += call.rank(indices, "its indices")
@@ -199,7 +199,7 @@ def _gathered(call: Call, x: Value, indices: Value, axis: int, batch: int) -> Va
     axis %= count
     if axis != batch:
         order = [*range(batch), axis, *(a for a in range(batch, count) if a != axis)]
-        found = _gathered(call, graph.transpose(x, order), indices, batch, batch)
+        found = _gather(call, graph.transpose(x, order), indices, batch, batch)
         more = call.rank(indices, "its indices") - batch
         back = [*range(batch), *range(batch + more, axis + more), *range(batch, batch + more)]
         return graph.transpose(found, [*back, *range(len(back), call.rank(found))])
@@ -350,7 +350,7 @@ def stitch(call: Call, *inputs: Value) -> Value:
 # ------------------------------------------------------------------ groups
 
 
-def _grouped(call: Call, rows: Value, groups: Value, count: Value, how: str, start: Any) -> Value:
+def _group(call: Call, rows: Value, groups: Value, count: Value, how: str, start: Any) -> Value:
     """The rows of each group put together; a group without rows is what it starts from."""
     graph = call.graph
     rest = (None,) if rows.shape is None else rows.shape[1:]
@@ -385,18 +385,20 @@ def _last_plus_one(call: Call, groups: Value) -> Value:
 def segments(call: Call, rows: Value, ids: Value) -> Value:
     """Sorted groups of rows; a group without rows gives 0 (of a product, 1)."""
     groups = call.graph.int64(ids)
-    return _segmented(call, call.kind.removeprefix("Segment"), rows, groups, _last_plus_one(call, groups))
+    return _reduce_segments(
+        call, call.kind.removeprefix("Segment"), rows, groups, _last_plus_one(call, groups)
+    )
 
 
-def _segmented(call: Call, how: str, rows: Value, groups: Value, count: Value) -> Value:
+def _reduce_segments(call: Call, how: str, rows: Value, groups: Value, count: Value) -> Value:
     graph = call.graph
     if how in ("Sum", "Prod"):
-        return _grouped(call, rows, groups, count, "add" if how == "Sum" else "mul", int(how == "Prod"))
+        return _group(call, rows, groups, count, "add" if how == "Sum" else "mul", int(how == "Prod"))
     if how in ("Mean", "SqrtN"):
-        total = _grouped(call, rows, groups, count, "add", 0)
+        total = _group(call, rows, groups, count, "add", 0)
         return _shared(call, total, _counts(call, groups, count, rows.dtype), how)
     lowest = _lowest(wide(graph, rows).dtype) if how == "Max" else _highest(wide(graph, rows).dtype)
-    found = _grouped(call, rows, groups, count, how.lower(), lowest)
+    found = _group(call, rows, groups, count, how.lower(), lowest)
     counts = _counts(call, groups, count, rows.dtype)
     empty = graph.op("Equal", wide(graph, counts), graph.like(0, wide(graph, counts)))
     over = graph.reshape(empty, [-1, *[1] * (call.rank(rows) - 1)])
@@ -408,7 +410,7 @@ def _segmented(call: Call, how: str, rows: Value, groups: Value, count: Value) -
 def _counts(call: Call, groups: Value, count: Value, dtype: Any) -> Value:
     graph = call.graph
     ones = graph.zeros(graph.shape_of(groups), dtype, 1)
-    return _grouped(call, ones, groups, count, "add", 0)
+    return _group(call, ones, groups, count, "add", 0)
 
 
 def _shared(call: Call, total: Value, counts: Value, how: str) -> Value:
@@ -439,7 +441,7 @@ def unsorted_segments(call: Call, rows: Value, ids: Value, count: Value) -> Valu
     kind = wide(graph, rows).dtype
     start = {"Sum": 0, "Prod": 1, "Max": _lowest(kind), "Min": _highest(kind)}[how]
     names = {"Sum": "add", "Prod": "mul", "Max": "max", "Min": "min"}
-    return _grouped(call, rows, groups, number, names[how], start)
+    return _group(call, rows, groups, number, names[how], start)
 
 
 @lowers(
@@ -458,7 +460,7 @@ def sparse_segments(call: Call, x: Value, indices: Value, ids: Value, *count: Va
     rows = graph.op("Gather", table, places, axis=0)
     number = graph.reshape(graph.int64(count[0]), [1]) if count else _last_plus_one(call, groups)
     how = call.kind.removeprefix("SparseSegment").removesuffix("WithNumSegments")
-    return _segmented(call, how, rows, groups, number)
+    return _reduce_segments(call, how, rows, groups, number)
 
 
 def _without_unique(call: Call, rows: Value, indices: Value) -> tuple[Value, Value]:
@@ -497,7 +499,7 @@ def count_numbers(call: Call, x: Value, size: Value, weights: Value) -> Value:
     inside = graph.op("Less", flat, number)
     flat, values = (graph.op("Compress", v, inside, axis=0) for v in (flat, values))
     flat.shape = values.shape = (None,)
-    return _grouped(call, values, flat, number, "add", 0)
+    return _group(call, values, flat, number, "add", 0)
 
 
 # ------------------------------------------------------------------ sparse tensors

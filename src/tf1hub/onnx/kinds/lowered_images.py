@@ -109,7 +109,7 @@ def convolve(call: Call, x: Value, weights: Value) -> Value:
         raise CannotLower("has weights of sizes that the module leaves open")
     window = [int(n or 0) for n in weights.shape[: image.rank]]
     kernel = _kernel(call, weights, [image.rank + 1, image.rank, *range(image.rank)])
-    return _convolved(image, kernel, window, _groups(image, int(weights.shape[image.rank] or 1)))
+    return _convolve(image, kernel, window, _groups(image, int(weights.shape[image.rank] or 1)))
 
 
 def _groups(image: _Image, inside: int) -> int:
@@ -117,7 +117,7 @@ def _groups(image: _Image, inside: int) -> int:
     return 1 if channels is None else max(1, channels // inside)
 
 
-def _convolved(image: _Image, kernel: Value, window: Sequence[int], groups: int) -> Value:
+def _convolve(image: _Image, kernel: Value, window: Sequence[int], groups: int) -> Value:
     strides, dilations = image.spatial("strides"), image.spatial("dilations")
     graph = image.graph
     x, padding = image.padded(window, strides, dilations)
@@ -148,7 +148,7 @@ def convolve_each(call: Call, x: Value, weights: Value) -> Value:
     kernel = call.graph.reshape(turned, [channels * times, 1, height, width])
     if kernel.known is not None:
         kernel.label = weights.label
-    return _convolved(image, kernel, [height, width], channels)
+    return _convolve(image, kernel, [height, width], channels)
 
 
 @lowers("Conv2DBackpropInput", "Conv3DBackpropInputV2")
@@ -197,7 +197,7 @@ def convolve_transposed(call: Call, sizes: Value, weights: Value, x: Value) -> V
 @lowers("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D")
 def pool(call: Call, x: Value) -> Value:
     """The largest or the mean of each window; padding does not count."""
-    return _pooled(call, x, "MaxPool" if call.kind.startswith("Max") else "AveragePool")
+    return _pool(call, x, "MaxPool" if call.kind.startswith("Max") else "AveragePool")
 
 
 @lowers("MaxPoolV2")
@@ -205,10 +205,10 @@ def pool_by_inputs(call: Call, x: Value, window: Value, strides: Value) -> Value
     """The largest of each window, which is an input."""
     attributes = {**call.attributes, "ksize": call.known(window, "its window").tolist()}
     attributes["strides"] = call.known(strides, "its steps").tolist()
-    return _pooled(Call(call.scope, call.op, attributes), x, "MaxPool")
+    return _pool(Call(call.scope, call.op, attributes), x, "MaxPool")
 
 
-def _pooled(call: Call, x: Value, kind: str) -> Value:
+def _pool(call: Call, x: Value, kind: str) -> Value:
     image, graph = _Image(call, x), call.graph
     window, strides = image.spatial("ksize"), image.spatial("strides")
     full = call["ksize"]
@@ -407,10 +407,10 @@ def _pixels(call: Call, image: Value, which: Value, ys: Value, xs: Value, sizes:
 @lowers("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3")
 def suppress(call: Call, boxes: Value, scores: Value, most: Value, *limits: Value) -> Value:
     """The boxes that are left when each takes away those that overlap it, best first."""
-    return _suppressed(call, boxes, scores, most, limits)
+    return _suppress(call, boxes, scores, most, limits)
 
 
-def _suppressed(call: Call, boxes: Value, scores: Value, most: Value, limits: Sequence[Value]) -> Value:
+def _suppress(call: Call, boxes: Value, scores: Value, most: Value, limits: Sequence[Value]) -> Value:
     graph = call.graph
     overlap = limits[0] if limits else graph.const(call["iou_threshold"], np.float32)
     threshold = limits[1] if len(limits) > 1 else None
@@ -433,7 +433,7 @@ def suppress_and_pad(call: Call, boxes: Value, scores: Value, most: Value, *limi
     graph = call.graph
     if call.kind.endswith("V5") and (limits[2].known is None or float(limits[2].known)):
         raise CannotLower("lowers the scores of boxes that overlap (soft_nms_sigma)")
-    chosen = _suppressed(call, boxes, scores, most, limits[:2])
+    chosen = _suppress(call, boxes, scores, most, limits[:2])
     count = graph.cast(graph.op("Size", chosen), np.int32)
     kept = graph.op("Gather", scores, chosen, axis=0)
     if call["pad_to_max_output_size"]:

@@ -24,12 +24,12 @@ def multiply_each(call: Call, x: Value, y: Value) -> Value:
     """The products of pairs of matrices."""
     graph = call.graph
     dtype = call.get("Tout") or x.dtype
-    x = _turned(call, x) if call["adj_x"] else x
-    y = _turned(call, y) if call["adj_y"] else y
+    x = _transpose_last(call, x) if call["adj_x"] else x
+    y = _transpose_last(call, y) if call["adj_y"] else y
     return graph.cast(graph.op("MatMul", wide(graph, x), wide(graph, y)), dtype)
 
 
-def _turned(call: Call, x: Value) -> Value:
+def _transpose_last(call: Call, x: Value) -> Value:
     count = call.rank(x)
     return call.graph.transpose(x, [*range(count - 2), count - 1, count - 2])
 

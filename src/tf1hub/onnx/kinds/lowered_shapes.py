@@ -113,16 +113,16 @@ def unpack(call: Call, x: Value) -> list[Value]:
 @lowers("ConcatV2")
 def concat(call: Call, *inputs: Value) -> Value:
     """Tensors one behind the other."""
-    return _joined(call, inputs[:-1], inputs[-1])
+    return _join(call, inputs[:-1], inputs[-1])
 
 
 @lowers("Concat")
 def concat_old(call: Call, axis: Value, *values: Value) -> Value:
     """Tensors one behind the other; the axis comes first."""
-    return _joined(call, values, axis)
+    return _join(call, values, axis)
 
 
-def _joined(call: Call, values: Sequence[Value], axis: Value) -> Value:
+def _join(call: Call, values: Sequence[Value], axis: Value) -> Value:
     graph = call.graph
     number = int(call.known(axis, "the axis"))
     count = values[0].rank
@@ -284,7 +284,7 @@ def _pads(call: Call, paddings: Value) -> Value:
     return graph.reshape(turned, [-1])
 
 
-def _padded(call: Call, x: Value, paddings: Value, value: Value | None, mode: str) -> Value:
+def _pad_with(call: Call, x: Value, paddings: Value, value: Value | None, mode: str) -> Value:
     graph = call.graph
     small = {"bool": np.uint8, "int16": np.int32, "uint16": np.int32}.get(x.dtype.name)
     source = x if small is None else graph.cast(x, small)
@@ -308,35 +308,35 @@ def _padded(call: Call, x: Value, paddings: Value, value: Value | None, mode: st
 @lowers("Pad")
 def pad(call: Call, x: Value, paddings: Value) -> Value:
     """Zeros around a tensor."""
-    return _padded(call, x, paddings, None, "constant")
+    return _pad_with(call, x, paddings, None, "constant")
 
 
 @lowers("PadV2")
 def pad_with(call: Call, x: Value, paddings: Value, value: Value) -> Value:
     """A value around a tensor."""
-    return _padded(call, x, paddings, value, "constant")
+    return _pad_with(call, x, paddings, value, "constant")
 
 
 @lowers("MirrorPad")
 def mirror_pad(call: Call, x: Value, paddings: Value) -> Value:
     """A tensor mirrored at its borders, which are doubled in the mode SYMMETRIC."""
     if call["mode"] == "REFLECT":
-        return _padded(call, x, paddings, None, "reflect")
+        return _pad_with(call, x, paddings, None, "reflect")
     graph = call.graph
     pairs = call.known(paddings, "how far to mirror")
     result = x
     for axis, (before, after) in enumerate(pairs.tolist()):
         parts = []
         if before:
-            parts.append(_reversed(call, graph.slice(result, 0, before, axis), axis))
+            parts.append(_reverse(call, graph.slice(result, 0, before, axis), axis))
         parts.append(result)
         if after:
-            parts.append(_reversed(call, graph.slice(result, -after, None, axis), axis))
+            parts.append(_reverse(call, graph.slice(result, -after, None, axis), axis))
         result = graph.concat(parts, axis)
     return result
 
 
-def _reversed(call: Call, x: Value, axis: int) -> Value:
+def _reverse(call: Call, x: Value, axis: int) -> Value:
     graph = call.graph
     far = np.iinfo(np.int64).min
     return graph.op("Slice", x, graph.int64s(-1), graph.int64s(far), graph.int64s(axis), graph.int64s(-1))
@@ -347,7 +347,7 @@ def reverse(call: Call, x: Value, axes: Value) -> Value:
     """Backwards along some axes."""
     result = x
     for axis in call.axes(axes, x.rank):
-        result = _reversed(call, result, axis)
+        result = _reverse(call, result, axis)
     return result
 
 
@@ -409,7 +409,7 @@ def space_to_batch(call: Call, x: Value, block: Value, paddings: Value) -> Value
     padded = graph.op("Pad", x, graph.int64s(*(int(n) for n in full.T.ravel())))
     parts: list[Value] = [graph.size_of(padded, 0)]
     for axis, n in enumerate(blocks):
-        parts += [_divided(call, graph.size_of(padded, axis + 1), n), graph.int64s(n)]
+        parts += [_divide(call, graph.size_of(padded, axis + 1), n), graph.int64s(n)]
     rest = [graph.size_of(padded, axis) for axis in range(inner + 1, count)]
     split_up = graph.reshape(padded, graph.concat([*parts, *rest], 0))
     order = [*range(2, 2 * inner + 1, 2), 0, *range(1, 2 * inner, 2), *range(2 * inner + 1, count + inner)]
@@ -425,7 +425,7 @@ def batch_to_space(call: Call, x: Value, block: Value, crops: Value) -> Value:
     blocks = [int(n) for n in call.known(block, "the block")]
     cuts = call.known(crops, "what it crops")
     count, inner = call.rank(x), len(blocks)
-    batch = _divided(call, graph.size_of(x, 0), int(np.prod(blocks)))
+    batch = _divide(call, graph.size_of(x, 0), int(np.prod(blocks)))
     rest = [graph.size_of(x, axis) for axis in range(1, count)]
     split_up = graph.reshape(x, graph.concat([graph.int64s(*blocks), batch, *rest], 0))
     order = [inner]
@@ -443,7 +443,7 @@ def batch_to_space(call: Call, x: Value, block: Value, crops: Value) -> Value:
     return joined
 
 
-def _divided(call: Call, sizes: Value, by: int) -> Value:
+def _divide(call: Call, sizes: Value, by: int) -> Value:
     graph = call.graph
     if sizes.known is not None:
         return graph.int64s(int(sizes.known[0]) // by)
