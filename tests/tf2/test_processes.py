@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import multiprocessing
 import os
 import pathlib
@@ -174,6 +175,19 @@ def test_a_signature_is_pickled_with_its_module() -> None:
     np.testing.assert_array_equal(
         one(images=image)["default"].numpy(),
         module.signatures["image_feature_vector"](images=image)["default"],
+    )
+
+
+def test_a_signature_whose_module_is_gone_is_not_pickled() -> None:
+    module = hub.load(cases.load("half_plus_two").path)
+    signature = module.signatures["default"]
+    del module
+    gc.collect()
+    with pytest.raises(hub.errors.WrongModeError) as raised:
+        pickle.dumps(signature)
+    assert str(raised.value) == (
+        "The signature 'default' is pickled with its module, which is not kept any more. Keep it: "
+        "module = tf1hub.load(handle); pickle.dumps(module.signatures[...])"
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -316,7 +318,8 @@ class Signatures(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         function = self._engine.serve(self._engine.inference.variant.check_signature(name))
         # TensorFlow's class has no way to be pickled; what pickles asks the object before its class.
-        function.__reduce_ex__ = lambda _: (operator.getitem, (self, name))
+        # A signature that is kept must not keep the module.
+        function.__reduce_ex__ = functools.partial(_reduce_signature, weakref.ref(self._owner), name)
         return function
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -333,6 +336,16 @@ class Signatures(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<signatures of {self._engine.inference.variant.where}: {', '.join(self)}>"
+
+
+def _reduce_signature(owner: weakref.ref[Any], name: str, _: int) -> tuple[Any, ...]:
+    module = owner()
+    if module is None:
+        raise WrongModeError(
+            f"The signature {name!r} is pickled with its module, which is not kept any more. Keep it: "
+            "module = tf1hub.load(handle); pickle.dumps(module.signatures[...])"
+        )
+    return operator.getitem, (module.signatures, name)
 
 
 def _signatures_of(module: Any) -> Any:
