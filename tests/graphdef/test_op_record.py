@@ -15,6 +15,8 @@ from tf1hub.graphdef.op_record import FILE_NAME, decode, encode, recorded_defini
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "src" / "tf1hub" / "graphdef" / FILE_NAME
+# TensorFlow Lite's converter registers these, where a test before this one has used it.
+OF_THE_CONVERTER = {"TFLite_Detection_PostProcess", "UnidirectionalSequenceLstm", "UnidirectionalSequenceRnn"}
 VERSION = ".".join(tf.version.VERSION.split(".")[:2])
 
 
@@ -23,6 +25,7 @@ def test_record_is_what_the_installed_tensorflow_says():
     script = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(script)
     version, graph_version, installed = script.installed_ops()
+    installed = {op: entry for op, entry in installed.items() if op not in OF_THE_CONVERTER}
     recorded = json.loads(RECORD.read_text())
     assert recorded["graph_versions"][version] == graph_version
     assert tables_of(recorded)[version] == installed
@@ -30,7 +33,7 @@ def test_record_is_what_the_installed_tensorflow_says():
 
 def test_definition_read_from_the_record_is_the_installed_one():
     table = recorded_ops()[VERSION]
-    for op in registered_ops():
+    for op in {*registered_ops()} - OF_THE_CONVERTER:
         # TensorFlow's message, read with ours: what ours does not know of it is dropped.
         installed = OpDef.FromString(op_def(op).SerializeToString())
         installed.deprecation.explanation = ""

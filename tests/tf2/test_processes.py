@@ -58,9 +58,9 @@ def in_fork(do: Callable[[], str]) -> str:
     """What `do` returns in a forked process, or the error that it raises; fails where it hangs."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of forks beside threads, which is the subject here
+        # Python and JAX warn of forks beside threads, which are the subject here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         child = os.fork()
     if child == 0:
         signal.alarm(60)
