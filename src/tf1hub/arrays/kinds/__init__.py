@@ -4,6 +4,7 @@ from tf1hub.arrays.kinds import boxes as boxes
 from tf1hub.arrays.kinds import chance as chance
 from tf1hub.arrays.kinds import colors as colors
 from tf1hub.arrays.kinds import convolution as convolution
+from tf1hub.arrays.kinds import diagonals as diagonals
 from tf1hub.arrays.kinds import elementwise as elementwise
 from tf1hub.arrays.kinds import function_calls as function_calls
 from tf1hub.arrays.kinds import handing_on as handing_on
@@ -19,7 +20,9 @@ from tf1hub.arrays.kinds import recurrent_cells as recurrent_cells
 from tf1hub.arrays.kinds import reductions as reductions
 from tf1hub.arrays.kinds import regex_ops as regex_ops
 from tf1hub.arrays.kinds import shaping as shaping
+from tf1hub.arrays.kinds import space_and_depth as space_and_depth
 from tf1hub.arrays.kinds import sparse_tensors as sparse_tensors
+from tf1hub.arrays.kinds import special_functions as special_functions
 from tf1hub.arrays.kinds import spectra as spectra
 from tf1hub.arrays.kinds import table_lookups as table_lookups
 from tf1hub.arrays.kinds import text as text

@@ -138,9 +138,6 @@ def linspace(call: Call, start: Any, stop: Any, count: Any) -> Any:
     return xp.concatenate([inner, xp.reshape(stop, (1,))]).astype(start.dtype)
 
 
-# ------------------------------------------------------------------ together and apart
-
-
 @op("Concat", known=(0,))
 @op("ConcatV2", known=(-1,))
 def concat(call: Call, *inputs: Any) -> Any:
@@ -199,9 +196,6 @@ def split_v(call: Call, x: Any, lengths: Any, axis: Any) -> tuple[Any, ...]:
     return tuple(call.xp.split(x, np.cumsum(sizes)[:-1].tolist(), along))
 
 
-# ------------------------------------------------------------------ borders
-
-
 @op("Pad", "PadV2", known=(1,))
 def pad(call: Call, x: Any, paddings: Any, *value: Any) -> Any:
     """A border of zeros, or of a given value."""
@@ -233,9 +227,6 @@ def mirror_pad(call: Call, x: Any, paddings: Any) -> Any:
     return x
 
 
-# ------------------------------------------------------------------ order
-
-
 @op("Reverse", known=(1,))
 def reverse(call: Call, x: Any, chosen: Any) -> Any:
     """Some axes from the end, chosen by a truth for each."""
@@ -254,202 +245,6 @@ def roll(call: Call, x: Any, shift: Any, axis: Any) -> Any:
     for amount, along in zip(np.ravel(shift), np.ravel(axis).tolist(), strict=True):
         x = call.xp.roll(x, amount, axis_of(along, x.ndim))
     return x
-
-
-# ------------------------------------------------------------------ space, batch and depth
-
-
-def _blocks(call: Call, block: Any) -> list[int]:
-    return [int(n) for n in np.ravel(block)]
-
-
-@op("SpaceToBatchND", "SpaceToBatch", known=(1, 2))
-def space_to_batch(call: Call, x: Any, *given: Any) -> Any:
-    """Blocks of positions become examples of the batch."""
-    if call.kind == "SpaceToBatch":
-        sizes, paddings = [call["block_size"]] * 2, np.asarray(given[0])
-    else:
-        sizes, paddings = _blocks(call, given[0]), np.asarray(given[1])
-    xp, count = call.xp, len(sizes)
-    rest = x.shape[1 + count :]
-    x = xp.pad(x, [(0, 0), *paddings.tolist(), *((0, 0) for _ in rest)])
-    batch = x.shape[0]
-    split_sizes = [part for n, b in zip(x.shape[1 : 1 + count], sizes, strict=True) for part in (n // b, b)]
-    apart = x.reshape((batch, *split_sizes, *rest))
-    order = [*range(2, 2 + 2 * count, 2), 0, *range(1, 1 + 2 * count, 2), *range(1 + 2 * count, apart.ndim)]
-    moved = xp.transpose(apart, order)
-    return moved.reshape((batch * int(np.prod(sizes)), *split_sizes[::2], *rest))
-
-
-@op("BatchToSpaceND", "BatchToSpace", known=(1, 2))
-def batch_to_space(call: Call, x: Any, *given: Any) -> Any:
-    """Examples of the batch become blocks of positions again."""
-    if call.kind == "BatchToSpace":
-        sizes, crops = [call["block_size"]] * 2, np.asarray(given[0])
-    else:
-        sizes, crops = _blocks(call, given[0]), np.asarray(given[1])
-    xp, count = call.xp, len(sizes)
-    batch = x.shape[0] // int(np.prod(sizes))
-    spatial, rest = x.shape[1 : 1 + count], x.shape[1 + count :]
-    apart = x.reshape((*sizes, batch, *spatial, *rest))
-    pairs = [place for i in range(count) for place in (1 + count + i, i)]
-    moved = xp.transpose(apart, [count, *pairs, *range(1 + 2 * count, apart.ndim)])
-    whole = moved.reshape((batch, *(n * b for n, b in zip(spatial, sizes, strict=True)), *rest))
-    kept = [slice(before, whole.shape[1 + i] - after) for i, (before, after) in enumerate(crops.tolist())]
-    return whole[(slice(None), *kept)]
-
-
-@op("SpaceToDepth")
-def space_to_depth(call: Call, x: Any) -> Any:
-    """Blocks of positions become channels."""
-    if call["data_format"] == "NCHW":
-        return _channels_second(call, _space_to_depth(call, _channels_last(call, x)))
-    return _space_to_depth(call, x)
-
-
-def _space_to_depth(call: Call, x: Any) -> Any:
-    b = call["block_size"]
-    n, h, w, c = x.shape
-    apart = call.xp.transpose(x.reshape((n, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5))
-    return apart.reshape((n, h // b, w // b, b * b * c))
-
-
-@op("DepthToSpace")
-def depth_to_space(call: Call, x: Any) -> Any:
-    """Channels become blocks of positions."""
-    if call["data_format"] == "NCHW":
-        return _channels_second(call, _depth_to_space(call, _channels_last(call, x)))
-    return _depth_to_space(call, x)
-
-
-def _depth_to_space(call: Call, x: Any) -> Any:
-    b = call["block_size"]
-    n, h, w, c = x.shape
-    apart = call.xp.transpose(x.reshape((n, h, w, b, b, c // (b * b))), (0, 1, 3, 2, 4, 5))
-    return apart.reshape((n, h * b, w * b, c // (b * b)))
-
-
-def _channels_last(call: Call, x: Any) -> Any:
-    return call.xp.moveaxis(x, 1, -1)
-
-
-def _channels_second(call: Call, x: Any) -> Any:
-    return call.xp.moveaxis(x, -1, 1)
-
-
-# ------------------------------------------------------------------ parts of matrices
-
-
-@op("Diag", "MatrixDiag")
-def diag(call: Call, diagonal: Any) -> Any:
-    """A tensor with a given diagonal: of the whole (`Diag`), or of each matrix (`MatrixDiag`)."""
-    xp = call.xp
-    if call.kind == "Diag":
-        flat = xp.diag(diagonal.reshape(-1))
-        return flat.reshape((*diagonal.shape, *diagonal.shape))
-    n = diagonal.shape[-1]
-    return xp.where(np.eye(n, dtype=bool), diagonal[..., np.newaxis], np.asarray(0, diagonal.dtype))
-
-
-@op("DiagPart", "MatrixDiagPart")
-def diag_part(call: Call, x: Any) -> Any:
-    """The diagonal of the whole, or of each matrix."""
-    if call.kind == "DiagPart":
-        half = x.shape[: x.ndim // 2]
-        n = int(np.prod(half))
-        return call.xp.diagonal(x.reshape((n, n))).reshape(half)
-    return call.xp.diagonal(x, axis1=-2, axis2=-1)
-
-
-def _diagonals(k: Any) -> tuple[int, int]:
-    given = np.ravel(k).tolist()
-    return int(given[0]), int(given[-1])
-
-
-def _place_in_band(align: str, d: int, low: int, high: int, rows: int, columns: int) -> tuple[int, int]:
-    """Where diagonal `d` lies in the packed form: its length, and how far from the left it starts."""
-    length = min(rows + min(0, d), columns - max(0, d))
-    longest = min(rows + min(0, high), columns + min(0, -low))
-    above, below = align.split("_")
-    side = above if d > 0 else below if d < 0 else "LEFT"
-    if d == 0 and length != longest:
-        side = above
-    return length, (longest - length if side == "RIGHT" else 0)
-
-
-def _align(call: Call) -> str:
-    return str(call["align"]) if call.kind.endswith("V3") else "LEFT_LEFT"
-
-
-@op("MatrixDiagPartV2", "MatrixDiagPartV3", known=(1,))
-def matrix_diag_part(call: Call, x: Any, k: Any, padding: Any) -> Any:
-    """Some diagonals of each matrix, as rows that are padded to one length."""
-    xp = call.xp
-    low, high = _diagonals(k)
-    rows, columns = x.shape[-2:]
-    longest = min(rows + min(0, high), columns + min(0, -low))
-    packed = []
-    for d in range(high, low - 1, -1):
-        length, start = _place_in_band(_align(call), d, low, high, rows, columns)
-        line = xp.diagonal(x, d, -2, -1)
-        sides = [
-            xp.broadcast_to(xp.reshape(padding, (1,) * x.ndim)[..., 0], (*x.shape[:-2], n))
-            for n in (start, longest - length - start)
-        ]
-        packed.append(xp.concatenate([sides[0], line, sides[1]], -1))
-    return packed[0] if low == high else xp.stack(packed, -2)
-
-
-def _set_band(call: Call, x: Any, diagonals: Any, k: Any) -> Any:
-    xp = call.xp
-    low, high = _diagonals(k)
-    rows, columns = x.shape[-2:]
-    row, column = np.indices((rows, columns))
-    for number, d in enumerate(range(high, low - 1, -1)):
-        _, start = _place_in_band(_align(call), d, low, high, rows, columns)
-        line = diagonals if low == high else diagonals[..., number, :]
-        place = np.clip(np.minimum(row, column) + start, 0, line.shape[-1] - 1)
-        x = xp.where(column - row == d, line[..., place], x)
-    return x
-
-
-@op("MatrixSetDiag")
-def matrix_set_diag(call: Call, x: Any, diagonal: Any) -> Any:
-    """Each matrix with another main diagonal."""
-    return _set_band(call, x, diagonal, 0)
-
-
-@op("MatrixSetDiagV2", "MatrixSetDiagV3", known=(2,))
-def matrix_set_diagonals(call: Call, x: Any, diagonals: Any, k: Any) -> Any:
-    """Each matrix with some other diagonals."""
-    return _set_band(call, x, diagonals, k)
-
-
-@op("MatrixDiagV2", "MatrixDiagV3", known=(1, 2, 3))
-def matrix_diag(call: Call, diagonals: Any, k: Any, rows: Any, columns: Any, padding: Any) -> Any:
-    """Matrices with given diagonals, and `padding` elsewhere."""
-    xp = call.xp
-    low, high = _diagonals(k)
-    longest = diagonals.shape[-1]
-    least = (longest - min(high, 0), longest + max(low, 0))
-    height, width = int(rows), int(columns)
-    if height == -1 and width == -1:
-        height = width = max(least)
-    elif height == -1:
-        height = least[0]
-    elif width == -1:
-        width = least[1]
-    batch = diagonals.shape[: -1 if low == high else -2]
-    return _set_band(call, xp.broadcast_to(padding, (*batch, height, width)), diagonals, k)
-
-
-@op("MatrixBandPart")
-def matrix_band_part(call: Call, x: Any, lower: Any, upper: Any) -> Any:
-    """Each matrix without what lies far from its diagonal; a negative number keeps all of a side."""
-    row, column = np.indices(x.shape[-2:])
-    below, above = row - column, column - row
-    kept = ((lower < 0) | (below <= lower)) & ((upper < 0) | (above <= upper))
-    return call.xp.where(kept, x, np.asarray(0, x.dtype))
 
 
 @op("Empty", known=(0,))

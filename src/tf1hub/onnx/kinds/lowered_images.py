@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.onnx.kinds.lowered_elementwise import arithmetic, by_channel
+from tf1hub.onnx.broadcasting import arithmetic, by_channel
 from tf1hub.onnx.lowering_call import Call
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value

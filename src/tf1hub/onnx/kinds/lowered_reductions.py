@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf1hub.onnx.kinds.lowered_elementwise import wide
+from tf1hub.onnx.broadcasting import wide
 from tf1hub.onnx.lowering_call import Call
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tf1hub.graphdef import op_types
-from tf1hub.onnx.kinds.lowered_elementwise import arithmetic
+from tf1hub.onnx.broadcasting import arithmetic
 from tf1hub.onnx.lowering_call import Call
 from tf1hub.onnx.lowering_table import CannotLower, by_reference, lowers
 from tf1hub.onnx.traced_values import Value, VariableReference

@@ -1,0 +1,203 @@
+"""Functions of one element of each of two inputs, and of more: arithmetic, comparisons, choices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf1hub.onnx.broadcasting import arithmetic, wide
+from tf1hub.onnx.fused_patterns import layer_norm
+from tf1hub.onnx.kinds.lowered_elementwise import log1p
+from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_table import CannotLower, lowers
+from tf1hub.onnx.traced_values import Value
+
+_BINARY = {
+    "Add": "Add",
+    "AddV2": "Add",
+    "Sub": "Sub",
+    "Mul": "Mul",
+    "RealDiv": "Div",
+    "Div": "Div",
+    "TruncateDiv": "Div",
+    "Maximum": "Max",
+    "Minimum": "Min",
+    "Pow": "Pow",
+}
+
+
+@lowers(*_BINARY)
+def binary(call: Call, x: Value, y: Value) -> Value:
+    """Arithmetic."""
+    kind = _BINARY[call.kind]
+    if x.dtype.kind == "c":
+        return _complex(call, kind, x, y)
+    if x.dtype.kind == "O":
+        raise CannotLower("joins strings")
+    fused = layer_norm(call) if kind == "Add" else None
+    if fused is not None:
+        return fused
+    return arithmetic(call, kind, x, y)
+
+
+def _complex(call: Call, kind: str, x: Value, y: Value) -> Value:
+    """Arithmetic with complex numbers, whose parts lie in a last axis."""
+    graph = call.graph
+    if kind in ("Add", "Sub"):
+        return graph.op(kind, x, y, dtype=x.dtype)
+    if kind != "Mul":
+        raise CannotLower("computes with complex numbers")
+    a, b = (graph.op("Gather", x, graph.int64s(i), axis=-1) for i in (0, 1))
+    c, d = (graph.op("Gather", y, graph.int64s(i), axis=-1) for i in (0, 1))
+    real = graph.op("Sub", graph.op("Mul", a, c), graph.op("Mul", b, d))
+    imaginary = graph.op("Add", graph.op("Mul", a, d), graph.op("Mul", b, c))
+    return graph.op("Concat", real, imaginary, axis=-1, dtype=x.dtype)
+
+
+@lowers("FloorDiv")
+def floor_divide(call: Call, x: Value, y: Value) -> Value:
+    """The quotient, rounded down."""
+    graph = call.graph
+    if x.dtype.kind == "f":
+        return graph.op("Floor", arithmetic(call, "Div", x, y))
+    # ONNX rounds towards zero.
+    remainder = arithmetic(call, "Mod", x, y)
+    result = arithmetic(call, "Div", arithmetic(call, "Sub", x, remainder), y)
+    if x.elements is not None and y.elements is not None and len(x.elements) == len(y.elements):
+        result.elements = tuple(
+            None if a is None or not b else a // b for a, b in zip(x.elements, y.elements, strict=True)
+        )
+    return result
+
+
+@lowers("FloorMod")
+def floor_modulo(call: Call, x: Value, y: Value) -> Value:
+    """The remainder that has the divisor's sign."""
+    graph = call.graph
+    if x.dtype.kind != "f":
+        return arithmetic(call, "Mod", x, y)
+    remainder = graph.op("Mod", x, y, fmod=1)
+    zero = graph.like(0, x)
+    other_sign = graph.op("Less", graph.op("Mul", graph.op("Sign", remainder), graph.op("Sign", y)), zero)
+    return graph.op("Where", other_sign, graph.op("Add", remainder, y), remainder)
+
+
+@lowers("Mod", "TruncateMod")
+def truncate_modulo(call: Call, x: Value, y: Value) -> Value:
+    """The remainder that has the dividend's sign."""
+    graph = call.graph
+    return graph.cast(graph.op("Mod", wide(graph, x), wide(graph, y), fmod=1), x.dtype)
+
+
+@lowers("SquaredDifference")
+def squared_difference(call: Call, x: Value, y: Value) -> Value:
+    """`(x - y)**2`."""
+    difference = arithmetic(call, "Sub", x, y)
+    return arithmetic(call, "Mul", difference, difference)
+
+
+@lowers("DivNoNan")
+def divide_no_nan(call: Call, x: Value, y: Value) -> Value:
+    """The quotient, 0 where the divisor is."""
+    graph = call.graph
+    is_zero = graph.op("Equal", y, graph.like(0, y))
+    safe = graph.op("Where", is_zero, graph.like(1, y), y)
+    return graph.op("Where", is_zero, graph.like(0, x), graph.op("Div", x, safe))
+
+
+@lowers("MulNoNan")
+def multiply_no_nan(call: Call, x: Value, y: Value) -> Value:
+    """The product, 0 where `y` is."""
+    graph = call.graph
+    is_zero = graph.op("Equal", y, graph.like(0, y))
+    return graph.op("Where", is_zero, graph.like(0, x), graph.op("Mul", x, y))
+
+
+@lowers("Xdivy", "Xlogy", "Xlog1py")
+def zero_where_zero(call: Call, x: Value, y: Value) -> Value:
+    """`x / y`, `x log(y)` and `x log(1 + y)`, 0 where `x` is."""
+    graph = call.graph
+    is_zero = graph.op("Equal", x, graph.like(0, x))
+    if call.kind == "Xdivy":
+        found = graph.op("Div", x, y)
+    else:
+        found = graph.op("Mul", x, log1p(call, y) if call.kind == "Xlog1py" else graph.op("Log", y))
+    return graph.op("Where", is_zero, graph.like(0, x), found)
+
+
+@lowers("Atan2")
+def atan2(call: Call, y: Value, x: Value) -> Value:
+    """The angle of a point, from -pi to pi."""
+    graph = call.graph
+    dtype = x.dtype
+    y, x = graph.cast(y, np.float32), graph.cast(x, np.float32)
+    zero, pi = graph.like(0, x), graph.like(np.pi, x)
+    is_left, is_below = graph.op("Less", x, zero), graph.op("Less", y, zero)
+    is_upright = graph.op("Equal", x, zero)
+    angle = graph.op("Atan", graph.op("Div", y, graph.op("Where", is_upright, graph.like(1, x), x)))
+    turned = graph.op("Where", is_below, graph.op("Sub", angle, pi), graph.op("Add", angle, pi))
+    upright = graph.op("Mul", graph.op("Sign", y), graph.like(np.pi / 2, x))
+    found = graph.op("Where", is_upright, upright, graph.op("Where", is_left, turned, angle))
+    return graph.cast(found, dtype)
+
+
+_COMPARISONS = {
+    "Less": "Less",
+    "LessEqual": "LessOrEqual",
+    "Greater": "Greater",
+    "GreaterEqual": "GreaterOrEqual",
+    "Equal": "Equal",
+}
+
+
+@lowers(*_COMPARISONS)
+def compare(call: Call, x: Value, y: Value) -> Value:
+    """Comparisons."""
+    return arithmetic(call, _COMPARISONS[call.kind], x, y, bool)
+
+
+@lowers("NotEqual")
+def not_equal(call: Call, x: Value, y: Value) -> Value:
+    """`x != y`."""
+    return call.graph.op("Not", arithmetic(call, "Equal", x, y, bool))
+
+
+@lowers("ApproximateEqual")
+def approximately(call: Call, x: Value, y: Value) -> Value:
+    """Whether two numbers are nearer than a tolerance."""
+    graph = call.graph
+    return graph.op("Less", graph.op("Abs", graph.op("Sub", x, y)), graph.like(call["tolerance"], x))
+
+
+@lowers("LogicalAnd", "LogicalOr")
+def logical(call: Call, x: Value, y: Value) -> Value:
+    """And, or."""
+    return call.graph.op("And" if call.kind == "LogicalAnd" else "Or", x, y)
+
+
+@lowers("BitwiseAnd", "BitwiseOr", "BitwiseXor")
+def bitwise(call: Call, x: Value, y: Value) -> Value:
+    """Bit by bit."""
+    return call.graph.op(call.kind, x, y)
+
+
+@lowers("AddN")
+def add_all(call: Call, *values: Value) -> Value:
+    """The sum of some tensors of one shape."""
+    total = values[0]
+    for value in values[1:]:
+        total = arithmetic(call, "Add", total, value)
+    return total
+
+
+@lowers("Select", "SelectV2")
+def select(call: Call, condition: Value, x: Value, y: Value) -> Value:
+    """`x` where a condition holds, else `y`; a vector of conditions chooses whole rows in Select."""
+    graph = call.graph
+    if call.kind == "Select" and condition.rank == 1 and (x.rank or 0) > 1:
+        condition = graph.unsqueeze(condition, *range(1, x.rank or 0))
+    elif call.kind == "Select" and condition.rank is None:
+        raise CannotLower("needs the number of dimensions of its condition, which the module leaves open")
+    if x.dtype.name in ("bool", "int8", "int16", "uint16", "uint32", "uint64"):
+        wider = np.int64 if x.dtype.name in ("uint32", "uint64") else np.int32
+        return graph.cast(graph.op("Where", condition, graph.cast(x, wider), graph.cast(y, wider)), x.dtype)
+    return graph.op("Where", condition, x, y)
