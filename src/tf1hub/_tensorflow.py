@@ -159,7 +159,7 @@ class Holder(autotrackable.AutoTrackable):
         return any(id(each) in self.__stand_ins for each in tf.train.TrackableView(child).descendants())
 
     def __part(self, child: Any) -> Holder:
-        return self.__known.setdefault(id(child), _Part(child, self.__stand_ins, self.__known))
+        return self.__known.setdefault(id(child), _HeldPart(child, self.__stand_ins, self.__known))
 
     def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> dict[str, Any]:
         del save_type, kwargs
@@ -179,7 +179,7 @@ class Holder(autotrackable.AutoTrackable):
 _LEAVES = (tf.saved_model.Asset, tf.saved_model.experimental.TrackableResource)
 
 
-class _Part(Holder, data_structures.TrackableDataStructure):
+class _HeldPart(Holder, data_structures.TrackableDataStructure):
     """Of a part of the object. In what is one of these, Keras 2 sets nothing."""
 
 

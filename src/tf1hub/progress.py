@@ -63,7 +63,7 @@ class Say(Protocol):
     ) -> None: ...
 
 
-Report = Callable[[int, "int | None"], None]
+Advance = Callable[[int, "int | None"], None]
 """Is told the bytes so far and the total, where it is known."""
 
 
@@ -87,7 +87,7 @@ def shown(progress: ProgressOption) -> Iterator[Say]:
 
 
 @contextlib.contextmanager
-def transfer(what: str) -> Iterator[Report]:
+def transfer(what: str) -> Iterator[Advance]:
     """Shows how far bytes have come over a network, of which `"auto"` tells where there is no terminal too.
 
     Args:

@@ -17,7 +17,7 @@ from tf1hub.format.messages_pb2 import FunctionDefLibrary, NodeDef
 from tf1hub.graphdef.op_definitions import output_types
 from tf1hub.graphdef.op_record import recorded_definition
 from tf1hub.onnx.dead_code import live_nodes, used_names
-from tf1hub.onnx.lowering_scope import Lowering, Scope
+from tf1hub.onnx.lowering_scope import LoweringScope, SignatureLowering
 from tf1hub.onnx.model_file import write_model
 from tf1hub.onnx.onnx_graph import ML_OPSET, OPSET, tensor_type
 from tf1hub.onnx.program_lowering import run_region
@@ -60,7 +60,7 @@ def run_op(
     fetches = [("it", i) for i in range(count)]
     fed = [(f"given{i}", 0) for i in range(len(inputs))]
     program = decompile(nodes, fetches, functions.effects, (), set(fed))
-    lowering = Lowering(
+    lowering = SignatureLowering(
         functions, lambda _: ("", np.zeros(0)), lambda _: {}, strings_in_graph=strings == "graph"
     )
     lowering.nodes = frozenset(nodes)
@@ -76,7 +76,7 @@ def run_op(
         full = (*shape, 2) if value.dtype.kind == "c" else shape
         takes.append((helper.make_tensor_value_info(value.name, tensor_type(array.dtype), full), array))
         values[tensor] = value
-    scope = Scope(lowering, program, graph, values)
+    scope = LoweringScope(lowering, program, graph, values)
     run_region(scope, program.region)
     if lowering.refusals:
         raise RefusedError("; ".join(r.reason for r in lowering.refusals.values()))

@@ -104,10 +104,10 @@ def test_a_table_is_shared_with_the_module_that_it_came_from() -> None:
     ids = [tensor for tensor in whole.find_tensors("*") if tensor.op.startswith("LookupTableFind")]
     words = tf.constant(["hello", "unheard"])
     inner = whole.with_outputs(ids[0].name)
-    before = len(whole.engine.resources.tables)
+    before = len(whole.callables.resources.tables)
     assert inner(words).dtype == tf.int64
     whole(words)
-    assert len(whole.engine.resources.tables) == max(before, 1)
+    assert len(whole.callables.resources.tables) == max(before, 1)
 
 
 def test_an_unknown_tensor_of_a_loaded_module_is_an_error_with_near_names() -> None:

@@ -80,22 +80,22 @@ def test_a_dropped_module_is_freed(served: bool) -> None:
         module.signatures["default"](default=tf.zeros([1, 16, 16, 3]))
     else:
         module(tf.zeros([1, 16, 16, 3]))
-    variable, engine = weakref.ref(module.variables[0]), weakref.ref(module._engine)
+    variable, callables = weakref.ref(module.variables[0]), weakref.ref(module._callables)
     del module
     gc.collect()
     assert variable() is None
-    assert engine() is None
+    assert callables() is None
 
 
 def test_a_kept_signature_keeps_its_tables_and_variables() -> None:
     case = cases.load("text_embedding")
     inputs = tf.constant(case.value(case.calls[0]["inputs"]["default"]))
     module = load(case.path)
-    signature, served = module.signatures["default"], serving_function(module.engine, "default")
-    engine = weakref.ref(module.engine)
+    signature, served = module.signatures["default"], serving_function(module.callables, "default")
+    callables = weakref.ref(module.callables)
     del module
     gc.collect()
-    assert engine() is None
+    assert callables() is None
     for function in (signature, served):
         cases.assert_matches(function(inputs)["default"], case.value(case.calls[0]["outputs"]["default"]))
 

@@ -208,7 +208,7 @@ def test_a_pickled_module_says_which_of_its_files_are_gone(tmp_path: pathlib.Pat
 def test_a_copy_has_variables_of_its_own_and_keeps_the_choice_of_tags_and_trainable() -> None:
     module = hub.load(cases.load("image").path, tags={"train"}, trainable=["logits"])
     other = copy.deepcopy(module)
-    assert other.engine.inference.variant.tags == {"train"}
+    assert other.callables.inference.variant.tags == {"train"}
     names = ["logits/dense/kernel:0", "logits/dense/bias:0"]
     assert [v.name for v in other.trainable_variables] == names
     other.trainable_variables[1].assign_add(tf.ones_like(other.trainable_variables[1]))

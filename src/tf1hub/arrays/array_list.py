@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.arrays.run_state import Reference
 from tf1hub.errors import CheckFailedError
+from tf1hub.program.references import Reference
 
 
 class ArrayHandle(Reference):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from tf1hub.arrays.interpreter import Run
+    from tf1hub.arrays.interpreter import ProgramRun
     from tf1hub.arrays.op_table import Kernel
 
-Part: TypeAlias = "Callable[[Run], Sequence[Any]]"
+BranchRunner: TypeAlias = "Callable[[ProgramRun], Sequence[Any]]"
 """Runs a branch with a run, and gives its results."""
 
 
@@ -44,7 +44,13 @@ class Backend:
         """The inputs of an op as its kernel needs them."""
         return inputs
 
-    def choose(self, run: Run, index: Any, branches: Sequence[Part], what: str) -> Sequence[Any]:  # noqa: ARG002
+    def choose(
+        self,
+        run: ProgramRun,
+        index: Any,
+        branches: Sequence[BranchRunner],
+        what: str,  # noqa: ARG002
+    ) -> Sequence[Any]:
         """The results of the branch that `index` names.
 
         Args:
@@ -59,10 +65,10 @@ class Backend:
 
     def repeat(
         self,
-        run: Run,
+        run: ProgramRun,
         initial: Sequence[Any],
-        condition: Callable[[Run, Sequence[Any]], Any],
-        body: Callable[[Run, Sequence[Any]], Sequence[Any]],
+        condition: Callable[[ProgramRun, Sequence[Any]], Any],
+        body: Callable[[ProgramRun, Sequence[Any]], Sequence[Any]],
         what: str,  # noqa: ARG002
         bounds: Sequence[Any] = (),  # noqa: ARG002
         counted: bool = False,  # noqa: ARG002

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.backend import Backend
-from tf1hub.arrays.prepared import Block, Choice, Code, Library, Repetition, Step
-from tf1hub.arrays.run_state import State, VariableReference
+from tf1hub.arrays.prepared import Block, Code, PreparedCond, PreparedFunctions, PreparedLoop, PreparedOp
+from tf1hub.arrays.run_state import RunState
 from tf1hub.errors import Error, InputError, UnsupportedGraphError
 from tf1hub.program.nodes import Tensor
+from tf1hub.program.references import VariableReference
 
 # AttributeError: a damaged graph may give a handle where a value is expected.
 _FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
-class Run:
+class ProgramRun:
     """One run of a program, or of a function that it calls.
 
     Args:
@@ -32,7 +33,9 @@ class Run:
         values: the values so far, by tensor; names are unique in a program.
     """
 
-    def __init__(self, code: Code, library: Library, backend: Backend, state: State, random: Any) -> None:
+    def __init__(
+        self, code: Code, library: PreparedFunctions, backend: Backend, state: RunState, random: Any
+    ) -> None:
         self.code = code
         self.library = library
         self.backend = backend
@@ -40,9 +43,9 @@ class Run:
         self.random = random
         self.values: dict[Tensor, Any] = {}
 
-    def inner(self) -> Run:
+    def inner(self) -> ProgramRun:
         """A run for a region that is traced by itself: it sees all values, and writes none of them; nor the state's."""
-        run = Run(self.code, self.library, self.backend, self.state.copy(), self.random)
+        run = ProgramRun(self.code, self.library, self.backend, self.state.copy(), self.random)
         run.values = dict(self.values)
         return run
 
@@ -77,24 +80,24 @@ class Run:
     def call(self, name: str, arguments: Sequence[Any]) -> list[Any]:
         """The results of a function of the graph."""
         code = self.library.body(name)
-        run = Run(code, self.library, self.backend, self.state, self.random)
+        run = ProgramRun(code, self.library, self.backend, self.state, self.random)
         return run.results(arguments)
 
     def execute(self, block: Block) -> None:
         """Runs steps from first to last."""
         for item in block:
-            if type(item) is Step:
+            if type(item) is PreparedOp:
                 self._step(item)
-            elif type(item) is Choice:
+            elif type(item) is PreparedCond:
                 self._choose(item)
-            elif type(item) is Repetition:
+            elif type(item) is PreparedLoop:
                 self._repeat(item)
             for tensor in item.last:
                 self.values.pop(tensor, None)
 
     # ------------------------------------------------------------------ one op
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: PreparedOp) -> None:
         kernel = step.kernel
         values = self.values
         try:
@@ -122,10 +125,10 @@ class Run:
 
     # ------------------------------------------------------------------ conds and loops
 
-    def _choose(self, choice: Choice) -> None:
+    def _choose(self, choice: PreparedCond) -> None:
         cond = choice.cond
 
-        def branch(number: int, run: Run) -> list[Any]:
+        def branch(number: int, run: ProgramRun) -> list[Any]:
             run.execute(choice.branches[number])
             found = [run.merge_value(result.values[number], result.by_reference) for result in cond.results]
             return [*found, *(np.int32(result.indices[number]) for result in cond.results)]
@@ -141,19 +144,19 @@ class Run:
         """What a branch gives: of a ref variable its value, unless the merge wants the variable."""
         return self.values[tensor] if by_reference else self.plain(tensor)
 
-    def _repeat(self, repetition: Repetition) -> None:
+    def _repeat(self, repetition: PreparedLoop) -> None:
         loop = repetition.loop
 
-        def enter(run: Run, values: Iterable[Any]) -> None:
+        def enter(run: ProgramRun, values: Iterable[Any]) -> None:
             for variable, value in zip(loop.variables, values, strict=True):
                 run.values[variable.name, 0] = value
 
-        def condition(run: Run, values: Sequence[Any]) -> Any:
+        def condition(run: ProgramRun, values: Sequence[Any]) -> Any:
             enter(run, values)
             run.execute(repetition.condition)
             return run.plain(loop.condition)
 
-        def body(run: Run, values: Sequence[Any]) -> list[Any]:
+        def body(run: ProgramRun, values: Sequence[Any]) -> list[Any]:
             enter(run, values)
             run.execute(repetition.body)
             return [run.plain(variable.next) for variable in loop.variables]
@@ -168,7 +171,7 @@ class Run:
                 self.values[tensor] = value
 
 
-def _cannot_compute(step: Step, inputs: Sequence[Any], error: Exception) -> str:
+def _cannot_compute(step: PreparedOp, inputs: Sequence[Any], error: Exception) -> str:
     given = ", ".join(map(describe, inputs)) or "nothing"
     return f"The node {step.name!r} ({step.kind}) cannot compute with {given}: {error}"
 

@@ -11,11 +11,11 @@ import numpy as np
 from jax import export, lax
 
 from tf1hub.arrays.array_list import ArrayList
-from tf1hub.arrays.backend import Backend, Part
-from tf1hub.arrays.interpreter import Run
+from tf1hub.arrays.backend import Backend, BranchRunner
+from tf1hub.arrays.interpreter import ProgramRun
 from tf1hub.arrays.op_table import Kernel
-from tf1hub.arrays.run_state import Reference
 from tf1hub.errors import CheckFailedError, UnsupportedGraphError
+from tf1hub.program.references import Reference
 
 
 class JaxBackend(Backend):
@@ -63,14 +63,16 @@ class JaxBackend(Backend):
 
     # ------------------------------------------------------------------ choices
 
-    def choose(self, run: Run, index: Any, branches: Sequence[Part], what: str) -> Sequence[Any]:
+    def choose(
+        self, run: ProgramRun, index: Any, branches: Sequence[BranchRunner], what: str
+    ) -> Sequence[Any]:
         """As NumPy's; `lax.switch` where the index is traced."""
         index = _concrete(index)
         if self.is_known(index):
             return super().choose(run, index, branches, what)
         packed: list[_Packed] = []
 
-        def traced(branch: Part) -> Callable[[Any], list[Any]]:
+        def traced(branch: BranchRunner) -> Callable[[Any], list[Any]]:
             def compute(key: Any) -> list[Any]:
                 inner = _inner(run, key)
                 values = [*branch(inner), *(inner.state.read(node) for node in self.written)]
@@ -97,10 +99,10 @@ class JaxBackend(Backend):
 
     def repeat(
         self,
-        run: Run,
+        run: ProgramRun,
         initial: Sequence[Any],
-        condition: Callable[[Run, Sequence[Any]], Any],
-        body: Callable[[Run, Sequence[Any]], Sequence[Any]],
+        condition: Callable[[ProgramRun, Sequence[Any]], Any],
+        body: Callable[[ProgramRun, Sequence[Any]], Sequence[Any]],
         what: str,
         bounds: Sequence[Any] = (),
         counted: bool = False,  # noqa: ARG002
@@ -115,7 +117,7 @@ class JaxBackend(Backend):
             done += 1
         known = [int(bound) for bound in bounds if self.is_known(bound) and not isinstance(bound, ArrayList)]
         most = max(0, min(known) - done) if known else None
-        return _Loop(run, values, condition, body, what, self.written).trace(most)
+        return _TracedLoop(run, values, condition, body, what, self.written).trace(most)
 
 
 def _concrete(number: Any) -> Any:
@@ -128,11 +130,11 @@ def _concrete(number: Any) -> Any:
         return number
 
 
-class _Loop:
+class _TracedLoop:
     """A loop that is traced: its values, and the variables that it writes, are carried."""
 
     def __init__(
-        self, run: Run, values: list[Any], condition: Any, body: Any, what: str, written: Sequence[str]
+        self, run: ProgramRun, values: list[Any], condition: Any, body: Any, what: str, written: Sequence[str]
     ) -> None:
         self._run = run
         self._condition = condition
@@ -163,7 +165,7 @@ class _Loop:
         _, key, leaves = carry
         return self._holds(leaves, key), key, leaves
 
-    def _open(self, leaves: Sequence[Any], key: Any) -> tuple[Run, list[Any]]:
+    def _open(self, leaves: Sequence[Any], key: Any) -> tuple[ProgramRun, list[Any]]:
         inner = _inner(self._run, key)
         values = self._packed.unpack(leaves)
         count = len(values) - len(self._written)
@@ -188,7 +190,7 @@ class _Loop:
         key = inner.random.fork()
         return self._holds(after, key), key, after
 
-    def _pack(self, run: Run, values: Sequence[Any]) -> _Packed:
+    def _pack(self, run: ProgramRun, values: Sequence[Any]) -> _Packed:
         return _Packed([*values, *(run.state.read(node) for node in self._written)], self._what)
 
     def _with_shapes(self, values: list[Any]) -> list[Any]:
@@ -234,7 +236,7 @@ def _leaves_only(values: Sequence[Any]) -> list[Any]:
     return [value for value in values if isinstance(value, jax.Array)]
 
 
-def _inner(run: Run, key: Any = None) -> Run:
+def _inner(run: ProgramRun, key: Any = None) -> ProgramRun:
     """A run for what is traced by itself, with random numbers of its own."""
     inner = run.inner()
     inner.random = run.random.forked(key)

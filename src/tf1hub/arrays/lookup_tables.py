@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from tf1hub.arrays.op_attributes import plain
 from tf1hub.arrays.remembered import Remembered
-from tf1hub.arrays.run_state import Reference
 from tf1hub.errors import CheckFailedError, FormatError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
+from tf1hub.program.references import Reference
 from tf1hub.storage import place_at, split_path
 
 _SEARCHED = 64

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tf1hub.arrays.backend import Backend
-from tf1hub.arrays.interpreter import Run
-from tf1hub.arrays.prepared import Code, Library
+from tf1hub.arrays.interpreter import ProgramRun
+from tf1hub.arrays.prepared import Code, PreparedFunctions
 from tf1hub.arrays.randomness import Random
-from tf1hub.arrays.run_state import State
+from tf1hub.arrays.run_state import RunState
 from tf1hub.errors import FormatError, UnsupportedGraphError
 from tf1hub.format.checkpoint import read_checkpoint
 from tf1hub.format.tensor_names import split_tensor_name, tensor_name
@@ -98,7 +98,7 @@ class InitialValues(Mapping[str, Any]):
                 why = "has no initializer" if not name else "waits for itself to be initialized"
                 raise UnsupportedGraphError(f"The variable {node!r} of {self._module.variant.where} {why}.")
             self._asked.add(node)
-            state = State(self, self._module.table)
+            state = RunState(self, self._module.table)
             (self._found[node],) = self._module.run(self._module.code([name]), [], state, self._random)
         return self._found[node]
 
@@ -149,7 +149,7 @@ class ModuleCode:
         self.spec = spec
         self.variant = variant
         self.functions = Functions(variant.meta_graph.graph_def.library, recorded_definition)
-        self.library = Library(self.functions, self.asset_path)
+        self.library = PreparedFunctions(self.functions, self.asset_path)
         self._tables: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -206,19 +206,19 @@ class ModuleCode:
         """The nodes of the variables that a program may write."""
         return written_variables(program, self.variant.variable_nodes, self.functions.may_write)
 
-    def state(self, written: Mapping[str, Any] | None = None) -> State:
+    def state(self, written: Mapping[str, Any] | None = None) -> RunState:
         """Variables and tables, as a run takes them.
 
         Args:
             written: values that stand in front of the module's own, by node.
         """
-        return State(self.values, self.table, written)
+        return RunState(self.values, self.table, written)
 
     def run(
         self,
         code: Code,
         arguments: Sequence[Any],
-        state: State | None = None,
+        state: RunState | None = None,
         random: Any = None,
         backend: Backend | None = None,
     ) -> list[Any]:
@@ -231,7 +231,7 @@ class ModuleCode:
             random: the source of random numbers; NumPy's when None.
             backend: the array library; NumPy when None.
         """
-        run = Run(
+        run = ProgramRun(
             code,
             self.library,
             backend or Backend(),

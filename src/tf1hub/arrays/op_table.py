@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-Function: TypeAlias = Callable[..., Sequence[Any]]
+KernelFunction: TypeAlias = Callable[..., Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Kernel:
         known: the numbers of the inputs that it needs as NumPy arrays, although others may be traced: axes, shapes.
     """
 
-    function: Function
+    function: KernelFunction
     form: str
     host: bool = False
     known: tuple[int, ...] = ()
@@ -47,8 +47,8 @@ _KERNELS: dict[str, Kernel] = {}
 
 def _registering(
     form: str, op_types: Sequence[str], host: bool, known: tuple[int, ...]
-) -> Callable[[Function], Function]:
-    def register(function: Function) -> Function:
+) -> Callable[[KernelFunction], KernelFunction]:
+    def register(function: KernelFunction) -> KernelFunction:
         for op in op_types:
             assert op not in _KERNELS, op
             _KERNELS[op] = Kernel(function, form, host, known)
@@ -59,17 +59,17 @@ def _registering(
 
 def computes(
     *op_types: str, host: bool = False, known: tuple[int, ...] = ()
-) -> Callable[[Function], Function]:
+) -> Callable[[KernelFunction], KernelFunction]:
     """Says that a function computes these op types from their inputs alone; see `Kernel`."""
     return _registering("computes", op_types, host, known)
 
 
-def draws(*op_types: str, known: tuple[int, ...] = ()) -> Callable[[Function], Function]:
+def draws(*op_types: str, known: tuple[int, ...] = ()) -> Callable[[KernelFunction], KernelFunction]:
     """Says that a function draws random numbers for these op types; see `Kernel`."""
     return _registering("draws", op_types, False, known)
 
 
-def performs(*op_types: str, host: bool = False) -> Callable[[Function], Function]:
+def performs(*op_types: str, host: bool = False) -> Callable[[KernelFunction], KernelFunction]:
     """Says that a function performs these op types, with the run's variables, tables or functions; see `Kernel`."""
     return _registering("performs", op_types, host, ())
 

@@ -18,7 +18,7 @@ from tf1hub.program.nodes import Tensor
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Step:
+class PreparedOp:
     """One op.
 
     Attributes:
@@ -45,7 +45,7 @@ class Step:
 
 
 @dataclass(slots=True, eq=False)
-class Choice:
+class PreparedCond:
     """A cond; its branches (false, true) as steps."""
 
     cond: Cond
@@ -54,7 +54,7 @@ class Choice:
 
 
 @dataclass(slots=True, eq=False)
-class Repetition:
+class PreparedLoop:
     """A loop; its condition and its body as steps."""
 
     loop: Loop
@@ -63,7 +63,7 @@ class Repetition:
     last: tuple[Tensor, ...] = ()
 
 
-Block: TypeAlias = "list[Step | Choice | Repetition]"
+Block: TypeAlias = "list[PreparedOp | PreparedCond | PreparedLoop]"
 
 
 @dataclass(eq=False, repr=False)
@@ -83,7 +83,7 @@ class Code:
     constants: dict[Tensor, Any] = field(default_factory=dict)
 
 
-class Library:
+class PreparedFunctions:
     """The functions of a graph, ready to be run; each is read when first called.
 
     Args:
@@ -138,13 +138,13 @@ class Library:
                     block.append(step)
             elif isinstance(item, Cond):
                 off, on = (self._block(branch, code, constant) for branch in item.branches)
-                block.append(Choice(item, (off, on)))
+                block.append(PreparedCond(item, (off, on)))
             else:
                 condition = self._block(item.condition_region, code, constant)
-                block.append(Repetition(item, condition, self._block(item.body, code, constant)))
+                block.append(PreparedLoop(item, condition, self._block(item.body, code, constant)))
         return block
 
-    def _step(self, op: Op, code: Code, constant: Callable[[Tensor], Any]) -> Step:
+    def _step(self, op: Op, code: Code, constant: Callable[[Tensor], Any]) -> PreparedOp:
         node = op.node
         kind = FUNCTION_NAME if node.op in self.functions else node.op
         attributes = attributes_of(node.definition, self.functions.effects.definition_of(node.op))
@@ -152,7 +152,7 @@ class Library:
             attributes["value"] = value
         kernel = kernel_of(kind) or _MISSING
         guarded = any(name == node.name for name, _ in code.arguments)
-        return Step(node.name, node.op, op.inputs, kernel, attributes, op, code, guarded)
+        return PreparedOp(node.name, node.op, op.inputs, kernel, attributes, op, code, guarded)
 
     def missing(self, program: Program) -> dict[str, list[str]]:
         """The op types that nothing computes, with their nodes, in functions too."""
@@ -176,9 +176,9 @@ def _find_last_uses(code: Code) -> None:
 
 def _tensors_used(block: Block) -> Iterator[Tensor]:
     for item in block:
-        if isinstance(item, Step):
+        if isinstance(item, PreparedOp):
             yield from item.inputs
-        elif isinstance(item, Choice):
+        elif isinstance(item, PreparedCond):
             yield item.cond.predicate
             for branch in item.branches:
                 yield from _tensors_used(branch)

@@ -8,29 +8,7 @@ from typing import Any
 from tf1hub.errors import UnsupportedGraphError
 
 
-class Reference:
-    """What travels through a program as a Python object: the handle of a variable or a table."""
-
-
-class VariableReference(Reference):
-    """A variable, on its way from the op that holds it to those that read or write it.
-
-    Args:
-        node: the node that holds the variable.
-        by_value: whether ordinary ops take its value, as they do from ref variables, and not its handle.
-    """
-
-    __slots__ = ("by_value", "node")
-
-    def __init__(self, node: str, by_value: bool) -> None:
-        self.node = node
-        self.by_value = by_value
-
-    def __repr__(self) -> str:
-        return f"<variable {self.node!r}>"
-
-
-class State:
+class RunState:
     """The variables and tables of one run.
 
     Nothing that was given is changed: what the run writes lies in `written`.
@@ -76,6 +54,6 @@ class State:
             raise UnsupportedGraphError(f"The table {node!r} is not at hand where this program runs.")
         return self._table(node)
 
-    def copy(self) -> State:
+    def copy(self) -> RunState:
         """The same state; what is written to one is not seen in the other."""
-        return State(self._values, self._table, self.written)
+        return RunState(self._values, self._table, self.written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 
-from tf1hub.arrays.prepared import Library
+from tf1hub.arrays.prepared import PreparedFunctions
 from tf1hub.arrays.regular_expressions import compile_expression
 from tf1hub.errors import Error
 from tf1hub.format.messages_pb2 import NodeDef
@@ -15,7 +15,7 @@ _READ_IMAGES = frozenset({"DecodeJpeg", "DecodePng", "DecodeBmp", "DecodeGif", "
 _HAVE_PATTERNS = frozenset({"StaticRegexReplace", "StaticRegexFullMatch"})
 
 
-def list_unmet(library: Library, program: Program) -> list[str]:
+def list_unmet(library: PreparedFunctions, program: Program) -> list[str]:
     """All that keeps a program from running on the table of ops, a sentence for each; empty where all is well.
 
     Args:

@@ -47,7 +47,7 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
             with eval_function_for_module(spec, tags=variant.tags) as evaluate:
                 for name in names:
                     say(f"running {name!r} of {_where(variant)}")
-                    check = _SignatureCheck(variant, name, evaluate)
+                    check = _SignatureRuns(variant, name, evaluate)
                     runs.append(check.run())
                     findings.extend(check.findings)
         except FAILURES as error:
@@ -74,7 +74,7 @@ def _find_refused(spec: ModuleSpec, variant: Variant) -> dict[str, str]:
     }
 
 
-class _SignatureCheck:
+class _SignatureRuns:
     """The runs of one signature."""
 
     def __init__(self, variant: Variant, name: str, evaluate: Callable[..., Any]) -> None:

@@ -112,7 +112,7 @@ def compare(
     return Comparison(examples.name, len(examples), len(np.unique(examples.labels)), tuple(rows))
 
 
-class _Module(NamedTuple):
+class _Candidate(NamedTuple):
     """One of those that are compared; `digest` is that of its content, where it is on disk as it is."""
 
     name: str
@@ -120,13 +120,13 @@ class _Module(NamedTuple):
     digest: str | None
 
 
-def _module(handle: ModuleSpec | str | os.PathLike[str], say: Say, trust: Trust) -> _Module:
+def _module(handle: ModuleSpec | str | os.PathLike[str], say: Say, trust: Trust) -> _Candidate:
     if isinstance(handle, ModuleSpec):
-        return _Module(handle.name, handle.trusting(trust), None)
+        return _Candidate(handle.name, handle.trusting(trust), None)
     name = handle_text(handle)
     say(f"{name}: fetching")
     spec = load_module_spec(name, trust=trust)
-    return _Module(name, spec, _digest(spec))
+    return _Candidate(name, spec, _digest(spec))
 
 
 def _signatures(specs: list[ModuleSpec], kind: str) -> list[str]:
@@ -149,7 +149,7 @@ def _digest(spec: ModuleSpec) -> str | None:
     return content_digest(of_directory(spec.name)) if os.path.isdir(spec.name) else None
 
 
-def _compute(module: _Module, task: Task, batch_size: int, say: Say) -> Features:
+def _compute(module: _Candidate, task: Task, batch_size: int, say: Say) -> Features:
     done = 0
 
     def advance(count: int) -> None:

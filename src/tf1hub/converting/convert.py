@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf1hub.arguments import path_text
 from tf1hub.converting.conversion import Conversion
-from tf1hub.converting.form import Form, Options, Request
+from tf1hub.converting.form import ConversionRequest, Form, Options
 from tf1hub.converting.old_objects import old_objects_set_aside
 from tf1hub.converting.refusal import Refusal, RefusedError, refuse
 from tf1hub.converting.registry import FORMS, find_refusals, form_named, forms_that_take
@@ -160,7 +160,7 @@ def _check_free(form: Form, path: str) -> None:
         whole.check_free(path + suffix)
 
 
-def _check_taken(form: Form, request: Request) -> None:
+def _check_taken(form: Form, request: ConversionRequest) -> None:
     """Refuses a module that a form cannot take, with all that is in the way."""
     if form.refuses_in_prepare:
         return
@@ -169,7 +169,7 @@ def _check_taken(form: Form, request: Request) -> None:
         raise _refusal_of(form, request, found)
 
 
-def _refusal_of(form: Form, request: Request, found: Sequence[Refusal]) -> UnsupportedGraphError:
+def _refusal_of(form: Form, request: ConversionRequest, found: Sequence[Refusal]) -> UnsupportedGraphError:
     others = forms_that_take(request.spec, request.variants)
     return UnsupportedGraphError(refuse(request.spec.name, form.name, found, others))
 

@@ -43,7 +43,7 @@ class Options:
 
 
 @dataclass
-class Request:
+class ConversionRequest:
     """One conversion.
 
     Attributes:
@@ -156,7 +156,7 @@ class Form:
         """
         raise NotImplementedError
 
-    def prepare(self, request: Request) -> None:
+    def prepare(self, request: ConversionRequest) -> None:
         """Checks the options against the module, and loads what takes loading; nothing is written yet.
 
         Raises:
@@ -164,7 +164,7 @@ class Form:
             UnsupportedGraphError: the form `refuses_in_prepare`.
         """
 
-    def write(self, request: Request, path: str) -> Written:
+    def write(self, request: ConversionRequest, path: str) -> Written:
         """Writes it.
 
         Args:
@@ -189,7 +189,7 @@ class Form:
         del path
         return spec
 
-    def oracle(self, request: Request, spec: ModuleSpec) -> Oracle:
+    def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
         """What computes the numbers that the form has to give; by default a `tf1hub.Module` in a graph.
 
         Args:
@@ -202,7 +202,7 @@ class Form:
         return Original(spec)
 
     def compare(
-        self, request: Request, path: str, written: Written, examples: Given, tolerance: float
+        self, request: ConversionRequest, path: str, written: Written, examples: Given, tolerance: float
     ) -> Iterator[Compared]:
         """Holds what was written, opened again, against the original; yields a row for each output.
 
@@ -229,7 +229,7 @@ class Form:
         with self.open(request, path) as call:
             yield from compare(request.spec.name, oracle, expected, call, tolerance, say)
 
-    def open(self, request: Request, path: str) -> AbstractContextManager[Opened]:
+    def open(self, request: ConversionRequest, path: str) -> AbstractContextManager[Opened]:
         """A context in which what was written can be called, opened from what is on disk alone.
 
         Args:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.freezing import Freezing, Frozen, part_names
 from tf1hub.converting.identity import module_digest
 from tf1hub.converting.refusal import Refusal
@@ -38,7 +38,7 @@ class FrozenGraphForm(Form):
     ) -> list[Refusal]:
         return list(freezing(spec, variants[0], options).refusals())
 
-    def write(self, request: Request, path: str) -> Written:
+    def write(self, request: ConversionRequest, path: str) -> Written:
         frozen = freezing(request.spec, request.inference, request.options).freeze()
         tensors = {
             name: {"inputs": frozen.inputs[name], "outputs": frozen.outputs[name]} for name in frozen.inputs
@@ -53,11 +53,11 @@ class FrozenGraphForm(Form):
             notes=notes_of(frozen),
         )
 
-    def oracle(self, request: Request, spec: ModuleSpec) -> Oracle:
+    def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
         return fresh_original(request, spec)
 
     @contextlib.contextmanager
-    def open(self, request: Request, path: str) -> Iterator[Opened]:
+    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         del request
         import tensorflow as tf
 
@@ -102,7 +102,7 @@ def freezing(spec: ModuleSpec, variant: Variant, options: Options, files: bool =
     return Freezing(spec, variant, names, files)
 
 
-def fresh_original(request: Request, spec: ModuleSpec) -> Oracle:
+def fresh_original(request: ConversionRequest, spec: ModuleSpec) -> Oracle:
     """The module in a graph; each call starts from the stored values, as a frozen one does."""
     from tf1hub.trial.original import Original
 

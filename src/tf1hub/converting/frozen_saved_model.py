@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tf1hub.converting.converted_assets import with_assets_of
-from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.freezing import Frozen, part_names
 from tf1hub.converting.frozen_graph_form import freezing, fresh_original, notes_of
 from tf1hub.converting.refusal import Refusal
@@ -45,10 +45,10 @@ class FrozenSavedModelForm(Form):
         found = freezing(spec, variants[0], options, files=True)
         return [*found.refusals(), *found.refusals_of_writes(_WRITTEN)]
 
-    def prepare(self, request: Request) -> None:
+    def prepare(self, request: ConversionRequest) -> None:
         served_by_default(request.inference, request.options.serving_default)
 
-    def write(self, request: Request, path: str) -> Written:
+    def write(self, request: ConversionRequest, path: str) -> Written:
         variant = request.inference
         frozen = freezing(request.spec, variant, request.options, files=True).freeze()
         default = served_by_default(variant, request.options.serving_default)
@@ -68,11 +68,11 @@ class FrozenSavedModelForm(Form):
     def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
         return with_assets_of(spec, path) if os.path.isdir(os.path.join(path, "assets")) else spec
 
-    def oracle(self, request: Request, spec: ModuleSpec) -> Oracle:
+    def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
         return fresh_original(request, spec)
 
     @contextlib.contextmanager
-    def open(self, request: Request, path: str) -> Iterator[Opened]:
+    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         del request
         import tensorflow as tf
 

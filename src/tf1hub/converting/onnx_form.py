@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.refusal import Refusal
 from tf1hub.errors import ArgumentError, Error, UnsupportedGraphError
 from tf1hub.format.tensor_names import tensor_name
@@ -74,7 +74,7 @@ class OnnxForm(Form):
             return [Refusal(str(error))]
         return []
 
-    def prepare(self, request: Request) -> None:
+    def prepare(self, request: ConversionRequest) -> None:
         """Chooses the signature.
 
         Raises:
@@ -82,7 +82,7 @@ class OnnxForm(Form):
         """
         _choose_signature(request.inference, request.options)
 
-    def write(self, request: Request, path: str) -> Written:
+    def write(self, request: ConversionRequest, path: str) -> Written:
         from tf1hub.onnx.host_file import SUFFIX, write_host
         from tf1hub.onnx.model_file import write_model
 
@@ -113,19 +113,19 @@ class OnnxForm(Form):
             notes=tuple(notes),
         )
 
-    def oracle(self, request: Request, spec: ModuleSpec) -> Oracle:
+    def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
         """The module on NumPy, where the table of ops has all of it; else in a graph."""
         del request
         return _OnNumpy(spec)
 
     @contextlib.contextmanager
-    def open(self, request: Request, path: str) -> Iterator[Opened]:
+    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         del request
         from tf1hub.onnx.model_process import ModelProcess
 
         process = ModelProcess(path)
         try:
-            yield _Calls(process)
+            yield _CallsInProcess(process)
         finally:
             process.close()
 
@@ -190,7 +190,7 @@ class _OnNumpy:
         yield evaluate
 
 
-class _Calls:
+class _CallsInProcess:
     """A model in a process of its own: an `Opened`."""
 
     def __init__(self, process: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.identity import module_digest
 from tf1hub.converting.refusal import Refusal
 from tf1hub.errors import CheckFailedError
@@ -60,7 +60,7 @@ class SafetensorsForm(Form):
             if dtype not in _HELD
         ]
 
-    def write(self, request: Request, path: str) -> Written:
+    def write(self, request: ConversionRequest, path: str) -> Written:
         from safetensors.numpy import save_file
 
         # Views of the memory-mapped checkpoint: the library writes them from where they lie.
@@ -68,7 +68,7 @@ class SafetensorsForm(Form):
         return Written({}, None)
 
     def compare(
-        self, request: Request, path: str, written: Written, examples: Given, tolerance: float
+        self, request: ConversionRequest, path: str, written: Written, examples: Given, tolerance: float
     ) -> Iterator[Compared]:
         """Holds every weight, read by the library, against the checkpoint, bit by bit."""
         from safetensors import safe_open

@@ -26,16 +26,16 @@ def write_saved_model(module: LoadedModule, serving_default: str | None, directo
         serving_default: the signature that serving tools call by default.
         directory: an empty one.
     """
-    engine = module.engine
-    variant = engine.inference.variant
-    parts = ProgramsApart(engine)
+    callables = module.callables
+    variant = callables.inference.variant
+    parts = ProgramsApart(callables)
     functions = {name: parts.serve(name) for name in variant.signature_names}
     signatures = {name: input_names(variant, name) for name in variant.signature_names}
     if serving_default is not None:
         functions.setdefault(SERVING_DEFAULT, functions[serving_default])
         signatures.setdefault(SERVING_DEFAULT, signatures[serving_default])
     # Its saver reads and writes tables too; that of variables alone is made faster.
-    own_saver = any(isinstance(table, MutableTable) for table in engine.resources.tables.values())
+    own_saver = any(isinstance(table, MutableTable) for table in callables.resources.tables.values())
     options = tf.saved_model.SaveOptions(experimental_skip_saver=not own_saver)
     with _silent_about(directory):
         tf.saved_model.save(Saved(parts), directory, signatures=functions, options=options)

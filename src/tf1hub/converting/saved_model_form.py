@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from tf1hub.converting.converted_assets import with_assets_of
-from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.frozen_saved_model import FrozenSavedModelForm
 from tf1hub.converting.refusal import Refusal, program_refusals
 from tf1hub.converting.serving_default import served_by_default
@@ -41,7 +41,7 @@ class SavedModelForm(Form):
         del spec, options
         return program_refusals(variants)
 
-    def prepare(self, request: Request) -> None:
+    def prepare(self, request: ConversionRequest) -> None:
         from tf1hub.tf2.load import load_spec
 
         options = request.options
@@ -50,7 +50,7 @@ class SavedModelForm(Form):
             tags = None if request.variants[0] is not request.variants[1] else request.inference.tags
             request.module = load_spec(request.spec, tags, options.trainable)
 
-    def write(self, request: Request, path: str) -> Written:
+    def write(self, request: ConversionRequest, path: str) -> Written:
         from tf1hub.converting.saved_model_files import write_saved_model
 
         # Only this function holds the variables now, so that they are in memory once when they are loaded again.
@@ -63,7 +63,7 @@ class SavedModelForm(Form):
         return with_assets_of(spec, path)
 
     @contextlib.contextmanager
-    def open(self, request: Request, path: str) -> Iterator[Opened]:
+    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         import tensorflow as tf
 
         from tf1hub.converting.saved_model_calls import SavedModelCalls

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.arguments import handle_text
-from tf1hub.converting.form import Options, Request
+from tf1hub.converting.form import ConversionRequest, Options
 from tf1hub.errors import InputError, NotAModuleError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.module_reader import is_module, read_module
@@ -31,7 +31,7 @@ _ALSO_TAKES = (
 @contextlib.contextmanager
 def open_source(
     handle: Any, tags: Tags, options: Options, say: Say, trust: Trust = None
-) -> Iterator[Request]:
+) -> Iterator[ConversionRequest]:
     """A context with the original, as a definition with its values; loaded only where it has to be.
 
     Args:
@@ -50,7 +50,7 @@ def open_source(
         say("reading")
         variants = choose_variants(spec, tags)
         if spec.checkpoint is not None or not any(variant.variables for variant in variants):
-            yield Request(spec, variants, options, say)
+            yield ConversionRequest(spec, variants, options, say)
             return
         # Initializers may be random, so both sides get what they gave once; TensorFlow runs them.
         import tf1hub._tensorflow  # noqa: F401
@@ -97,27 +97,27 @@ def _load(handle: Any) -> LoadedModule:
     raise AssertionError("handle_text raises for what is no handle")
 
 
-def _of_module(module: LoadedModule, directory: str, options: Options, say: Say) -> Request:
+def _of_module(module: LoadedModule, directory: str, options: Options, say: Say) -> ConversionRequest:
     """A module's definition with the values that it has now, cut down to the variants that run."""
     from tf1hub.tf2.export import export_values
 
-    engine = module.engine
-    name = engine.inference.variant.module
+    callables = module.callables
+    name = callables.inference.variant.module
     graphs = SavedModel(
         saved_model_schema_version=SCHEMA_VERSION,
-        meta_graphs=[state.variant.meta_graph for state in engine.loaded],
+        meta_graphs=[state.variant.meta_graph for state in callables.loaded],
     )
-    export_values(ModuleSpec(graphs, name, None, module.assets), directory, engine.resources.variables)
+    export_values(ModuleSpec(graphs, name, None, module.assets), directory, callables.resources.variables)
     stored = ModuleSpec.from_stored(read_module(directory))
     spec = ModuleSpec(
         stored.saved_model,
         name,
         stored.checkpoint,
         stored.asset_paths,
-        engine.inference.variant.trusted,
+        callables.inference.variant.trusted,
     )
-    variants = spec.variant(engine.inference.variant.tags), spec.variant(engine.training.variant.tags)
-    return Request(spec, variants, options, say, module)
+    variants = spec.variant(callables.inference.variant.tags), spec.variant(callables.training.variant.tags)
+    return ConversionRequest(spec, variants, options, say, module)
 
 
 def _spec_at(path: str) -> ModuleSpec:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.identity import module_digest
 from tf1hub.converting.refusal import Refusal
 from tf1hub.errors import Error
@@ -54,7 +54,7 @@ class StablehloForm(Form):
                 found.append(Refusal(str(error), signatures=(name,)))
         return found
 
-    def write(self, request: Request, path: str) -> Written:
+    def write(self, request: ConversionRequest, path: str) -> Written:
         from safetensors.numpy import save_file
 
         from tf1hub.predict.jax_function import JaxFunction
@@ -91,7 +91,7 @@ class StablehloForm(Form):
         )
 
     @contextlib.contextmanager
-    def open(self, request: Request, path: str) -> Iterator[Opened]:
+    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         del request
         from tf1hub.converting.stablehlo_calls import load
 

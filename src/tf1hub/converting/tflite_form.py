@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.converting.form import Form, Options, Request, Written
+from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.freezing import part_names
 from tf1hub.converting.frozen_graph_form import freezing
 from tf1hub.converting.refusal import Refusal, RefusedError, program_refusals
@@ -46,7 +46,7 @@ class TFLiteForm(Form):
         reason = "is written by calls, and a model for inference keeps nothing"
         return [*program_refusals(variants[:1]), *found.refusals_of_writes(reason)]
 
-    def write(self, request: Request, path: str) -> Written:
+    def write(self, request: ConversionRequest, path: str) -> Written:
         import tensorflow as tf
 
         from tf1hub._tensorflow import converter_error
@@ -71,7 +71,7 @@ class TFLiteForm(Form):
         return Written({name: signatures[name] for name in names}, compared=list(names))
 
     @contextlib.contextmanager
-    def open(self, request: Request, path: str) -> Iterator[Opened]:
+    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         del request
         import tensorflow as tf
 

@@ -23,7 +23,7 @@ from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.plan import Action, Plan
 from tf1hub.handles.settings import OFFLINE_VARIABLE, Settings
 from tf1hub.handles.sources import ModuleSource
-from tf1hub.progress import Report, transfer, waiting
+from tf1hub.progress import Advance, transfer, waiting
 from tf1hub.storage import Place, has_secrets, place_at, redact
 
 _WAITING = "Another process is downloading this module; waited {} s for it."
@@ -218,7 +218,7 @@ def _open(place: Handle) -> Place:
     return place_at(place.location, cache_files.FAULTS)
 
 
-def _archive_chunks(place: Handle, report: Report) -> Iterator[bytes]:
+def _archive_chunks(place: Handle, report: Advance) -> Iterator[bytes]:
     if place.kind is Kind.ARCHIVE:
         chunks, total = cache_files.chunks(place.location), None
     else:

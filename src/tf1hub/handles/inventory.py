@@ -16,7 +16,7 @@ _ORIGINAL_LOCK_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
-class Item:
+class ListedEntry:
     """An entry as a list shows it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Item:
     digest: str | None
 
 
-def items(root: str) -> list[Item]:
+def items(root: str) -> list[ListedEntry]:
     """Returns what a cache directory holds, sorted by handle."""
     return sorted((_item(entry) for entry in cache.entries(root)), key=lambda item: (item.handle, item.key))
 
@@ -156,16 +156,16 @@ def _strays(root: str) -> list[tuple[str, str]]:
     return found
 
 
-def _item(entry: CacheEntry) -> Item:
+def _item(entry: CacheEntry) -> ListedEntry:
     try:
         record = entry.manifest()
     except CacheError:
         record = None
     if record is not None:
         count, size = len(record.files), record.total_bytes
-        return Item(record.handle, entry.key, entry.path, size, count, record.time, record.digest)
+        return ListedEntry(record.handle, entry.key, entry.path, size, count, record.time, record.digest)
     sizes = [os.path.getsize(path) for _, path in manifest.walk_files(entry.path)]
-    return Item(entry.handle(), entry.key, entry.path, sum(sizes), len(sizes), "", None)
+    return ListedEntry(entry.handle(), entry.key, entry.path, sum(sizes), len(sizes), "", None)
 
 
 def _exists(entry: CacheEntry) -> bool:

@@ -11,11 +11,11 @@ from tf1hub.handles import cache, cache_files, member_names
 from tf1hub.handles.cache_files import FAULTS
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.handles.settings import Settings
-from tf1hub.progress import Report
+from tf1hub.progress import Advance
 from tf1hub.storage import Place, place_at, redact
 
 
-def copy_in(url: str, directory: str, settings: Settings, report: Report) -> tuple[FileRecord, ...]:
+def copy_in(url: str, directory: str, settings: Settings, report: Advance) -> tuple[FileRecord, ...]:
     """Copies a remote directory into an empty local one.
 
     Args:

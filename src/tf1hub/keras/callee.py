@@ -122,7 +122,7 @@ class LoadedSource(Source):
         self.regularization_losses = module.regularization_losses
         self.has_tables = any(node.op in TABLES for node in self._variant.nodes.values())
         # In a graph, a variable is called after the place where it was made.
-        self._names = {id(variable): node for node, variable in module.engine.resources.variables.items()}
+        self._names = {id(variable): node for node, variable in module.callables.resources.variables.items()}
 
     def name_of(self, variable: tf.Variable) -> str:
         return self._names[id(variable)]

@@ -17,7 +17,7 @@ from tf1hub.tf2.saving import SAVED_VERSION, VERSION_NAME
 
 
 @dataclass(frozen=True)
-class _Form:
+class _WayOfCalling:
     """One way of calling a TF1 module that was saved: a trace, and the arguments that it stands for."""
 
     trace: Any
@@ -36,7 +36,7 @@ class RestoredSource(Source):
         where: the object in words, for messages.
     """
 
-    def __init__(self, restored: Any, forms: Iterable[_Form], where: str) -> None:
+    def __init__(self, restored: Any, forms: Iterable[_WayOfCalling], where: str) -> None:
         self._restored = restored
         # Only these have the names of inputs and outputs.
         self._forms = {
@@ -125,10 +125,10 @@ def _version(restored: Any) -> int | None:
     return 0 if alike else None
 
 
-def _form(trace: Any) -> _Form | None:
+def _form(trace: Any) -> _WayOfCalling | None:
     arguments, keywords = trace.structured_input_signature
     fits = not keywords and [type(argument) for argument in arguments[1:]] == [bool, str, bool]
-    return _Form(trace, *arguments) if fits else None
+    return _WayOfCalling(trace, *arguments) if fits else None
 
 
 def _parse(specs: Mapping[str, Any]) -> dict[str, ParsedTensorInfo]:

@@ -9,16 +9,17 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from tf1hub.onnx.lowering_scope import Scope
+from tf1hub.onnx.lowering_scope import LoweringScope
 from tf1hub.onnx.lowering_table import CannotLower
 from tf1hub.onnx.onnx_graph import Graph, tensor_type, type_of
 from tf1hub.onnx.stacked_arrays import Elements, join_elements
-from tf1hub.onnx.traced_values import Entity, Poison, Reference, Shape, Value
+from tf1hub.onnx.traced_values import Entity, Poison, Shape, Value
+from tf1hub.program.references import Reference
 
-_Branch: TypeAlias = Callable[[Scope], list[Entity]]
+_Branch: TypeAlias = Callable[[LoweringScope], list[Entity]]
 
 
-def choose(scope: Scope, predicate: Value, branches: Sequence[_Branch]) -> list[Entity]:
+def choose(scope: LoweringScope, predicate: Value, branches: Sequence[_Branch]) -> list[Entity]:
     """The results of one of two branches (false, true).
 
     Args:
@@ -28,7 +29,7 @@ def choose(scope: Scope, predicate: Value, branches: Sequence[_Branch]) -> list[
     """
     lowering, graph = scope.lowering, scope.graph
     if predicate.known is not None:
-        inner = Scope(lowering, scope.program, graph, dict(scope.values))
+        inner = LoweringScope(lowering, scope.program, graph, dict(scope.values))
         return branches[int(bool(predicate.known.reshape(-1)[0]))](inner)
     before = dict(lowering.variables)
     inners, results, after = [], [], []
@@ -63,7 +64,7 @@ def _differs(node: str, before: dict[str, Value], after: Sequence[dict[str, Valu
 
 
 class _If:
-    def __init__(self, scope: Scope, predicate: Value, graphs: Sequence[Graph]) -> None:
+    def __init__(self, scope: LoweringScope, predicate: Value, graphs: Sequence[Graph]) -> None:
         self._scope = scope
         self._predicate = predicate
         self._graphs = graphs
@@ -145,10 +146,10 @@ def wider(first: Shape, second: Shape) -> Shape:
 
 
 def repeat(
-    scope: Scope,
+    scope: LoweringScope,
     initial: Sequence[Entity],
-    condition: Callable[[Scope, Sequence[Entity]], Entity],
-    body: Callable[[Scope, Sequence[Entity]], list[Entity]],
+    condition: Callable[[LoweringScope, Sequence[Entity]], Entity],
+    body: Callable[[LoweringScope, Sequence[Entity]], list[Entity]],
     bounds: Sequence[Value],
     counted: bool,
 ) -> list[Entity]:
@@ -165,16 +166,16 @@ def repeat(
         bounds: scalars, none of which the number of iterations exceeds.
         counted: whether the loop runs until it reaches the least of the bounds.
     """
-    return _Repetition(scope, initial, condition, body, bounds, counted).results()
+    return _LoopBody(scope, initial, condition, body, bounds, counted).results()
 
 
-class _Repetition:
+class _LoopBody:
     def __init__(
         self,
-        scope: Scope,
+        scope: LoweringScope,
         initial: Sequence[Entity],
-        condition: Callable[[Scope, Sequence[Entity]], Entity],
-        body: Callable[[Scope, Sequence[Entity]], list[Entity]],
+        condition: Callable[[LoweringScope, Sequence[Entity]], Entity],
+        body: Callable[[LoweringScope, Sequence[Entity]], list[Entity]],
         bounds: Sequence[Value],
         counted: bool,
     ) -> None:
@@ -274,10 +275,12 @@ class _Repetition:
         """The condition before the first iteration; None where it holds for as long as the loop counts."""
         if self._counted:
             return None
-        beside = Scope(self._lowering, self._scope.program, self._scope.graph, dict(self._scope.values))
+        beside = LoweringScope(
+            self._lowering, self._scope.program, self._scope.graph, dict(self._scope.values)
+        )
         return _boolean(beside.graph, self._condition(beside, starts))
 
-    def _going_on(self, inner: Scope, after: list[Entity]) -> Value:
+    def _going_on(self, inner: LoweringScope, after: list[Entity]) -> Value:
         if self._counted:
             return inner.graph.const(True)
         return _boolean(inner.graph, self._condition(inner, after))

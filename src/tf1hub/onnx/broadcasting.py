@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.onnx_graph import Graph
 from tf1hub.onnx.traced_values import Value
 
@@ -36,7 +36,9 @@ def wide(graph: Graph, x: Value) -> Value:
     return graph.cast(x, _WIDE.get(x.dtype.name, x.dtype))
 
 
-def arithmetic(call: Call, kind: str, x: Value, y: Value, result: npt.DTypeLike | None = None) -> Value:
+def arithmetic(
+    call: LoweringCall, kind: str, x: Value, y: Value, result: npt.DTypeLike | None = None
+) -> Value:
     """An ONNX operator of two inputs that broadcast.
 
     Args:

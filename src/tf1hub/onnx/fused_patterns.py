@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.traced_values import Value
 from tf1hub.program.code import Op
 from tf1hub.program.nodes import Tensor
@@ -13,7 +13,7 @@ _HAND_ON = frozenset({"Identity", "StopGradient"})
 _ADDS = frozenset({"Add", "AddV2"})
 
 
-def layer_norm(call: Call) -> Value | None:
+def layer_norm(call: LoweringCall) -> Value | None:
     """`x * k + (beta - mean * k)` with `k = rsqrt(variance + epsilon) * gamma`, as TensorFlow writes it.
 
     The moments are those along the last axis, `tf.nn.moments`'; None where it is something else.
@@ -28,7 +28,7 @@ def layer_norm(call: Call) -> Value | None:
     return None
 
 
-def _match(call: Call, scaled: Tensor, shift: Tensor) -> Value | None:
+def _match(call: LoweringCall, scaled: Tensor, shift: Tensor) -> Value | None:
     product = _inputs(call, _maker_of(call, scaled), {"Mul"})
     difference = _inputs(call, _maker_of(call, shift), {"Sub"})
     taken = None if difference is None else _inputs(call, _maker_of(call, difference[1]), {"Mul"})
@@ -56,7 +56,7 @@ def _match(call: Call, scaled: Tensor, shift: Tensor) -> Value | None:
     return None
 
 
-def _normalize(call: Call, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Value | None:
+def _normalize(call: LoweringCall, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: float) -> Value | None:
     values = [call.scope.get(tensor) for tensor in (x, gamma, beta)]
     if not all(isinstance(value, Value) and value.dtype == np.float32 for value in values):
         return None
@@ -73,12 +73,12 @@ def _normalize(call: Call, x: Tensor, gamma: Tensor, beta: Tensor, epsilon: floa
     return result
 
 
-def _is_variance(call: Call, variance: Tensor, x: Tensor, mean: Tensor) -> bool:
+def _is_variance(call: LoweringCall, variance: Tensor, x: Tensor, mean: Tensor) -> bool:
     squares = _inputs(call, _maker_of(call, _mean_of(call, variance) or ("", 0)), {"SquaredDifference"})
     return squares is not None and set(squares) == {x, mean}
 
 
-def _mean_of(call: Call, tensor: Tensor) -> Tensor | None:
+def _mean_of(call: LoweringCall, tensor: Tensor) -> Tensor | None:
     """What a tensor is the mean of, along the last axis, which is kept."""
     op = _maker_of(call, tensor)
     if op is None or op.node.op != "Mean" or not op.node.definition.attr["keep_dims"].b:
@@ -92,17 +92,19 @@ def _mean_of(call: Call, tensor: Tensor) -> Tensor | None:
     return _seen(call, x) if numbers in ([-1], [last]) else None
 
 
-def _inputs(call: Call, op: Op | None, kinds: frozenset[str] | set[str]) -> tuple[Tensor, Tensor] | None:
+def _inputs(
+    call: LoweringCall, op: Op | None, kinds: frozenset[str] | set[str]
+) -> tuple[Tensor, Tensor] | None:
     if op is None or op.node.op not in kinds or len(op.inputs) != 2:
         return None
     return _seen(call, op.inputs[0]), _seen(call, op.inputs[1])
 
 
-def _maker_of(call: Call, tensor: Tensor) -> Op | None:
+def _maker_of(call: LoweringCall, tensor: Tensor) -> Op | None:
     return call.scope.program.by_name.get(tensor[0])
 
 
-def _seen(call: Call, tensor: Tensor) -> Tensor:
+def _seen(call: LoweringCall, tensor: Tensor) -> Tensor:
     """The tensor behind what only hands it on."""
     while (op := _maker_of(call, tensor)) is not None and op.node.op in _HAND_ON:
         tensor = op.inputs[0]

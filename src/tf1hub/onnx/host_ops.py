@@ -11,19 +11,19 @@ from tf1hub.arrays.op_attributes import attributes_of
 from tf1hub.format import dtypes
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.op_definitions import output_types
-from tf1hub.onnx.lowering_scope import Scope
+from tf1hub.onnx.lowering_scope import LoweringScope
 from tf1hub.onnx.lowering_table import CannotLower
 from tf1hub.onnx.traced_values import Entity, Shape, TableReference, Value
 from tf1hub.program.code import Op
 from tf1hub.program.nodes import Tensor
 
-_Shapes: TypeAlias = Callable[[Sequence[Shape]], Sequence[Shape]]
+_ShapeRule: TypeAlias = Callable[[Sequence[Shape]], Sequence[Shape]]
 
 _FOUND = frozenset({"LookupTableFind", "LookupTableFindV2"})
 _SIZES = frozenset({"LookupTableSize", "LookupTableSizeV2"})
 
 
-def host_outputs(scope: Scope, op: Op) -> Sequence[Entity] | None:
+def host_outputs(scope: LoweringScope, op: Op) -> Sequence[Entity] | None:
     """The outputs of an op that works on strings or tables, as inputs of the model; None for all other ops.
 
     Raises:
@@ -67,7 +67,7 @@ _LIGHT = frozenset(
 _DEEPEST = 12
 
 
-def _is_light(scope: Scope, tensor: Tensor, depth: int = 0) -> bool:
+def _is_light(scope: LoweringScope, tensor: Tensor, depth: int = 0) -> bool:
     """Whether a tensor comes from constants and ops on strings through a few small ops."""
     value = scope.values.get(tensor)
     if not isinstance(value, Value):
@@ -187,7 +187,7 @@ def _equal(shapes: Sequence[Shape]) -> Sequence[Shape]:
     return [first if len(first) >= len(second) else second]
 
 
-_RULES: dict[str, _Shapes] = {
+_RULES: dict[str, _ShapeRule] = {
     "StringSplit": _split,
     "StringSplitV2": _split,
     "SparseFillEmptyRows": _fill,

@@ -10,12 +10,12 @@ from tf1hub.onnx.lowering_table import CannotLower
 from tf1hub.onnx.traced_values import Value
 
 if TYPE_CHECKING:
-    from tf1hub.onnx.lowering_scope import Scope
+    from tf1hub.onnx.lowering_scope import LoweringScope
     from tf1hub.onnx.onnx_graph import Graph
     from tf1hub.program.code import Op
 
 
-class Call:
+class LoweringCall:
     """An op with its attributes.
 
     Args:
@@ -26,7 +26,7 @@ class Call:
 
     __slots__ = ("attributes", "op", "scope")
 
-    def __init__(self, scope: Scope, op: Op, attributes: dict[str, Any]) -> None:
+    def __init__(self, scope: LoweringScope, op: Op, attributes: dict[str, Any]) -> None:
         self.scope = scope
         self.op = op
         self.attributes = attributes

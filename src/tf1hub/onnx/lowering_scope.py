@@ -10,15 +10,16 @@ from typing import Any
 import numpy.typing as npt
 
 from tf1hub.onnx.lowering_table import CannotLower
-from tf1hub.onnx.onnx_graph import Constants, Graph, Names
-from tf1hub.onnx.traced_values import Entity, Poison, Shape, Value, VariableReference
+from tf1hub.onnx.onnx_graph import Constants, Graph, ModelNames
+from tf1hub.onnx.traced_values import Entity, Poison, Shape, Value
 from tf1hub.program.code import Op, Program
 from tf1hub.program.functions import Functions
 from tf1hub.program.nodes import Tensor
+from tf1hub.program.references import VariableReference
 
 
 @dataclass
-class Refusal:
+class UnloweredOps:
     """Ops of one kind that cannot be lowered, for one reason.
 
     Attributes:
@@ -32,7 +33,7 @@ class Refusal:
     nodes: list[str] = field(default_factory=list)
 
 
-class Lowering:
+class SignatureLowering:
     """The lowering of one signature: what all its scopes share.
 
     Args:
@@ -54,13 +55,13 @@ class Lowering:
         strings_in_graph: bool = False,
     ) -> None:
         self.functions = functions
-        self.names = Names()
+        self.names = ModelNames()
         self.constants = Constants(self.names)
         self.graph = Graph(self.names, self.constants)
         self.table = table
         self.asset = asset
         self.variables: dict[str, Value] = dict(written or {})
-        self.refusals: dict[tuple[str, str], Refusal] = {}
+        self.refusals: dict[tuple[str, str], UnloweredOps] = {}
         self.strings_in_graph = strings_in_graph
         self.seed: int | None = None
         self.nodes: frozenset[str] = frozenset()
@@ -90,12 +91,12 @@ class Lowering:
 
     def refuse_named(self, kind: str, name: str, reason: str) -> None:
         """Notes what cannot be lowered, by its kind and name."""
-        refusal = self.refusals.setdefault((kind, reason), Refusal(kind, reason))
+        refusal = self.refusals.setdefault((kind, reason), UnloweredOps(kind, reason))
         if name not in refusal.nodes:
             refusal.nodes.append(name)
 
 
-class Scope:
+class LoweringScope:
     """Where code is lowered to: a graph, and the values that it sees.
 
     Args:
@@ -106,7 +107,11 @@ class Scope:
     """
 
     def __init__(
-        self, lowering: Lowering, program: Program, graph: Graph, values: dict[Tensor, Entity] | None = None
+        self,
+        lowering: SignatureLowering,
+        program: Program,
+        graph: Graph,
+        values: dict[Tensor, Entity] | None = None,
     ) -> None:
         self.lowering = lowering
         self.program = program
@@ -115,9 +120,9 @@ class Scope:
         self.fed = frozenset(self.values)
         self._uses: Counter[Tensor] | None = None
 
-    def inner(self, is_loop: bool = False) -> Scope:
+    def inner(self, is_loop: bool = False) -> LoweringScope:
         """A scope for a branch or the body of a loop."""
-        scope = Scope(self.lowering, self.program, self.graph.inner(is_loop), dict(self.values))
+        scope = LoweringScope(self.lowering, self.program, self.graph.inner(is_loop), dict(self.values))
         scope.fed = self.fed
         scope._uses = self._uses
         return scope

@@ -26,7 +26,7 @@ _LEAVE_LOOPS = frozenset({"Transpose", "Cast", "Unsqueeze", "Squeeze", "Identity
 """Ops that cannot fail and cost little, made outside of a loop where all that they take is from there."""
 
 
-class Names:
+class ModelNames:
     """Gives each tensor and node of a model a name of its own."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Names:
 class Constants:
     """The constants of a model: initializers of its main graph, which inner graphs see too."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: ModelNames) -> None:
         self.used: dict[str, Value] = {}
         self._names = names
         self._small: dict[Any, str] = {}
@@ -86,7 +86,7 @@ class Graph:
     """
 
     def __init__(
-        self, names: Names, constants: Constants, parent: Graph | None = None, is_loop: bool = False
+        self, names: ModelNames, constants: Constants, parent: Graph | None = None, is_loop: bool = False
     ) -> None:
         self.names = names
         self.constants = constants

@@ -14,8 +14,8 @@ from tf1hub.arrays.kernels import kernel_of
 from tf1hub.arrays.op_attributes import attributes_of
 from tf1hub.onnx.branches_and_loops import choose, repeat
 from tf1hub.onnx.host_ops import host_outputs
-from tf1hub.onnx.lowering_call import Call
-from tf1hub.onnx.lowering_scope import Scope
+from tf1hub.onnx.lowering_call import LoweringCall
+from tf1hub.onnx.lowering_scope import LoweringScope
 from tf1hub.onnx.lowering_table import FUNCTION_NAME, CannotLower, lowering_of
 from tf1hub.onnx.traced_values import Entity, Poison, Value
 from tf1hub.program.code import Cond, Loop, Op, Region
@@ -79,7 +79,7 @@ _UNEXPECTED = (AssertionError, ArithmeticError, LookupError, TypeError, ValueErr
 """What lowerings raise for inputs that are not as the op's definition says."""
 
 
-def run_region(scope: Scope, region: Region) -> None:
+def run_region(scope: LoweringScope, region: Region) -> None:
     """Lowers code from top to bottom."""
     for item in region.items:
         if isinstance(item, Op):
@@ -90,17 +90,17 @@ def run_region(scope: Scope, region: Region) -> None:
             _run_loop(scope, item)
 
 
-def call_function(scope: Scope, name: str, arguments: Sequence[Entity]) -> list[Entity]:
+def call_function(scope: LoweringScope, name: str, arguments: Sequence[Entity]) -> list[Entity]:
     """The results of a function of the graph, whose code goes where its call stands."""
     body = scope.lowering.functions.body(name)
     given = dict(zip(body.arguments, arguments, strict=True))
-    inner = Scope(scope.lowering, body.program, scope.graph, dict(given))
+    inner = LoweringScope(scope.lowering, body.program, scope.graph, dict(given))
     run_region(inner, body.program.region)
     inner.values.update(given)
     return [inner.get(tensor) for tensor in body.program.fetches]
 
 
-def _run_op(scope: Scope, op: Op) -> None:
+def _run_op(scope: LoweringScope, op: Op) -> None:
     try:
         outputs = _outputs(scope, op)
     except CannotLower as refused:
@@ -118,7 +118,7 @@ def _run_op(scope: Scope, op: Op) -> None:
         scope.values[op.node.name, index] = output
 
 
-def _outputs(scope: Scope, op: Op) -> Sequence[Entity] | None:
+def _outputs(scope: LoweringScope, op: Op) -> Sequence[Entity] | None:
     """The outputs of an op; None where an op before it was refused."""
     if (op.node.name, 0) in scope.fed:
         return []
@@ -139,7 +139,7 @@ def _outputs(scope: Scope, op: Op) -> Sequence[Entity] | None:
         return folded
     if lowering is None:
         raise CannotLower("has no counterpart in ONNX")
-    call = Call(scope, op, attributes)
+    call = LoweringCall(scope, op, attributes)
     scope.graph.label = op.node.name
     takes = inputs if getattr(lowering, "by_reference", False) else plain
     if takes is plain:
@@ -162,7 +162,9 @@ def _check_values(kind: str, values: Sequence[Entity]) -> None:
             raise CannotLower("takes strings, which ONNX Runtime has no kernel for")
 
 
-def _fold(scope: Scope, op: Op, attributes: dict[str, Any], inputs: Sequence[Entity]) -> list[Value] | None:
+def _fold(
+    scope: LoweringScope, op: Op, attributes: dict[str, Any], inputs: Sequence[Entity]
+) -> list[Value] | None:
     """The outputs of an op all of whose inputs are known; None where it is to run in the model."""
     if not inputs or op.node.op in _NEVER_FOLDED:
         return None
@@ -183,14 +185,14 @@ def _fold(scope: Scope, op: Op, attributes: dict[str, Any], inputs: Sequence[Ent
     return [scope.graph.const(array) for array in found]
 
 
-def _run_cond(scope: Scope, cond: Cond) -> None:
+def _run_cond(scope: LoweringScope, cond: Cond) -> None:
     predicate = scope.get(cond.predicate)
     if not isinstance(predicate, Value):
         _poison(scope, [(result.name, index) for result in cond.results for index in (0, 1)])
         return
 
-    def branch(number: int) -> Callable[[Scope], list[Entity]]:
-        def run(inner: Scope) -> list[Entity]:
+    def branch(number: int) -> Callable[[LoweringScope], list[Entity]]:
+        def run(inner: LoweringScope) -> list[Entity]:
             run_region(inner, cond.branches[number])
             found = []
             for result in cond.results:
@@ -207,27 +209,27 @@ def _run_cond(scope: Scope, cond: Cond) -> None:
         scope.values[result.name, 1] = results[index + len(cond.results)]
 
 
-def _poison(scope: Scope, tensors: Sequence[Tensor]) -> None:
+def _poison(scope: LoweringScope, tensors: Sequence[Tensor]) -> None:
     scope.values.update(dict.fromkeys(tensors, _POISON))
 
 
-def _run_loop(scope: Scope, loop: Loop) -> None:
+def _run_loop(scope: LoweringScope, loop: Loop) -> None:
     initial = [scope.get(variable.initial) for variable in loop.variables]
     exits = [tensor for variable in loop.variables for tensor in variable.exits]
     if any(isinstance(value, Poison) for value in initial):
         _poison(scope, exits)
         return
 
-    def enter(inner: Scope, values: Sequence[Entity]) -> None:
+    def enter(inner: LoweringScope, values: Sequence[Entity]) -> None:
         for variable, value in zip(loop.variables, values, strict=True):
             inner.values[variable.name, 0] = value
 
-    def condition(inner: Scope, values: Sequence[Entity]) -> Entity:
+    def condition(inner: LoweringScope, values: Sequence[Entity]) -> Entity:
         enter(inner, values)
         run_region(inner, loop.condition_region)
         return inner.get(loop.condition)
 
-    def body(inner: Scope, values: Sequence[Entity]) -> list[Entity]:
+    def body(inner: LoweringScope, values: Sequence[Entity]) -> list[Entity]:
         enter(inner, values)
         run_region(inner, loop.body)
         return [inner.get(variable.next) for variable in loop.variables]

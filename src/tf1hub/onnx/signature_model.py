@@ -20,7 +20,7 @@ from tf1hub.format import dtypes
 from tf1hub.format.tensor_names import split_tensor_name
 from tf1hub.graphdef import op_types
 from tf1hub.onnx.dead_code import live_nodes, used_names
-from tf1hub.onnx.lowering_scope import Lowering, Refusal, Scope
+from tf1hub.onnx.lowering_scope import LoweringScope, SignatureLowering, UnloweredOps
 from tf1hub.onnx.model_ports import ModelPorts, Port, name_of
 from tf1hub.onnx.onnx_graph import ML_OPSET, OPSET, tensor_type, type_of
 from tf1hub.onnx.program_lowering import run_region
@@ -45,7 +45,7 @@ class CannotLowerError(UnsupportedGraphError):
         refusals: all of what is in the way.
     """
 
-    def __init__(self, variant: Variant, signature: str, refusals: Sequence[Refusal]) -> None:
+    def __init__(self, variant: Variant, signature: str, refusals: Sequence[UnloweredOps]) -> None:
         super().__init__(refusal_text(variant, signature, refusals))
         self.signature = signature
         self.refusals = list(refusals)
@@ -144,13 +144,13 @@ class _Work:
         code = module.signature(self._signature)
         self._program = code.code.program
         self._written = [v for v in module.variant.variables if v.node in code.written]
-        self._lowering = Lowering(
+        self._lowering = SignatureLowering(
             module.functions, self._read, module.table, self._asset, strings_in_graph=strings == "graph"
         )
         self._lowering.seed = seed
         self._lowering.nodes = frozenset(self._variant.nodes)
         self._names = {variable.node: variable.name for variable in module.variant.variables}
-        self._scope = Scope(self._lowering, self._program, self._lowering.graph)
+        self._scope = LoweringScope(self._lowering, self._program, self._lowering.graph)
 
     def _read(self, node: str) -> tuple[str, npt.NDArray[Any]]:
         return self._names.get(node, node), self._module.values[node]
@@ -204,23 +204,29 @@ class _Work:
 
     def _check_host(self, ports: ModelPorts) -> None:
         """Refuses a host part that would compute what it must not: other random numbers, or variables."""
-        refusals: list[Refusal] = []
+        refusals: list[UnloweredOps] = []
         for fetches, given in ((ports.before, ports.fed), (ports.after, [*ports.fed, *ports.outputs])):
             if not fetches:
                 continue
             code = self._module.code([name_of(t) for t in fetches], [], [name_of(p.tensor) for p in given])
             for kind, nodes in self._module.library.missing(code.program).items():
-                refusals.append(Refusal(kind, "has no counterpart in NumPy, where ops on strings run", nodes))
+                refusals.append(
+                    UnloweredOps(kind, "has no counterpart in NumPy, where ops on strings run", nodes)
+                )
             effects = self._module.functions.effects
             for op, _ in code.program.ops():
                 node = op.node.definition
                 if op.node.op in op_types.VARIABLES:
                     refusals.append(
-                        Refusal(op.node.op, "is needed by ops on strings, beside the model", [op.node.name])
+                        UnloweredOps(
+                            op.node.op, "is needed by ops on strings, beside the model", [op.node.name]
+                        )
                     )
                 elif effects.runs_once(node) and op.node.op not in op_types.TABLES | LOOKUPS:
                     refusals.append(
-                        Refusal(op.node.op, "would run twice, in the model and beside it", [op.node.name])
+                        UnloweredOps(
+                            op.node.op, "would run twice, in the model and beside it", [op.node.name]
+                        )
                     )
         if refusals:
             raise CannotLowerError(self._variant, self._signature, refusals)
@@ -369,7 +375,7 @@ def digest_of(spec: ModuleSpec) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def refusal_text(variant: Variant, signature: str, refusals: Sequence[Refusal]) -> str:
+def refusal_text(variant: Variant, signature: str, refusals: Sequence[UnloweredOps]) -> str:
     """What cannot be lowered, all of it, a line for each kind and reason."""
     lines = [f"The signature {signature!r} of {variant.where} cannot be converted to ONNX. It has:"]
     for refusal in sorted(refusals, key=lambda each: (each.kind, each.reason)):

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from tf1hub.graphdef import op_types
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, by_reference, lowers
 from tf1hub.onnx.onnx_graph import Graph
-from tf1hub.onnx.traced_values import Reference, Shape, Value
+from tf1hub.onnx.traced_values import Shape, Value
+from tf1hub.program.references import Reference
 
 
 class ArrayReference(Reference):
@@ -107,13 +108,13 @@ def _elements(flow: Any) -> Elements:
 
 @lowers(*op_types.TENSOR_ARRAYS)
 @by_reference
-def tensor_array(call: Call, *inputs: Any) -> Any:
+def tensor_array(call: LoweringCall, *inputs: Any) -> Any:
     """Any op on a TensorArray."""
     does = op_types.TENSOR_ARRAYS[call.kind]
     return _new(call, *inputs) if does == "New" else _USES[does](call, _array(inputs[0]), *inputs[1:])
 
 
-def _new(call: Call, size: Any) -> Any:
+def _new(call: LoweringCall, size: Any) -> Any:
     graph = call.graph
     element_shape = call.get("element_shape")
     number = graph.reshape(graph.int64(size), [1], (1,))
@@ -167,7 +168,7 @@ def _ready(graph: Graph, elements: Elements, sizes: Value, element: Shape, count
     return padded
 
 
-def _write(call: Call, array: ArrayReference, index: Value, value: Value, flow: Any) -> Any:
+def _write(call: LoweringCall, array: ArrayReference, index: Value, value: Value, flow: Any) -> Any:
     graph, elements = call.graph, _elements(flow)
     value = call.scope.value(call.op.inputs[2])
     place = graph.reshape(graph.int64(index), [1], (1,))
@@ -178,7 +179,7 @@ def _write(call: Call, array: ArrayReference, index: Value, value: Value, flow: 
     return Elements(array, result)
 
 
-def _scatter(call: Call, array: ArrayReference, indices: Value, value: Value, flow: Any) -> Any:
+def _scatter(call: LoweringCall, array: ArrayReference, indices: Value, value: Value, flow: Any) -> Any:
     graph, elements = call.graph, _elements(flow)
     value = call.scope.value(call.op.inputs[2])
     places = graph.int64(indices)
@@ -193,12 +194,12 @@ def _scatter(call: Call, array: ArrayReference, indices: Value, value: Value, fl
     return Elements(array, result)
 
 
-def _read(call: Call, array: ArrayReference, index: Value, flow: Any) -> Any:
+def _read(call: LoweringCall, array: ArrayReference, index: Value, flow: Any) -> Any:
     result = call.graph.op("Gather", _elements(flow).stacked, index, axis=0)
     return _with_shape(result, array.element_shape)
 
 
-def _gather(call: Call, array: ArrayReference, indices: Value, flow: Any) -> Any:
+def _gather(call: LoweringCall, array: ArrayReference, indices: Value, flow: Any) -> Any:
     told = call.get("element_shape")
     element = array.element_shape if told is None else told
     result = call.graph.op("Gather", _elements(flow).stacked, indices, axis=0)
@@ -211,7 +212,7 @@ def _with_shape(value: Value, shape: Shape) -> Value:
     return value
 
 
-def _concat(call: Call, _: ArrayReference, flow: Any) -> Any:
+def _concat(call: LoweringCall, _: ArrayReference, flow: Any) -> Any:
     graph, stacked = call.graph, _elements(flow).stacked
     if stacked.shape is None or len(stacked.shape) < 2:
         raise CannotLower("joins the elements of a TensorArray whose number of dimensions nothing tells")
@@ -222,7 +223,7 @@ def _concat(call: Call, _: ArrayReference, flow: Any) -> Any:
     return joined, lengths
 
 
-def _split(call: Call, array: ArrayReference, value: Value, lengths: Value, _: Any) -> Any:
+def _split(call: LoweringCall, array: ArrayReference, value: Value, lengths: Value, _: Any) -> Any:
     graph = call.graph
     value = call.scope.value(call.op.inputs[1])
     numbers = call.known(lengths, "the lengths of the elements of a TensorArray").tolist()
@@ -233,7 +234,7 @@ def _split(call: Call, array: ArrayReference, value: Value, lengths: Value, _: A
     return Elements(array, graph.reshape(value, sizes))
 
 
-def _size(call: Call, array: ArrayReference, flow: Any) -> Any:
+def _size(call: LoweringCall, array: ArrayReference, flow: Any) -> Any:
     graph = call.graph
     count = graph.size_of(_elements(flow).stacked, 0) if array.grows else array.size
     result = graph.cast(graph.squeeze(count, 0), np.int32)

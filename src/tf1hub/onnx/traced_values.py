@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tf1hub.program.references import Reference
+
 if TYPE_CHECKING:
     from tf1hub.onnx.onnx_graph import Graph
 
@@ -86,23 +88,6 @@ class Value:
 
     def __repr__(self) -> str:
         return f"<{self._name or self.label or 'value'}: {self.dtype.name} {self.shape}>"
-
-
-class Reference:
-    """What is no tensor: a variable, a table, a TensorArray."""
-
-
-class VariableReference(Reference):
-    """A variable, by the node that holds it.
-
-    Args:
-        node: the node.
-        by_value: whether an identity reads it, as ref variables of old are read.
-    """
-
-    def __init__(self, node: str, by_value: bool) -> None:
-        self.node = node
-        self.by_value = by_value
 
 
 class TableReference(Reference):

@@ -241,11 +241,11 @@ class JaxFunction:
         """The tensors behind the outputs, None for texts that `prepare` gave; and the variables that were written."""
         from tf1hub.arrays.jax_backend import JaxBackend
         from tf1hub.arrays.keys import KeyRandom, NoKey
-        from tf1hub.arrays.run_state import State
+        from tf1hub.arrays.run_state import RunState
 
         random = NoKey(f"The signature {self._signature!r}") if key is None else KeyRandom(key)
         values = _ByNode(params, self._names)
-        state = State(values, self._module.table)
+        state = RunState(values, self._module.table)
         given = {**prepared.arrays, **prepared.fixed}
         arguments = [given[name] for name in self._parts.arguments]
         backend = JaxBackend(self._written_nodes)
@@ -262,9 +262,9 @@ class JaxFunction:
 
         from tf1hub.arrays.jax_backend import JaxBackend
         from tf1hub.arrays.keys import NoKey
-        from tf1hub.arrays.run_state import State
+        from tf1hub.arrays.run_state import RunState
 
-        state = State(_ByNode(params, self._names), self._module.table)
+        state = RunState(_ByNode(params, self._names), self._module.table)
         place = NoKey("A regularization loss")
         losses = self._module.run(self._losses, [], state, place, JaxBackend())
         return sum(losses, jnp.zeros([], np.float32))

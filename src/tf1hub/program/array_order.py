@@ -32,13 +32,13 @@ def check_order(nodes: Mapping[str, Node], regions: Regions, problems: list[str]
     Raises:
         UnsupportedGraphError: there is such an op.
     """
-    for problem in _Arrays(nodes, regions).problems():
+    for problem in _WriteSets(nodes, regions).problems():
         if problems is None:
             raise UnsupportedGraphError(problem)
         problems.append(problem)
 
 
-class _Arrays:
+class _WriteSets:
     """Sets of writes are integers here, a bit for each write: graphs may have thousands, in a row."""
 
     def __init__(self, nodes: Mapping[str, Node], regions: Regions) -> None:

@@ -54,9 +54,9 @@ class Construct:
             its.merged_into = mine
 
 
-Step: TypeAlias = tuple[Construct, int]
+Entered: TypeAlias = tuple[Construct, int]
 """Into a construct: which one, and for a cond which branch (0: false, 1: true)."""
-Path: TypeAlias = tuple[Step, ...]
+Path: TypeAlias = tuple[Entered, ...]
 
 
 @dataclass(slots=True)
@@ -243,7 +243,7 @@ class _Finder:
             self._unite(node, mine, its)
         return first if len(first) >= len(second) else second
 
-    def _unite(self, node: Node, mine: Step, its: Step) -> None:
+    def _unite(self, node: Node, mine: Entered, its: Entered) -> None:
         first, second = mine[0].current(), its[0].current()
         if mine[1] == its[1] and first.key == second.key:
             first.join(second)
@@ -254,7 +254,7 @@ class _Finder:
         )
 
 
-def _in_words(step: Step) -> str:
+def _in_words(step: Entered) -> str:
     construct, branch = step
     if isinstance(construct.key, str):
         return f"the loop {construct.key!r}"

@@ -16,7 +16,7 @@ from tf1hub.graphdef.variable_nodes import start_from_zeros
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.variant import Variant
 
-_State = tuple[bytes, bytes]
+_NodeKey = tuple[bytes, bytes]
 """What all handles of one variable or table have in common."""
 
 
@@ -119,17 +119,17 @@ def _needed_nodes(variant: Variant, *, initial_values: bool = True) -> set[str]:
     return keep
 
 
-def _state(node: NodeDef) -> _State:
+def _state(node: NodeDef) -> _NodeKey:
     shared = node.attr["shared_name"].s if "shared_name" in node.attr else b""
     container = node.attr["container"].s if "container" in node.attr else b""
     return container, shared or node.name.encode()
 
 
 def _variables(
-    variant: Variant, states: Mapping[str, _State], initial_values: bool
-) -> list[tuple[set[_State], list[str]]]:
+    variant: Variant, states: Mapping[str, _NodeKey], initial_values: bool
+) -> list[tuple[set[_NodeKey], list[str]]]:
     """For each variable with all of its parts: its states, and the names that its definitions give."""
-    found: dict[str, tuple[set[_State], list[str]]] = {}
+    found: dict[str, tuple[set[_NodeKey], list[str]]] = {}
     for variable in variant.variables:
         definition = variable.definition
         used, names = found.setdefault(variable.name, (set(), []))
@@ -140,7 +140,7 @@ def _variables(
     return [(used, list(filter(None, names))) for used, names in found.values()]
 
 
-def _tables(variant: Variant, states: Mapping[str, _State]) -> list[tuple[set[_State], list[str]]]:
+def _tables(variant: Variant, states: Mapping[str, _NodeKey]) -> list[tuple[set[_NodeKey], list[str]]]:
     """For each op that initializes tables: their states, and its name."""
     names = [name for name in variant.collection("table_initializer") if node_of(name) in variant.nodes]
     return [

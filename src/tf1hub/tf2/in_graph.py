@@ -7,42 +7,42 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.graphdef import op_types
-from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.callable_variants import CallableVariants
 from tf1hub.tf2.variables import Values, declared_variables, with_dtypes
 
 _KEYS = tf.compat.v1.GraphKeys
 
 
-def initialize_in_graph(engine: Engine, values: Values) -> None:
+def initialize_in_graph(callables: CallableVariants, values: Values) -> None:
     """Completes what a graph has to know of a module that was loaded into it, which is the default graph.
 
     Args:
-        engine: of the module.
+        callables: the variants of the module.
         values: where the values of its variables come from.
     """
-    variables = engine.resources.variables
+    variables = callables.resources.variables
     graph = tf.compat.v1.get_default_graph()
     own = {id(variable) for variable in variables.values()}
     # A program chooses what it trains by module.trainable_variables; what trains all that there is should not train
     # a module that was loaded.
     trained = graph.get_collection_ref(_KEYS.TRAINABLE_VARIABLES)
     trained[:] = [variable for variable in trained if id(variable) not in own]
-    for state in engine.loaded:
+    for state in callables.loaded:
         for node in state.variant.nodes.values():
             if node.op in op_types.TABLES:
-                engine.table(node.name)
+                callables.table(node.name)
     if variables:
-        graph.add_to_collection(_KEYS.TABLE_INITIALIZERS, _initializer_of_missing(engine, values))
+        graph.add_to_collection(_KEYS.TABLE_INITIALIZERS, _initializer_of_missing(callables, values))
 
 
-def _initializer_of_missing(engine: Engine, values: Values) -> Any:
+def _initializer_of_missing(callables: CallableVariants, values: Values) -> Any:
     """An op that gives variables their values that have none.
 
     Programs that load modules for inference run the initializers of tables alone. After a checkpoint was restored, these
     run as well, and must not undo that.
     """
-    variables = engine.resources.variables
-    variants = [state.variant for state in engine.loaded]
+    variables = callables.resources.variables
+    variants = [state.variant for state in callables.loaded]
 
     def initialize() -> Any:
         known = {

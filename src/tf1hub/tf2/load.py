@@ -156,7 +156,7 @@ def load_spec(
             )
         module = LoadedModule.build(spec, variants, trainable, values)
         if not tf.executing_eagerly():
-            initialize_in_graph(module.engine, values)
+            initialize_in_graph(module.callables, values)
     _keep_with_function(module)
     return module
 

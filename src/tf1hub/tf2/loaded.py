@@ -20,7 +20,7 @@ from tf1hub.spec.input_words import describe
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
-from tf1hub.tf2.engine import Engine, Signatures
+from tf1hub.tf2.callable_variants import CallableVariants, Signatures
 from tf1hub.tf2.export import export_values
 from tf1hub.tf2.loaded_state import PICKLE_VERSION, LoadedState, check_files, read_state, state_of
 from tf1hub.tf2.processes import check_threads
@@ -59,16 +59,16 @@ class LoadedModule(tf.Module):
 
     Args:
         spec: the module's definition.
-        engine: its working parts.
+        callables: its variants, ready to be called.
     """
 
-    def __init__(self, spec: ModuleSpec, engine: Engine) -> None:
+    def __init__(self, spec: ModuleSpec, callables: CallableVariants) -> None:
         super().__init__()
         self._spec = spec
-        self._engine = engine
+        self._callables = callables
         # As an attribute, so that a tf.Module around this one finds them.
-        self._weights = dict(engine.resources.variables)
-        self._parts = SavedParts(engine)
+        self._weights = dict(callables.resources.variables)
+        self._parts = SavedParts(callables)
 
     # What is called inside a `tf.function` would be rewritten by AutoGraph, which takes long.
     @as_written
@@ -105,7 +105,7 @@ class LoadedModule(tf.Module):
         if unknown:
             raise InputError(_keywords(self.variant(), signature, list(unknown)))
         outputs = self._outputs(inputs, training, signature)
-        return outputs if as_dict else self._engine.output(outputs, signature)
+        return outputs if as_dict else self._callables.output(outputs, signature)
 
     def _outputs(self, inputs: Any, training: Any, signature: str | None) -> dict[str, Any]:
         # Asking TensorFlow's classes takes as long as a small module runs.
@@ -114,22 +114,22 @@ class LoadedModule(tf.Module):
             if fixed is None:
                 results: dict[str, Any] = tf.cond(
                     training,
-                    lambda: self._engine.call(inputs, True, signature),
-                    lambda: self._engine.call(inputs, False, signature),
+                    lambda: self._callables.call(inputs, True, signature),
+                    lambda: self._callables.call(inputs, False, signature),
                 )
                 return results
             training = fixed
-        return self._engine.call(inputs, bool(training), signature)
+        return self._callables.call(inputs, bool(training), signature)
 
     @property
-    def engine(self) -> Engine:
+    def callables(self) -> CallableVariants:
         """The working parts."""
-        return self._engine
+        return self._callables
 
     @property
     def variables(self) -> Sequence[tf.Variable]:
         """All variables, in the module's order; the parts of a partitioned one each. Names are the module's."""
-        return tuple(self._engine.resources.variables.values())
+        return tuple(self._callables.resources.variables.values())
 
     @property
     def trainable_variables(self) -> Sequence[tf.Variable]:
@@ -144,7 +144,7 @@ class LoadedModule(tf.Module):
     @property
     def regularization_losses(self) -> Sequence[Any]:
         """Functions without arguments, each of which returns one scalar loss to add in training."""
-        return tuple(self._engine.losses())
+        return tuple(self._callables.losses())
 
     @property
     def signatures(self) -> Mapping[str, Any]:
@@ -153,7 +153,7 @@ class LoadedModule(tf.Module):
         As TensorFlow's own, they take a SparseTensor `x` as `x_indices`, `x_values` and `x_dense_shape`, and a
         RaggedTensor as `x_component_0` (the values), `x_component_1` (the outermost row splits) and so on.
         """
-        return Signatures(self._engine, self)
+        return Signatures(self._callables, self)
 
     @property
     def assets(self) -> Mapping[str, str]:
@@ -166,7 +166,7 @@ class LoadedModule(tf.Module):
         Args:
             training: the one of calls with `training=True`.
         """
-        return self._engine.state(training).variant
+        return self._callables.state(training).variant
 
     def get_signature_names(self) -> list[str]:
         """The names of the signatures, sorted."""
@@ -217,12 +217,12 @@ class LoadedModule(tf.Module):
             UnknownSignatureError, UnknownNameError, ArgumentError, UnsupportedGraphError: as `ModuleSpec.with_outputs`
                 does; or the tensor depends on what cannot be traced again.
         """
-        engine, name = self._engine, self.variant().check_signature(signature)
-        having = [state.variant for state in engine.loaded if name in state.variant.signature_names]
+        callables, name = self._callables, self.variant().check_signature(signature)
+        having = [state.variant for state in callables.loaded if name in state.variant.signature_names]
         spec = with_outputs(self._spec, outputs, name, having)
         variants = spec.variant(self.variant().tags), spec.variant(self.variant(training=True).tags)
         check_supported(variants, THIS_TENSORFLOW)
-        return LoadedModule(spec, Engine(variants, engine.resources))
+        return LoadedModule(spec, CallableVariants(variants, callables.resources))
 
     def prune(self, feeds: Any, fetches: Any, name: str | None = None, input_signature: Any = None) -> Any:
         """A function from any tensors of the graph for inference to others, as TensorFlow's loader of TF1 modules has it.
@@ -258,8 +258,8 @@ class LoadedModule(tf.Module):
         spec, signature = with_further_signature(self._spec, self.variant(), given, tf.nest.flatten(fetches))
         variant = spec.variant(self.variant().tags)
         check_supported((variant, variant), THIS_TENSORFLOW)
-        engine = Engine((variant, variant), self._engine.resources)
-        function, infos = engine.function(signature, False), variant.inputs(signature)
+        callables = CallableVariants((variant, variant), self._callables.resources)
+        function, infos = callables.function(signature, False), variant.inputs(signature)
 
         def call(*values: Any) -> Any:
             outputs = function({str(index): value for index, value in enumerate(values)})
@@ -268,7 +268,7 @@ class LoadedModule(tf.Module):
         call.__name__ = name or "pruned"
         types = input_signature or [infos[str(index)].type_spec for index in range(len(given))]
         with tf.init_scope():
-            return engine.keep(tf.function(call, autograph=False).get_concrete_function(*types))
+            return callables.keep(tf.function(call, autograph=False).get_concrete_function(*types))
 
     def get_attached_message(self, key: str, message_type: Callable[[], Any], required: bool = False) -> Any:
         """The message attached to the variant for inference under `key`; as `ModuleSpec.get_attached_message`."""
@@ -277,8 +277,8 @@ class LoadedModule(tf.Module):
     @property
     def variable_map(self) -> Mapping[str, Any]:
         """Name in the module to variable; to the list of its parts for a partitioned one."""
-        variables = self._engine.resources.variables
-        declared = declared_variables([state.variant for state in self._engine.loaded])
+        variables = self._callables.resources.variables
+        declared = declared_variables([state.variant for state in self._callables.loaded])
         found: dict[str, Any] = {}
         for name, parts in by_name(declared.values()).items():
             in_order = sorted(parts, key=lambda part: part.slice.offset if part.slice else ())
@@ -299,11 +299,11 @@ class LoadedModule(tf.Module):
             ExportError: something is at `path`, or it cannot be written; or a session is given in eager mode, or
                 none in a graph.
         """
-        variables = self._engine.resources.variables
-        if self._engine.graph is not None:
+        variables = self._callables.resources.variables
+        if self._callables.graph is not None:
             if session is None:
                 raise ExportError(_SESSION.format(path=os.fspath(path)))
-            declared = declared_variables([state.variant for state in self._engine.loaded])
+            declared = declared_variables([state.variant for state in self._callables.loaded])
             pairs = [(declared[node], variable) for node, variable in variables.items()]
             export_from_session(self._spec, self.variant(), pairs, path_text(path), session)
             return
@@ -322,9 +322,9 @@ class LoadedModule(tf.Module):
         Raises:
             WrongModeError: it lives in a graph, where the values are those of a session.
         """
-        if self._engine.graph is not None:
+        if self._callables.graph is not None:
             raise WrongModeError(_OF_A_GRAPH)
-        return LoadedModule.restore, (PICKLE_VERSION, self._spec, state_of(self._engine))
+        return LoadedModule.restore, (PICKLE_VERSION, self._spec, state_of(self._callables))
 
     @classmethod
     def build(
@@ -332,7 +332,7 @@ class LoadedModule(tf.Module):
     ) -> LoadedModule:
         """A module of two variants of a spec, for inference and for training, with these values."""
         variables = create_variables(list(dict.fromkeys(variants)), values, trainable, spec.name)
-        return cls(spec, Engine(variants, Resources(variables, spec.asset_paths)))
+        return cls(spec, CallableVariants(variants, Resources(variables, spec.asset_paths)))
 
     @classmethod
     def restore(cls, version: int, spec: ModuleSpec, state: LoadedState) -> LoadedModule:
@@ -349,12 +349,12 @@ class LoadedModule(tf.Module):
             variants = spec.variant(state.inference), spec.variant(state.training)
             module = cls.build(spec, variants, state.trainable, from_nodes(state.variables))
             for node, contents in state.tables.items():
-                module.engine.table(node).replace(*contents)
+                module.callables.table(node).replace(*contents)
             return module
 
     def __repr__(self) -> str:
         trained = len(self.trainable_variables)
-        lines = [*self._engine.describe(), f"{len(self.variables)} variables, {trained} of them trainable"]
+        lines = [*self._callables.describe(), f"{len(self.variables)} variables, {trained} of them trainable"]
         return f"<LoadedModule {self._spec.name}\n  " + "\n  ".join(lines) + ">"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tf1hub.errors import ResolveError, UnsupportedFormatError
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.storage import place_at
-from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.callable_variants import CallableVariants
 from tf1hub.tf2.tables import MutableTable
 
 PICKLE_VERSION = 1
@@ -35,12 +35,12 @@ class LoadedState:
     tables: dict[str, tuple[Any, Any]]
 
 
-def state_of(engine: Engine) -> LoadedState:
+def state_of(callables: CallableVariants) -> LoadedState:
     """The state of a loaded module now."""
-    resources = engine.resources
+    resources = callables.resources
     return LoadedState(
-        inference=engine.state(False).variant.tags,
-        training=engine.state(True).variant.tags,
+        inference=callables.state(False).variant.tags,
+        training=callables.state(True).variant.tags,
         trainable=[node for node, variable in resources.variables.items() if variable.trainable],
         variables={node: variable.numpy() for node, variable in resources.variables.items()},
         tables={

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tf1hub._tensorflow import in_current_graph, read_only_inputs
 from tf1hub.spec.tensor_info import ParsedTensorInfo
-from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.callable_variants import CallableVariants
 from tf1hub.tf2.saving import interface
 from tf1hub.tf2.serving import flat_function
 
@@ -85,15 +85,15 @@ class Saved(tf.Module):
 class ProgramsApart:
     """A loaded module as `tf1hub.convert` has it saved.
 
-    It is no trackable object, as the engine is none.
+    It is no trackable object, as `CallableVariants` is none.
 
     Args:
-        engine: of the loaded module.
+        callables: the variants of the loaded module.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._handles = {id(variable.handle) for variable in engine.resources.variables.values()}
+    def __init__(self, callables: CallableVariants) -> None:
+        self._callables = callables
+        self._handles = {id(variable.handle) for variable in callables.resources.variables.values()}
         self._programs: dict[Any, SavedProgram] = {}
         self._served: dict[str, Any] = {}
         self._children: dict[str, Any] | None = None
@@ -110,7 +110,7 @@ class ProgramsApart:
         return self._served[signature]
 
     def _serve(self, signature: str) -> Any:
-        variant = self._engine.inference.variant
+        variant = self._callables.inference.variant
 
         def run(given: dict[str, Any]) -> Mapping[str, Any]:
             return self._run(given, False, signature)
@@ -118,19 +118,19 @@ class ProgramsApart:
         return flat_function(run, variant.inputs(signature), variant.outputs(signature))
 
     def _run(self, given: Mapping[str, Any], training: bool, signature: str) -> dict[str, Any]:
-        outputs = _types(self._engine.state(training).variant.outputs(signature))
+        outputs = _types(self._callables.state(training).variant.outputs(signature))
         flat = self._program(training, signature)(tf.nest.flatten(given, expand_composites=True))
         found: dict[str, Any] = tf.nest.pack_sequence_as(outputs, flat, expand_composites=True)
         return found
 
     def _apply(self, inputs: Any, training: bool, signature: str) -> dict[str, Any]:
-        return self._run(self._engine.interface(signature, training).convert(inputs), training, signature)
+        return self._run(self._callables.interface(signature, training).convert(inputs), training, signature)
 
     def _program(self, training: bool, signature: str) -> SavedProgram:
         """The program of a signature; signatures that are the same but for the names have one."""
-        variant = self._engine.state(training).variant
-        function = self._engine.function(signature, training)
-        updates = function is not self._engine.function(signature, False)
+        variant = self._callables.state(training).variant
+        function = self._callables.function(signature, training)
+        updates = function is not self._callables.function(signature, False)
         key = (
             variant.tags,
             updates,
@@ -149,13 +149,13 @@ class ProgramsApart:
         return self._children
 
     def _build(self) -> dict[str, Any]:
-        engine = self._engine
-        children = interface(engine, self._apply)
-        if "default" in engine.inference.variant.signature_names:
+        callables = self._callables
+        children = interface(callables, self._apply)
+        if "default" in callables.inference.variant.signature_names:
             children["_default_save_signature"] = self.serve("default")
         # Last, for they are made when they are first used.
         children.update({f"program/{index}": each.function for index, each in enumerate(self.programs)})
-        resources = engine.resources
+        resources = callables.resources
         children.update({f"asset/{name}": asset for name, asset in resources.assets.items()})
         children.update({f"table/{name}": table for name, table in resources.tables.items()})
         return children

@@ -54,7 +54,7 @@ def complete(directory: str, programs: Sequence[SavedProgram], with_saver: bool)
         for number, node in enumerate(objects.nodes)
         if node.WhichOneof("kind") == "variable"
     }
-    functions = _Functions(graph.graph_def.library.function, objects, programs)
+    functions = _SavedFunctions(graph.graph_def.library.function, objects, programs)
     functions.complete()
     for node in graph.graph_def.node:
         functions.complete_call(node, handles)
@@ -65,7 +65,7 @@ def complete(directory: str, programs: Sequence[SavedProgram], with_saver: bool)
     write_fingerprint(directory)
 
 
-class _Functions:
+class _SavedFunctions:
     """The functions of a SavedModel.
 
     Args:
@@ -90,7 +90,7 @@ class _Functions:
         if name not in self._taken:
             self._taken[name] = []
             function = self._by_name[name]
-            names = _Names(function)
+            names = _VariableNames(function)
             found: dict[int, _Variable] = {}
             for node in function.node_def:
                 for variable in self.complete_call(node, names):
@@ -158,7 +158,7 @@ class _Called:
         }
 
 
-class _Names(dict[int, str]):
+class _VariableNames(dict[int, str]):
     """What variables are called in a function, each given a name when it is first asked for."""
 
     def __init__(self, function: Any) -> None:

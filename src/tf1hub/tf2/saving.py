@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.spec.tensor_info import ParsedTensorInfo
-from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.callable_variants import CallableVariants
 from tf1hub.tf2.serving import serving_function
 from tf1hub.tf2.signature_functions import type_spec
 
@@ -30,11 +30,11 @@ class SavedParts:
     """The parts, built when a SavedModel is first written.
 
     Args:
-        engine: of the loaded module.
+        callables: the variants of the loaded module.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, callables: CallableVariants) -> None:
+        self._callables = callables
         self._functions: dict[str, Any] | None = None
 
     def children(self, save_type: str) -> dict[str, Any]:
@@ -44,42 +44,44 @@ class SavedParts:
             if self._functions is None:
                 self._functions = self._build()
             children.update(self._functions)
-        resources = self._engine.resources
+        resources = self._callables.resources
         children.update({f"asset/{name}": asset for name, asset in resources.assets.items()})
         children.update({f"table/{name}": table for name, table in resources.tables.items()})
         return children
 
     def _build(self) -> dict[str, Any]:
-        engine = self._engine
-        functions = interface(engine, lambda *given: engine.call(*given))
-        if "default" in engine.inference.variant.signature_names:
+        callables = self._callables
+        functions = interface(callables, lambda *given: callables.call(*given))
+        if "default" in callables.inference.variant.signature_names:
             # TensorFlow takes this one for `serving_default` where the caller names no signatures.
-            functions["_default_save_signature"] = serving_function(engine, "default")
+            functions["_default_save_signature"] = serving_function(callables, "default")
         return functions
 
 
-def interface(engine: Engine, apply: Callable[[Any, bool, str], Mapping[str, Any]]) -> dict[str, Any]:
+def interface(
+    callables: CallableVariants, apply: Callable[[Any, bool, str], Mapping[str, Any]]
+) -> dict[str, Any]:
     """What a restored module is called and known by; a change of it is a new `SAVED_VERSION`.
 
     Args:
-        engine: of the loaded module.
+        callables: the variants of the loaded module.
         apply: as for `call_function`.
     """
-    variables = list(engine.resources.variables.values())
+    variables = list(callables.resources.variables.values())
     return {
-        "__call__": call_function(engine, apply),
+        "__call__": call_function(callables, apply),
         "variables": track(variables),
         "trainable_variables": track([variable for variable in variables if variable.trainable]),
-        "regularization_losses": track([trace(loss) for loss in engine.losses()]),
+        "regularization_losses": track([trace(loss) for loss in callables.losses()]),
         VERSION_NAME: _version(),
     }
 
 
-def call_function(engine: Engine, apply: Callable[[Any, bool, str], Mapping[str, Any]]) -> Any:
+def call_function(callables: CallableVariants, apply: Callable[[Any, bool, str], Mapping[str, Any]]) -> Any:
     """What `__call__` of a restored module is: a `tf.function` that was traced for all ways of calling it.
 
     Args:
-        engine: of the loaded module.
+        callables: the variants of the loaded module.
         apply: gives the outputs for inputs, for training or not, of a signature.
     """
 
@@ -87,20 +89,20 @@ def call_function(engine: Engine, apply: Callable[[Any, bool, str], Mapping[str,
         inputs: Any = None, training: bool = False, signature: str = "default", as_dict: bool = False
     ) -> Any:
         outputs = apply(inputs, training, signature)
-        return outputs if as_dict else engine.output(outputs, signature)
+        return outputs if as_dict else callables.output(outputs, signature)
 
     function = tf.function(call, autograph=False)
-    for form in sorted(_forms(engine), key=CallForm.goes_last):
+    for form in sorted(_forms(callables), key=CallForm.goes_last):
         function.get_concrete_function(
             form.inputs, training=form.training, signature=form.signature, as_dict=form.as_dict
         )
     return function
 
 
-def _forms(engine: Engine) -> Iterator[CallForm]:
+def _forms(callables: CallableVariants) -> Iterator[CallForm]:
     """All the ways of calling each signature."""
     for training, as_dict in itertools.product((False, True), (False, True)):
-        variant = engine.state(training).variant
+        variant = callables.state(training).variant
         for signature in variant.signature_names:
             if as_dict or "default" in variant.outputs(signature):
                 for inputs in _inputs(variant.inputs(signature)):

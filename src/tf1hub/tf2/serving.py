@@ -11,12 +11,12 @@ from typing import Any
 
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
-from tf1hub.tf2.engine import Engine
+from tf1hub.tf2.callable_variants import CallableVariants
 from tf1hub.tf2.keywords import by_keyword, keywords
 from tf1hub.tf2.parts import flat_specs, flatten, unflatten
 
 
-def serving_function(engine: Engine, signature: str) -> Any:
+def serving_function(callables: CallableVariants, signature: str) -> Any:
     """A ConcreteFunction from dense tensors by keyword to a dict of dense tensors.
 
     A dense input or output keeps its name, where a parameter may be called so. A SparseTensor `x` becomes `x_indices`, `x_values` and
@@ -24,14 +24,14 @@ def serving_function(engine: Engine, signature: str) -> Any:
     dimensions are ragged `x_row_splits_0` and so on, the outermost first.
 
     Args:
-        engine: of the loaded module.
+        callables: the variants of the loaded module.
         signature: its name.
     """
-    variant = engine.inference.variant
+    variant = callables.inference.variant
     inputs, outputs = variant.inputs(signature), variant.outputs(signature)
     if all(info.kind == "dense" for info in [*inputs.values(), *outputs.values()]):
-        return engine.serve(signature)
-    return engine.keep(flat_function(engine.function(signature, False), inputs, outputs))
+        return callables.serve(signature)
+    return callables.keep(flat_function(callables.function(signature, False), inputs, outputs))
 
 
 def flat_function(

@@ -27,15 +27,15 @@ class CannotRunError(Exception):
 Evaluate: TypeAlias = Callable[[str, Mapping[str, Any]], Arrays]
 """Runs a signature on a value for each input; raises CannotRunError where it does not run on these."""
 
-_Tensors: TypeAlias = tuple[str, ...]
+_TensorNames: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Known:
     """One run: the values that were fed, and the arrays that came out, by the tensors of the graph."""
 
-    given: Mapping[_Tensors, Any]
-    arrays: Mapping[_Tensors, list[Any]]
+    given: Mapping[_TensorNames, Any]
+    arrays: Mapping[_TensorNames, list[Any]]
 
 
 class SharedRuns:
@@ -83,12 +83,12 @@ class SharedRuns:
         return max(wider, key=lambda name: len(self._outputs[name]))
 
 
-def _by_tensors(infos: Mapping[str, ParsedTensorInfo]) -> dict[_Tensors, str]:
+def _by_tensors(infos: Mapping[str, ParsedTensorInfo]) -> dict[_TensorNames, str]:
     """Names of inputs or outputs, by what they are in the graph."""
     return {(info.describe(), *info.tensor_names): name for name, info in infos.items()}
 
 
-def _same(one: Mapping[_Tensors, Any], other: Mapping[_Tensors, Any]) -> bool:
+def _same(one: Mapping[_TensorNames, Any], other: Mapping[_TensorNames, Any]) -> bool:
     return one.keys() == other.keys() and all(_same_value(one[key], other[key]) for key in one)
 
 

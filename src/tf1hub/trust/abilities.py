@@ -26,7 +26,7 @@ SAID = (UNBOUNDED, STATE, CHANCE)
 ABILITIES = (*REFUSED, *SAID)
 
 
-class Rule(NamedTuple):
+class Ability(NamedTuple):
     """One thing that an op can do.
 
     Attributes:
@@ -48,7 +48,7 @@ class Rule(NamedTuple):
         )
 
 
-def rules_of(op: str) -> tuple[Rule, ...]:
+def rules_of(op: str) -> tuple[Ability, ...]:
     """What an op can do besides computing.
 
     Example:
@@ -82,16 +82,16 @@ def classified_ops() -> Mapping[str, str]:
 
 
 _REFUSED = frozenset(REFUSED)
-_UNKNOWN = (Rule(UNKNOWN, "", "Nobody has looked at what this op does."),)
+_UNKNOWN = (Ability(UNKNOWN, "", "Nobody has looked at what this op does."),)
 
 
-def _rules_of_other(op: str) -> tuple[Rule, ...]:
+def _rules_of_other(op: str) -> tuple[Ability, ...]:
     package = package_of(op)
     entry = _packages().get(package.package) if package is not None else None
     if entry is None:
         return _UNKNOWN
     can = entry.get("but", {}).get(op, entry["can"])
-    return tuple(Rule(each, "", entry["why"]) for each in can)
+    return tuple(Ability(each, "", entry["why"]) for each in can)
 
 
 @cache
@@ -107,14 +107,14 @@ def _packages() -> dict[str, Any]:
 
 
 @cache
-def _record() -> dict[str, tuple[Rule, ...]]:
-    found: dict[str, tuple[Rule, ...]] = {}
+def _record() -> dict[str, tuple[Ability, ...]]:
+    found: dict[str, tuple[Ability, ...]] = {}
     for entry in _read()["reaching"]:
-        rule = Rule(entry["can"], entry["by"] or "", entry["why"], tuple(entry.get("unless", ())))
+        rule = Ability(entry["can"], entry["by"] or "", entry["why"], tuple(entry.get("unless", ())))
         for op in entry["ops"].split():
             found[op] = (*found.get(op, ()), rule)
     for group in _read()["computing"]:
-        rules = tuple(Rule(can, "", group["why"]) for can in group.get("can", ()))
+        rules = tuple(Ability(can, "", group["why"]) for can in group.get("can", ()))
         found.update(dict.fromkeys(_ops_of(group), rules))
     return found
 

@@ -10,7 +10,7 @@ from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.spec.permission import LISTS, NATIVE, NETWORK, READS, REFUSED, WRITES
-from tf1hub.trust.abilities import ABILITIES, UNBOUNDED, Rule, rules_of
+from tf1hub.trust.abilities import ABILITIES, UNBOUNDED, Ability, rules_of
 from tf1hub.trust.expansion import expanded_too_far, is_counted
 from tf1hub.trust.origins import ASSET, CONSTANT, ELSEWHERE, INPUT, Origin, Origins, input_edges
 from tf1hub.trust.units import Library, Unit, reached_from
@@ -127,7 +127,7 @@ def _deeds(unit: Unit, node: NodeDef, origins: Origins) -> Iterator[Deed]:
                 yield from _with_target(unit, node, rule, origin)
 
 
-def _with_target(unit: Unit, node: NodeDef, rule: Rule, origin: Origin) -> Iterator[Deed]:
+def _with_target(unit: Unit, node: NodeDef, rule: Ability, origin: Origin) -> Iterator[Deed]:
     yield Deed(rule.can, node.op, node.name, unit.where, origin.text, origin.kind, rule.why)
     if rule.can in _WITH_PATHS and origin.kind in (CONSTANT, ELSEWHERE):
         remote = _REMOTE.search(origin.text)
@@ -136,7 +136,7 @@ def _with_target(unit: Unit, node: NodeDef, rule: Rule, origin: Origin) -> Itera
             yield Deed(NETWORK, node.op, node.name, unit.where, origin.text, origin.kind, why)
 
 
-def _targets(unit: Unit, node: NodeDef, rule: Rule, origins: Origins) -> set[Origin]:
+def _targets(unit: Unit, node: NodeDef, rule: Ability, origins: Origins) -> set[Origin]:
     """What an op does something to."""
     if rule.can == NATIVE and node.op == "DatasetFromGraph" and _holds_its_graph(unit, node):
         return set()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.op_attributes import Attributes
-from tf1hub.arrays.op_table import Function, computes, draws
+from tf1hub.arrays.op_table import KernelFunction, computes, draws
 
 
 class Call:
@@ -84,7 +84,7 @@ def op(
     return register
 
 
-def _computing(kind: str, function: Computation) -> Function:
+def _computing(kind: str, function: Computation) -> KernelFunction:
     def compute(xp: Any, attributes: Attributes, *inputs: Any) -> Sequence[Any]:
         found = function(Call(kind, xp, attributes), *inputs)
         return found if isinstance(found, tuple) else (found,)
@@ -92,7 +92,7 @@ def _computing(kind: str, function: Computation) -> Function:
     return compute
 
 
-def _drawing(kind: str, function: Computation) -> Function:
+def _drawing(kind: str, function: Computation) -> KernelFunction:
     def draw(xp: Any, attributes: Attributes, random: Any, *inputs: Any) -> Sequence[Any]:
         found = function(Call(kind, xp, attributes, random), *inputs)
         return found if isinstance(found, tuple) else (found,)

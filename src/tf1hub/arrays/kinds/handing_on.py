@@ -6,8 +6,8 @@ from typing import Any
 
 from tf1hub.arrays.op_attributes import Attributes
 from tf1hub.arrays.op_table import computes, performs
-from tf1hub.arrays.run_state import VariableReference
 from tf1hub.errors import CheckFailedError
+from tf1hub.program.references import VariableReference
 
 
 @computes("Const", "HostConst")

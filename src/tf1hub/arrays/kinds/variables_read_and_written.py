@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tf1hub.arrays.op_table import kernels_by_op, performs
-from tf1hub.arrays.run_state import VariableReference
 from tf1hub.graphdef import op_types
+from tf1hub.program.references import VariableReference
 
 
 @performs(*op_types.RESOURCE_VARIABLES)

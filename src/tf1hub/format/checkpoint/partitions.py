@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["Part", "assemble", "parts_of", "rows_of"]
+__all__ = ["StoredPart", "assemble", "parts_of", "rows_of"]
 
 
-class Part(NamedTuple):
+class StoredPart(NamedTuple):
     """A stored slice of a tensor."""
 
     slice: Slice
@@ -30,7 +30,7 @@ class Part(NamedTuple):
     """Describes it in messages."""
 
 
-def parts_of(files: CheckpointFiles, key: str) -> list[Part]:
+def parts_of(files: CheckpointFiles, key: str) -> list[StoredPart]:
     """Returns the slices of a partitioned tensor, once they are known to make up the whole.
 
     Raises:
@@ -42,14 +42,14 @@ def parts_of(files: CheckpointFiles, key: str) -> list[Part]:
         raise CheckpointError(f"{files.index.path}: the partitioned {key!r} is not whole: {fault}.")
     entries = files.index.slice_entries(key)
     parts = [
-        Part(part, entry, f"the slice {part} of {key!r}")
+        StoredPart(part, entry, f"the slice {part} of {key!r}")
         for part, entry in zip(whole.slices, entries, strict=True)
     ]
     refuse_overlaps([(part.what, part.entry) for part in parts], files.index.path)
     return parts
 
 
-def rows_of(files: CheckpointFiles, key: str, parts: Sequence[Part]) -> npt.NDArray[Any] | None:
+def rows_of(files: CheckpointFiles, key: str, parts: Sequence[StoredPart]) -> npt.NDArray[Any] | None:
     """Returns a partitioned tensor as one view of the file, if its slices follow one another there.
 
     That is so if each slice is a run of whole rows, and they were written in order: the case of every
@@ -67,7 +67,7 @@ def rows_of(files: CheckpointFiles, key: str, parts: Sequence[Part]) -> npt.NDAr
     return files.array(whole._replace(shard=stored[0].shard, offset=stored[0].offset, size=size), repr(key))
 
 
-def assemble(files: CheckpointFiles, key: str, box: Slice, parts: Sequence[Part]) -> npt.NDArray[Any]:
+def assemble(files: CheckpointFiles, key: str, box: Slice, parts: Sequence[StoredPart]) -> npt.NDArray[Any]:
     """Returns a box of a partitioned tensor, copied out of the slices that have a part in it."""
     import numpy as np
 

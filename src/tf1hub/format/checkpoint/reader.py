@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from tf1hub.errors import CheckpointError, UnknownNameError
 from tf1hub.format.checkpoint.checkpoint_files import CheckpointFiles
 from tf1hub.format.checkpoint.index import StoredTensor
-from tf1hub.format.checkpoint.partitions import Part, assemble, parts_of, rows_of
+from tf1hub.format.checkpoint.partitions import StoredPart, assemble, parts_of, rows_of
 from tf1hub.format.checkpoint.shards import refuse_overlaps
 from tf1hub.format.checkpoint.slices import Slice, cut, is_within, whole
 
@@ -201,12 +201,12 @@ class CheckpointReader:
         for what, entry in last.values():
             self._files.check_file(entry, what)
 
-    def stored_parts(self, key: str) -> list[Part]:
+    def stored_parts(self, key: str) -> list[StoredPart]:
         """Returns where a tensor's bytes lie: its slices, or one slice that is all of it."""
         entry = self._entry(key)
         if entry.slices:
             return parts_of(self._files, key)
-        return [Part(whole(entry.shape), entry, repr(key))]
+        return [StoredPart(whole(entry.shape), entry, repr(key))]
 
     @property
     def files(self) -> CheckpointFiles:

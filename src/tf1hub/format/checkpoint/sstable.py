@@ -39,7 +39,7 @@ _BLOCK_BYTES = 1 << 18
 _RESTART_INTERVAL = 16
 
 
-class _Handle(NamedTuple):
+class _BlockHandle(NamedTuple):
     """Where a block lies, without its trailer."""
 
     offset: int
@@ -104,14 +104,14 @@ class _Blocks:
         self._where = where
         self._room = MAX_UNPACKED_BYTES
 
-    def entries(self, handle: _Handle, name: str) -> Iterator[tuple[bytes, bytes]]:
+    def entries(self, handle: _BlockHandle, name: str) -> Iterator[tuple[bytes, bytes]]:
         """Yields the keys and values of a block."""
         packed = self.read_block(handle, name)
         block = unpack_block(packed, self._room, f"{self._where}: the {name}")
         self._room -= max(0, len(block) - len(packed))
         return block_entries(block, self._where, name)
 
-    def read_block(self, handle: _Handle, name: str) -> bytes:
+    def read_block(self, handle: _BlockHandle, name: str) -> bytes:
         """Returns a block with the byte for its compression, which is right by its checksum."""
         where = f"{self._where}: the {name}"
         end = handle.offset + handle.size + TRAILER_BYTES
@@ -124,14 +124,14 @@ class _Blocks:
         return check_block(self._data, *handle, where)
 
 
-def _check_layout(handles: Sequence[_Handle], footer_start: int, where: str) -> None:
+def _check_layout(handles: Sequence[_BlockHandle], footer_start: int, where: str) -> None:
     """Raises unless the blocks fill the file up to its footer, one after the other, as they are written.
 
     So nothing in the file is without a checksum, and a small hostile file cannot have one block read many
     times.
     """
     end = 0
-    for offset, size in [*sorted(handles), _Handle(footer_start, 0)]:
+    for offset, size in [*sorted(handles), _BlockHandle(footer_start, 0)]:
         if offset != end:
             raise CheckpointError(
                 f"{where}: the blocks do not follow one another: one ends at byte {end}, and what is next"
@@ -140,7 +140,7 @@ def _check_layout(handles: Sequence[_Handle], footer_start: int, where: str) -> 
         end = offset + size + TRAILER_BYTES
 
 
-def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:
+def _read_footer(data: bytes, where: str) -> tuple[_BlockHandle, _BlockHandle]:
     """Returns where the metaindex block and the index block are."""
     start = len(data) - FOOTER_BYTES
     if start < 0:
@@ -164,10 +164,10 @@ def _read_footer(data: bytes, where: str) -> tuple[_Handle, _Handle]:
         raise CheckpointError(
             f"{where}: the footer at byte {start} is not two block handles and zeros behind them."
         )
-    return _Handle(*numbers[:2]), _Handle(*numbers[2:])
+    return _BlockHandle(*numbers[:2]), _BlockHandle(*numbers[2:])
 
 
-def _decode_handle(encoded: bytes, where: str, name: str) -> _Handle:
+def _decode_handle(encoded: bytes, where: str, name: str) -> _BlockHandle:
     """Returns the handle that a value starts with; LevelDB leaves what follows it to later versions."""
     try:
         offset, position = decode_varint(encoded, 0, len(encoded))
@@ -176,7 +176,7 @@ def _decode_handle(encoded: bytes, where: str, name: str) -> _Handle:
         raise CheckpointError(
             f"{where}: the {name} block has {encoded!r} where a block handle belongs."
         ) from None
-    return _Handle(offset, size)
+    return _BlockHandle(offset, size)
 
 
 def write_table(entries: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
 
-def _pads(call: Call, paddings: Value) -> Value:
+def _pads(call: LoweringCall, paddings: Value) -> Value:
     """TensorFlow's pairs as ONNX has them: all that comes before, then all that comes after."""
     graph = call.graph
     pairs = graph.int64(paddings)
@@ -19,7 +19,7 @@ def _pads(call: Call, paddings: Value) -> Value:
     return graph.reshape(turned, [-1])
 
 
-def _pad_with(call: Call, x: Value, paddings: Value, value: Value | None, mode: str) -> Value:
+def _pad_with(call: LoweringCall, x: Value, paddings: Value, value: Value | None, mode: str) -> Value:
     graph = call.graph
     small = {"bool": np.uint8, "int16": np.int32, "uint16": np.int32}.get(x.dtype.name)
     source = x if small is None else graph.cast(x, small)
@@ -41,19 +41,19 @@ def _pad_with(call: Call, x: Value, paddings: Value, value: Value | None, mode: 
 
 
 @lowers("Pad")
-def pad(call: Call, x: Value, paddings: Value) -> Value:
+def pad(call: LoweringCall, x: Value, paddings: Value) -> Value:
     """Zeros around a tensor."""
     return _pad_with(call, x, paddings, None, "constant")
 
 
 @lowers("PadV2")
-def pad_with(call: Call, x: Value, paddings: Value, value: Value) -> Value:
+def pad_with(call: LoweringCall, x: Value, paddings: Value, value: Value) -> Value:
     """A value around a tensor."""
     return _pad_with(call, x, paddings, value, "constant")
 
 
 @lowers("MirrorPad")
-def mirror_pad(call: Call, x: Value, paddings: Value) -> Value:
+def mirror_pad(call: LoweringCall, x: Value, paddings: Value) -> Value:
     """A tensor mirrored at its borders, which are doubled in the mode SYMMETRIC."""
     if call["mode"] == "REFLECT":
         return _pad_with(call, x, paddings, None, "reflect")
@@ -71,14 +71,14 @@ def mirror_pad(call: Call, x: Value, paddings: Value) -> Value:
     return result
 
 
-def _reverse(call: Call, x: Value, axis: int) -> Value:
+def _reverse(call: LoweringCall, x: Value, axis: int) -> Value:
     graph = call.graph
     far = np.iinfo(np.int64).min
     return graph.op("Slice", x, graph.int64s(-1), graph.int64s(far), graph.int64s(axis), graph.int64s(-1))
 
 
 @lowers("ReverseV2")
-def reverse(call: Call, x: Value, axes: Value) -> Value:
+def reverse(call: LoweringCall, x: Value, axes: Value) -> Value:
     """Backwards along some axes."""
     result = x
     for axis in call.axes(axes, x.rank):
@@ -87,7 +87,7 @@ def reverse(call: Call, x: Value, axes: Value) -> Value:
 
 
 @lowers("ReverseSequence")
-def reverse_sequence(call: Call, x: Value, lengths: Value) -> Value:
+def reverse_sequence(call: LoweringCall, x: Value, lengths: Value) -> Value:
     """The first elements of each sequence backwards."""
     graph = call.graph
     time, batch = call["seq_dim"], call["batch_dim"]
@@ -100,7 +100,7 @@ def reverse_sequence(call: Call, x: Value, lengths: Value) -> Value:
 
 
 @lowers("Roll")
-def roll(call: Call, x: Value, shift: Value, axis: Value) -> Value:
+def roll(call: LoweringCall, x: Value, shift: Value, axis: Value) -> Value:
     """Elements moved along axes; what leaves at one end comes in at the other."""
     graph = call.graph
     result = x
@@ -119,7 +119,7 @@ def roll(call: Call, x: Value, shift: Value, axis: Value) -> Value:
 
 
 @lowers("SpaceToDepth", "DepthToSpace")
-def depth_and_space(call: Call, x: Value) -> Value:
+def depth_and_space(call: LoweringCall, x: Value) -> Value:
     """Blocks of pixels as channels, and back; channels are ordered by the place in the block first."""
     graph, block = call.graph, call["block_size"]
     if call.get("data_format", "NHWC") != "NHWC":
@@ -131,7 +131,7 @@ def depth_and_space(call: Call, x: Value) -> Value:
 
 
 @lowers("SpaceToBatchND")
-def space_to_batch(call: Call, x: Value, block: Value, paddings: Value) -> Value:
+def space_to_batch(call: LoweringCall, x: Value, block: Value, paddings: Value) -> Value:
     """Blocks of space as parts of the batch."""
     graph = call.graph
     blocks = [int(n) for n in call.known(block, "the block")]
@@ -151,7 +151,7 @@ def space_to_batch(call: Call, x: Value, block: Value, paddings: Value) -> Value
 
 
 @lowers("BatchToSpaceND")
-def batch_to_space(call: Call, x: Value, block: Value, crops: Value) -> Value:
+def batch_to_space(call: LoweringCall, x: Value, block: Value, crops: Value) -> Value:
     """Parts of the batch as blocks of space."""
     graph = call.graph
     blocks = [int(n) for n in call.known(block, "the block")]
@@ -175,7 +175,7 @@ def batch_to_space(call: Call, x: Value, block: Value, crops: Value) -> Value:
     return joined
 
 
-def _divide(call: Call, sizes: Value, by: int) -> Value:
+def _divide(call: LoweringCall, sizes: Value, by: int) -> Value:
     graph = call.graph
     if sizes.known is not None:
         return graph.int64s(int(sizes.known[0]) // by)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tf1hub.onnx.branches_and_loops import choose, repeat
-from tf1hub.onnx.lowering_call import Call
-from tf1hub.onnx.lowering_scope import Scope
+from tf1hub.onnx.lowering_call import LoweringCall
+from tf1hub.onnx.lowering_scope import LoweringScope
 from tf1hub.onnx.lowering_table import FUNCTION_NAME, CannotLower, by_reference, lowers
 from tf1hub.onnx.program_lowering import call_function
 from tf1hub.onnx.traced_values import Entity, Value
@@ -18,19 +18,19 @@ from tf1hub.program.loop_bounds import bounds_of_functions
 
 @lowers("PartitionedCall", "StatefulPartitionedCall", FUNCTION_NAME)
 @by_reference
-def call_it(call: Call, *arguments: Any) -> list[Entity]:
+def call_it(call: LoweringCall, *arguments: Any) -> list[Entity]:
     """A function, called by an op or by its name."""
     name = call["f"] if call.kind.endswith("PartitionedCall") else call.kind
     return call_function(call.scope, name, arguments)
 
 
-def _calling(name: str, arguments: Sequence[Any]) -> Callable[[Scope], list[Entity]]:
+def _calling(name: str, arguments: Sequence[Any]) -> Callable[[LoweringScope], list[Entity]]:
     return lambda inner: call_function(inner, name, arguments)
 
 
 @lowers("If", "StatelessIf")
 @by_reference
-def choose_if(call: Call, _: Any, *arguments: Any) -> list[Entity]:
+def choose_if(call: LoweringCall, _: Any, *arguments: Any) -> list[Entity]:
     """One of two functions."""
     predicate = truth(call, call.scope.value(call.op.inputs[0]))
     names = [call["else_branch"], call["then_branch"]]
@@ -39,16 +39,16 @@ def choose_if(call: Call, _: Any, *arguments: Any) -> list[Entity]:
 
 @lowers("Case", "StatelessCase")
 @by_reference
-def choose_case(call: Call, _: Any, *arguments: Any) -> list[Entity]:
+def choose_case(call: LoweringCall, _: Any, *arguments: Any) -> list[Entity]:
     """One of several functions, the last for an index that is out of range."""
     index, graph = call.scope.value(call.op.inputs[0]), call.graph
     branches = [_calling(name, arguments) for name in call["branches"]]
 
-    def after(number: int) -> Callable[[Scope], list[Entity]]:
+    def after(number: int) -> Callable[[LoweringScope], list[Entity]]:
         if number == len(branches) - 1:
             return branches[number]
 
-        def decide(inner: Scope) -> list[Entity]:
+        def decide(inner: LoweringScope) -> list[Entity]:
             here = inner.graph.op("Equal", index, graph.const(number, index.dtype))
             return choose(inner, here, [after(number + 1), branches[number]])
 
@@ -59,14 +59,14 @@ def choose_case(call: Call, _: Any, *arguments: Any) -> list[Entity]:
 
 @lowers("While", "StatelessWhile")
 @by_reference
-def repeat_while(call: Call, *_: Any) -> list[Entity]:
+def repeat_while(call: LoweringCall, *_: Any) -> list[Entity]:
     """A loop whose condition and body are functions."""
     scope, functions = call.scope, call.scope.lowering.functions
     condition, body = call["cond"], call["body"]
     found = bounds_of_functions(scope.program, call.op, functions.body(condition), functions.body(body))
     bounds = [call.graph.const(n, np.int64) if isinstance(n, int) else scope.value(n) for n in found]
 
-    def holds(inner: Scope, values: Sequence[Entity]) -> Entity:
+    def holds(inner: LoweringScope, values: Sequence[Entity]) -> Entity:
         (result,) = call_function(inner, condition, values)
         if not isinstance(result, Value):
             raise CannotLower("")
@@ -82,7 +82,7 @@ def repeat_while(call: Call, *_: Any) -> list[Entity]:
     )
 
 
-def truth(call: Call, value: Value) -> Value:
+def truth(call: LoweringCall, value: Value) -> Value:
     """A condition as a boolean: numbers are true unless they are 0."""
     graph = call.graph
     if value.dtype == np.bool_:

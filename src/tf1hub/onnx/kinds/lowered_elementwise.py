@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf1hub.onnx.broadcasting import arithmetic, map_image, wide
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
@@ -64,7 +64,7 @@ _ONLY_FLOAT = frozenset(
 
 
 @lowers(*_UNARY)
-def unary(call: Call, x: Value) -> Value:
+def unary(call: LoweringCall, x: Value) -> Value:
     """Functions of floating-point numbers."""
     if x.dtype.kind == "c":
         raise CannotLower("computes with complex numbers")
@@ -80,7 +80,7 @@ def unary(call: Call, x: Value) -> Value:
 
 
 @lowers(*_EXACT)
-def exact(call: Call, x: Value) -> Value:
+def exact(call: LoweringCall, x: Value) -> Value:
     """Functions of integers and floating-point numbers."""
     graph = call.graph
     if x.dtype.kind == "c":
@@ -91,7 +91,7 @@ def exact(call: Call, x: Value) -> Value:
 
 
 @lowers(*_ROUNDING)
-def rounding(call: Call, x: Value) -> Value:
+def rounding(call: LoweringCall, x: Value) -> Value:
     """To whole numbers, halves to even ones."""
     graph = call.graph
     if x.dtype.kind in "iu":
@@ -100,20 +100,20 @@ def rounding(call: Call, x: Value) -> Value:
 
 
 @lowers("Rsqrt")
-def rsqrt(call: Call, x: Value) -> Value:
+def rsqrt(call: LoweringCall, x: Value) -> Value:
     """`1 / sqrt(x)`."""
     graph = call.graph
     return map_image(graph, x, lambda v: graph.op("Reciprocal", graph.op("Sqrt", v)))
 
 
 @lowers("Square")
-def square(call: Call, x: Value) -> Value:
+def square(call: LoweringCall, x: Value) -> Value:
     """`x * x`."""
     return arithmetic(call, "Mul", x, x)
 
 
 @lowers("Expm1")
-def expm1(call: Call, x: Value) -> Value:
+def expm1(call: LoweringCall, x: Value) -> Value:
     """`exp(x) - 1`, exact for small numbers too: 2 tanh(x/2) / (1 - tanh(x/2))."""
     graph = call.graph
 
@@ -128,7 +128,7 @@ def expm1(call: Call, x: Value) -> Value:
 
 
 @lowers("Log1p")
-def log1p(call: Call, x: Value) -> Value:
+def log1p(call: LoweringCall, x: Value) -> Value:
     """`log(1 + x)`, exact for small numbers too: x log(u) / (u - 1) with u = 1 + x (Kahan)."""
     graph = call.graph
 
@@ -145,7 +145,7 @@ def log1p(call: Call, x: Value) -> Value:
 
 
 @lowers("Erfc")
-def erfc(call: Call, x: Value) -> Value:
+def erfc(call: LoweringCall, x: Value) -> Value:
     """`1 - erf(x)`."""
     graph = call.graph
     single = graph.cast(x, np.float32)
@@ -153,14 +153,14 @@ def erfc(call: Call, x: Value) -> Value:
 
 
 @lowers("Relu6")
-def relu6(call: Call, x: Value) -> Value:
+def relu6(call: LoweringCall, x: Value) -> Value:
     """`min(max(x, 0), 6)`."""
     graph = call.graph
     return map_image(graph, x, lambda v: graph.op("Clip", v, graph.like(0, v), graph.like(6, v)))
 
 
 @lowers("LeakyRelu")
-def leaky_relu(call: Call, x: Value) -> Value:
+def leaky_relu(call: LoweringCall, x: Value) -> Value:
     """`x` where it is positive, else `alpha x`."""
     graph = call.graph
 
@@ -172,44 +172,44 @@ def leaky_relu(call: Call, x: Value) -> Value:
 
 
 @lowers("ClipByValue")
-def clip(call: Call, x: Value, low: Value, high: Value) -> Value:
+def clip(call: LoweringCall, x: Value, low: Value, high: Value) -> Value:
     """Numbers cut off at both ends."""
     return arithmetic(call, "Min", arithmetic(call, "Max", x, low), high)
 
 
 @lowers("IsNan")
-def is_nan(call: Call, x: Value) -> Value:
+def is_nan(call: LoweringCall, x: Value) -> Value:
     """Whether a number is none."""
     return call.graph.op("IsNaN", x)
 
 
 @lowers("IsInf")
-def is_infinite(call: Call, x: Value) -> Value:
+def is_infinite(call: LoweringCall, x: Value) -> Value:
     """Whether a number is infinite."""
     return call.graph.op("IsInf", x)
 
 
 @lowers("IsFinite")
-def is_finite(call: Call, x: Value) -> Value:
+def is_finite(call: LoweringCall, x: Value) -> Value:
     """Whether a number is neither infinite nor none."""
     graph = call.graph
     return graph.op("Not", graph.op("Or", graph.op("IsNaN", x), graph.op("IsInf", x)))
 
 
 @lowers("LogicalNot")
-def logical_not(call: Call, x: Value) -> Value:
+def logical_not(call: LoweringCall, x: Value) -> Value:
     """Not."""
     return call.graph.op("Not", x)
 
 
 @lowers("Invert")
-def invert(call: Call, x: Value) -> Value:
+def invert(call: LoweringCall, x: Value) -> Value:
     """All bits turned over."""
     return call.graph.op("BitwiseNot", x)
 
 
 @lowers("Cast")
-def cast(call: Call, x: Value) -> Value:
+def cast(call: LoweringCall, x: Value) -> Value:
     """Another dtype; of floating-point numbers the whole part."""
     wanted = call["DstT"]
     if "c" in (np.dtype(wanted).kind, x.dtype.kind) or x.dtype.kind == "O":
@@ -218,13 +218,13 @@ def cast(call: Call, x: Value) -> Value:
 
 
 @lowers("Softmax", "LogSoftmax")
-def softmax(call: Call, x: Value) -> Value:
+def softmax(call: LoweringCall, x: Value) -> Value:
     """Along the last axis."""
     return call.graph.op(call.kind, x, axis=-1)
 
 
 @lowers("FakeQuantWithMinMaxArgs")
-def fake_quantize(call: Call, x: Value) -> Value:
+def fake_quantize(call: LoweringCall, x: Value) -> Value:
     """Numbers as they come out of a few bits, for limits that are attributes."""
     graph = call.graph
     low, high = graph.const(call["min"], np.float32), graph.const(call["max"], np.float32)
@@ -232,12 +232,12 @@ def fake_quantize(call: Call, x: Value) -> Value:
 
 
 @lowers("FakeQuantWithMinMaxVars")
-def fake_quantize_between(call: Call, x: Value, low: Value, high: Value) -> Value:
+def fake_quantize_between(call: LoweringCall, x: Value, low: Value, high: Value) -> Value:
     """Numbers as they come out of a few bits."""
     return _fake_quantized(call, x, low, high)
 
 
-def _fake_quantized(call: Call, x: Value, low: Value, high: Value) -> Value:
+def _fake_quantized(call: LoweringCall, x: Value, low: Value, high: Value) -> Value:
     """`fake_quant_ops_functor.h`: the limits are moved so that zero is exact."""
     graph = call.graph
     first = 1.0 if call["narrow_range"] else 0.0

@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 
 from tf1hub.onnx.broadcasting import wide
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, by_reference, lowers
-from tf1hub.onnx.traced_values import Value, VariableReference
+from tf1hub.onnx.traced_values import Value
+from tf1hub.program.references import VariableReference
 
 
 @lowers("Gather", "ResourceGather")
 @by_reference
-def gather(call: Call, *_: Any) -> Value:
+def gather(call: LoweringCall, *_: Any) -> Value:
     """Rows of a tensor or variable."""
     return _gather(call, _source(call), call.scope.value(call.op.inputs[1]), 0, call.get("batch_dims", 0))
 
 
-def _source(call: Call) -> Value:
+def _source(call: LoweringCall) -> Value:
     reference = call.scope.values[call.op.inputs[0]]
     if isinstance(reference, VariableReference):
         return call.scope.lowering.variable(reference.node)
@@ -27,13 +28,13 @@ def _source(call: Call) -> Value:
 
 
 @lowers("GatherV2")
-def gather_along(call: Call, x: Value, indices: Value, axis: Value) -> Value:
+def gather_along(call: LoweringCall, x: Value, indices: Value, axis: Value) -> Value:
     """Slices of a tensor along an axis."""
     number = int(call.known(axis, "its axis"))
     return _gather(call, x, indices, number, call.get("batch_dims", 0))
 
 
-def _gather(call: Call, x: Value, indices: Value, axis: int, batch: int) -> Value:
+def _gather(call: LoweringCall, x: Value, indices: Value, axis: int, batch: int) -> Value:
     graph = call.graph
     if batch < 0:
         batch += call.rank(indices, "its indices")
@@ -63,7 +64,7 @@ def _gather(call: Call, x: Value, indices: Value, axis: int, batch: int) -> Valu
 
 @lowers("GatherNd", "ResourceGatherNd")
 @by_reference
-def gather_nd(call: Call, *_: Any) -> Value:
+def gather_nd(call: LoweringCall, *_: Any) -> Value:
     """Elements or slices of a tensor or variable."""
     graph, x, indices = call.graph, _source(call), call.scope.value(call.op.inputs[1])
     result = graph.op("GatherND", x, graph.int64(indices))
@@ -73,7 +74,7 @@ def gather_nd(call: Call, *_: Any) -> Value:
 
 
 @lowers("OneHot")
-def one_hot(call: Call, indices: Value, depth: Value, on: Value, off: Value) -> Value:
+def one_hot(call: LoweringCall, indices: Value, depth: Value, on: Value, off: Value) -> Value:
     """Vectors with one number for all places but one; nothing for an index that is out of range."""
     graph, axis = call.graph, call["axis"]
     count = call.rank(indices, "its indices")
@@ -96,7 +97,7 @@ def one_hot(call: Call, indices: Value, depth: Value, on: Value, off: Value) -> 
 
 
 @lowers("Where")
-def where(call: Call, condition: Value) -> Value:
+def where(call: LoweringCall, condition: Value) -> Value:
     """The indices of all that is not zero, a row for each."""
     graph = call.graph
     source = condition if condition.dtype == np.bool_ else wide(graph, condition)
@@ -106,7 +107,7 @@ def where(call: Call, condition: Value) -> Value:
 
 
 @lowers("Unique", "UniqueV2", "UniqueWithCounts")
-def unique(call: Call, x: Value, *_: Value) -> list[Value]:
+def unique(call: LoweringCall, x: Value, *_: Value) -> list[Value]:
     """Each number once, in order of first appearance, and where each of all is among them."""
     graph = call.graph
     if call.kind == "UniqueV2" and x.rank != 1:
@@ -123,7 +124,7 @@ def unique(call: Call, x: Value, *_: Value) -> list[Value]:
 
 
 @lowers("ScatterNd")
-def scatter_nd(call: Call, indices: Value, updates: Value, sizes: Value) -> Value:
+def scatter_nd(call: LoweringCall, indices: Value, updates: Value, sizes: Value) -> Value:
     """Zeros with sums of values at places."""
     graph = call.graph
     zeros = graph.zeros(sizes, wide(graph, updates).dtype)
@@ -142,7 +143,7 @@ _SCATTERS = {
 
 
 @lowers(*_SCATTERS)
-def tensor_scatter(call: Call, x: Value, indices: Value, updates: Value) -> Value:
+def tensor_scatter(call: LoweringCall, x: Value, indices: Value, updates: Value) -> Value:
     """A tensor with other values at places."""
     graph = call.graph
     values = graph.op("Neg", updates) if call.kind.endswith("Sub") else updates
@@ -150,7 +151,7 @@ def tensor_scatter(call: Call, x: Value, indices: Value, updates: Value) -> Valu
 
 
 @lowers("DynamicPartition")
-def partition(call: Call, x: Value, parts: Value) -> list[Value]:
+def partition(call: LoweringCall, x: Value, parts: Value) -> list[Value]:
     """The rows of each part, in order."""
     graph = call.graph
     more, count = call.rank(parts, "its partitions"), call.rank(x)
@@ -169,7 +170,7 @@ def partition(call: Call, x: Value, parts: Value) -> list[Value]:
 
 
 @lowers("DynamicStitch", "ParallelDynamicStitch")
-def stitch(call: Call, *inputs: Value) -> Value:
+def stitch(call: LoweringCall, *inputs: Value) -> Value:
     """Rows at the places that the indices name; later ones win."""
     graph = call.graph
     half = len(inputs) // 2
@@ -195,7 +196,7 @@ def stitch(call: Call, *inputs: Value) -> Value:
 
 
 @lowers("ListDiff")
-def difference(call: Call, x: Value, y: Value) -> list[Value]:
+def difference(call: LoweringCall, x: Value, y: Value) -> list[Value]:
     """The numbers of one list that are not in another, and where they were."""
     graph = call.graph
     same = graph.op("Equal", graph.unsqueeze(wide(graph, x), 1), graph.unsqueeze(wide(graph, y), 0))

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from tf1hub.onnx.broadcasting import wide
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
-from tf1hub.onnx.traced_values import Value, VariableReference
+from tf1hub.onnx.traced_values import Value
+from tf1hub.program.references import VariableReference
 
 
-def _group(call: Call, rows: Value, groups: Value, count: Value, how: str, start: Any) -> Value:
+def _group(call: LoweringCall, rows: Value, groups: Value, count: Value, how: str, start: Any) -> Value:
     """The rows of each group put together; a group without rows is what it starts from."""
     graph = call.graph
     rest = (None,) if rows.shape is None else rows.shape[1:]
@@ -37,14 +38,14 @@ def _highest(dtype: np.dtype[Any]) -> Any:
     return np.finfo(dtype).max if dtype.kind == "f" else np.iinfo(dtype).max
 
 
-def _last_plus_one(call: Call, groups: Value) -> Value:
+def _last_plus_one(call: LoweringCall, groups: Value) -> Value:
     graph = call.graph
     last = graph.op("ReduceMax", graph.concat([groups, graph.int64s(-1)], 0), keepdims=1)
     return graph.op("Add", last, graph.int64s(1))
 
 
 @lowers("SegmentSum", "SegmentMean", "SegmentMax", "SegmentMin", "SegmentProd")
-def segments(call: Call, rows: Value, ids: Value) -> Value:
+def segments(call: LoweringCall, rows: Value, ids: Value) -> Value:
     """Sorted groups of rows; a group without rows gives 0 (of a product, 1)."""
     groups = call.graph.int64(ids)
     return _reduce_segments(
@@ -52,7 +53,7 @@ def segments(call: Call, rows: Value, ids: Value) -> Value:
     )
 
 
-def _reduce_segments(call: Call, how: str, rows: Value, groups: Value, count: Value) -> Value:
+def _reduce_segments(call: LoweringCall, how: str, rows: Value, groups: Value, count: Value) -> Value:
     graph = call.graph
     if how in ("Sum", "Prod"):
         return _group(call, rows, groups, count, "add" if how == "Sum" else "mul", int(how == "Prod"))
@@ -69,13 +70,13 @@ def _reduce_segments(call: Call, how: str, rows: Value, groups: Value, count: Va
     )
 
 
-def count_members(call: Call, groups: Value, count: Value, dtype: Any) -> Value:
+def count_members(call: LoweringCall, groups: Value, count: Value, dtype: Any) -> Value:
     graph = call.graph
     ones = graph.zeros(graph.shape_of(groups), dtype, 1)
     return _group(call, ones, groups, count, "add", 0)
 
 
-def _shared(call: Call, total: Value, counts: Value, how: str) -> Value:
+def _shared(call: LoweringCall, total: Value, counts: Value, how: str) -> Value:
     graph = call.graph
     by = graph.op("Max", counts, graph.like(1, counts))
     if how == "SqrtN":
@@ -84,7 +85,7 @@ def _shared(call: Call, total: Value, counts: Value, how: str) -> Value:
 
 
 @lowers("UnsortedSegmentSum", "UnsortedSegmentProd", "UnsortedSegmentMax", "UnsortedSegmentMin")
-def unsorted_segments(call: Call, rows: Value, ids: Value, count: Value) -> Value:
+def unsorted_segments(call: LoweringCall, rows: Value, ids: Value, count: Value) -> Value:
     """Groups of rows in any order; rows of a negative group are dropped."""
     graph, how = call.graph, call.kind.removeprefix("UnsortedSegment")
     more = call.rank(ids, "its groups")
@@ -114,7 +115,7 @@ def unsorted_segments(call: Call, rows: Value, ids: Value, count: Value) -> Valu
     "SparseSegmentMeanWithNumSegments",
     "SparseSegmentSqrtNWithNumSegments",
 )
-def sparse_segments(call: Call, x: Value, indices: Value, ids: Value, *count: Value) -> Value:
+def sparse_segments(call: LoweringCall, x: Value, indices: Value, ids: Value, *count: Value) -> Value:
     """Groups of rows that indices name."""
     graph = call.graph
     groups = graph.int64(ids)
@@ -125,7 +126,7 @@ def sparse_segments(call: Call, x: Value, indices: Value, ids: Value, *count: Va
     return _reduce_segments(call, how, rows, groups, number)
 
 
-def _without_unique(call: Call, rows: Value, indices: Value) -> tuple[Value, Value]:
+def _without_unique(call: LoweringCall, rows: Value, indices: Value) -> tuple[Value, Value]:
     """A table and rows of it, where `rows` was looked up for each id once: it is looked up for all of them instead."""
     graph, scope = call.graph, call.scope
     found = scope.program.by_name.get(scope.program.origin(call.op.inputs[0])[0])
@@ -148,7 +149,7 @@ def _is_zero(axis: Any) -> bool:
 
 
 @lowers("Bincount")
-def count_numbers(call: Call, x: Value, size: Value, weights: Value) -> Value:
+def count_numbers(call: LoweringCall, x: Value, size: Value, weights: Value) -> Value:
     """How often each number is there, or the sum of its weights."""
     graph = call.graph
     flat, number = graph.reshape(graph.int64(x), [-1]), graph.reshape(graph.int64(size), [1])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.onnx.broadcasting import arithmetic, by_channel
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
@@ -16,7 +16,7 @@ from tf1hub.onnx.traced_values import Value
 class _Image:
     """An image op: its input with channels first, its result as the op has it."""
 
-    def __init__(self, call: Call, x: Value) -> None:
+    def __init__(self, call: LoweringCall, x: Value) -> None:
         self.call = call
         self.graph = call.graph
         self.format: str = call.get("data_format", "NHWC") or "NHWC"
@@ -92,7 +92,7 @@ class _Image:
         return wide, {}
 
 
-def _kernel(call: Call, weights: Value, order: Sequence[int]) -> Value:
+def _kernel(call: LoweringCall, weights: Value, order: Sequence[int]) -> Value:
     """Weights in ONNX's order; those that are known are turned now."""
     graph = call.graph
     if weights.known is not None:
@@ -102,7 +102,7 @@ def _kernel(call: Call, weights: Value, order: Sequence[int]) -> Value:
 
 
 @lowers("Conv2D", "Conv3D")
-def convolve(call: Call, x: Value, weights: Value) -> Value:
+def convolve(call: LoweringCall, x: Value, weights: Value) -> Value:
     """A convolution; of groups of channels where the weights take fewer channels than there are."""
     image = _Image(call, x)
     if weights.shape is None or None in weights.shape:
@@ -138,7 +138,7 @@ def _convolve(image: _Image, kernel: Value, window: Sequence[int], groups: int) 
 
 
 @lowers("DepthwiseConv2dNative")
-def convolve_each(call: Call, x: Value, weights: Value) -> Value:
+def convolve_each(call: LoweringCall, x: Value, weights: Value) -> Value:
     """A convolution of each channel by itself."""
     image = _Image(call, x)
     if weights.shape is None or None in weights.shape:
@@ -152,7 +152,7 @@ def convolve_each(call: Call, x: Value, weights: Value) -> Value:
 
 
 @lowers("Conv2DBackpropInput", "Conv3DBackpropInputV2")
-def convolve_transposed(call: Call, sizes: Value, weights: Value, x: Value) -> Value:
+def convolve_transposed(call: LoweringCall, sizes: Value, weights: Value, x: Value) -> Value:
     """The gradient of a convolution by its input: what is called a transposed convolution."""
     image, graph = _Image(call, x), call.graph
     rank = image.rank
@@ -195,20 +195,20 @@ def convolve_transposed(call: Call, sizes: Value, weights: Value, x: Value) -> V
 
 
 @lowers("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D")
-def pool(call: Call, x: Value) -> Value:
+def pool(call: LoweringCall, x: Value) -> Value:
     """The largest or the mean of each window; padding does not count."""
     return _pool(call, x, "MaxPool" if call.kind.startswith("Max") else "AveragePool")
 
 
 @lowers("MaxPoolV2")
-def pool_by_inputs(call: Call, x: Value, window: Value, strides: Value) -> Value:
+def pool_by_inputs(call: LoweringCall, x: Value, window: Value, strides: Value) -> Value:
     """The largest of each window, which is an input."""
     attributes = {**call.attributes, "ksize": call.known(window, "its window").tolist()}
     attributes["strides"] = call.known(strides, "its steps").tolist()
-    return _pool(Call(call.scope, call.op, attributes), x, "MaxPool")
+    return _pool(LoweringCall(call.scope, call.op, attributes), x, "MaxPool")
 
 
-def _pool(call: Call, x: Value, kind: str) -> Value:
+def _pool(call: LoweringCall, x: Value, kind: str) -> Value:
     image, graph = _Image(call, x), call.graph
     window, strides = image.spatial("ksize"), image.spatial("strides")
     full = call["ksize"]
@@ -226,7 +226,7 @@ def _pool(call: Call, x: Value, kind: str) -> Value:
 
 @lowers("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 def batch_norm(
-    call: Call, x: Value, scale: Value, offset: Value, mean: Value, variance: Value
+    call: LoweringCall, x: Value, scale: Value, offset: Value, mean: Value, variance: Value
 ) -> list[Value]:
     """Batch normalization, with the statistics that are given or with those of the batch."""
     image, graph = _Image(call, x), call.graph
@@ -265,7 +265,9 @@ def _vectors(graph: Any, *values: Value) -> list[Value]:
 
 
 @lowers("BatchNormWithGlobalNormalization")
-def batch_norm_old(call: Call, x: Value, mean: Value, variance: Value, beta: Value, gamma: Value) -> Value:
+def batch_norm_old(
+    call: LoweringCall, x: Value, mean: Value, variance: Value, beta: Value, gamma: Value
+) -> Value:
     """Batch normalization with given statistics, as the oldest graphs write it."""
     graph = call.graph
     root = graph.op("Sqrt", graph.op("Add", variance, graph.like(call["variance_epsilon"], variance)))
@@ -277,7 +279,7 @@ def batch_norm_old(call: Call, x: Value, mean: Value, variance: Value, beta: Val
 
 
 @lowers("LRN")
-def local_response(call: Call, x: Value) -> Value:
+def local_response(call: LoweringCall, x: Value) -> Value:
     """Numbers divided by those of the channels around: `x / (bias + alpha sum(x**2))**beta`."""
     graph = call.graph
     size = 2 * int(call["depth_radius"]) + 1
@@ -291,7 +293,7 @@ def local_response(call: Call, x: Value) -> Value:
 
 
 @lowers("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic")
-def resize(call: Call, x: Value, size: Value) -> Value:
+def resize(call: LoweringCall, x: Value, size: Value) -> Value:
     """Images of another size."""
     graph = call.graph
     first = graph.channels_first(x)
@@ -325,7 +327,7 @@ def resize(call: Call, x: Value, size: Value) -> Value:
 
 
 @lowers("CropAndResize")
-def crop_and_resize(call: Call, x: Value, boxes: Value, which: Value, size: Value) -> Value:
+def crop_and_resize(call: LoweringCall, x: Value, boxes: Value, which: Value, size: Value) -> Value:
     """Boxes of images, in one size, by gathering the four neighbours of each point.
 
     `core/kernels/image/crop_and_resize_op.cc`: points outside of the image give the extrapolation value.
@@ -368,7 +370,7 @@ def crop_and_resize(call: Call, x: Value, boxes: Value, which: Value, size: Valu
     return result
 
 
-def _points(call: Call, low: Value, high: Value, size: Value, count: int) -> Value:
+def _points(call: LoweringCall, low: Value, high: Value, size: Value, count: int) -> Value:
     """Where the points of each box lie along an axis."""
     graph = call.graph
     last = graph.op("Sub", size, graph.const(1, np.float32))
@@ -382,7 +384,9 @@ def _points(call: Call, low: Value, high: Value, size: Value, count: int) -> Val
     return graph.op("Add", graph.unsqueeze(graph.op("Mul", low, last), 1), steps)
 
 
-def _pixels(call: Call, image: Value, which: Value, ys: Value, xs: Value, sizes: Sequence[Value]) -> Value:
+def _pixels(
+    call: LoweringCall, image: Value, which: Value, ys: Value, xs: Value, sizes: Sequence[Value]
+) -> Value:
     """The pixels at whole numbers, of those outside of the image the nearest ones."""
     graph = call.graph
     zero, one = graph.const(0, np.float32), graph.const(1, np.float32)
@@ -405,12 +409,12 @@ def _pixels(call: Call, image: Value, which: Value, ys: Value, xs: Value, sizes:
 
 
 @lowers("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3")
-def suppress(call: Call, boxes: Value, scores: Value, most: Value, *limits: Value) -> Value:
+def suppress(call: LoweringCall, boxes: Value, scores: Value, most: Value, *limits: Value) -> Value:
     """The boxes that are left when each takes away those that overlap it, best first."""
     return _suppress(call, boxes, scores, most, limits)
 
 
-def _suppress(call: Call, boxes: Value, scores: Value, most: Value, limits: Sequence[Value]) -> Value:
+def _suppress(call: LoweringCall, boxes: Value, scores: Value, most: Value, limits: Sequence[Value]) -> Value:
     graph = call.graph
     overlap = limits[0] if limits else graph.const(call["iou_threshold"], np.float32)
     threshold = limits[1] if len(limits) > 1 else None
@@ -428,7 +432,9 @@ def _suppress(call: Call, boxes: Value, scores: Value, most: Value, limits: Sequ
 
 
 @lowers("NonMaxSuppressionV4", "NonMaxSuppressionV5")
-def suppress_and_pad(call: Call, boxes: Value, scores: Value, most: Value, *limits: Value) -> list[Value]:
+def suppress_and_pad(
+    call: LoweringCall, boxes: Value, scores: Value, most: Value, *limits: Value
+) -> list[Value]:
     """The same, filled up with zeros where that is asked for, and how many there are."""
     graph = call.graph
     if call.kind.endswith("V5") and (limits[2].known is None or float(limits[2].known)):

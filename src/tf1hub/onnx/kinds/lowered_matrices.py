@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tf1hub.onnx.broadcasting import arithmetic, by_channel, wide
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
 
 @lowers("MatMul")
-def multiply(call: Call, x: Value, y: Value) -> Value:
+def multiply(call: LoweringCall, x: Value, y: Value) -> Value:
     """The product of two matrices, each of which may be turned."""
     graph = call.graph
     x = graph.transpose(x, [1, 0]) if call["transpose_a"] else x
@@ -20,7 +20,7 @@ def multiply(call: Call, x: Value, y: Value) -> Value:
 
 
 @lowers("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
-def multiply_each(call: Call, x: Value, y: Value) -> Value:
+def multiply_each(call: LoweringCall, x: Value, y: Value) -> Value:
     """The products of pairs of matrices."""
     graph = call.graph
     dtype = call.get("Tout") or x.dtype
@@ -29,13 +29,13 @@ def multiply_each(call: Call, x: Value, y: Value) -> Value:
     return graph.cast(graph.op("MatMul", wide(graph, x), wide(graph, y)), dtype)
 
 
-def _transpose_last(call: Call, x: Value) -> Value:
+def _transpose_last(call: LoweringCall, x: Value) -> Value:
     count = call.rank(x)
     return call.graph.transpose(x, [*range(count - 2), count - 1, count - 2])
 
 
 @lowers("BiasAdd", "BiasAddV1")
-def add_bias(call: Call, x: Value, bias: Value) -> Value:
+def add_bias(call: LoweringCall, x: Value, bias: Value) -> Value:
     """A number added to each channel."""
     if call.get("data_format", "NHWC").startswith("NC") and call.rank(x) > 2:
         bias = by_channel(call.graph, bias, call.rank(x))
@@ -43,7 +43,7 @@ def add_bias(call: Call, x: Value, bias: Value) -> Value:
 
 
 @lowers("Einsum")
-def einsum(call: Call, *values: Value) -> Value:
+def einsum(call: LoweringCall, *values: Value) -> Value:
     """A sum of products, as an equation says it."""
     graph = call.graph
     result = call["equation"].replace(" ", "").split("->")[-1]
@@ -53,7 +53,7 @@ def einsum(call: Call, *values: Value) -> Value:
 
 
 @lowers("L2Loss")
-def l2_loss(call: Call, x: Value) -> Value:
+def l2_loss(call: LoweringCall, x: Value) -> Value:
     """Half the sum of squares."""
     graph = call.graph
     total = graph.op("ReduceSumSquare", x, keepdims=0)
@@ -61,7 +61,7 @@ def l2_loss(call: Call, x: Value) -> Value:
 
 
 @lowers("MatrixBandPart")
-def band(call: Call, x: Value, lower: Value, upper: Value) -> Value:
+def band(call: LoweringCall, x: Value, lower: Value, upper: Value) -> Value:
     """What is near the diagonal, zeros elsewhere; a negative width keeps all."""
     graph = call.graph
     rows, columns = (_numbers(call, x, axis) for axis in (-2, -1))
@@ -76,14 +76,14 @@ def band(call: Call, x: Value, lower: Value, upper: Value) -> Value:
     return graph.op("Where", inside, x, graph.like(0, x))
 
 
-def _numbers(call: Call, x: Value, axis: int) -> Value:
+def _numbers(call: LoweringCall, x: Value, axis: int) -> Value:
     graph = call.graph
     count = graph.squeeze(graph.size_of(x, axis % call.rank(x)), 0)
     return graph.op("Range", graph.const(0, np.int64), count, graph.const(1, np.int64))
 
 
 @lowers("MatrixDiag", "Diag")
-def diagonal_matrix(call: Call, x: Value) -> Value:
+def diagonal_matrix(call: LoweringCall, x: Value) -> Value:
     """Matrices with numbers on their diagonals."""
     graph = call.graph
     if call.kind == "Diag" and x.rank != 1:
@@ -94,7 +94,7 @@ def diagonal_matrix(call: Call, x: Value) -> Value:
 
 
 @lowers("MatrixDiagPart")
-def diagonal(call: Call, x: Value) -> Value:
+def diagonal(call: LoweringCall, x: Value) -> Value:
     """The diagonals of matrices."""
     graph = call.graph
     rows, columns = (_numbers(call, x, axis) for axis in (-2, -1))
@@ -105,7 +105,7 @@ def diagonal(call: Call, x: Value) -> Value:
 
 
 @lowers("SparseTensorDenseMatMul")
-def multiply_sparse(call: Call, indices: Value, values: Value, sizes: Value, y: Value) -> Value:
+def multiply_sparse(call: LoweringCall, indices: Value, values: Value, sizes: Value, y: Value) -> Value:
     """The product of a sparse matrix and a dense one: rows gathered, weighted, and added up."""
     graph = call.graph
     if call["adjoint_b"]:
@@ -120,7 +120,7 @@ def multiply_sparse(call: Call, indices: Value, values: Value, sizes: Value, y: 
 
 
 @lowers("Cross")
-def cross(call: Call, x: Value, y: Value) -> Value:
+def cross(call: LoweringCall, x: Value, y: Value) -> Value:
     """The cross product of vectors of three."""
     graph = call.graph
 

@@ -7,7 +7,7 @@ import numpy as np
 from tf1hub.onnx.broadcasting import arithmetic, wide
 from tf1hub.onnx.fused_patterns import layer_norm
 from tf1hub.onnx.kinds.lowered_elementwise import log1p
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
@@ -26,7 +26,7 @@ _BINARY = {
 
 
 @lowers(*_BINARY)
-def binary(call: Call, x: Value, y: Value) -> Value:
+def binary(call: LoweringCall, x: Value, y: Value) -> Value:
     """Arithmetic."""
     kind = _BINARY[call.kind]
     if x.dtype.kind == "c":
@@ -39,7 +39,7 @@ def binary(call: Call, x: Value, y: Value) -> Value:
     return arithmetic(call, kind, x, y)
 
 
-def _complex(call: Call, kind: str, x: Value, y: Value) -> Value:
+def _complex(call: LoweringCall, kind: str, x: Value, y: Value) -> Value:
     """Arithmetic with complex numbers, whose parts lie in a last axis."""
     graph = call.graph
     if kind in ("Add", "Sub"):
@@ -54,7 +54,7 @@ def _complex(call: Call, kind: str, x: Value, y: Value) -> Value:
 
 
 @lowers("FloorDiv")
-def floor_divide(call: Call, x: Value, y: Value) -> Value:
+def floor_divide(call: LoweringCall, x: Value, y: Value) -> Value:
     """The quotient, rounded down."""
     graph = call.graph
     if x.dtype.kind == "f":
@@ -70,7 +70,7 @@ def floor_divide(call: Call, x: Value, y: Value) -> Value:
 
 
 @lowers("FloorMod")
-def floor_modulo(call: Call, x: Value, y: Value) -> Value:
+def floor_modulo(call: LoweringCall, x: Value, y: Value) -> Value:
     """The remainder that has the divisor's sign."""
     graph = call.graph
     if x.dtype.kind != "f":
@@ -82,21 +82,21 @@ def floor_modulo(call: Call, x: Value, y: Value) -> Value:
 
 
 @lowers("Mod", "TruncateMod")
-def truncate_modulo(call: Call, x: Value, y: Value) -> Value:
+def truncate_modulo(call: LoweringCall, x: Value, y: Value) -> Value:
     """The remainder that has the dividend's sign."""
     graph = call.graph
     return graph.cast(graph.op("Mod", wide(graph, x), wide(graph, y), fmod=1), x.dtype)
 
 
 @lowers("SquaredDifference")
-def squared_difference(call: Call, x: Value, y: Value) -> Value:
+def squared_difference(call: LoweringCall, x: Value, y: Value) -> Value:
     """`(x - y)**2`."""
     difference = arithmetic(call, "Sub", x, y)
     return arithmetic(call, "Mul", difference, difference)
 
 
 @lowers("DivNoNan")
-def divide_no_nan(call: Call, x: Value, y: Value) -> Value:
+def divide_no_nan(call: LoweringCall, x: Value, y: Value) -> Value:
     """The quotient, 0 where the divisor is."""
     graph = call.graph
     is_zero = graph.op("Equal", y, graph.like(0, y))
@@ -105,7 +105,7 @@ def divide_no_nan(call: Call, x: Value, y: Value) -> Value:
 
 
 @lowers("MulNoNan")
-def multiply_no_nan(call: Call, x: Value, y: Value) -> Value:
+def multiply_no_nan(call: LoweringCall, x: Value, y: Value) -> Value:
     """The product, 0 where `y` is."""
     graph = call.graph
     is_zero = graph.op("Equal", y, graph.like(0, y))
@@ -113,7 +113,7 @@ def multiply_no_nan(call: Call, x: Value, y: Value) -> Value:
 
 
 @lowers("Xdivy", "Xlogy", "Xlog1py")
-def zero_where_zero(call: Call, x: Value, y: Value) -> Value:
+def zero_where_zero(call: LoweringCall, x: Value, y: Value) -> Value:
     """`x / y`, `x log(y)` and `x log(1 + y)`, 0 where `x` is."""
     graph = call.graph
     is_zero = graph.op("Equal", x, graph.like(0, x))
@@ -125,7 +125,7 @@ def zero_where_zero(call: Call, x: Value, y: Value) -> Value:
 
 
 @lowers("Atan2")
-def atan2(call: Call, y: Value, x: Value) -> Value:
+def atan2(call: LoweringCall, y: Value, x: Value) -> Value:
     """The angle of a point, from -pi to pi."""
     graph = call.graph
     dtype = x.dtype
@@ -150,38 +150,38 @@ _COMPARISONS = {
 
 
 @lowers(*_COMPARISONS)
-def compare(call: Call, x: Value, y: Value) -> Value:
+def compare(call: LoweringCall, x: Value, y: Value) -> Value:
     """Comparisons."""
     return arithmetic(call, _COMPARISONS[call.kind], x, y, bool)
 
 
 @lowers("NotEqual")
-def not_equal(call: Call, x: Value, y: Value) -> Value:
+def not_equal(call: LoweringCall, x: Value, y: Value) -> Value:
     """`x != y`."""
     return call.graph.op("Not", arithmetic(call, "Equal", x, y, bool))
 
 
 @lowers("ApproximateEqual")
-def approximately(call: Call, x: Value, y: Value) -> Value:
+def approximately(call: LoweringCall, x: Value, y: Value) -> Value:
     """Whether two numbers are nearer than a tolerance."""
     graph = call.graph
     return graph.op("Less", graph.op("Abs", graph.op("Sub", x, y)), graph.like(call["tolerance"], x))
 
 
 @lowers("LogicalAnd", "LogicalOr")
-def logical(call: Call, x: Value, y: Value) -> Value:
+def logical(call: LoweringCall, x: Value, y: Value) -> Value:
     """And, or."""
     return call.graph.op("And" if call.kind == "LogicalAnd" else "Or", x, y)
 
 
 @lowers("BitwiseAnd", "BitwiseOr", "BitwiseXor")
-def bitwise(call: Call, x: Value, y: Value) -> Value:
+def bitwise(call: LoweringCall, x: Value, y: Value) -> Value:
     """Bit by bit."""
     return call.graph.op(call.kind, x, y)
 
 
 @lowers("AddN")
-def add_all(call: Call, *values: Value) -> Value:
+def add_all(call: LoweringCall, *values: Value) -> Value:
     """The sum of some tensors of one shape."""
     total = values[0]
     for value in values[1:]:
@@ -190,7 +190,7 @@ def add_all(call: Call, *values: Value) -> Value:
 
 
 @lowers("Select", "SelectV2")
-def select(call: Call, condition: Value, x: Value, y: Value) -> Value:
+def select(call: LoweringCall, condition: Value, x: Value, y: Value) -> Value:
     """`x` where a condition holds, else `y`; a vector of conditions chooses whole rows in Select."""
     graph = call.graph
     if call.kind == "Select" and condition.rank == 1 and (x.rank or 0) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import lowers
 from tf1hub.onnx.traced_values import Value
 
@@ -12,7 +12,7 @@ _SEEDS = 1 << 20
 """ONNX has a seed as a 32-bit float, which tells so many whole numbers apart."""
 
 
-def _seed(call: Call) -> float | None:
+def _seed(call: LoweringCall) -> float | None:
     lowering = call.scope.lowering
     if lowering.seed is not None:
         lowering.seed += 1
@@ -21,7 +21,7 @@ def _seed(call: Call) -> float | None:
     return float(seed % _SEEDS) if seed else None
 
 
-def _uniform(call: Call, sizes: Value) -> Value:
+def _uniform(call: LoweringCall, sizes: Value) -> Value:
     graph = call.graph
     shape = graph.zeros(sizes, np.float32)
     result = graph.op("RandomUniformLike", shape, seed=_seed(call))
@@ -29,7 +29,7 @@ def _uniform(call: Call, sizes: Value) -> Value:
     return result
 
 
-def _normal(call: Call, sizes: Value) -> Value:
+def _normal(call: LoweringCall, sizes: Value) -> Value:
     graph = call.graph
     shape = graph.zeros(sizes, np.float32)
     result = graph.op("RandomNormalLike", shape, seed=_seed(call))
@@ -38,19 +38,19 @@ def _normal(call: Call, sizes: Value) -> Value:
 
 
 @lowers("RandomUniform")
-def uniform(call: Call, sizes: Value) -> Value:
+def uniform(call: LoweringCall, sizes: Value) -> Value:
     """Numbers from 0 to 1."""
     return call.graph.cast(_uniform(call, sizes), call["dtype"])
 
 
 @lowers("RandomStandardNormal")
-def normal(call: Call, sizes: Value) -> Value:
+def normal(call: LoweringCall, sizes: Value) -> Value:
     """Numbers of the normal distribution."""
     return call.graph.cast(_normal(call, sizes), call["dtype"])
 
 
 @lowers("RandomUniformInt")
-def whole(call: Call, sizes: Value, low: Value, high: Value) -> Value:
+def whole(call: LoweringCall, sizes: Value, low: Value, high: Value) -> Value:
     """Whole numbers from `low` to below `high`."""
     graph = call.graph
     width = graph.cast(graph.op("Sub", high, low), np.float64)
@@ -61,7 +61,7 @@ def whole(call: Call, sizes: Value, low: Value, high: Value) -> Value:
 
 
 @lowers("TruncatedNormal")
-def truncated(call: Call, sizes: Value) -> Value:
+def truncated(call: LoweringCall, sizes: Value) -> Value:
     """Numbers of the normal distribution that lie within two standard deviations.
 
     By the inverse of the distribution function, as a rational function of the uniform number would have it, ONNX
@@ -79,7 +79,7 @@ def truncated(call: Call, sizes: Value) -> Value:
 
 
 @lowers("Multinomial")
-def classes(call: Call, logits: Value, count: Value) -> Value:
+def classes(call: LoweringCall, logits: Value, count: Value) -> Value:
     """Classes drawn by their log-probabilities: the largest after Gumbel noise was added (Gumbel, 1954)."""
     graph = call.graph
     wanted = graph.reshape(graph.int64(count), [1])
@@ -92,7 +92,7 @@ def classes(call: Call, logits: Value, count: Value) -> Value:
 
 
 @lowers("RandomShuffle")
-def shuffle(call: Call, x: Value) -> Value:
+def shuffle(call: LoweringCall, x: Value) -> Value:
     """The rows of a tensor in random order."""
     graph = call.graph
     count = graph.size_of(x, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf1hub.onnx.broadcasting import wide
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 @lowers(*_KINDS)
-def reduce(call: Call, x: Value, axes: Value) -> Value:
+def reduce(call: LoweringCall, x: Value, axes: Value) -> Value:
     """One number for all along some axes."""
     graph, kind, keep = call.graph, _KINDS[call.kind], int(call["keep_dims"])
     found = None if axes.known is None else [int(axis) for axis in np.atleast_1d(axes.known)]
@@ -80,7 +80,7 @@ def reduce(call: Call, x: Value, axes: Value) -> Value:
 
 
 @lowers("Cumsum")
-def running_sum(call: Call, x: Value, axis: Value) -> Value:
+def running_sum(call: LoweringCall, x: Value, axis: Value) -> Value:
     """Sums of all up to each element."""
     graph = call.graph
     number = graph.reshape(graph.int64(axis), [])
@@ -91,7 +91,7 @@ def running_sum(call: Call, x: Value, axis: Value) -> Value:
 
 
 @lowers("ArgMax", "ArgMin")
-def extreme_index(call: Call, x: Value, axis: Value) -> Value:
+def extreme_index(call: LoweringCall, x: Value, axis: Value) -> Value:
     """Where the largest or smallest is; the first of equal ones."""
     graph = call.graph
     (number,) = call.axes(axis, x.rank)
@@ -100,7 +100,7 @@ def extreme_index(call: Call, x: Value, axis: Value) -> Value:
 
 
 @lowers("TopK", "TopKV2")
-def largest(call: Call, x: Value, *count: Value) -> list[Value]:
+def largest(call: LoweringCall, x: Value, *count: Value) -> list[Value]:
     """The largest along the last axis, in order."""
     graph = call.graph
     number = graph.reshape(graph.int64(count[0]), [1]) if count else graph.int64s(call["k"])
@@ -110,7 +110,7 @@ def largest(call: Call, x: Value, *count: Value) -> list[Value]:
 
 
 @lowers("InTopK", "InTopKV2")
-def is_among_largest(call: Call, predictions: Value, targets: Value, *count: Value) -> Value:
+def is_among_largest(call: LoweringCall, predictions: Value, targets: Value, *count: Value) -> Value:
     """Whether a class is among those with the highest scores."""
     graph = call.graph
     number = graph.int64(count[0]) if count else graph.const(call["k"], np.int64)

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
 
 @lowers("Shape", "ShapeN")
-def shape(call: Call, *values: Value) -> list[Value]:
+def shape(call: LoweringCall, *values: Value) -> list[Value]:
     """The sizes of tensors, as vectors."""
     graph = call.graph
     return [graph.cast(graph.shape_of(value), call["out_type"]) for value in values]
 
 
 @lowers("Size")
-def size(call: Call, x: Value) -> Value:
+def size(call: LoweringCall, x: Value) -> Value:
     """The number of elements."""
     graph = call.graph
     if x.shape is not None and None not in x.shape:
@@ -28,7 +28,7 @@ def size(call: Call, x: Value) -> Value:
 
 
 @lowers("Rank")
-def rank(call: Call, x: Value) -> Value:
+def rank(call: LoweringCall, x: Value) -> Value:
     """The number of dimensions."""
     graph = call.graph
     if x.rank is not None:
@@ -37,7 +37,7 @@ def rank(call: Call, x: Value) -> Value:
 
 
 @lowers("Reshape")
-def reshape(call: Call, x: Value, dims: Value) -> Value:
+def reshape(call: LoweringCall, x: Value, dims: Value) -> Value:
     """The same elements in another shape."""
     if x.dtype.kind == "c":
         raise CannotLower("reshapes complex numbers")
@@ -45,7 +45,7 @@ def reshape(call: Call, x: Value, dims: Value) -> Value:
 
 
 @lowers("Squeeze")
-def squeeze(call: Call, x: Value) -> Value:
+def squeeze(call: LoweringCall, x: Value) -> Value:
     """Without axes of size 1."""
     axes = call.get("squeeze_dims") or []
     if not axes:
@@ -63,7 +63,7 @@ def squeeze(call: Call, x: Value) -> Value:
 
 
 @lowers("ExpandDims")
-def expand_dims(call: Call, x: Value, axis: Value) -> Value:
+def expand_dims(call: LoweringCall, x: Value, axis: Value) -> Value:
     """With one more axis of size 1."""
     number = int(np.reshape(call.known(axis, "which axis to add"), -1)[0])
     if number < 0:
@@ -72,7 +72,7 @@ def expand_dims(call: Call, x: Value, axis: Value) -> Value:
 
 
 @lowers("Transpose")
-def transpose(call: Call, x: Value, order: Value) -> Value:
+def transpose(call: LoweringCall, x: Value, order: Value) -> Value:
     """Axes in another order."""
     graph = call.graph
     found = order.known
@@ -86,7 +86,7 @@ def transpose(call: Call, x: Value, order: Value) -> Value:
 
 
 @lowers("Pack")
-def pack(call: Call, *values: Value) -> Value:
+def pack(call: LoweringCall, *values: Value) -> Value:
     """Tensors of one shape along a new axis."""
     graph, axis = call.graph, call["axis"]
     if axis < 0:
@@ -95,7 +95,7 @@ def pack(call: Call, *values: Value) -> Value:
 
 
 @lowers("Unpack")
-def unpack(call: Call, x: Value) -> list[Value]:
+def unpack(call: LoweringCall, x: Value) -> list[Value]:
     """The slices along an axis."""
     graph, axis = call.graph, call["axis"]
     found = []
@@ -108,18 +108,18 @@ def unpack(call: Call, x: Value) -> list[Value]:
 
 
 @lowers("ConcatV2")
-def concat(call: Call, *inputs: Value) -> Value:
+def concat(call: LoweringCall, *inputs: Value) -> Value:
     """Tensors one behind the other."""
     return _join(call, inputs[:-1], inputs[-1])
 
 
 @lowers("Concat")
-def concat_old(call: Call, axis: Value, *values: Value) -> Value:
+def concat_old(call: LoweringCall, axis: Value, *values: Value) -> Value:
     """Tensors one behind the other; the axis comes first."""
     return _join(call, values, axis)
 
 
-def _join(call: Call, values: Sequence[Value], axis: Value) -> Value:
+def _join(call: LoweringCall, values: Sequence[Value], axis: Value) -> Value:
     graph = call.graph
     number = int(call.known(axis, "the axis"))
     count = values[0].rank
@@ -133,7 +133,7 @@ def _join(call: Call, values: Sequence[Value], axis: Value) -> Value:
 
 
 @lowers("Split")
-def split(call: Call, axis: Value, x: Value) -> list[Value]:
+def split(call: LoweringCall, axis: Value, x: Value) -> list[Value]:
     """Equal parts along an axis."""
     graph, parts = call.graph, call["num_split"]
     if parts == 1:
@@ -142,7 +142,7 @@ def split(call: Call, axis: Value, x: Value) -> list[Value]:
 
 
 @lowers("SplitV")
-def split_by_sizes(call: Call, x: Value, sizes: Value, axis: Value) -> list[Value]:
+def split_by_sizes(call: LoweringCall, x: Value, sizes: Value, axis: Value) -> list[Value]:
     """Parts of given sizes; -1 for what is left."""
     graph = call.graph
     number = int(call.known(axis, "the axis"))
@@ -158,7 +158,7 @@ def split_by_sizes(call: Call, x: Value, sizes: Value, axis: Value) -> list[Valu
 
 
 @lowers("Tile")
-def tile(call: Call, x: Value, times: Value) -> Value:
+def tile(call: LoweringCall, x: Value, times: Value) -> Value:
     """A tensor repeated along its axes."""
     graph = call.graph
     result = graph.op("Tile", x, graph.int64(times))
@@ -172,7 +172,7 @@ def tile(call: Call, x: Value, times: Value) -> Value:
 
 
 @lowers("Fill")
-def fill(call: Call, dims: Value, value: Value) -> Value:
+def fill(call: LoweringCall, dims: Value, value: Value) -> Value:
     """A tensor of one value."""
     graph = call.graph
     if value.known is not None and value.dtype.kind in "fiub":
@@ -190,20 +190,20 @@ def _as_told(result: Value, dims: Value) -> Value:
 
 
 @lowers("ZerosLike", "OnesLike")
-def like(call: Call, x: Value) -> Value:
+def like(call: LoweringCall, x: Value) -> Value:
     """Zeros or ones in the shape of a tensor."""
     graph = call.graph
     return graph.zeros(graph.shape_of(x), x.dtype, int(call.kind == "OnesLike"))
 
 
 @lowers("BroadcastTo")
-def broadcast_to(call: Call, x: Value, dims: Value) -> Value:
+def broadcast_to(call: LoweringCall, x: Value, dims: Value) -> Value:
     """A tensor in a larger shape."""
     return _as_told(call.graph.op("Expand", x, call.graph.int64(dims)), dims)
 
 
 @lowers("BroadcastArgs")
-def broadcast_args(call: Call, first: Value, second: Value) -> Value:
+def broadcast_args(call: LoweringCall, first: Value, second: Value) -> Value:
     """The shape that two shapes give together."""
     graph = call.graph
     lengths = [v.shape[0] if v.shape is not None else None for v in (first, second)]
@@ -222,7 +222,7 @@ def broadcast_args(call: Call, first: Value, second: Value) -> Value:
 
 
 @lowers("EnsureShape")
-def ensure_shape(call: Call, x: Value) -> Value:
+def ensure_shape(call: LoweringCall, x: Value) -> Value:
     """The tensor itself, of which more is told."""
     wanted = call["shape"]
     result = call.graph.op("Identity", x)
@@ -233,7 +233,7 @@ def ensure_shape(call: Call, x: Value) -> Value:
 
 
 @lowers("InvertPermutation")
-def invert_permutation(call: Call, x: Value) -> Value:
+def invert_permutation(call: LoweringCall, x: Value) -> Value:
     """Where each number stands."""
     graph = call.graph
     count = graph.squeeze(graph.size_of(x, 0), 0)
@@ -242,7 +242,7 @@ def invert_permutation(call: Call, x: Value) -> Value:
 
 
 @lowers("Range")
-def arange(call: Call, start: Value, limit: Value, step: Value) -> Value:
+def arange(call: LoweringCall, start: Value, limit: Value, step: Value) -> Value:
     """Numbers in equal steps."""
     graph = call.graph
     scalars = [value if value.shape == () else graph.reshape(value, []) for value in (start, limit, step)]
@@ -257,7 +257,7 @@ def arange(call: Call, start: Value, limit: Value, step: Value) -> Value:
 
 
 @lowers("LinSpace")
-def linspace(call: Call, start: Value, stop: Value, count: Value) -> Value:
+def linspace(call: LoweringCall, start: Value, stop: Value, count: Value) -> Value:
     """Numbers at equal distances, both ends among them."""
     graph = call.graph
     zero, one = graph.const(0, np.int64), graph.const(1, np.int64)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
@@ -14,7 +14,7 @@ _FAR = int(np.iinfo(np.int64).max)
 
 
 @lowers("Slice")
-def slice_(call: Call, x: Value, begin: Value, size: Value) -> Value:
+def slice_(call: LoweringCall, x: Value, begin: Value, size: Value) -> Value:
     """A box of a tensor; a size of -1 is all that is left."""
     graph = call.graph
     starts, sizes = graph.int64(begin), graph.int64(size)
@@ -49,7 +49,7 @@ def _bits(mask: int, index: int) -> bool:
 
 
 @lowers("StridedSlice")
-def strided_slice(call: Call, x: Value, begin: Value, end: Value, strides: Value) -> Value:
+def strided_slice(call: LoweringCall, x: Value, begin: Value, end: Value, strides: Value) -> Value:
     """NumPy's basic indexing, with its masks."""
     graph = call.graph
     steps = [int(n) for n in call.known(strides, "its steps")]
@@ -126,7 +126,9 @@ def strided_slice(call: Call, x: Value, begin: Value, end: Value, strides: Value
     return result
 
 
-def _of_elements(call: Call, x: Value, start: Any, stop: Any, step: int, shrink: bool) -> Value | None:
+def _of_elements(
+    call: LoweringCall, x: Value, start: Any, stop: Any, step: int, shrink: bool
+) -> Value | None:
     """A part of a vector of which numbers are known, where all of the part are."""
     if not isinstance(start, int) or not isinstance(stop, int):
         return None
@@ -138,13 +140,13 @@ def _of_elements(call: Call, x: Value, start: Any, stop: Any, step: int, shrink:
     return call.graph.const(array.reshape(()) if shrink else array)
 
 
-def _bound(call: Call, value: Value, index: int) -> int | Value:
+def _bound(call: LoweringCall, value: Value, index: int) -> int | Value:
     if value.elements is not None and value.elements[index] is not None:
         return int(value.elements[index] or 0)
     return call.graph.slice(call.graph.int64(value), index, index + 1, 0)
 
 
-def _after(call: Call, start: int | Value) -> int | Value:
+def _after(call: LoweringCall, start: int | Value) -> int | Value:
     """The end of a slice of one element; after the last one, -1, all that is left."""
     graph = call.graph
     if isinstance(start, int):
@@ -153,6 +155,6 @@ def _after(call: Call, start: int | Value) -> int | Value:
     return graph.op("Where", is_last, graph.int64s(_FAR), graph.op("Add", start, graph.int64s(1)))
 
 
-def _vector(call: Call, parts: list[Any]) -> Value:
+def _vector(call: LoweringCall, parts: list[Any]) -> Value:
     graph = call.graph
     return graph.concat([graph.int64s(p) if isinstance(p, int) else p for p in parts], 0)

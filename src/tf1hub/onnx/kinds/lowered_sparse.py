@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tf1hub.onnx.kinds.lowered_groups import count_members
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
 
 @lowers("SparseToDense")
-def sparse_to_dense(call: Call, indices: Value, sizes: Value, values: Value, default: Value) -> Value:
+def sparse_to_dense(call: LoweringCall, indices: Value, sizes: Value, values: Value, default: Value) -> Value:
     """A dense tensor with values at places."""
     graph = call.graph
     dims = graph.int64(sizes)
@@ -27,7 +27,9 @@ def sparse_to_dense(call: Call, indices: Value, sizes: Value, values: Value, def
 
 
 @lowers("SparseFillEmptyRows")
-def fill_empty_rows(call: Call, indices: Value, values: Value, sizes: Value, default: Value) -> list[Value]:
+def fill_empty_rows(
+    call: LoweringCall, indices: Value, values: Value, sizes: Value, default: Value
+) -> list[Value]:
     """A sparse tensor with a value in each row that had none; elements by row, else in order."""
     graph = call.graph
     rows = graph.op("Gather", indices, graph.const(0, np.int64), axis=1)
@@ -53,7 +55,7 @@ def fill_empty_rows(call: Call, indices: Value, values: Value, sizes: Value, def
     return [result, graph.op("Gather", all_values, order, axis=0), empty, reverse]
 
 
-def _stable_order(call: Call, numbers: Value) -> Value:
+def _stable_order(call: LoweringCall, numbers: Value) -> Value:
     """The order that sorts a vector and leaves equal numbers as they are."""
     graph = call.graph
     count = graph.shape_of(numbers)
@@ -64,7 +66,7 @@ def _stable_order(call: Call, numbers: Value) -> Value:
 
 
 @lowers("SparseReshape")
-def sparse_reshape(call: Call, indices: Value, sizes: Value, wanted: Value) -> list[Value]:
+def sparse_reshape(call: LoweringCall, indices: Value, sizes: Value, wanted: Value) -> list[Value]:
     """The same elements in another shape."""
     graph = call.graph
     one = graph.int64s(1)
@@ -78,7 +80,7 @@ def sparse_reshape(call: Call, indices: Value, sizes: Value, wanted: Value) -> l
     return [found, full]
 
 
-def _strides(call: Call, sizes: Value) -> Value:
+def _strides(call: LoweringCall, sizes: Value) -> Value:
     """How far apart the elements along each axis lie: the product of the sizes behind it."""
     graph = call.graph
     if sizes.shape is None or sizes.shape[0] is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
@@ -17,7 +17,7 @@ def _complex(value: Value, like: Value) -> Value:
 
 
 @lowers("Complex")
-def complex_(call: Call, real: Value, imaginary: Value) -> Value:
+def complex_(call: LoweringCall, real: Value, imaginary: Value) -> Value:
     """A number of its parts."""
     graph = call.graph
     if real.dtype != np.float32:
@@ -29,7 +29,7 @@ def complex_(call: Call, real: Value, imaginary: Value) -> Value:
 
 
 @lowers("Real", "Imag")
-def part(call: Call, x: Value) -> Value:
+def part(call: LoweringCall, x: Value) -> Value:
     """One part of a number."""
     graph = call.graph
     found = graph.op("Gather", x, graph.const(int(call.kind == "Imag"), np.int64), axis=-1, dtype=np.float32)
@@ -38,7 +38,7 @@ def part(call: Call, x: Value) -> Value:
 
 
 @lowers("ComplexAbs")
-def magnitude(call: Call, x: Value) -> Value:
+def magnitude(call: LoweringCall, x: Value) -> Value:
     """The absolute value."""
     found = call.graph.op("ReduceL2", x, call.graph.int64s(-1), keepdims=0, dtype=np.float32)
     found.shape = x.shape
@@ -46,7 +46,7 @@ def magnitude(call: Call, x: Value) -> Value:
 
 
 @lowers("Conj")
-def conjugate(call: Call, x: Value) -> Value:
+def conjugate(call: LoweringCall, x: Value) -> Value:
     """The imaginary part negated."""
     return _complex(call.graph.op("Mul", x, call.graph.const([1, -1], np.float32), dtype=np.complex64), x)
 
@@ -58,7 +58,7 @@ def _length(length: Value, axis: int) -> int:
     return int(np.atleast_1d(known)[axis])
 
 
-def _fit(call: Call, x: Value, axis: int, count: int) -> Value:
+def _fit(call: LoweringCall, x: Value, axis: int, count: int) -> Value:
     """Cut or filled up with zeros to a number of elements along an axis (counted from the front)."""
     graph = call.graph
     now = None if x.shape is None else x.shape[axis]
@@ -76,7 +76,7 @@ def _fit(call: Call, x: Value, axis: int, count: int) -> Value:
 
 
 @lowers("RFFT", "RFFT2D")
-def real_transform(call: Call, x: Value, length: Value) -> Value:
+def real_transform(call: LoweringCall, x: Value, length: Value) -> Value:
     """The transform of real numbers: half of it, which says all."""
     if x.dtype != np.float32:
         raise CannotLower("makes complex numbers of double precision")
@@ -99,7 +99,7 @@ def real_transform(call: Call, x: Value, length: Value) -> Value:
 
 
 @lowers("IRFFT", "IRFFT2D")
-def real_inverse(call: Call, x: Value, length: Value) -> Value:
+def real_inverse(call: LoweringCall, x: Value, length: Value) -> Value:
     """Real numbers of the half of their transform."""
     graph, axes = call.graph, 2 if call.kind.endswith("2D") else 1
     count = call.rank(x)
@@ -126,14 +126,14 @@ def real_inverse(call: Call, x: Value, length: Value) -> Value:
 
 
 @lowers("FFT", "IFFT", "FFT2D", "IFFT2D")
-def transform(call: Call, x: Value) -> Value:
+def transform(call: LoweringCall, x: Value) -> Value:
     """The transform along the last axis or the last two."""
     sign = 1 if call.kind.startswith("I") else -1
     result = _along(call, x, call.rank(x) - 1, sign)
     return _along(call, result, call.rank(x) - 2, sign) if call.kind.endswith("2D") else result
 
 
-def _along(call: Call, x: Value, axis: int, sign: int) -> Value:
+def _along(call: LoweringCall, x: Value, axis: int, sign: int) -> Value:
     """A transform along one axis; of the inverse, divided by its length."""
     graph = call.graph
     # DFT wants a batch in front of the axis.

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 
 from tf1hub.graphdef import op_types
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, by_reference, lowers
 from tf1hub.onnx.traced_values import TableReference, Value
 
 
 @lowers(*op_types.TABLES)
-def table(call: Call, *_: Any) -> TableReference:
+def table(call: LoweringCall, *_: Any) -> TableReference:
     """What holds a table."""
     return TableReference(call.op.node.name)
 
 
-def _contents(call: Call, reference: Any) -> tuple[Any, Any]:
+def _contents(call: LoweringCall, reference: Any) -> tuple[Any, Any]:
     if not isinstance(reference, TableReference) or call.scope.lowering.table is None:
         raise CannotLower("asks a table that cannot be followed")
     found = call.scope.lowering.table(reference.node)
@@ -30,7 +30,7 @@ def _contents(call: Call, reference: Any) -> tuple[Any, Any]:
 
 @lowers("LookupTableSize", "LookupTableSizeV2")
 @by_reference
-def table_size(call: Call, reference: Any) -> Value:
+def table_size(call: LoweringCall, reference: Any) -> Value:
     """How many keys a table has."""
     keys, _ = _contents(call, reference)
     return call.graph.const(len(keys), np.int64)
@@ -38,7 +38,7 @@ def table_size(call: Call, reference: Any) -> Value:
 
 @lowers("LookupTableFind", "LookupTableFindV2")
 @by_reference
-def find(call: Call, reference: Any, *_: Any) -> Value:
+def find(call: LoweringCall, reference: Any, *_: Any) -> Value:
     """The values of keys: a table is a LabelEncoder."""
     keys, values = _contents(call, reference)
     given, default = (call.scope.value(tensor) for tensor in call.op.inputs[1:3])
@@ -62,7 +62,7 @@ def _plain(value: Any) -> Any:
 
 
 @lowers("StringLower", "StringUpper")
-def change_case(call: Call, x: Value) -> Value:
+def change_case(call: LoweringCall, x: Value) -> Value:
     """ASCII letters in lower or upper case."""
     if call.get("encoding") or x.rank is None:
         raise CannotLower("changes the case of more than ASCII letters")
@@ -76,7 +76,7 @@ def change_case(call: Call, x: Value) -> Value:
 
 
 @lowers("StringJoin")
-def join(call: Call, *values: Value) -> Value:
+def join(call: LoweringCall, *values: Value) -> Value:
     """Strings behind one another."""
     graph = call.graph
     separator = graph.const(np.array(call["separator"].encode(), object))
@@ -89,13 +89,13 @@ def join(call: Call, *values: Value) -> Value:
 
 
 @lowers("StaticRegexFullMatch")
-def match(call: Call, x: Value) -> Value:
+def match(call: LoweringCall, x: Value) -> Value:
     """Whether all of a string is what a regular expression says."""
     return call.graph.op("RegexFullMatch", x, pattern=call["pattern"])
 
 
 @lowers("StringSplit", "StringSplitV2")
-def split(call: Call, x: Value, delimiter: Value) -> list[Value]:
+def split(call: LoweringCall, x: Value, delimiter: Value) -> list[Value]:
     """The parts of each string, as a sparse matrix: those of a padded one that are there."""
     graph = call.graph
     text = call.known(delimiter, "what it splits at").reshape(-1)[0]

@@ -6,13 +6,14 @@ from typing import Any
 
 from tf1hub.graphdef import op_types
 from tf1hub.onnx.broadcasting import arithmetic
-from tf1hub.onnx.lowering_call import Call
+from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, by_reference, lowers
-from tf1hub.onnx.traced_values import Value, VariableReference
+from tf1hub.onnx.traced_values import Value
+from tf1hub.program.references import VariableReference
 
 
 @lowers(*op_types.VARIABLES)
-def variable(call: Call) -> VariableReference:
+def variable(call: LoweringCall) -> VariableReference:
     """What holds a variable."""
     return VariableReference(call.op.node.name, call.kind in op_types.REF_VARIABLES)
 
@@ -25,14 +26,14 @@ def _node(reference: Any) -> str:
 
 @lowers("ReadVariableOp")
 @by_reference
-def read(call: Call, reference: Any) -> Value:
+def read(call: LoweringCall, reference: Any) -> Value:
     """The value at this point."""
     return call.scope.lowering.variable(_node(reference))
 
 
 @lowers("VariableShape")
 @by_reference
-def variable_shape(call: Call, reference: Any) -> Value:
+def variable_shape(call: LoweringCall, reference: Any) -> Value:
     """The sizes of a variable."""
     graph = call.graph
     sizes = graph.shape_of(call.scope.lowering.variable(_node(reference)))
@@ -41,7 +42,7 @@ def variable_shape(call: Call, reference: Any) -> Value:
 
 @lowers(*op_types.QUESTIONS)
 @by_reference
-def is_initialized(call: Call, reference: Any) -> Value:
+def is_initialized(call: LoweringCall, reference: Any) -> Value:
     """Whether it has a value: it has."""
     _node(reference)
     return call.graph.const(True)
@@ -49,7 +50,7 @@ def is_initialized(call: Call, reference: Any) -> Value:
 
 @lowers("Assign", "AssignVariableOp", "AssignAdd", "AssignAddVariableOp", "AssignSub", "AssignSubVariableOp")
 @by_reference
-def assign(call: Call, reference: Any, *_: Any) -> list[Any]:
+def assign(call: LoweringCall, reference: Any, *_: Any) -> list[Any]:
     """A new value; added to the old one, or taken from it."""
     node, lowering = _node(reference), call.scope.lowering
     value = call.scope.value(call.op.inputs[1])
@@ -69,7 +70,7 @@ _HOW = {"Add": "add", "Mul": "mul", "Min": "min", "Max": "max", "Update": None, 
 
 @lowers(*(kind for kind in op_types.WRITES if "Scatter" in kind and "Div" not in kind))
 @by_reference
-def scatter(call: Call, reference: Any, *_: Any) -> list[Any]:
+def scatter(call: LoweringCall, reference: Any, *_: Any) -> list[Any]:
     """New values for some rows or elements."""
     graph, lowering, node = call.graph, call.scope.lowering, _node(reference)
     old = lowering.variable(node)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tf1hub.errors import Error, FormatError
-from tf1hub.progress import Report
+from tf1hub.progress import Advance
 from tf1hub.storage import place_at
 from tf1hub.storage.stream import Stream
 
@@ -32,7 +32,7 @@ class VectorFile:
         report: is told after each read.
     """
 
-    def __init__(self, path: str | os.PathLike[str], report: Report | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], report: Advance | None = None) -> None:
         self.path = os.fspath(path)
         self._report = report
         self._ahead = b""

@@ -13,7 +13,7 @@ from tf1hub.program.loop_bounds import bounds_of_functions
 from tf1hub.tf2.emit.control import choose, least, repeat
 from tf1hub.tf2.emit.program_run import run_body
 from tf1hub.tf2.emit.registry import FUNCTION_NAME, emits
-from tf1hub.tf2.emit.scope import Reference, Scope
+from tf1hub.tf2.emit.scope import EmittedReference, Scope
 
 
 def _function_name(op: Op, attribute: str) -> str:
@@ -41,7 +41,7 @@ def emit_call(scope: Scope, op: Op) -> None:
 
 
 def _call_with_gradient(scope: Scope, name: str, gradient: str, arguments: Sequence[Any]) -> list[Any]:
-    moving = [index for index, value in enumerate(arguments) if not isinstance(value, Reference)]
+    moving = [index for index, value in enumerate(arguments) if not isinstance(value, EmittedReference)]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow has no stubs
     def call(*tensors: Any) -> Any:
@@ -128,7 +128,7 @@ def emit_remote_call(scope: Scope, op: Op) -> None:
 
 
 def _tensor(scope: Scope, value: Any) -> Any:
-    return value.tensor(scope) if isinstance(value, Reference) else value
+    return value.tensor(scope) if isinstance(value, EmittedReference) else value
 
 
 def _truth(value: Any) -> Any:

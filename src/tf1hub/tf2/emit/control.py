@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.program.nodes import Tensor
-from tf1hub.tf2.emit.scope import Reference, Scope
+from tf1hub.tf2.emit.scope import EmittedReference, Scope
 
-_Run = Callable[[Scope], Sequence[Any]]
+_RunBranch = Callable[[Scope], Sequence[Any]]
 
 
-def choose(scope: Scope, index: Any, branches: Sequence[_Run], what: str) -> list[Any]:
+def choose(scope: Scope, index: Any, branches: Sequence[_RunBranch], what: str) -> list[Any]:
     """The results of the branch that `index` names.
 
     Args:
@@ -37,9 +37,9 @@ def choose(scope: Scope, index: Any, branches: Sequence[_Run], what: str) -> lis
     def function(number: int) -> Callable[[], list[Any]]:
         def run() -> list[Any]:
             results = branches[number](scope.inner())
-            objects[number] = [value if isinstance(value, Reference) else None for value in results]
+            objects[number] = [value if isinstance(value, EmittedReference) else None for value in results]
             # A function without results would be taken for one without side effects.
-            return [tf.zeros([]) if isinstance(value, Reference) else value for value in results] or [
+            return [tf.zeros([]) if isinstance(value, EmittedReference) else value for value in results] or [
                 tf.zeros([])
             ]
 
@@ -96,7 +96,7 @@ def repeat(
         UnsupportedGraphError: an iteration replaces a variable or TensorArray by another one.
     """
     scope.flush()
-    moving = [index for index, value in enumerate(initial) if not isinstance(value, Reference)]
+    moving = [index for index, value in enumerate(initial) if not isinstance(value, EmittedReference)]
 
     def all_values(tensors: Sequence[Any]) -> list[Any]:
         values = list(initial)
@@ -107,7 +107,7 @@ def repeat(
     def one_iteration(shapes: Sequence[tf.TensorShape], *tensors: Any) -> list[Any]:
         results = list(body(scope.inner(), all_values(tensors)))
         for index, value in enumerate(initial):
-            if isinstance(value, Reference) and results[index] is not value:
+            if isinstance(value, EmittedReference) and results[index] is not value:
                 raise UnsupportedGraphError(
                     f"{what} replaces a variable, table or TensorArray by another one."
                 )

@@ -6,7 +6,7 @@ from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import gradient_names, op_types
 from tf1hub.program.code import Op
 from tf1hub.program.nodes import Node
-from tf1hub.tf2.emit.references import VariableReference
+from tf1hub.tf2.emit.references import EmittedVariable
 from tf1hub.tf2.emit.registry import emits
 from tf1hub.tf2.emit.scope import Scope
 
@@ -17,7 +17,7 @@ def emit_identity(scope: Scope, op: Op) -> None:
     value = scope.known_value(op.inputs[0])
     if gradient_names.ATTRIBUTE in op.node.definition.attr:
         scope.run_later(op.node, op.inputs)
-    elif isinstance(value, VariableReference) and value.by_value and op.node.op == "Identity":
+    elif isinstance(value, EmittedVariable) and value.by_value and op.node.op == "Identity":
         scope.set((op.node.name, 0), value.value(scope))
     else:
         scope.alias((op.node.name, 0), op.inputs[0])

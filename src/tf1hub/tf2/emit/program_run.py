@@ -11,9 +11,9 @@ from tf1hub.graph.building import building
 from tf1hub.program.code import Cond, Loop, Op, Program, Region
 from tf1hub.program.nodes import Tensor
 from tf1hub.tf2.emit.control import choose, least, repeat
-from tf1hub.tf2.emit.references import VariableReference, hoist
+from tf1hub.tf2.emit.references import EmittedVariable, hoist
 from tf1hub.tf2.emit.registry import emitter_of
-from tf1hub.tf2.emit.scope import Reference, Scope, Trace
+from tf1hub.tf2.emit.scope import EmittedReference, Scope, Trace
 
 _GIVEN = "_given"
 """What gives all that is fed. No node of a graph is called like that: none starts with `_`."""
@@ -40,7 +40,7 @@ def run(trace: Trace, program: Program, feeds: Mapping[Tensor, Any]) -> list[Any
 
 
 def _plain(scope: Scope, value: Any) -> Any:
-    return value.tensor(scope) if isinstance(value, Reference) else value
+    return value.tensor(scope) if isinstance(value, EmittedReference) else value
 
 
 def run_body(scope: Scope, fed: Sequence[Tensor], values: Sequence[Any]) -> list[Any]:
@@ -87,7 +87,7 @@ def _emit_cond(scope: Scope, cond: Cond) -> None:
 
 def _by_value(scope: Scope, value: Any, by_reference: bool) -> Any:
     """A branch that gives a ref variable gives its value, unless the merge wants the variable."""
-    if isinstance(value, VariableReference) and value.by_value and not by_reference:
+    if isinstance(value, EmittedVariable) and value.by_value and not by_reference:
         return value.value(scope)
     return value
 
@@ -132,7 +132,7 @@ def emit_op(scope: Scope, op: Op) -> None:
     emitter = emitter_of(scope, op)
     if emitter is not None:
         emitter(scope, op)
-    elif any(isinstance(scope.known_value(tensor), VariableReference) for tensor in op.inputs):
+    elif any(isinstance(scope.known_value(tensor), EmittedVariable) for tensor in op.inputs):
         # It may read or write a variable, so it must not be moved.
         scope.flush()
         scope.run_later(op.node, op.inputs)

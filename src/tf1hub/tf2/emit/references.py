@@ -11,10 +11,10 @@ from tf1hub._tensorflow import is_saving
 from tf1hub.graphdef import op_types
 from tf1hub.program.code import Op, Program
 from tf1hub.tf2.emit.registry import emits
-from tf1hub.tf2.emit.scope import Reference, Scope
+from tf1hub.tf2.emit.scope import EmittedReference, Scope
 
 
-class VariableReference(Reference):
+class EmittedVariable(EmittedReference):
     """A variable, on its way from the op that holds it to those that read or write it.
 
     Args:
@@ -68,7 +68,7 @@ def hoist(program: Program, scope: Scope) -> None:
         if depth or op.node.op in op_types.FUNCTIONAL or op.node.op in state.functions:
             for name, _ in op.inputs:
                 if name in constant:
-                    VariableReference(variables[name], True, True).value(scope)
+                    EmittedVariable(variables[name], True, True).value(scope)
 
 
 @emits(op_types.VARIABLES)
@@ -77,12 +77,12 @@ def emit_variable(scope: Scope, op: Op) -> None:
     name = op.node.name
     constant = name not in scope.trace.written_variables(scope.program)
     by_value = op.node.op in op_types.REF_VARIABLES
-    scope.set((name, 0), VariableReference(scope.trace.state.variables[name], by_value, constant))
+    scope.set((name, 0), EmittedVariable(scope.trace.state.variables[name], by_value, constant))
 
 
-def _reference(scope: Scope, op: Op) -> VariableReference:
+def _reference(scope: Scope, op: Op) -> EmittedVariable:
     reference = scope.get(op.inputs[0])
-    assert isinstance(reference, VariableReference), op.node.name
+    assert isinstance(reference, EmittedVariable), op.node.name
     return reference
 
 

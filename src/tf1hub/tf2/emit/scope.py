@@ -16,7 +16,7 @@ from tf1hub.spec.variant import Variant
 from tf1hub.tf2.emit.straight_line import StraightLine
 
 
-class Reference(ABC):
+class EmittedReference(ABC):
     """What travels through a program as a Python object and not as a tensor."""
 
     @abstractmethod
@@ -130,7 +130,7 @@ class Scope:
     def tensor(self, tensor: Tensor) -> Any:
         """A value as an ordinary op takes it."""
         value = self.get(tensor)
-        return value.tensor(self) if isinstance(value, Reference) else value
+        return value.tensor(self) if isinstance(value, EmittedReference) else value
 
     def known_value(self, tensor: Tensor) -> Any:
         """A value that needs no waiting ops to run, or None."""

@@ -20,12 +20,12 @@ from tf1hub.graphdef import op_types
 from tf1hub.program.code import Op, Program
 from tf1hub.program.nodes import Node, Tensor
 from tf1hub.tf2.emit.registry import emits
-from tf1hub.tf2.emit.scope import Reference, Scope
+from tf1hub.tf2.emit.scope import EmittedReference, Scope
 from tf1hub.tf2.emit.tensor_facts import distinct, made_by, range_limit, same
 
 
 @dataclass(eq=False)
-class TensorArrayReference(Reference):
+class TensorArrayReference(EmittedReference):
     """What is fixed about a TensorArray.
 
     Attributes:

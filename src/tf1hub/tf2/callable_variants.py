@@ -40,7 +40,7 @@ _SYMBOLIC = (
 )
 
 
-class Interface:
+class SignatureInputs:
     """The inputs of a signature.
 
     Args:
@@ -112,7 +112,7 @@ def _symbolic_inputs(signature: str, where: str) -> str:
     return _SYMBOLIC.format(signature=signature, where=where, arguments=arguments)
 
 
-class Engine:
+class CallableVariants:
     """What a loaded module runs.
 
     It is no trackable object on purpose: TensorFlow would wrap its dicts, and refuse to save what
@@ -136,7 +136,7 @@ class Engine:
         self._functions: dict[tuple[str, bool, bool], Any] = {}
         self._concrete: dict[tuple[str, bool], Any] = {}
         self._served: dict[str, Any] = {}
-        self._interfaces: dict[tuple[str, bool], Interface] = {}
+        self._interfaces: dict[tuple[str, bool], SignatureInputs] = {}
         self._losses: list[Any] | None = None
 
     def state(self, training: bool) -> VariantState:
@@ -217,11 +217,11 @@ class Engine:
         called = "eager mode" if here is None else "another graph"
         raise WrongModeError(_IN_ANOTHER_GRAPH.format(where=where, here=called))
 
-    def interface(self, signature: str, training: bool) -> Interface:
+    def interface(self, signature: str, training: bool) -> SignatureInputs:
         """The inputs of a signature."""
         interface = self._interfaces.get((signature, training))
         if interface is None:
-            interface = self._interfaces[signature, training] = Interface(
+            interface = self._interfaces[signature, training] = SignatureInputs(
                 self.state(training).variant, signature
             )
         return interface
@@ -307,16 +307,16 @@ class Signatures(Mapping[str, Any]):
     They are pickled and copied with the module whose they are.
 
     Args:
-        engine: of the loaded module.
+        callables: the variants of the loaded module.
         owner: the loaded module.
     """
 
-    def __init__(self, engine: Engine, owner: Any) -> None:
-        self._engine = engine
+    def __init__(self, callables: CallableVariants, owner: Any) -> None:
+        self._callables = callables
         self._owner = owner
 
     def __getitem__(self, name: str) -> Any:
-        function = self._engine.serve(self._engine.inference.variant.check_signature(name))
+        function = self._callables.serve(self._callables.inference.variant.check_signature(name))
         # TensorFlow's class has no way to be pickled; what pickles asks the object before its class.
         # A signature that is kept must not keep the module.
         function.__reduce_ex__ = functools.partial(_reduce_signature, weakref.ref(self._owner), name)
@@ -326,16 +326,16 @@ class Signatures(Mapping[str, Any]):
         return _signatures_of, (self._owner,)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._engine.inference.variant.signature_names)
+        return iter(self._callables.inference.variant.signature_names)
 
     def __len__(self) -> int:
-        return len(self._engine.inference.variant.signature_names)
+        return len(self._callables.inference.variant.signature_names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._engine.inference.variant.signature_names
+        return name in self._callables.inference.variant.signature_names
 
     def __repr__(self) -> str:
-        return f"<signatures of {self._engine.inference.variant.where}: {', '.join(self)}>"
+        return f"<signatures of {self._callables.inference.variant.where}: {', '.join(self)}>"
 
 
 def _reduce_signature(owner: weakref.ref[Any], name: str, _: int) -> tuple[Any, ...]:
