@@ -63,6 +63,9 @@ if TYPE_CHECKING:
     from tf1hub.tf2.initial_values import initial_values as initial_values
     from tf1hub.tf2.load import load as load
     from tf1hub.tf2.loaded import LoadedModule as LoadedModule
+    from tf1hub.trust.publisher_signature import PublisherSignature as PublisherSignature
+    from tf1hub.trust.publisher_signature import sign as sign
+    from tf1hub.trust.publisher_signature import verify_signature as verify_signature
     from tf1hub.trust.report import Capabilities as Capabilities
     from tf1hub.trust.scan import capabilities as capabilities
 
@@ -83,6 +86,7 @@ _HOMES = {
     "ModuleSpec": "tf1hub.spec.module_spec",
     "Predictor": "tf1hub.predict.prediction",
     "Progress": "tf1hub.progress",
+    "PublisherSignature": "tf1hub.trust.publisher_signature",
     "RaggedArray": "tf1hub.spec.composite_arrays",
     "Report": "tf1hub.checks.findings",
     "SparseArray": "tf1hub.spec.composite_arrays",
@@ -112,10 +116,12 @@ _HOMES = {
     "register_module_for_export": "tf1hub.publish.registered",
     "resolve": "tf1hub.handles",
     "run_program": "tf1hub.compat",
+    "sign": "tf1hub.trust.publisher_signature",
     "sparse_text_embedding_column": "tf1hub.columns",
     "text_embedding_column": "tf1hub.columns",
     "text_embedding_column_v2": "tf1hub.columns",
     "to_jax": "tf1hub.predict.jax_function",
+    "verify_signature": "tf1hub.trust.publisher_signature",
 }
 _MODULES = (
     "errors",

@@ -29,6 +29,8 @@ VERBS = (
     "run",
     "scan",
     "show",
+    "sign",
+    "verify-signature",
 )
 """All verbs, each a module of `tf1hub.cli`. Looking for those modules would cost every start milliseconds."""
 

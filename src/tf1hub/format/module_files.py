@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_added", "is_module_directory", "is_module_file", "purpose"]
+__all__ = ["SIGNATURE_FILE_NAME", "is_added", "is_module_directory", "is_module_file", "purpose"]
+
+SIGNATURE_FILE_NAME = "model.sig"
+"""The name that the command of OpenSSF Model Signing gives to a publisher's signature."""
 
 _OWN = re.compile(
     r"saved_model\.pb|saved_model\.pbtxt|tfhub_module\.pb"
@@ -21,6 +24,7 @@ _KNOWN = [
             r"smart_module\.pb",
             "how inputs and outputs are nested, for DeepMind's own loader; also attached as 'signature_info'",
         ),
+        (re.escape(SIGNATURE_FILE_NAME), "the publisher's signature (tf1hub verify-signature)"),
         (r"fingerprint\.pb", "by what TensorFlow tells SavedModels apart"),
         (r"keras_metadata\.pb", "how Keras 2 builds the layers of the model again"),
         (r"debug/saved_model_debug_info\.pb", "where in the publisher's program the ops were made"),

@@ -1,8 +1,9 @@
-"""Refuses to build what a module does beyond computing, unless its user allows it."""
+"""Refuses to build what a module does beyond computing, unless its user allows it, and what is not signed as demanded."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from weakref import WeakSet
 
 from tf1hub.errors import TrustError
 from tf1hub.format.tensor_names import node_of, tensor_name
@@ -18,7 +19,7 @@ from tf1hub.trust.parts import (
     signature_parts,
     table_initializers,
 )
-from tf1hub.trust.rules import allowed_by_rules
+from tf1hub.trust.rules import allowed_by_rules, demands
 
 _MAX_SHOWN = 5
 _MESSAGE = (
@@ -32,6 +33,10 @@ _MESSAGE = (
 )
 
 
+_SIGNED: WeakSet[Variant] = WeakSet()
+"""Variants whose module is signed as the configuration demands; asked once for each."""
+
+
 def refused_of_signature(variant: Variant, name: str) -> str:
     """Why a signature is refused, in words; empty where it is not.
 
@@ -40,7 +45,7 @@ def refused_of_signature(variant: Variant, name: str) -> str:
         name: of the signature.
     """
     part = signature_part(variant, name)
-    return _why(variant, part, analysis_of(variant).refused(part.start, part.given))
+    return _unsigned(variant) or _why(variant, part, analysis_of(variant).refused(part.start, part.given))
 
 
 def refused_of_state(variant: Variant, has_checkpoint: bool) -> str:
@@ -50,8 +55,9 @@ def refused_of_state(variant: Variant, has_checkpoint: bool) -> str:
         variant: the variant.
         has_checkpoint: whether the variables start from a checkpoint, so that their own first values are not computed.
     """
-    if analysis_of(variant).is_harmless:
-        return ""
+    unsigned = _unsigned(variant)
+    if unsigned or analysis_of(variant).is_harmless:
+        return unsigned
     for part in (initializers(variant, has_checkpoint), table_initializers(variant)):
         why = _why(variant, part, analysis_of(variant).refused(part.start, part.given))
         if why:
@@ -105,6 +111,7 @@ def check_nodes(variant: Variant, what: str, nodes: Collection[str]) -> None:
     Raises:
         TrustError: it does what nobody allowed.
     """
+    _raise(_unsigned(variant))
     analysis = analysis_of(variant)
     if not analysis.is_harmless:
         start = frozenset(nodes) & variant.nodes.keys()
@@ -119,6 +126,7 @@ def check_program(
     Raises:
         TrustError: it does what nobody allowed.
     """
+    _raise(_unsigned(variant))
     analysis = analysis_of(variant)
     if analysis.is_harmless:
         return
@@ -134,6 +142,7 @@ def check_all(variant: Variant) -> None:
     Raises:
         TrustError: a signature, a main op or a function does what nobody allowed.
     """
+    _raise(_unsigned(variant))
     analysis = analysis_of(variant)
     if analysis.is_harmless:
         return
@@ -144,6 +153,22 @@ def check_all(variant: Variant) -> None:
     _raise(_why_of(variant, "The graph", analysis.refused(frozenset(variant.nodes), given)))
     alone = tuple(deed for deed in analysis.functions_alone() if deed.refused)
     _raise(_why_of(variant, "A function", alone))
+
+
+def _unsigned(variant: Variant) -> str:
+    """Why a module is not signed as the configuration file demands, in words; empty where it is, or need not be."""
+    if MADE_HERE in variant.trusted or variant in _SIGNED:
+        return ""
+    for rule in demands(variant.module):
+        # What verifies takes a package that few have; it is asked for where a rule demands it.
+        from tf1hub.trust.publisher_signature import verify_signature
+
+        try:
+            verify_signature(variant.module, rule.signed_by)
+        except TrustError as error:
+            return f"{rule.where} demands a signature, so {variant.where} was not built. {error}"
+    _SIGNED.add(variant)
+    return ""
 
 
 def _raise(why: str) -> None:

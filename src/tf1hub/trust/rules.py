@@ -1,4 +1,7 @@
-"""What the environment and the configuration file allow: for all modules, by handle, by path, or by content."""
+"""What the environment and the configuration file allow, and whose signature the file demands.
+
+Rules are for all modules, or by handle, by path, or by content.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,25 @@ from tf1hub.spec.permission import EVERYTHING, permission
 
 VARIABLE = "TF1HUB_TRUST"
 TABLE = "trust"
+ALL = "*"
 _DIGEST = "sha256:"
+_KEYS = {"allow", "signed_by"}
 
 
 class Rule(NamedTuple):
-    """What the configuration file allows to some modules.
+    """What the configuration file says of some modules.
 
     Attributes:
-        of: the beginning of their handles, or a path, or the digest of their content.
+        of: the beginning of their handles, or a path, or the digest of their content; `"*"` for all.
         allowed: what they may do.
+        signed_by: the PEM files of those one of whom must have signed them; none where nobody must.
+        where: where the rule stands, for messages.
     """
 
     of: str
     allowed: frozenset[str]
+    signed_by: tuple[str, ...]
+    where: str
 
 
 def allowed_by_rules(module: str, environ: Mapping[str, str] | None = None) -> frozenset[str]:
@@ -45,6 +54,21 @@ def allowed_by_rules(module: str, environ: Mapping[str, str] | None = None) -> f
     return allowed
 
 
+def demands(module: str, environ: Mapping[str, str] | None = None) -> list[Rule]:
+    """The rules that demand a signature of a module.
+
+    Args:
+        module: its directory.
+        environ: the environment; `os.environ` by default.
+
+    Raises:
+        HandleError: the file says what cannot be meant.
+    """
+    env = os.environ if environ is None else environ
+    rules = _rules(Config(config_path(env)))
+    return [rule for rule in rules if rule.signed_by and _is_of(rule.of, module)]
+
+
 def _of_environment(text: str) -> frozenset[str]:
     if text.lower() in NO:
         return frozenset()
@@ -58,7 +82,26 @@ def _of_environment(text: str) -> frozenset[str]:
 
 def _rules(config: Config) -> Iterator[Rule]:
     for of, said in (config.get(TABLE, dict) or {}).items():
-        yield Rule(of, _permission(said, f"{config.path}: [{TABLE}] {of!r}"))
+        where = f"{config.path}: [{TABLE}] {of!r}"
+        if not isinstance(said, dict):
+            yield Rule(of, _permission(said, where), (), where)
+            continue
+        unknown = sorted(said.keys() - _KEYS)
+        if unknown:
+            raise HandleError(f"{where} has the key {unknown[0]!r}. There are: {', '.join(sorted(_KEYS))}.")
+        yield Rule(of, _permission(said.get("allow"), where), _signers(said, where, config.path), where)
+
+
+def _signers(said: Mapping[str, Any], where: str, path: str) -> tuple[str, ...]:
+    """PEM files; a relative path begins beside the configuration file."""
+    given = said.get("signed_by", [])
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise HandleError(f"{where}: signed_by names PEM files, a string or a list of strings, not {given!r}.")
+    if "signed_by" in said and not names:
+        raise HandleError(f"{where}: signed_by is empty. Name the PEM file of a public key or of certificates.")
+    directory = os.path.dirname(os.path.abspath(path))
+    return tuple(os.path.join(directory, os.path.expanduser(name)) for name in names)
 
 
 def _permission(said: Any, given_by: str) -> frozenset[str]:
@@ -69,6 +112,8 @@ def _permission(said: Any, given_by: str) -> frozenset[str]:
 
 
 def _is_of(of: str, module: str) -> bool:
+    if of == ALL:
+        return True
     if of.startswith(_DIGEST):
         return os.path.isdir(module) and _digest(module) == of
     names = [module, _handle_of(module)]
