@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tf1hub.checks.findings import ERROR, WARNING, Finding
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.permission import EVERYTHING, MADE_HERE
+from tf1hub.trust.refusal import refused_without_signature
 from tf1hub.trust.rules import allowed_by_rules
 from tf1hub.trust.scan import capabilities
 
@@ -16,8 +17,16 @@ _REMEDY = (
 )
 
 
+_SIGN = "Ask its publisher for a signed one, or change the rule; its publisher signs with tf1hub sign."
+
+
 def reaches(spec: ModuleSpec) -> Iterator[Finding]:
-    """Yields a finding for each part that is refused unless its user allows it."""
+    """Yields a finding for each part that is refused unless its user allows it, and for a signature that is missing."""
+    for tags in spec.get_tags():
+        unsigned = refused_without_signature(spec.variant(tags))
+        if unsigned:
+            yield Finding("not-signed", ERROR, unsigned, _SIGN)
+            break
     report = capabilities(spec)
     if report.ok or EVERYTHING in spec.trusted:
         return

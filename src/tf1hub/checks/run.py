@@ -67,11 +67,13 @@ def _find_refused(spec: ModuleSpec, variant: Variant) -> dict[str, str]:
     """The signatures that are not run, each with the reason in a line."""
     state = refused_of_state(variant, spec.checkpoint is not None)
     found = {name: state or refused_of_signature(variant, name) for name in variant.signature_names}
-    return {
-        name: "not run: " + "; ".join(line[4:] for line in why.splitlines() if line.startswith("  - "))
-        for name, why in found.items()
-        if why
-    }
+    return {name: f"not run: {_in_a_line(why)}" for name, why in found.items() if why}
+
+
+def _in_a_line(why: str) -> str:
+    """What a refusal lists; of one that lists nothing, all of it."""
+    listed = [line[4:] for line in why.splitlines() if line.startswith("  - ")]
+    return "; ".join(listed or why.splitlines())
 
 
 class _SignatureRuns:

@@ -20,7 +20,9 @@ def register(subparsers: Any) -> None:
         f"password of an encrypted key is taken from {PASSWORD} in the environment.",
     )
     parser.add_argument("directory", metavar="DIRECTORY", help="the module")
-    parser.add_argument("--private-key", metavar="FILE", required=True, help="the key, as PEM (P-256, P-384, P-521)")
+    parser.add_argument(
+        "--private-key", metavar="FILE", required=True, help="the key, as PEM (P-256, P-384, P-521)"
+    )
     parser.add_argument("--certificate", metavar="FILE", help="the certificate of the key, as PEM")
     parser.add_argument(
         "--certificate-chain",

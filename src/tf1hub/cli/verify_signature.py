@@ -23,7 +23,9 @@ def register(subparsers: Any) -> None:
         required=True,
         help="a public key, or certificates of which the signer's descends, as PEM; one of several has to do",
     )
-    parser.add_argument("--signature", metavar="FILE", help="the signature (default: model.sig in the module)")
+    parser.add_argument(
+        "--signature", metavar="FILE", help="the signature (default: model.sig in the module)"
+    )
     _output.add_output_options(parser)
     parser.set_defaults(run=run)
 

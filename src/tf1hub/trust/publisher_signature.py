@@ -61,13 +61,13 @@ def sign(
 
     Example:
         >>> import pathlib, shutil, tf1hub as hub
+        >>> from cryptography.hazmat.primitives import serialization as pem
         >>> from cryptography.hazmat.primitives.asymmetric import ec
-        >>> from cryptography.hazmat.primitives.serialization import *
         >>> key = ec.generate_private_key(ec.SECP256R1())
         >>> _ = pathlib.Path("publisher.key").write_bytes(
-        ...     key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        ...     key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()))
         >>> _ = pathlib.Path("publisher.pub").write_bytes(
-        ...     key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        ...     key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo))
         >>> _ = shutil.copytree("tests/golden/modules/half_plus_two/module", "signed")
         >>> hub.sign("signed", "publisher.key").signature
         'signed/model.sig'
@@ -93,8 +93,12 @@ def sign(
     """
     path, key = path_text(directory, "directory"), path_text(private_key, "private_key")
     if not os.path.isfile(os.path.join(path, FILE_NAME)):
-        raise FormatError(f"There is no module in {path}: it has no {FILE_NAME}. Sign the directory of a module.")
-    target = os.path.join(path, SIGNATURE_FILE_NAME) if signature is None else path_text(signature, "signature")
+        raise FormatError(
+            f"There is no module in {path}: it has no {FILE_NAME}. Sign the directory of a module."
+        )
+    target = (
+        os.path.join(path, SIGNATURE_FILE_NAME) if signature is None else path_text(signature, "signature")
+    )
     package = _model_signing()
     chain = [path_text(each, "certificate_chain") for each in certificate_chain]
     if certificate is None and chain:
@@ -109,11 +113,11 @@ def sign(
         word = None if password is None else password.encode()
         _configure(lambda: config.use_elliptic_key_signer(private_key=key, password=word), key)
     else:
+        leaf = path_text(certificate, "certificate")
+        # The package takes no empty chain; a certificate that stands in it twice changes nothing.
         _configure(
             lambda: config.use_certificate_signer(
-                private_key=key,
-                signing_certificate=path_text(certificate, "certificate"),
-                certificate_chain=chain,
+                private_key=key, signing_certificate=leaf, certificate_chain=chain or [leaf]
             ),
             key,
         )
@@ -129,6 +133,17 @@ def verify_signature(
     handle: AnyPath, trusted: AnyPath | Iterable[AnyPath], *, signature: AnyPath | None = None
 ) -> PublisherSignature:
     """Verifies that a module is, file by file, what somebody signed whom you trust.
+
+    Example:
+        >>> import pathlib, tf1hub as hub
+        >>> from cryptography.hazmat.primitives import serialization as pem
+        >>> from cryptography.hazmat.primitives.asymmetric import ec
+        >>> public = ec.generate_private_key(ec.SECP256R1()).public_key()
+        >>> _ = pathlib.Path("somebody.pub").write_bytes(
+        ...     public.public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo))
+        >>> hub.verify_signature("tests/golden/modules/half_plus_two/module", "somebody.pub")
+        Traceback (most recent call last):
+        tf1hub.errors.TrustError: ... is not signed: there is no ...model.sig.
 
     Args:
         handle: the module.
@@ -146,7 +161,11 @@ def verify_signature(
         TrustError: the module is not signed, or by somebody else, or its files are not those that were signed.
     """
     directory = resolve(handle_text(handle))
-    path = os.path.join(directory, SIGNATURE_FILE_NAME) if signature is None else path_text(signature, "signature")
+    path = (
+        os.path.join(directory, SIGNATURE_FILE_NAME)
+        if signature is None
+        else path_text(signature, "signature")
+    )
     given = [trusted] if isinstance(trusted, str | os.PathLike) else list(trusted)
     if not given:
         raise ArgumentError("trusted= names nobody. Give a PEM file with a public key or with certificates.")
@@ -253,7 +272,9 @@ def _described(directory: str, path: str, bundle: Mapping[str, Any]) -> Publishe
     if chain:
         from cryptography import x509
 
-        signer = x509.load_der_x509_certificate(base64.b64decode(chain[0]["rawBytes"])).subject.rfc4514_string()
+        signer = x509.load_der_x509_certificate(
+            base64.b64decode(chain[0]["rawBytes"])
+        ).subject.rfc4514_string()
     else:
         signer = f"the key {material.get('publicKey', {}).get('hint')}"
     return PublisherSignature(directory, path, signer, len(_names(bundle)))

@@ -45,7 +45,9 @@ def refused_of_signature(variant: Variant, name: str) -> str:
         name: of the signature.
     """
     part = signature_part(variant, name)
-    return _unsigned(variant) or _why(variant, part, analysis_of(variant).refused(part.start, part.given))
+    return refused_without_signature(variant) or _why(
+        variant, part, analysis_of(variant).refused(part.start, part.given)
+    )
 
 
 def refused_of_state(variant: Variant, has_checkpoint: bool) -> str:
@@ -55,13 +57,33 @@ def refused_of_state(variant: Variant, has_checkpoint: bool) -> str:
         variant: the variant.
         has_checkpoint: whether the variables start from a checkpoint, so that their own first values are not computed.
     """
-    unsigned = _unsigned(variant)
+    unsigned = refused_without_signature(variant)
     if unsigned or analysis_of(variant).is_harmless:
         return unsigned
     for part in (initializers(variant, has_checkpoint), table_initializers(variant)):
         why = _why(variant, part, analysis_of(variant).refused(part.start, part.given))
         if why:
             return why
+    return ""
+
+
+def refused_without_signature(variant: Variant) -> str:
+    """Why a module is refused that the configuration file wants signed, in words; empty where it is not.
+
+    Args:
+        variant: of the module.
+    """
+    if MADE_HERE in variant.trusted or variant in _SIGNED:
+        return ""
+    for rule in demands(variant.module):
+        # What verifies takes a package that few have; it is asked for where a rule demands it.
+        from tf1hub.trust.publisher_signature import verify_signature
+
+        try:
+            verify_signature(variant.module, rule.signed_by)
+        except TrustError as error:
+            return f"{rule.where} demands a signature, so {variant.where} was not built. {error}"
+    _SIGNED.add(variant)
     return ""
 
 
@@ -111,7 +133,7 @@ def check_nodes(variant: Variant, what: str, nodes: Collection[str]) -> None:
     Raises:
         TrustError: it does what nobody allowed.
     """
-    _raise(_unsigned(variant))
+    _raise(refused_without_signature(variant))
     analysis = analysis_of(variant)
     if not analysis.is_harmless:
         start = frozenset(nodes) & variant.nodes.keys()
@@ -126,7 +148,7 @@ def check_program(
     Raises:
         TrustError: it does what nobody allowed.
     """
-    _raise(_unsigned(variant))
+    _raise(refused_without_signature(variant))
     analysis = analysis_of(variant)
     if analysis.is_harmless:
         return
@@ -142,7 +164,7 @@ def check_all(variant: Variant) -> None:
     Raises:
         TrustError: a signature, a main op or a function does what nobody allowed.
     """
-    _raise(_unsigned(variant))
+    _raise(refused_without_signature(variant))
     analysis = analysis_of(variant)
     if analysis.is_harmless:
         return
@@ -153,22 +175,6 @@ def check_all(variant: Variant) -> None:
     _raise(_why_of(variant, "The graph", analysis.refused(frozenset(variant.nodes), given)))
     alone = tuple(deed for deed in analysis.functions_alone() if deed.refused)
     _raise(_why_of(variant, "A function", alone))
-
-
-def _unsigned(variant: Variant) -> str:
-    """Why a module is not signed as the configuration file demands, in words; empty where it is, or need not be."""
-    if MADE_HERE in variant.trusted or variant in _SIGNED:
-        return ""
-    for rule in demands(variant.module):
-        # What verifies takes a package that few have; it is asked for where a rule demands it.
-        from tf1hub.trust.publisher_signature import verify_signature
-
-        try:
-            verify_signature(variant.module, rule.signed_by)
-        except TrustError as error:
-            return f"{rule.where} demands a signature, so {variant.where} was not built. {error}"
-    _SIGNED.add(variant)
-    return ""
 
 
 def _raise(why: str) -> None:

@@ -97,9 +97,13 @@ def _signers(said: Mapping[str, Any], where: str, path: str) -> tuple[str, ...]:
     given = said.get("signed_by", [])
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise HandleError(f"{where}: signed_by names PEM files, a string or a list of strings, not {given!r}.")
+        raise HandleError(
+            f"{where}: signed_by names PEM files, a string or a list of strings, not {given!r}."
+        )
     if "signed_by" in said and not names:
-        raise HandleError(f"{where}: signed_by is empty. Name the PEM file of a public key or of certificates.")
+        raise HandleError(
+            f"{where}: signed_by is empty. Name the PEM file of a public key or of certificates."
+        )
     directory = os.path.dirname(os.path.abspath(path))
     return tuple(os.path.join(directory, os.path.expanduser(name)) for name in names)
 
