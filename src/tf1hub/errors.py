@@ -25,6 +25,10 @@
     │   └── LayerConfigError (NotImplementedError) such a layer cannot be saved, or restored from what was saved
     ├── ExportError (OSError)                a module could not be written
     │   └── ExporterError (ValueError)       nothing to export, or under an impossible name
+    ├── RepositoryError (OSError)            a repository cannot do what was asked of it
+    │   ├── UnknownModuleError (KeyError)    the repository has no such module, version, alias or upload
+    │   ├── PublishError (ValueError)        the repository does not take this: not whole, there already, too large
+    │   └── AccessError (PermissionError)    no token, a wrong one, or one that may not do this
     ├── TrustError (PermissionError)         a module would do what nobody allowed it
     ├── UnsupportedGraphError (ValueError)   a graph uses what this TensorFlow, or TF2, cannot run
     ├── WrongModeError (RuntimeError)        an eager call of what needs a graph, or the other way round
@@ -39,6 +43,7 @@ and TensorFlow are turned into these where they enter, with the cause chained.
 from __future__ import annotations
 
 __all__ = [
+    "AccessError",
     "ArchiveError",
     "ArgumentError",
     "CacheError",
@@ -59,9 +64,12 @@ __all__ = [
     "NotAModuleError",
     "OfflineError",
     "PinError",
+    "PublishError",
+    "RepositoryError",
     "ResolveError",
     "TrustError",
     "UnknownAttachmentError",
+    "UnknownModuleError",
     "UnknownNameError",
     "UnknownOutputError",
     "UnknownSignatureError",
@@ -179,6 +187,25 @@ class ExportError(Error, OSError):
 
 class ExporterError(ExportError, ValueError):
     """There is nothing to export, or the name or number of exports is impossible."""
+
+
+class RepositoryError(Error, OSError):
+    """A repository of modules cannot do what was asked of it."""
+
+
+class UnknownModuleError(RepositoryError, KeyError):
+    """The repository has no module, version, alias or upload of this name."""
+
+    # KeyError would show the repr of the message, with its line breaks escaped.
+    __str__ = Exception.__str__
+
+
+class PublishError(RepositoryError, ValueError):
+    """The repository does not take what is to be published: it is not whole, is there already, or is too large."""
+
+
+class AccessError(RepositoryError, PermissionError):
+    """No token was given, or one that the repository does not know, or one that may not do this."""
 
 
 class TrustError(Error, PermissionError):

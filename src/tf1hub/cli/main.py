@@ -28,6 +28,7 @@ VERBS = (
     "resolve",
     "run",
     "scan",
+    "serve",
     "show",
     "sign",
     "verify-signature",

@@ -1,0 +1,31 @@
+"""How a server is run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ServerOptions(NamedTuple):
+    """How a server is run.
+
+    Attributes:
+        title: what the pages call it.
+        read_only: whether nothing can be published, yanked or renamed.
+        private: whether reading asks for a token too.
+        storage_url: where others find the folder, such as `gs://bucket/models`: the answer to `uncompressed`.
+        refresh_seconds: how often the folder is looked at for what was changed by hand.
+        upstreams: hubs whose modules are fetched, kept and served when somebody asks for them.
+        try_modules: whether visitors may have the server run modules.
+        quota_bytes: what one publisher may publish in all; None: no end.
+        access_log: where each request is written to; empty: nowhere, `-`: standard error.
+    """
+
+    title: str = "Modules"
+    read_only: bool = False
+    private: bool = False
+    storage_url: str = ""
+    refresh_seconds: float = 30.0
+    upstreams: tuple[str, ...] = ()
+    try_modules: bool = False
+    quota_bytes: int | None = None
+    access_log: str = ""
