@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tf1hub.compat import run_program as run_program
     from tf1hub.converting.conversion import Conversion as Conversion
     from tf1hub.converting.convert import convert as convert
+    from tf1hub.drawing.graph_picture import GraphPicture as GraphPicture
+    from tf1hub.drawing.graph_picture import draw as draw
     from tf1hub.format.checkpoint import Variables as Variables
     from tf1hub.format.messages_pb2 import ImageModuleInfo as ImageModuleInfo
     from tf1hub.graph import Module as Module
@@ -75,6 +77,7 @@ _HOMES = {
     "Capabilities": "tf1hub.trust.report",
     "Comparison": "tf1hub.comparing.result",
     "Conversion": "tf1hub.converting.conversion",
+    "GraphPicture": "tf1hub.drawing.graph_picture",
     "ImageModuleInfo": "tf1hub.format.messages_pb2",
     "JaxFunction": "tf1hub.predict.jax_function",
     "KerasLayer": "tf1hub.keras",
@@ -102,6 +105,7 @@ _HOMES = {
     "create_module_spec_from_saved_model": "tf1hub.publish",
     "diff": "tf1hub.spec.difference",
     "download": "tf1hub.handles",
+    "draw": "tf1hub.drawing.graph_picture",
     "eval_function_for_module": "tf1hub.graph",
     "export_from_checkpoint": "tf1hub.publish.checkpoint_export",
     "get_expected_image_size": "tf1hub.spec.image_info",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.cli import _exit
-from tf1hub.cli._output import add_output_options, human_bytes, print_json, table, title
+from tf1hub.cli._output import add_output_options, emit, human_bytes, print_json, table, title
 from tf1hub.format.saved_model import format_tags
 from tf1hub.graphdef.op_packages import package_of
 
@@ -39,6 +39,28 @@ def register(subparsers: Any) -> None:
         "('*/Relu'): what outputs= of KerasLayer and with_outputs() take",
     )
     parser.add_argument(
+        "--graph",
+        metavar="FILE",
+        help="instead, writes the graph as a picture by its scopes (SVG, for a browser: a scope that is closed leads "
+        "to a picture of what is inside)",
+    )
+    parser.add_argument(
+        "--open",
+        action="append",
+        metavar="PATTERN",
+        help="with --graph, a scope that is open, by its name or a pattern of a shell ('*/layer_0'); may be repeated "
+        "(default: outer ones, while they are few)",
+    )
+    parser.add_argument(
+        "--tags", metavar="TAG,TAG", help="with --graph, the variant (default: the inference variant)"
+    )
+    parser.add_argument(
+        "--signature",
+        action="append",
+        metavar="NAME",
+        help="with --graph, a signature to draw; may be repeated (default: all)",
+    )
+    parser.add_argument(
         "--all", action="store_true", help=f"all rows of each table, not only the first {ROWS}"
     )
     add_output_options(parser)
@@ -48,6 +70,8 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     from tf1hub.spec.inspection import inspect
 
+    if args.graph is not None:
+        return _run_graph(args)
     if args.tensors is not None:
         return _run_tensors(args)
     description = inspect(args.handle)
@@ -67,6 +91,26 @@ def _capabilities(handle: str, limit: int | None) -> Iterator[str]:
     report = capabilities(handle)
     if not report.ok:
         yield from _section(report.verdict(), [("variant", "part", "can", "by"), *rows_of(report)], limit)
+
+
+def _run_graph(args: argparse.Namespace) -> int:
+    from tf1hub.drawing.graph_picture import draw
+
+    tags = [tag for tag in (args.tags or "").split(",") if tag]
+    picture = draw(args.handle, tags, args.signature)
+    picture.save(args.graph, None if args.open is None else picture.find_scopes(args.open))
+    found = {
+        "file": args.graph,
+        "drawn": picture.drawn,
+        "left_out": picture.left_out,
+        "scopes": picture.scopes,
+    }
+    text = (
+        f"{args.graph}: {picture.drawn:,} ops in {len(picture.scopes):,} scopes. {picture.left_out:,} more are not drawn: "
+        "they initialize, save and restore, or nothing reaches them."
+    )
+    emit(args, text, found)
+    return _exit.OK
 
 
 def _run_tensors(args: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""A variant's graph as a picture: scopes as boxes, in layers, as SVG."""
