@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -60,6 +61,9 @@ def test_what_a_call_writes_the_next_one_reads(engine: str, tmp_path: Path) -> N
         np.testing.assert_allclose(outputs["default"], [number, number * number])
     # Another one starts from the module's values.
     assert hub.Predictor(path, engine=engine)([1.0])["count"] == 1
+    # What travels too, and each for itself.
+    for _ in range(2):
+        assert pickle.loads(pickle.dumps(predictor))([1.0])["count"] == 1
 
 
 def filling() -> None:

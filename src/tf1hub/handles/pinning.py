@@ -1,4 +1,4 @@
-"""Filling a lock file: what digest each module has now."""
+"""What digest a module has now, and filling a lock file with digests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tf1hub.handles import manifest
 from tf1hub.handles.api import carry_out, decide
-from tf1hub.handles.handle import parse
+from tf1hub.handles.handle import Handle, parse
 from tf1hub.handles.lockfile import Locked
 from tf1hub.handles.settings import Settings
 
@@ -32,13 +32,28 @@ def lock(
         old = found.get(handle.canonical)
         if old is not None and handle.pin is None and not update:
             handle = handle._replace(pin=old.digest)
-        decided = decide(handle, unlocked, in_place=False, force=update)
-        path = carry_out(decided, unlocked)
-        records = _records(path, decide(handle, unlocked, in_place=False).health.manifest)
+        records = _records(handle, unlocked, force=update)
         digest = manifest.content_digest(records)
         found[handle.canonical] = Locked(handle.given, digest, sum(record.size for record in records))
     return tuple(found.values())
 
 
-def _records(path: str, known: manifest.Manifest | None) -> tuple[manifest.FileRecord, ...]:
+def digest_of(handle: Handle, settings: Settings) -> str:
+    """The digest of a module's content as it is now, which a pin names; it is obtained first where necessary.
+
+    Of what is in a cache, the digest is in its manifest; of a local directory, all bytes are read.
+
+    Args:
+        handle: the module.
+        settings: how it is resolved.
+
+    Raises:
+        ResolveError: it could not be obtained.
+    """
+    return manifest.content_digest(_records(handle, settings))
+
+
+def _records(handle: Handle, settings: Settings, *, force: bool = False) -> tuple[manifest.FileRecord, ...]:
+    path = carry_out(decide(handle, settings, in_place=False, force=force), settings)
+    known = decide(handle, settings, in_place=False).health.manifest
     return known.files if known is not None else manifest.of_directory(path)

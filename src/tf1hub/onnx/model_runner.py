@@ -22,6 +22,7 @@ from tf1hub.onnx.model_ports import ModelPorts, name_of
 from tf1hub.onnx.signature_model import SignatureModel
 from tf1hub.program.nodes import Tensor
 
+_OUT_OF_MEMORY = ("bad allocation", "bad_alloc", "Failed to allocate memory")
 _Array = npt.NDArray[Any]
 
 
@@ -106,6 +107,11 @@ class ModelRunner:
             values.update(self._host.run_after(values))
         return {name_of(port.tensor): values[port.tensor] for port in ports.fetched}
 
+    @property
+    def writes(self) -> bool:
+        """Whether a call reads what earlier ones wrote."""
+        return bool(self._ports.state)
+
     def forget(self) -> None:
         """Lets the next call start from the stored values of the variables that calls write."""
         self._state = {}
@@ -114,6 +120,8 @@ class ModelRunner:
         try:
             results: list[_Array] = self._session.run(self._names, given)
         except Exception as error:
+            if any(words in str(error) for words in _OUT_OF_MEMORY):
+                raise MemoryError(f"ONNX Runtime: {error}") from error
             # ONNX Runtime has a class of errors for each code, which all derive from Exception alone.
             raise InputError(f"ONNX Runtime cannot compute with what it is given: {error}") from error
         return results
@@ -135,20 +143,27 @@ def _as_bytes(value: _Array) -> _Array:
     return found
 
 
-def session_of(path: str) -> Any:
-    """ONNX Runtime with a model."""
+def session_of(path: str, threads: int | None = None) -> Any:
+    """ONNX Runtime with a model.
+
+    Args:
+        path: of the model.
+        threads: how many threads a run takes; None is as many as there are processors.
+    """
     options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
     options.log_severity_level = 3  # it warns of initializers that are inputs too
     # Threads that wait would spin, and take a processor each from whatever else runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def run_in_memory(model: SignatureModel) -> ModelRunner:
-    """A model that was not written, ready to be called."""
+def run_in_memory(model: SignatureModel, threads: int | None = None) -> ModelRunner:
+    """A model that was not written, ready to be called; `threads` as for `session_of`."""
     ports = model.ports
     host = HostPart(model.module, ports) if ports.before or ports.after else None
     with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
         path = os.path.join(directory, "model.onnx")
         write_model(model.model, model.constants, path)
-        return ModelRunner(session_of(path), ports, host)
+        return ModelRunner(session_of(path, threads), ports, host)

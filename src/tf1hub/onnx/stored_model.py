@@ -30,6 +30,7 @@ class StoredModel:
 
     Args:
         path: of the model.
+        threads: how many threads a run takes; None is as many as there are processors.
 
     Attributes:
         signature: the signature's name.
@@ -41,8 +42,8 @@ class StoredModel:
         FormatError: it was not written by this library, or its host part is not there or damaged.
     """
 
-    def __init__(self, path: str) -> None:
-        session = session_of(path)
+    def __init__(self, path: str, threads: int | None = None) -> None:
+        session = session_of(path, threads)
         told = session.get_modelmeta().custom_metadata_map
         if "tf1hub.ports" not in told:
             raise FormatError(_NOT_OURS.format(path=path))
@@ -59,6 +60,11 @@ class StoredModel:
     def __call__(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays behind the outputs, for those behind the inputs, by the names of their tensors."""
         return self._runner(feeds)
+
+    @property
+    def writes(self) -> bool:
+        """Whether a call reads what earlier ones wrote."""
+        return self._runner.writes
 
     def forget(self) -> None:
         """Lets the next call start from the stored values of the variables that calls write."""

@@ -51,16 +51,39 @@ class ArrayInterface:
         Raises:
             InputError: an input is missing, extra, or of another type or shape.
         """
-        named = check_names(given, self._inputs, self._signature, self._where)
+        named = self.named(given)
+        return self.feeds({name: self.value(name, named[name]) for name in self._inputs})
+
+    def named(self, given: Any) -> dict[str, Any]:
+        """What a caller gives as a dict that has exactly the names of the inputs.
+
+        Raises:
+            InputError: an input is missing or extra.
+        """
+        return check_names(given, self._inputs, self._signature, self._where)
+
+    def value(self, name: str, given: Any) -> Any:
+        """One input as the signature takes it: an array, a SparseArray or a RaggedArray.
+
+        Raises:
+            InputError: it is of another type or shape.
+        """
+        info = self._inputs[name]
+        try:
+            parts = self._parts(given, name, info)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self._wrong(name, f"{_show(given)} ({error})") from error
+        if parts is None:
+            raise self._wrong(name, _show(given))
+        if info.is_composite:
+            return RaggedArray(parts[0], tuple(parts[1:]))
+        return SparseArray(*parts) if info.is_sparse else parts[0]
+
+    def feeds(self, values: Mapping[str, Any]) -> dict[str, Array]:
+        """The arrays behind inputs that `value` gave, by the names of their tensors."""
         feeds: dict[str, Array] = {}
-        for name, info in self._inputs.items():
-            try:
-                parts = self._parts(named[name], name, info)
-            except (TypeError, ValueError, OverflowError) as error:
-                raise self._wrong(name, f"{_show(named[name])} ({error})") from error
-            if parts is None:
-                raise self._wrong(name, _show(named[name]))
-            feeds.update(zip(self._tensors[name], parts, strict=True))
+        for name, value in values.items():
+            feeds.update(zip(self._tensors[name], _components(value), strict=True))
         return feeds
 
     def results(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,6 +176,12 @@ def _ragged_parts(value: Any, count: int) -> Sequence[Array] | None:
         return None
     parts = [np.asarray(value.flat_values), *(np.asarray(splits) for splits in value.nested_row_splits)]
     return parts if len(parts) == count else None
+
+
+def _components(value: Any) -> Sequence[Array]:
+    if isinstance(value, RaggedArray):
+        return [value.flat_values, *value.nested_row_splits]
+    return value if isinstance(value, SparseArray) else [value]
 
 
 def _assemble(info: ParsedTensorInfo, values: Mapping[str, Any]) -> Any:

@@ -24,12 +24,14 @@ class Request:
         variant: one of its variants.
         signature: the signature's name.
         seed: for random ops; None for other numbers each time.
+        threads: how many calls run at once, each of which takes one thread; None where the engine chooses.
     """
 
     spec: ModuleSpec
     variant: Variant
     signature: str
     seed: int | None = None
+    threads: int | None = None
 
     @cached_property
     def module(self) -> ModuleCode:

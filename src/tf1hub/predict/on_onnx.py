@@ -13,8 +13,12 @@ from tf1hub.predict.engine_request import Compute, Request
 _INSTALL = "pip install 'tf1hub[onnx]'"
 
 
-def stored_model(handle: object) -> Any:
+def stored_model(handle: object, threads: int | None = None) -> Any:
     """The model that `tf1hub.convert` wrote, where a handle is the path of one; else None.
+
+    Args:
+        handle: any handle.
+        threads: how many threads a run takes; None is as many as there are processors.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
@@ -30,7 +34,7 @@ def stored_model(handle: object) -> Any:
         raise MissingDependencyError(f"{path} is an ONNX model. To run it: {install}.")
     from tf1hub.onnx.stored_model import StoredModel
 
-    return StoredModel(path)
+    return StoredModel(path, threads)
 
 
 class OnnxEngine:
@@ -59,7 +63,7 @@ class OnnxEngine:
         """Lowers the signature and loads the model."""
         from tf1hub.onnx.model_runner import run_in_memory
 
-        return run_in_memory(self._model(request))
+        return run_in_memory(self._model(request), None if request.threads is None else 1)
 
     def _model(self, request: Request) -> Any:
         """The signature's model; made once for both questions."""

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+import threading
 from typing import Any
 
-from tf1hub.errors import ArgumentError, Error, UnsupportedGraphError
-from tf1hub.predict.array_inputs import ArrayInterface
-from tf1hub.predict.engine_request import Request
-from tf1hub.predict.engines import AUTO, choose_engine
-from tf1hub.predict.on_onnx import stored_model
-from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
-from tf1hub.spec.permission import Trust
-from tf1hub.spec.variant import DEFAULT_SIGNATURE
-from tf1hub.trust.refusal import check_signature, check_state
+from tf1hub.errors import ArgumentError
+from tf1hub.predict.batches import AUTO, Batches, RowResults
+from tf1hub.predict.decoding import Decode, decoders_of
+from tf1hub.predict.engines import engine_named
+from tf1hub.predict.error_column import ERROR, with_errors
+from tf1hub.predict.loaded_signature import LoadedSignature
+from tf1hub.predict.row_inputs import RowInputs
+from tf1hub.predict.specification import Specification, current_settings, handle_of
+from tf1hub.spec.inner_outputs import Outputs, name_outputs
+from tf1hub.spec.module_spec import ModuleSpec, Tags
+from tf1hub.spec.permission import Trust, permission
+from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.unknown import tag_set
 
-# RuntimeError: recursion without an end, and what compiled libraries raise.
-_TRIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+ON_ERROR = ("raise", "column")
 
 
 class Predictor:
     """A signature of a module as a function from arrays to arrays. It needs no TensorFlow.
 
     What the signature writes (a recurrent state, say) is kept from call to call, as in a session. Calls may come from
-    several threads; those of a signature that writes wait for each other. A pickle carries what was asked for, not
-    what was written since.
+    several threads; those of a signature that writes wait for each other. A pickle carries what was asked for, with the
+    digest of the module and how handles are resolved here, not the weights, and not what was written since. Where it
+    arrives, the module is loaded when it is first needed, once for all equal predictors of a process.
+
+    Many rows are computed batch after batch, where each row of the outputs is that of the inputs alone.
 
     Example:
         >>> import tf1hub as hub
@@ -43,21 +48,30 @@ class Predictor:
         tags: the graph variant; None is the inference variant.
         engine: what runs it. `"numpy"` runs everywhere. `"tensorflow"` alone imports TensorFlow. `"auto"` takes the
             fastest of the others that is installed and takes all of the signature.
+        outputs: the outputs that are wanted, so that no other is computed: their names, or any tensors of the graph as
+            for `ModuleSpec.with_outputs`. None is all of the signature.
+        batch_size: the most rows that are computed at once. `"auto"` measures it, when there are more than 256 rows or
+            32 MB, in at most two seconds: the smallest whose rate is within 5 % of the best. None is all rows at once.
+        threads: how many batches are computed at once; each then takes one thread. None is one batch after the other,
+            on as many threads as the engine chooses.
+        on_error: what a call does about a row that cannot be computed: `"raise"`, or `"column"`, which gives the others
+            and one more output, `"error"`: what is wrong with each row, None where nothing is. The numbers of a faulty
+            row are NaN or 0.
+        decode: for inputs that are given as encoded bytes: `"image"` for image files, which are resized to what the
+            input takes; or a function from bytes to the array of a row; or a dict of these by the names of inputs.
         seed: for random ops: equal seeds give equal numbers on one engine. None gives others each time.
         trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything.
 
     Attributes:
-        engine: the name of the engine that runs it.
-        why: why that one, in words.
-        inputs: the inputs: name to type and shape.
-        outputs: the outputs: name to type and shape.
+        handle: as it was given; a path of this machine in full.
 
     Raises:
         ResolveError: the module could not be obtained.
         FormatError: it is damaged.
         UnknownTagsError: no variant has these tags.
         UnknownSignatureError: the variant has no such signature.
-        ArgumentError: there is no such engine.
+        UnknownNameError: there is no such output.
+        ArgumentError: there is no such engine, or an argument is of another kind.
         MissingDependencyError: what the engine needs is not installed.
         TrustError: the signature does what nobody allowed.
         UnsupportedGraphError: the engine lacks op types of the signature, all of which are listed; or the graph cannot
@@ -71,42 +85,87 @@ class Predictor:
         tags: Tags = None,
         engine: str = "auto",
         *,
+        outputs: Outputs | None = None,
+        batch_size: int | str | None = AUTO,
+        threads: int | None = None,
+        on_error: str = "raise",
+        decode: Decode = None,
         seed: int | None = None,
         trust: Trust = None,
     ) -> None:
-        self._asked: tuple[Any, ...]
-        model = stored_model(handle)
-        if model is not None:
-            self._open(model, handle, signature, tags, engine, seed)
-            return
-        spec = load_module_spec(handle, trust=trust)
-        variant = spec.variant(tags)
-        name = variant.check_signature(DEFAULT_SIGNATURE if signature is None else signature)
-        spec.check_assets(variant)
-        check_state(spec, [variant])
-        check_signature(variant, name)
-        self.inputs = variant.inputs(name)
-        self.outputs = variant.outputs(name)
-        self._asked = (spec, name, variant.tags, engine, seed)
-        self._where = f"signature {name!r} of {variant.where}"
-        self._interface = ArrayInterface(self.inputs, self.outputs, name, variant.where)
-        with _readable(f"The {self._where}"):
-            self.engine, self.why, self._compute = choose_engine(Request(spec, variant, name, seed), engine)
+        _check_arguments(batch_size, threads, on_error)
+        engine_named(engine)
+        specification = Specification(
+            handle=handle_of(handle),
+            signature=signature,
+            tags=None if tags is None else tag_set(tags),
+            engine=engine,
+            outputs=None if outputs is None else tuple(name_outputs(outputs).items()),
+            threads=threads,
+            seed=seed,
+            trust=permission(trust),
+            settings=current_settings(),
+        )
+        self._set(specification, (batch_size, threads, on_error, decode))
+        self._take(specification.load())
 
-    def _open(
-        self, model: Any, handle: Any, signature: str | None, tags: Tags, engine: str, seed: int | None
-    ) -> None:
-        """Takes over a model that `tf1hub.convert` wrote, which holds one signature of one variant."""
-        if engine not in (AUTO, "onnx") or signature not in (None, model.signature) or tags is not None:
+    def _set(self, specification: Specification, options: tuple[Any, ...]) -> None:
+        self._specification = specification
+        self._options = options
+        self._loading = threading.Lock()
+        self._loaded: LoadedSignature | None = None
+
+    def _take(self, loaded: LoadedSignature) -> LoadedSignature:
+        batch_size, threads, on_error, decode = self._options
+        self._batches = Batches(loaded, batch_size, threads)
+        self._rows = RowInputs(loaded.interface, loaded.inputs, decoders_of(decode, loaded.inputs))
+        if on_error == "column" and ERROR in loaded.outputs:
             raise ArgumentError(
-                f"{os.fspath(handle)} is an ONNX model of the signature {model.signature!r}. It runs that one, on "
-                "engine='onnx': tf1hub.Predictor(path)"
+                f"on_error='column' would add an output {ERROR!r}, and the signature has one. Choose or rename the others by "
+                "outputs=."
             )
-        self.inputs, self.outputs = model.inputs, model.outputs
-        self._asked = (handle, signature, tags, engine, seed)
-        self._where = f"signature {model.signature!r} in {os.fspath(handle)}"
-        self._interface = ArrayInterface(model.inputs, model.outputs, model.signature, os.fspath(handle))
-        self.engine, self.why, self._compute = "onnx", "it is an ONNX model", model
+        self._loaded = loaded
+        return loaded
+
+    @property
+    def _signature(self) -> LoadedSignature:
+        """The signature; loaded where this came as a pickle and is first used."""
+        if self._loaded is not None:
+            return self._loaded
+        with self._loading:
+            return self._loaded or self._take(self._specification.shared())
+
+    @property
+    def handle(self) -> ModuleSpec | str:
+        """What was asked for: a handle, with the full path where it is one of this machine; or a ModuleSpec."""
+        return self._specification.handle
+
+    @property
+    def digest(self) -> str:
+        """The digest of the module's content, `"sha256:..."`, which a pickle holds the module to."""
+        with self._loading:
+            self._specification = self._specification.pinned()
+        return str(self._specification.digest)
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine that runs it."""
+        return self._signature.engine
+
+    @property
+    def why(self) -> str:
+        """Why that engine, in words."""
+        return self._signature.why
+
+    @property
+    def inputs(self) -> dict[str, ParsedTensorInfo]:
+        """The inputs: name to type and shape."""
+        return self._signature.inputs
+
+    @property
+    def outputs(self) -> dict[str, ParsedTensorInfo]:
+        """The outputs: name to type and shape."""
+        return self._signature.outputs
 
     def __call__(self, inputs: Any = None) -> dict[str, Any]:
         """The outputs for some inputs.
@@ -115,46 +174,103 @@ class Predictor:
             inputs: a dict of arrays (or what NumPy makes arrays of) by the names of the inputs, or the value of the only
                 one; None where there is none. Strings are arrays of bytes or of str. A sparse input is a `SparseArray`, a
                 triple of indices, values and dense shape, a matrix of SciPy's, or a `tf.SparseTensor`; a ragged one a
-                `RaggedArray` or a `tf.RaggedTensor`.
+                `RaggedArray` or a `tf.RaggedTensor`. Also an Arrow table or record batch with a column for each input.
 
         Returns:
             Arrays by the names of the outputs; strings are objects (bytes). A sparse output is a `SparseArray`, a ragged
             one a `RaggedArray`.
 
         Raises:
-            InputError: an input is missing, extra, or of another type or shape; or an op cannot compute with it.
+            InputError: an input is missing, extra, or of another type or shape; or an op cannot compute with it. Where a
+                row alone is at fault, the message begins with its number.
             CheckFailedError: an assertion of the graph does not hold.
             UnsupportedGraphError: the graph is damaged in a way that only shows when it runs.
         """
-        given = self._interface.arrays(inputs)
-        with _readable(f"The {self._where}"):
-            return self._interface.results(self._compute(given))
+        loaded = self._signature
+        if self._options[2] == "column" and self._batches.finds_rows:
+            return with_errors(self.predict_rows(inputs), loaded.outputs)
+        return self._batches.compute(self._rows.whole(self._arrays(inputs)))
+
+    def predict_rows(self, inputs: Any) -> RowResults:
+        """The outputs of the rows that can be computed, and what is wrong with the others.
+
+        Example:
+            >>> import tf1hub as hub
+            >>> predictor = hub.Predictor("tests/golden/modules/text_embedding/module", engine="numpy")
+            >>> results = predictor.predict_rows(["a sentence", None, "another one"])
+            >>> results.outputs["default"].shape, results.rows.tolist(), list(results.errors)
+            ((2, 7), [0, 2], [1])
+
+        Args:
+            inputs: as for a call.
+
+        Returns:
+            The outputs of the good rows, their numbers, and the sentence about each other row.
+
+        Raises:
+            InputError: it is not single rows that are wrong.
+            Error: a fault of the set-up, as for a call.
+        """
+        values, faults = self._rows_of(inputs)
+        if not values and faults:
+            return self._batches.no_results(faults)
+        results = self._batches.compute_rows(values)
+        if not faults:
+            return results
+        return results.without(faults)
+
+    def measure_batch_size(self, inputs: Any) -> int | None:
+        """How many rows are computed at once, measured on these where `batch_size="auto"` was not measured yet.
+
+        Args:
+            inputs: as for a call.
+
+        Returns:
+            The number; None where all rows are computed at once.
+        """
+        values, _ = self._rows_of(inputs)
+        return self._batches.measure(values)
+
+    def _rows_of(self, inputs: Any) -> tuple[dict[str, Any], dict[int, str]]:
+        _ = self._signature
+        return self._rows.with_faults(self._arrays(inputs))
+
+    def _arrays(self, inputs: Any) -> Any:
+        """What was given, where it is a table of Arrow's: its columns as arrays."""
+        if type(inputs).__module__.partition(".")[0] != "pyarrow":
+            return inputs
+        from tf1hub.predict.arrow_columns import arrays_from_table
+
+        return arrays_from_table(inputs, self.inputs, self._rows.encoded)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        spec, signature, tags, engine, seed = self._asked
-        return _again, (spec, signature, tags, engine, seed)
+        batch_size, threads, on_error, decode = self._options
+        if batch_size == AUTO and self._loaded is not None and self._loaded.batch_size is not None:
+            batch_size = self._loaded.batch_size
+        _ = self.digest
+        return _again, (self._specification, (batch_size, threads, on_error, decode))
 
     def __repr__(self) -> str:
-        return f"<Predictor of the {self._where} on {self.engine}>"
+        return f"<Predictor of the {self._signature.where} on {self.engine}>"
 
 
-@contextlib.contextmanager
-def _readable(where: str) -> Iterator[None]:
-    """Turns what a damaged graph makes engines trip over into an error of ours."""
-    try:
-        yield
-    except Error:
-        raise
-    except _TRIPS as error:
-        raise UnsupportedGraphError(f"{where} cannot be run: {type(error).__name__}: {error}") from error
-
-
-def _again(
-    spec: ModuleSpec | str | os.PathLike[str],
-    signature: str | None,
-    tags: Tags,
-    engine: str,
-    seed: int | None,
-) -> Predictor:
+def _again(specification: Specification, options: tuple[Any, ...]) -> Predictor:
     """What a pickle of a predictor gives."""
-    return Predictor(spec, signature, tags, engine, seed=seed)
+    predictor = Predictor.__new__(Predictor)
+    predictor._set(specification, options)
+    return predictor
+
+
+def _check_arguments(batch_size: Any, threads: Any, on_error: Any) -> None:
+    if not (batch_size in (None, AUTO) or (_is_count(batch_size))):
+        raise ArgumentError(
+            f"batch_size= is a number of at least 1, 'auto', or None for all rows at once; it was given {batch_size!r}."
+        )
+    if threads is not None and not _is_count(threads):
+        raise ArgumentError(f"threads= is a number of at least 1, or None; it was given {threads!r}.")
+    if on_error not in ON_ERROR:
+        raise ArgumentError(f"on_error= is 'raise' or 'column'; it was given {on_error!r}.")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
