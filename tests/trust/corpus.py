@@ -496,21 +496,105 @@ def harmless() -> Iterator[Case]:
     """Modules that do what they may."""
     for name, build in _HARMLESS.items():
         yield Case(name, lambda kit, build=build: [variant(build, kit)], lambda _: set())
-    yield Case("asset_table", _asset_table, lambda _: set())
+    for name, use in _OF_ASSETS.items():
+        yield Case(f"asset_{name}", lambda kit, use=use: _with_asset(use, kit), lambda _: set())
+    for name, initialize in _VOCABULARIES.items():
+        yield Case(f"vocabulary_{name}", lambda kit, init=initialize: _vocabulary(init, kit), lambda _: set())
     yield Case("unreached_harm", _unreached, lambda _: set())
     yield Case("saver", _saver, lambda _: set())
 
 
-def _asset_table(kit: Kit) -> list[MetaGraphDef]:
+def _with_asset(use: Callable[[Graph, Any], Any], kit: Kit) -> list[MetaGraphDef]:
+    """A signature that reads a file which comes with the module."""
+
+    def build(g: Graph, kit: Kit) -> Any:
+        return use(g, g.text("SAVEDMODEL-ASSET", name="path"))
+
+    made = variant(build, kit)
+    add_asset(made, "path:0", "words.txt")
+    return [made]
+
+
+_ONE_TEXT = {"output_types": [STRING], "output_shapes": [()]}
+
+
+def _asset_in_function(g: Graph, path: Any) -> Any:
+    read = g.function("read", lambda b: b("ReadFile", "path"), (("path", STRING),))
+    return g("PartitionedCall", path, f=read, Tin=[STRING], Tout=[STRING])
+
+
+def _asset_in_branch(g: Graph, path: Any) -> Any:
+    branches = [
+        g.function("read", lambda b: b("ReadFile", "path"), (("path", STRING),)),
+        g.function("same", lambda b: "path", (("path", STRING),)),
+    ]
+    return g("Case", g.numbers(1, kind=INT32), path, Tin=[STRING], Tout=[STRING], branches=branches)
+
+
+def _asset_in_dataset(g: Graph, path: Any) -> Any:
+    read = g.function("read", lambda b: b("ReadFile", "path"), (("path", STRING),))
+    paths = g("TensorDataset", path, Toutput_types=[STRING], output_shapes=[()])
+    return g(
+        "DatasetToSingleElement", g("MapDataset", paths, f=read, Targuments=[], **_ONE_TEXT), **_ONE_TEXT
+    )
+
+
+def _asset_behind_a_switch(g: Graph, path: Any) -> Any:
+    return g("ReadFile", g("Switch", path, g.flag(False), T=STRING))
+
+
+_OF_ASSETS: dict[str, Callable[[Graph, Any], Any]] = {
+    "read": lambda g, path: g("ReadFile", path),
+    "read_by_another_name": lambda g, path: g("ReadFile", g("Identity", path, T=STRING)),
+    "lines": lambda g, path: g("TextLineDataset", path, g.text(""), g.numbers(0)),
+    "records": lambda g, path: g("TFRecordDataset", path, g.text(""), g.numbers(0)),
+    "fixed_records": lambda g, path: g(
+        "FixedLengthRecordDataset", path, g.numbers(0), g.numbers(2), g.numbers(0), g.numbers(0)
+    ),
+    "in_function": _asset_in_function,
+    "in_branch": _asset_in_branch,
+    "in_dataset": _asset_in_dataset,
+    "behind_a_switch": _asset_behind_a_switch,
+}
+
+
+def _vocabulary(initialize: Callable[[Graph, Any], Any], kit: Kit) -> list[MetaGraphDef]:
+    """A table that a file fills which comes with the module."""
     made = variant(lambda g, kit: None, kit)
     g = Graph(made.graph_def)
     path = g.text("SAVEDMODEL-ASSET", name="path")
     add_asset(made, "path:0", "words.txt")
-    words = g("HashTableV2", key_dtype=STRING, value_dtype=INT64, shared_name="t")
-    same = g("Identity", path, T=STRING)
-    fill = g("InitializeTableFromTextFileV2", words, same, key_index=-2, value_index=-1)
+    fill = initialize(g, g("Identity", path, T=STRING))
     made.collection_def["table_initializer"].node_list.value.append(fill.node)
     return [made]
+
+
+def _from_file(
+    op: str = "", keys: Type = STRING, values: Type = INT64, **attrs: Any
+) -> Callable[[Graph, Any], Any]:
+    def initialize(g: Graph, path: Any) -> Any:
+        table = g(f"HashTable{op}", key_dtype=keys, value_dtype=values, shared_name="t")
+        return g(f"InitializeTableFromTextFile{op}", table, path, **attrs)
+
+    return initialize
+
+
+def _two_tables(g: Graph, path: Any) -> Any:
+    first = _from_file("V2", key_index=-2, value_index=-1)(g, path)
+    second = g("HashTableV2", key_dtype=INT64, value_dtype=STRING, shared_name="back")
+    attrs = {"key_index": -1, "value_index": -2, "vocab_size": 2}
+    fill = g("InitializeTableFromTextFileV2", second, path, f"^{first.node}", **attrs)
+    return g("NoOp", f"^{fill.node}", f"^{first.node}")
+
+
+_VOCABULARIES: dict[str, Callable[[Graph, Any], Any]] = {
+    "words": _from_file("V2", key_index=-2, value_index=-1),
+    "of_the_first_era": _from_file(key_index=-2, value_index=-1),
+    "numbers_to_words": _from_file("V2", INT64, STRING, key_index=-1, value_index=-2),
+    "columns": _from_file("V2", STRING, FLOAT, key_index=0, value_index=1, delimiter=","),
+    "of_a_size": _from_file("V2", key_index=-2, value_index=-1, vocab_size=2, offset=1),
+    "two_tables": _two_tables,
+}
 
 
 def _unreached(kit: Kit) -> list[MetaGraphDef]:

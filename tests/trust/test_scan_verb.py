@@ -128,7 +128,8 @@ SCHEMA = {
         "locations": ["location"],
     },
     "location": {"physicalLocation": "physical", "logicalLocations": ["logical"]},
-    "physical": {"!artifactLocation": "artifact"},
+    "physical": {"!artifactLocation": "artifact", "region": "region"},
+    "region": {"!startLine": int},
     "artifact": {"uri": str},
     "logical": {"name": str, "fullyQualifiedName": str},
 }

@@ -24,6 +24,7 @@ from tf1hub.program.nodes import Node, Tensor, execution_order
 from tf1hub.program.regions import find_regions
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import place_at
+from tf1hub.trust.refusal import refused_of_signature, refused_of_state
 
 _RUNS_PYTHON = r"PyFunc|PyFuncStateless|EagerPyFunc"
 _REASONS = {
@@ -113,17 +114,27 @@ def _elsewhere(refused: Sequence[Variant], inference: Variant, runtime: Runtime)
         return
     first = refused[0]
     if all(names == variant.signature_names for variant, names in without_python.items()):
-        by_loader = first is inference and _is_stored(first)
+        by_loader = (
+            first is inference and _is_stored(first) and _harmless(first) == list(first.signature_names)
+        )
         yield _LOADER.format(path=first.module, tags=sorted(first.tags)) if by_loader else _NO_LOADER
         return
     yield _PYTHON
     calls = [
         f"tf.saved_model.load({variant.module!r}, tags={sorted(variant.tags)!r}).signatures[{name!r}]"
         for variant, names in without_python.items()
-        for name in names
+        for name in _harmless(variant)
+        if name in names
     ]
     if calls and _is_stored(first):
         yield _WITHOUT_PYTHON.format(calls=", ".join(calls))
+
+
+def _harmless(variant: Variant) -> list[str]:
+    """The signatures for which TensorFlow's own loader is good advice: it asks nobody before it runs what is refused here."""
+    if refused_of_state(variant, True):
+        return []
+    return [name for name in variant.signature_names if not refused_of_signature(variant, name)]
 
 
 def _is_stored(variant: Variant) -> bool:

@@ -75,7 +75,11 @@ def _results(report: Capabilities) -> Iterator[dict[str, Any]]:
                 },
                 "locations": [
                     {
-                        "physicalLocation": {"artifactLocation": {"uri": _uri(report.module)}},
+                        "physicalLocation": {
+                            "artifactLocation": {"uri": _uri(report.module)},
+                            # Services for code scanning show no result without a line; a graph has none.
+                            "region": {"startLine": 1},
+                        },
                         "logicalLocations": [
                             {
                                 "name": deed.node,
