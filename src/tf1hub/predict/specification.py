@@ -21,6 +21,7 @@ from tf1hub.predict.engines import AUTO
 from tf1hub.predict.loaded_signature import LoadedSignature, load_signature
 from tf1hub.predict.on_onnx import stored_model
 from tf1hub.spec.module_spec import ModuleSpec, load_module_spec
+from tf1hub.spec.permission import EVERYTHING, Trust
 from tf1hub.spec.variant import DEFAULT_SIGNATURE
 from tf1hub.storage import absolute, place_at
 from tf1hub.trust.refusal import check_signature, check_state
@@ -107,12 +108,15 @@ class Specification:
 
     def _spec(self) -> ModuleSpec:
         if isinstance(self.handle, ModuleSpec):
-            return self.handle.trusting(self.trust)
+            return self.handle.trusting(self._allowed())
         handle = parse(self.handle)
         if self.digest is not None:
             handle = handle._replace(pin=self.digest)
         path = carry_out(decide(handle, self.settings), self.settings)
-        return load_module_spec(path, trust=self.trust)
+        return load_module_spec(path, trust=self._allowed())
+
+    def _allowed(self) -> Trust:
+        return True if EVERYTHING in self.trust else self.trust
 
     def _digest(self) -> str:
         if isinstance(self.handle, ModuleSpec):
