@@ -146,9 +146,9 @@ class Holder(autotrackable.AutoTrackable):
     def __children(self) -> dict[str, Any]:
         children = getattr(self.__held, "_trackable_children", None)
         found = {} if children is None else dict(children("checkpoint"))
-        return {name: self.__shown(child) for name, child in found.items()}
+        return {name: self.__show(child) for name, child in found.items()}
 
-    def __shown(self, child: Any) -> Any:
+    def __show(self, child: Any) -> Any:
         if id(child) in self.__stand_ins:
             return self.__stand_ins[id(child)]
         return self.__part(child) if self.__leads_to_a_stand_in(child) else child

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from arrays.beside_tensorflow import assert_same
 
-from tf1hub.arrays.regular_expressions import replaced
+from tf1hub.arrays.regular_expressions import replace_matches
 from tf1hub.errors import MissingDependencyError
 
 WORDS = np.array(
@@ -242,7 +242,7 @@ def test_what_python_s_patterns_lack_needs_a_package() -> None:
         import re2  # noqa: F401
     except ModuleNotFoundError:
         with pytest.raises(MissingDependencyError) as caught:
-            replaced(r"\p{Han}+", b"", texts[0])
+            replace_matches(r"\p{Han}+", b"", texts[0])
         assert str(caught.value) == (
             r"The regular expression '\\p{Han}+' uses '\\p{Han}', which Python's re does not have. Install the package that "
             "has all of RE2: pip install google-re2"

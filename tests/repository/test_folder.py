@@ -122,7 +122,7 @@ def test_handles_without_a_number_mean_the_newest(repository: Repository) -> Non
     with pytest.raises(
         UnknownModuleError, match=r"demo/half has no alias 'prod' in this repository\. It has: latest\."
     ):
-        repository.aliased(module_name("demo/half"), "prod")
+        repository.find_alias(module_name("demo/half"), "prod")
     with pytest.raises(UnknownModuleError, match=r"^There is no demo/half/3 in this repository\.$"):
         repository.record("demo/half/3")
 

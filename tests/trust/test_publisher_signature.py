@@ -29,7 +29,7 @@ import tf1hub as hub
 from tf1hub.cli import _exit
 from tf1hub.cli.main import main
 from tf1hub.errors import ArgumentError, FormatError, HandleError, MissingDependencyError, TrustError
-from tf1hub.trust.rules import allowed_by_rules
+from tf1hub.trust.rules import find_allowed
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "modules"
 STANDARD = [sys.executable, "-W", "ignore", "-m", "model_signing"]
@@ -274,7 +274,7 @@ def test_a_rule_for_others_demands_nothing(module: str, configuration: Path):
 
 def test_a_rule_may_allow_only(module: str, configuration: Path):
     configuration.write_text(f'[trust."{module}"]\nallow = ["reads files"]\n')
-    assert allowed_by_rules(module) == {"reads files"}
+    assert find_allowed(module) == {"reads files"}
     assert hub.Predictor(module, engine="numpy").engine == "numpy"
 
 

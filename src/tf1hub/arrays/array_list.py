@@ -63,7 +63,7 @@ class ArrayList:
     def _with(self, elements: Sequence[Any]) -> ArrayList:
         return ArrayList(self.dtype, self.element_shape, elements, None, self.grows)
 
-    def stacked(self, xp: Any) -> ArrayList:
+    def pack(self, xp: Any) -> ArrayList:
         """The same with its elements in one array.
 
         Raises:
@@ -108,7 +108,7 @@ class ArrayList:
         if self.stack is not None:
             return self.stack[index]
         if not _is_number(index):
-            return self.stacked(xp).stack[index]
+            return self.pack(xp).stack[index]
         self._check(int(index), len(self.elements))
         element = self.elements[int(index)]
         return self._zeros(xp) if element is None else element
@@ -122,7 +122,7 @@ class ArrayList:
         if self.stack is not None:
             return self.stack[indices]
         if not isinstance(indices, np.ndarray):
-            return self.stacked(xp).stack[indices]
+            return self.pack(xp).stack[indices]
         numbers = indices.tolist()
         if not numbers:
             return xp.zeros((0, *self._shape()), self.dtype)

@@ -172,19 +172,19 @@ def siphash(key: tuple[int, int], data: bytes) -> int:
     return v[0] ^ v[1] ^ v[2] ^ v[3]
 
 
-def _left(value: int, by: int) -> int:
+def _rotate_left(value: int, by: int) -> int:
     return _rotate(value, 64 - by)
 
 
 def _sip_rounds(v: list[int], count: int) -> None:
     for _ in range(count):
         v[0] = (v[0] + v[1]) & _MASK
-        v[1] = _left(v[1], 13) ^ v[0]
-        v[0] = _left(v[0], 32)
+        v[1] = _rotate_left(v[1], 13) ^ v[0]
+        v[0] = _rotate_left(v[0], 32)
         v[2] = (v[2] + v[3]) & _MASK
-        v[3] = _left(v[3], 16) ^ v[2]
+        v[3] = _rotate_left(v[3], 16) ^ v[2]
         v[0] = (v[0] + v[3]) & _MASK
-        v[3] = _left(v[3], 21) ^ v[0]
+        v[3] = _rotate_left(v[3], 21) ^ v[0]
         v[2] = (v[2] + v[1]) & _MASK
-        v[1] = _left(v[1], 17) ^ v[2]
-        v[2] = _left(v[2], 32)
+        v[1] = _rotate_left(v[1], 17) ^ v[2]
+        v[2] = _rotate_left(v[2], 32)

@@ -72,7 +72,7 @@ class JaxBackend(Backend):
             return super().choose(run, index, branches, what)
         packed: list[_Packed] = []
 
-        def traced(branch: BranchRunner) -> Callable[[Any], list[Any]]:
+        def trace_branch(branch: BranchRunner) -> Callable[[Any], list[Any]]:
             def compute(key: Any) -> list[Any]:
                 inner = _inner(run, key)
                 values = [*branch(inner), *(inner.state.read(node) for node in self.written)]
@@ -86,7 +86,7 @@ class JaxBackend(Backend):
         chosen = (
             numbers if index.dtype == bool else jnp.where((numbers < 0) | (numbers > last), last, numbers)
         )
-        leaves = lax.switch(chosen, [traced(branch) for branch in branches], run.random.fork())
+        leaves = lax.switch(chosen, [trace_branch(branch) for branch in branches], run.random.fork())
         for other in packed[1:]:
             packed[0].check_like(other)
         values = packed[0].unpack(leaves)
@@ -151,10 +151,10 @@ class _TracedLoop:
             _, _, leaves = lax.while_loop(lambda carry: carry[0], self._step, self._enter(start))
         else:
 
-            def masked(carry: Any, _: Any) -> tuple[Any, None]:
+            def step_while_it_holds(carry: Any, _: Any) -> tuple[Any, None]:
                 return lax.cond(carry[0], self._step, lambda same: same, carry), None
 
-            (_, _, leaves), _ = lax.scan(masked, self._enter(start), None, length=most)
+            (_, _, leaves), _ = lax.scan(step_while_it_holds, self._enter(start), None, length=most)
         values = self._packed.unpack(leaves)
         count = len(values) - len(self._written)
         for node, value in zip(self._written, values[count:], strict=True):
@@ -239,7 +239,7 @@ def _leaves_only(values: Sequence[Any]) -> list[Any]:
 def _inner(run: ProgramRun, key: Any = None) -> ProgramRun:
     """A run for what is traced by itself, with random numbers of its own."""
     inner = run.inner()
-    inner.random = run.random.forked(key)
+    inner.random = run.random.with_key(key)
     return inner
 
 
@@ -259,7 +259,7 @@ class _Packed:
     def _leaf(self, value: Any) -> Any:
         if isinstance(value, ArrayList):
             try:
-                return jnp.asarray(value.stacked(jnp).stack)
+                return jnp.asarray(value.pack(jnp).stack)
             except CheckFailedError as error:
                 raise UnsupportedGraphError(
                     f"{self._what} carries a TensorArray whose elements have no known shape."

@@ -62,7 +62,7 @@ def cut_for_jax(
     whole = module.code(fetches, targets, fed)
     program = whole.program
     found = _Host(program, {split_tensor_name(name) for name in fed})
-    handed = tuple(tensor_name("{}:{}".format(*tensor)) for tensor in found.handed(program.fetches))
+    handed = tuple(tensor_name("{}:{}".format(*tensor)) for tensor in found.list_handed(program.fetches))
     known = frozenset(tensor_name("{}:{}".format(*tensor)) for tensor in found.known)
     if not handed:
         return Parts(None, (), known & set(fed), whole, fed, fetches)
@@ -97,7 +97,7 @@ class _Host:
                     self.known.add(tensor)
                     self._add(tensor[0])
 
-    def handed(self, fetches: Iterable[Tensor]) -> list[Tensor]:
+    def list_handed(self, fetches: Iterable[Tensor]) -> list[Tensor]:
         """The tensors that the rest takes from the host, in order."""
         wanted: dict[Tensor, None] = {}
         for op, _ in self._program.ops():

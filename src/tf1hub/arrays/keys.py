@@ -24,7 +24,7 @@ class KeyRandom:
         """A key for numbers that are drawn elsewhere, in a loop say."""
         return self._next()
 
-    def forked(self, key: Any = None) -> KeyRandom:
+    def with_key(self, key: Any = None) -> KeyRandom:
         """A source of its own; from `key`, where that is given."""
         return KeyRandom(jax.random.key(0) if key is None else key)
 
@@ -76,7 +76,7 @@ class NoKey(KeyRandom):
         """A key that nothing draws from."""
         return jax.random.key(0)
 
-    def forked(self, key: Any = None) -> KeyRandom:  # noqa: ARG002
+    def with_key(self, key: Any = None) -> KeyRandom:  # noqa: ARG002
         """The same."""
         return self
 

@@ -177,7 +177,9 @@ class ModuleCode:
         self._check_fed(name, fetches, fed)
         code = self.code(fetches, targets, fed)
         read = frozenset(op.node.name for op, _ in code.program.ops() if op.node.op in op_types.VARIABLES)
-        return SignatureCode(code, tuple(fed), tuple(fetches), read, frozenset(self.written(code.program)))
+        return SignatureCode(
+            code, tuple(fed), tuple(fetches), read, frozenset(self.written_nodes(code.program))
+        )
 
     def code(self, fetches: Sequence[str], targets: Sequence[str] = (), fed: Sequence[str] = ()) -> Code:
         """The part of the graph that some tensors and nodes need, ready to be run.
@@ -202,7 +204,7 @@ class ModuleCode:
                 check_inputs(op.node.definition, len(op.inputs), definition)
         return self.library.prepare(program, arguments)
 
-    def written(self, program: Program) -> set[str]:
+    def written_nodes(self, program: Program) -> set[str]:
         """The nodes of the variables that a program may write."""
         return written_variables(program, self.variant.variable_nodes, self.functions.may_write)
 

@@ -74,7 +74,7 @@ def matches_all(pattern: str, text: bytes) -> bool:
     return expression.pattern.fullmatch(expression.subject(text)) is not None
 
 
-def replaced(pattern: str, rewrite: bytes, text: bytes, everywhere: bool = True) -> bytes:
+def replace_matches(pattern: str, rewrite: bytes, text: bytes, everywhere: bool = True) -> bytes:
     """A text whose matches are replaced.
 
     Args:

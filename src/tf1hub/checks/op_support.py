@@ -35,7 +35,7 @@ def op_support(
         for fault, each in _faults(variant, set(of_packages)):
             verdicts.update((version, NO) for version, verdict in each.items() if verdict == NO)
             findings.append(_finding(variant, fault, each))
-        findings.extend(_deprecated(variant))
+        findings.extend(_find_deprecated(variant))
     return verdicts, findings
 
 
@@ -107,7 +107,7 @@ def _finding(variant: Variant, fault: tuple[str, str, str], each: Mapping[str, s
     return Finding(fault[0], ERROR if nowhere else WARNING, message, remedy, format_tags(variant.tags))
 
 
-def _deprecated(variant: Variant) -> Iterator[Finding]:
+def _find_deprecated(variant: Variant) -> Iterator[Finding]:
     producer = variant.meta_graph.graph_def.versions.producer
     tables = recorded_ops()
     for op in sorted(_uses(variant)):

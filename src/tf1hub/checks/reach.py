@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from tf1hub.checks.findings import ERROR, WARNING, Finding
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.permission import EVERYTHING, MADE_HERE
-from tf1hub.trust.refusal import refused_without_signature
-from tf1hub.trust.rules import allowed_by_rules
+from tf1hub.trust.refusal import why_unsigned_is_refused
+from tf1hub.trust.rules import find_allowed
 from tf1hub.trust.scan import capabilities
 
 _REMEDY = (
@@ -23,14 +23,14 @@ _SIGN = "Ask its publisher for a signed one, or change the rule; its publisher s
 def reaches(spec: ModuleSpec) -> Iterator[Finding]:
     """Yields a finding for each part that is refused unless its user allows it, and for a signature that is missing."""
     for tags in spec.get_tags():
-        unsigned = refused_without_signature(spec.variant(tags))
+        unsigned = why_unsigned_is_refused(spec.variant(tags))
         if unsigned:
             yield Finding("not-signed", ERROR, unsigned, _SIGN)
             break
     report = capabilities(spec)
     if report.ok or EVERYTHING in spec.trusted:
         return
-    allowed = spec.trusted | allowed_by_rules(spec.name)
+    allowed = spec.trusted | find_allowed(spec.name)
     for part in report.refused:
         deeds = [deed for deed in part.refused if not allowed & {deed.can, EVERYTHING}]
         if not deeds:

@@ -22,7 +22,7 @@ from tf1hub.spec.variant import Variant
 from tf1hub.trial.distance import TOLERANCE, distance
 from tf1hub.trial.generate import CannotGenerateError, Example, examples, image_size, rows
 from tf1hub.trial.original import FAILURES, as_tensorflow_values
-from tf1hub.trust.refusal import refused_of_signature, refused_of_state
+from tf1hub.trust.refusal import why_signature_is_refused, why_state_is_refused
 
 
 def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]]:
@@ -65,8 +65,8 @@ def run_signatures(spec: ModuleSpec, say: Say) -> tuple[list[Run], list[Finding]
 
 def _find_refused(spec: ModuleSpec, variant: Variant) -> dict[str, str]:
     """The signatures that are not run, each with the reason in a line."""
-    state = refused_of_state(variant, spec.checkpoint is not None)
-    found = {name: state or refused_of_signature(variant, name) for name in variant.signature_names}
+    state = why_state_is_refused(variant, spec.checkpoint is not None)
+    found = {name: state or why_signature_is_refused(variant, name) for name in variant.signature_names}
     return {name: f"not run: {_in_a_line(why)}" for name, why in found.items() if why}
 
 
@@ -110,7 +110,7 @@ class _SignatureRuns:
             if not self._variant.tags:
                 self._compare_with_alone(example, outputs)
         except FAILURES as error:
-            self._found(
+            self._report(
                 "does-not-run",
                 ERROR if self._promises else WARNING,
                 f"fails on {example.words}: {reason(error)}",
@@ -132,7 +132,7 @@ class _SignatureRuns:
     def _compare_with_declared(self, example: Example, outputs: Mapping[str, Any]) -> None:
         for name, info in self._outputs.items():
             for fault in _faults(info, outputs[name]):
-                self._found(
+                self._report(
                     "output-not-as-declared",
                     ERROR,
                     f"gives an output {name!r} that {fault}, on {example.words}.",
@@ -141,7 +141,7 @@ class _SignatureRuns:
                 )
             values = getattr(outputs[name], "values", outputs[name])
             if np.asarray(values).dtype.kind == "f" and not np.isfinite(values).all():
-                self._found(
+                self._report(
                     "not-finite-output",
                     ERROR if np.isnan(values).any() else WARNING,
                     f"gives an output {name!r} with {'NaN' if np.isnan(values).any() else 'infinity'}, "
@@ -167,7 +167,7 @@ class _SignatureRuns:
             if max(apart) > TOLERANCE:
                 chance = distance(self._call(example.feeds)[name], outputs[name]).relative > TOLERANCE
                 how = "from run to run" if chance else f"alone and in a batch of {example.batch}"
-                self._found(
+                self._report(
                     "random-output" if chance else "depends-on-batch",
                     WARNING,
                     f"gives an output {name!r} that differs {how}, by {max(apart):.2g} of its largest value, "
@@ -176,7 +176,7 @@ class _SignatureRuns:
                     name,
                 )
 
-    def _found(self, check: str, severity: str, message: str, remedy: str, output: str = "") -> None:
+    def _report(self, check: str, severity: str, message: str, remedy: str, output: str = "") -> None:
         # The same fault on each input says no more than on the first.
         if (check, output) not in self._known:
             self._known.add((check, output))

@@ -88,14 +88,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
 
-    def aligned(line: list[str]) -> str:
+    def align(line: list[str]) -> str:
         cells = [
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         return "  ".join(cells).rstrip()
 
-    return "\n".join(aligned(line) for line in lines)
+    return "\n".join(align(line) for line in lines)
 
 
 def title(text: str) -> str:

@@ -38,9 +38,9 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from tf1hub import __version__
-    from tf1hub.trust.scan import capabilities, found_in
+    from tf1hub.trust.scan import capabilities, find_modules
 
-    reports = [capabilities(path) for handle in args.handles for path in found_in(handle)]
+    reports = [capabilities(path) for handle in args.handles for path in find_modules(handle)]
     reports.sort(key=_badness)
     if args.json:
         print_json({"modules": [report.to_dict() for report in reports]})

@@ -109,7 +109,7 @@ def convert(
     """
     options = Options(trainable, serving_default, frozen, signature, strings)
     _check_options(form_named(to), options)
-    form = form_named(to).chosen(options)
+    form = form_named(to).choose(options)
     import_packages(imports, "imports=")
     target = path_text(path)
     _check_tolerance(tolerance)

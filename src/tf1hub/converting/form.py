@@ -122,7 +122,7 @@ class Form:
         """Whether TensorFlow writes it or opens it."""
         return "tensorflow" in self.packages
 
-    def chosen(self, options: Options) -> Form:
+    def choose(self, options: Options) -> Form:
         """The form itself, or the one that some options make of it."""
         del options
         return self

@@ -12,7 +12,7 @@ from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.freezing import Frozen, part_names
 from tf1hub.converting.frozen_graph_form import freezing, fresh_original, notes_of
 from tf1hub.converting.refusal import Refusal
-from tf1hub.converting.serving_default import SERVING_DEFAULT, served_by_default
+from tf1hub.converting.serving_default import SERVING_DEFAULT, choose_default_signature
 from tf1hub.format import dtypes
 from tf1hub.format.messages_pb2 import AssetFileDef, MetaGraphDef, SavedModel, SignatureDef, TensorInfo
 from tf1hub.format.module_writer import RESERVED
@@ -46,12 +46,12 @@ class FrozenSavedModelForm(Form):
         return [*found.refusals(), *found.refusals_of_writes(_WRITTEN)]
 
     def prepare(self, request: ConversionRequest) -> None:
-        served_by_default(request.inference, request.options.serving_default)
+        choose_default_signature(request.inference, request.options.serving_default)
 
     def write(self, request: ConversionRequest, path: str) -> Written:
         variant = request.inference
         frozen = freezing(request.spec, variant, request.options, files=True).freeze()
-        default = served_by_default(variant, request.options.serving_default)
+        default = choose_default_signature(variant, request.options.serving_default)
         graph = _meta_graph(frozen, variant, default)
         model = SavedModel(saved_model_schema_version=SCHEMA_VERSION, meta_graphs=[graph])
         if graph.asset_file_def:

@@ -40,7 +40,7 @@ class OnnxForm(Form):
         self._for_one = for_one
         self._lowered: tuple[Variant, Options, SignatureModel] | None = None
 
-    def chosen(self, options: Options) -> Form:
+    def choose(self, options: Options) -> Form:
         """One for one conversion, which keeps the model between its steps."""
         del options
         return OnnxForm(for_one=True)
@@ -171,7 +171,7 @@ class _OnNumpy:
         _interface(variant, signature).arrays(feeds)
 
     @contextlib.contextmanager
-    def opened(self, variant: Variant) -> Iterator[Evaluate]:
+    def open(self, variant: Variant) -> Iterator[Evaluate]:
         """The variant's programs; see `Oracle`."""
         from tf1hub.arrays.module_code import ModuleCode
 

@@ -9,7 +9,7 @@ from tf1hub.converting.converted_assets import with_assets_of
 from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.frozen_saved_model import FrozenSavedModelForm
 from tf1hub.converting.refusal import Refusal, program_refusals
-from tf1hub.converting.serving_default import served_by_default
+from tf1hub.converting.serving_default import choose_default_signature
 from tf1hub.errors import WrongModeError
 from tf1hub.format.module_writer import RESERVED
 from tf1hub.spec.module_spec import ModuleSpec
@@ -28,7 +28,7 @@ class SavedModelForm(Form):
     trains = True
     refuses_in_prepare = True
 
-    def chosen(self, options: Options) -> Form:
+    def choose(self, options: Options) -> Form:
         return FrozenSavedModelForm() if options.frozen else self
 
     def check_mode(self) -> None:
@@ -45,7 +45,7 @@ class SavedModelForm(Form):
         from tf1hub.tf2.load import load_spec
 
         options = request.options
-        served_by_default(request.inference, options.serving_default)
+        choose_default_signature(request.inference, options.serving_default)
         if request.module is None:
             tags = None if request.variants[0] is not request.variants[1] else request.inference.tags
             request.module = load_spec(request.spec, tags, options.trainable)
@@ -56,7 +56,7 @@ class SavedModelForm(Form):
         # Only this function holds the variables now, so that they are in memory once when they are loaded again.
         module, request.module = request.module, None
         assert module is not None
-        default = served_by_default(request.inference, request.options.serving_default)
+        default = choose_default_signature(request.inference, request.options.serving_default)
         return write_saved_model(module, default, path)
 
     def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:

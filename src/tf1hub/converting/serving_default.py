@@ -8,7 +8,7 @@ SERVING_DEFAULT = "serving_default"
 """What serving tools call it."""
 
 
-def served_by_default(variant: Variant, asked_for: str | None) -> str | None:
+def choose_default_signature(variant: Variant, asked_for: str | None) -> str | None:
     """The signature of a module that also is `serving_default`; None for none.
 
     Args:

@@ -212,7 +212,7 @@ def _symbolic(name: str, info: Any, scope: Any, shared: bool) -> Any:
 
     plain = "".join(letter if letter.isalnum() else "_" for letter in name)
 
-    def made(shape: Any, dtype: Any) -> Any:
+    def describe_symbol(shape: Any, dtype: Any) -> Any:
         sizes = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         dims = export.symbolic_shape(f"({sizes})", scope=scope) if shape else ()
         return jax.ShapeDtypeStruct(dims, jax.dtypes.canonicalize_dtype(dtype))
@@ -224,10 +224,14 @@ def _symbolic(name: str, info: Any, scope: Any, shared: bool) -> Any:
         )
     if info.is_sparse:
         rank = len(info.shape)
-        return [made((f"n_{plain}", rank), np.int64), made((f"n_{plain}",), dtype), made((rank,), np.int64)]
+        return [
+            describe_symbol((f"n_{plain}", rank), np.int64),
+            describe_symbol((f"n_{plain}",), dtype),
+            describe_symbol((rank,), np.int64),
+        ]
     open_name = {0: "batch"} if shared else {}
     sizes = [
         open_name.get(axis, f"d{axis}_{plain}") if size is None else size
         for axis, size in enumerate(info.shape)
     ]
-    return made(tuple(sizes), dtype)
+    return describe_symbol(tuple(sizes), dtype)

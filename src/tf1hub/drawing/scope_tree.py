@@ -67,8 +67,8 @@ def read_tree(variant: Variant, signatures: Iterable[str]) -> GraphTree:
     """
     nodes = variant.nodes
     signatures = list(signatures)
-    needed = _needed(variant, signatures)
-    held = _held(variant, nodes, needed)
+    needed = _find_needed(variant, signatures)
+    held = _find_held(variant, nodes, needed)
     root = Box("", "", SCOPE)
     entries = _add_inputs(root, variant, signatures)
     boxes = {
@@ -134,7 +134,7 @@ def _gather(root: Box) -> None:
             box.children[f"{key}/"].add(box.children.pop(key))
 
 
-def _needed(variant: Variant, signatures: Iterable[str]) -> set[str]:
+def _find_needed(variant: Variant, signatures: Iterable[str]) -> set[str]:
     """The nodes that some signature needs with its inputs given, or an update."""
     needed: set[str] = set()
     for name in signatures:
@@ -152,7 +152,7 @@ def _needed(variant: Variant, signatures: Iterable[str]) -> set[str]:
     return needed
 
 
-def _held(variant: Variant, nodes: Mapping[str, NodeDef], needed: Iterable[str]) -> dict[str, str]:
+def _find_held(variant: Variant, nodes: Mapping[str, NodeDef], needed: Iterable[str]) -> dict[str, str]:
     """The variable by each node that only reads one."""
     found: dict[str, str] = {}
     for name in needed:

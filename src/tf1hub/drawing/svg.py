@@ -107,7 +107,7 @@ def _draw_children(box: Box, is_outermost: bool, drawn: dict[Box, Drawn], link: 
         parts.append(
             _open(child, x, y, width, height, drawn[child], link)
             if child in drawn
-            else _closed(child, x, y, width, height, link)
+            else _draw_closed(child, x, y, width, height, link)
         )
     enter, leave = (
         laid.corners[name][0] - laid.width / 2 if name in sizes else 0.0 for name in ("in", "out")
@@ -143,7 +143,7 @@ def _lines(laid: Placed[Box | str], edges: dict[tuple[Box | str, Box | str], boo
     return "".join(written) + (f'<path class="h" d="{"".join(heads)}"/>' if heads else "")
 
 
-def _closed(box: Box, x: float, y: float, width: float, height: float, link: Link | None) -> str:
+def _draw_closed(box: Box, x: float, y: float, width: float, height: float, link: Link | None) -> str:
     corner = 13 if box.kind == SIGNATURES else 7 if box.kind == SCOPE else 3
     shapes = f'<rect width="{width:.0f}" height="{height:.0f}" rx="{corner}"/>'
     if box.kind == SCOPE:

@@ -168,12 +168,12 @@ def _needs(function: FunctionDef, functions: Mapping[str, FunctionDef]) -> list[
 
     What lies behind a Switch counts as any other node: TensorFlow writes the calls out before it runs, endlessly.
     """
-    groups = [group for node in function.node_def for group in _run_by(node)]
+    groups = [group for node in function.node_def for group in _functions_of(node)]
     groups += [(node.op,) for node in function.node_def if node.op in functions]
     return [group for group in groups if all(name in functions for name in group)]
 
 
-def _run_by(node: NodeDef) -> Iterator[tuple[str, ...]]:
+def _functions_of(node: NodeDef) -> Iterator[tuple[str, ...]]:
     """The functions that a node runs for certain: one of each group."""
     attrs = {key: attr for key, attr in node.attr.items() if key in _CALLING}
     if "f" in attrs and node.op in _CALLS:
@@ -267,7 +267,7 @@ def _write_out(
 def _callees_first(functions: Mapping[str, FunctionDef]) -> Iterator[str]:
     """The names of functions, each behind those that it calls, as far as they do not call each other."""
 
-    def called(name: str) -> Iterator[str]:
+    def list_callees(name: str) -> Iterator[str]:
         return iter(dict.fromkeys(_list_called(functions[name].node_def, functions)))
 
     seen: set[str] = set()
@@ -275,7 +275,7 @@ def _callees_first(functions: Mapping[str, FunctionDef]) -> Iterator[str]:
         if first in seen:
             continue
         seen.add(first)
-        path = [(first, called(first))]
+        path = [(first, list_callees(first))]
         while path:
             name, rest = path[-1]
             other = next((other for other in rest if other not in seen), None)
@@ -284,7 +284,7 @@ def _callees_first(functions: Mapping[str, FunctionDef]) -> Iterator[str]:
                 yield name
             else:
                 seen.add(other)
-                path.append((other, called(other)))
+                path.append((other, list_callees(other)))
 
 
 def _list_called(nodes: Iterable[NodeDef], functions: Mapping[str, FunctionDef]) -> Iterator[str]:

@@ -43,7 +43,7 @@ class Family:
     losses: set[str] = field(default_factory=set)
     variants: dict[str, Variant] = field(default_factory=dict)
 
-    def shared_with(self, variant: Variant, trainable: bool) -> set[str]:
+    def find_shared(self, variant: Variant, trainable: bool) -> set[str]:
         """The nodes of a variant's state that are here already.
 
         Raises:

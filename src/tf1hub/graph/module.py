@@ -135,7 +135,7 @@ class Module:
             else:
                 _check_graph(self._graph, first.graph, first.name)
                 self._scope, family = first.name, first.family
-                shared = family.shared_with(self._variant, self._trainable)
+                shared = family.find_shared(self._variant, self._trainable)
                 made = self._definition.state_beside(self._trainable, shared, family.losses)
             self._state: State = create_state(
                 *made, self._variant, self._definition.contexts, self._scope, self._trainable, family

@@ -68,7 +68,7 @@ class Places:
     def _nodes(self) -> dict[str, NodeDef]:
         return {node.name: node for node in self._graph.node}
 
-    def left_of(self, names: Iterable[str]) -> list[str]:
+    def find_left(self, names: Iterable[str]) -> list[str]:
         """The nodes that are left and lie where `names` lie; none if that is not known."""
         found: dict[str, None] = {}
         seen: set[str] = set()
@@ -80,10 +80,10 @@ class Places:
             elif name not in seen and name in self._nodes:
                 seen.add(name)
                 node = self._nodes[name]
-                waiting += reversed([*colocation_names(node), *_read_by(node)])
+                waiting += reversed([*colocation_names(node), *_variable_of(node)])
         return list(found)
 
 
-def _read_by(node: NodeDef) -> list[str]:
+def _variable_of(node: NodeDef) -> list[str]:
     """The variable that a node reads or writes, as its first input."""
     return [node_of(node.input[0])] if node.op in _TOUCH_VARIABLES and node.input else []

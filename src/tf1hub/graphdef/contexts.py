@@ -46,10 +46,10 @@ def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
                 raise FormatError(
                     f"The collection {collection!r} of {variant.where} has an item that is not a context message."
                 ) from error
-    return found if any(context.nested_contexts for _, context in found) else _nested(found)
+    return found if any(context.nested_contexts for _, context in found) else _nest(found)
 
 
-def _nested(flat: Sequence[tuple[str, _Context]]) -> list[tuple[str, _Context]]:
+def _nest(flat: Sequence[tuple[str, _Context]]) -> list[tuple[str, _Context]]:
     """Puts contexts into those that they lie in, which TensorFlow says itself since 1.7.
 
     Before, each was listed by itself, and the ops of an inner one were listed in all around it. Gradients need to

@@ -81,7 +81,7 @@ def _lift_foreign_colocation(node: NodeDef, keep: Collection[str], places: Place
     names = colocation_names(node)
     if any(name not in keep for name in names):
         del node.attr["_class"]
-        found = [name for name in places.left_of(names) if name != node.name]
+        found = [name for name in places.find_left(names) if name != node.name]
         if found:
             result.colocated[node.name] = found
 

@@ -10,7 +10,7 @@ from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import RESOURCE_VARIABLES, STEPS
 from tf1hub.graphdef.variable_defs import VariablePart, each_once, variables_by_collection
-from tf1hub.graphdef.variable_ops import add_read, assigning, initializer_of, read_of
+from tf1hub.graphdef.variable_ops import add_read, assigning, find_read, initializer_of
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -158,4 +158,4 @@ def _add_initializer(
 
 
 def _read(graph: GraphDef, nodes: dict[str, NodeDef], variable: NodeDef) -> str:
-    return (read_of(variable, nodes) or add_read(graph, nodes, variable)).name
+    return (find_read(variable, nodes) or add_read(graph, nodes, variable)).name

@@ -45,7 +45,7 @@ def complete(definition: VariableDef, nodes: Callable[[], Mapping[str, NodeDef]]
         if assign is not None:
             definition.initial_value_name = tensor_name(assign.input[1])
     if not definition.snapshot_name:
-        read = read_of(variable, graph)
+        read = find_read(variable, graph)
         definition.snapshot_name = f"{read.name}:0" if read is not None else ""
 
 
@@ -82,7 +82,7 @@ def initializer_of(variable: str, nodes: Mapping[str, NodeDef], readers: Iterabl
     return next(iter(named or assigns), None)
 
 
-def read_of(variable: NodeDef, nodes: Mapping[str, NodeDef]) -> NodeDef | None:
+def find_read(variable: NodeDef, nodes: Mapping[str, NodeDef]) -> NodeDef | None:
     """The op that TensorFlow makes beside each variable to read it; None where the graph has none."""
     op, name, _ = _reading(variable)
     read = nodes.get(name)

@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.keras.callee import Callee
-from tf1hub.keras.traces import read_by
+from tf1hub.keras.traces import variables_read_by
 from tf1hub.keras.which import is_keras_3, track_in_graph
 
 # By variable, and by whether it is one to train. The weight keeps its variable, and with it the number.
@@ -56,7 +56,7 @@ def _give_keras_3(keras: Any, layer: Any, callee: Callee, trained: set[int]) -> 
     carried: dict[int, list[Callable[[], Any]]] = {}
     carriers = [id(variable) for variable in callee.trainable_variables if id(variable) in weights]
     for loss in callee.regularization_losses if carriers else ():
-        read = {id(variable) for variable in read_by(loss)}
+        read = {id(variable) for variable in variables_read_by(loss)}
         carrier = next((variable for variable in carriers if variable in read), carriers[0])
         carried.setdefault(carrier, []).append(loss)
     for carrier, losses in carried.items():

@@ -9,7 +9,7 @@ from typing import Any
 from tf1hub.errors import UnknownSignatureError, UnsupportedFormatError
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.keras.callee import Source
-from tf1hub.keras.traces import holds_tables, parameters, read_by, read_for, traces
+from tf1hub.keras.traces import holds_tables, parameters, traces, variables_read_by, variables_read_for
 from tf1hub.publish.tensor_infos import tensor_info_of_spec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import DEFAULT_SIGNATURE
@@ -76,8 +76,8 @@ class RestoredSource(Source):
 
     def trained_variables(self, signature: str, returned: Iterable[str]) -> Iterable[str]:
         form = self._forms.get((signature, True))
-        read = [] if form is None else read_for(form.trace, set(returned))
-        read.extend(variable for loss in self.regularization_losses for variable in read_by(loss))
+        read = [] if form is None else variables_read_for(form.trace, set(returned))
+        read.extend(variable for loss in self.regularization_losses for variable in variables_read_by(loss))
         # Under a distribution strategy the copies of a variable are other objects of the same name.
         return {variable.name.removesuffix(":0") for variable in read}
 

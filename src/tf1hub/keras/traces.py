@@ -30,7 +30,7 @@ def traces(function: Any) -> Sequence[Any]:
     return found
 
 
-def read_by(function: Any) -> Iterable[tf.Variable]:
+def variables_read_by(function: Any) -> Iterable[tf.Variable]:
     """The variables that a function without arguments reads."""
     function = (
         function if hasattr(function, "get_concrete_function") else tf.function(function, autograph=False)
@@ -39,7 +39,7 @@ def read_by(function: Any) -> Iterable[tf.Variable]:
     return variables
 
 
-def read_for(trace: Any, returned: Set[str]) -> list[tf.Variable]:
+def variables_read_for(trace: Any, returned: Set[str]) -> list[tf.Variable]:
     """The variables on which some of the outputs of a trace depend."""
     if returned >= trace.structured_outputs.keys():
         return list(trace.variables)

@@ -348,7 +348,7 @@ def _inside(value: Entity, name: str, same: Entity, graph: Graph) -> Entity:
 def _as_shape(value: Value, shape: Shape) -> Value:
     """The same tensor, of which less is told."""
     copy = Value(value.dtype, shape, graph=value.graph, known=value.known, label=value.label)
-    copy.named(value._name)
+    copy.set_name(value._name)
     copy.first = value.first
     return copy
 

@@ -89,7 +89,7 @@ def _mean_of(call: LoweringCall, tensor: Tensor) -> Tensor | None:
         return None
     numbers = np.atleast_1d(known.known).tolist()
     last = -1 if source.rank is None else source.rank - 1
-    return _seen(call, x) if numbers in ([-1], [last]) else None
+    return _see_through(call, x) if numbers in ([-1], [last]) else None
 
 
 def _inputs(
@@ -97,14 +97,14 @@ def _inputs(
 ) -> tuple[Tensor, Tensor] | None:
     if op is None or op.node.op not in kinds or len(op.inputs) != 2:
         return None
-    return _seen(call, op.inputs[0]), _seen(call, op.inputs[1])
+    return _see_through(call, op.inputs[0]), _see_through(call, op.inputs[1])
 
 
 def _maker_of(call: LoweringCall, tensor: Tensor) -> Op | None:
     return call.scope.program.by_name.get(tensor[0])
 
 
-def _seen(call: LoweringCall, tensor: Tensor) -> Tensor:
+def _see_through(call: LoweringCall, tensor: Tensor) -> Tensor:
     """The tensor behind what only hands it on."""
     while (op := _maker_of(call, tensor)) is not None and op.node.op in _HAND_ON:
         tensor = op.inputs[0]

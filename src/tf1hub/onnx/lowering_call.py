@@ -62,7 +62,7 @@ class LoweringCall:
         return value.rank
 
     @staticmethod
-    def known(value: Value, what: str) -> Any:
+    def require(value: Value, what: str) -> Any:
         """The value of an input that ONNX has as an attribute.
 
         Raises:
@@ -74,7 +74,7 @@ class LoweringCall:
 
     def axes(self, value: Value, rank: int | None, what: str = "its axes") -> list[int]:
         """Axes, as a scalar or a vector gives them, counted from the front."""
-        found = np.atleast_1d(self.known(value, what))
+        found = np.atleast_1d(self.require(value, what))
         if rank is None:
             return [int(axis) for axis in found]
         return [int(axis) % rank if rank else 0 for axis in found]

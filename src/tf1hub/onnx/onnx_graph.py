@@ -65,10 +65,10 @@ class Constants:
             content = tuple(array.ravel().tolist()) if array.dtype.kind == "O" else array.tobytes()
             key = array.dtype.str, array.shape, content
         if key is not None and key in self._small:
-            value.named(self._small[key])
+            value.set_name(self._small[key])
             return self._small[key]
         name = self._names.free(value.label or "const")
-        value.named(name)
+        value.set_name(name)
         self.used[name] = value
         if key is not None:
             self._small[key] = name

@@ -169,7 +169,9 @@ class _Work:
         made = [
             (port, value) for port, value in values if isinstance(value, Value) and self._is_in_model(value)
         ]
-        made += [(Port("", tensor, ""), self._scope.value(tensor)) for tensor in self._needed_after(values)]
+        made += [
+            (Port("", tensor, ""), self._scope.value(tensor)) for tensor in self._tensors_needed_after(values)
+        ]
         outputs: list[onnx.ValueInfoProto] = []
         ports: list[Port] = []
         for port, value in made:
@@ -272,7 +274,7 @@ class _Work:
     def _is_in_model(self, value: Value) -> bool:
         return value.dtype.kind != "O" or self._lowering.strings_in_graph
 
-    def _needed_after(self, values: Sequence[tuple[Port, Any]]) -> list[Tensor]:
+    def _tensors_needed_after(self, values: Sequence[tuple[Port, Any]]) -> list[Tensor]:
         """The numbers of the model that outputs of strings are computed from."""
         waiting = [
             port.tensor for port, value in values if isinstance(value, Value) and not self._is_in_model(value)

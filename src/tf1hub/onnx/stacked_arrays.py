@@ -68,7 +68,7 @@ class Elements(Reference):
         if shape == mine:
             return self
         copy = Value(self.stacked.dtype, shape, graph=self.stacked.graph, known=self.stacked.known)
-        copy.named(self.stacked._name)  # the same tensor
+        copy.set_name(self.stacked._name)  # the same tensor
         return Elements(self.array, copy)
 
 
@@ -226,7 +226,7 @@ def _concat(call: LoweringCall, _: ArrayReference, flow: Any) -> Any:
 def _split(call: LoweringCall, array: ArrayReference, value: Value, lengths: Value, _: Any) -> Any:
     graph = call.graph
     value = call.scope.value(call.op.inputs[1])
-    numbers = call.known(lengths, "the lengths of the elements of a TensorArray").tolist()
+    numbers = call.require(lengths, "the lengths of the elements of a TensorArray").tolist()
     if len(set(numbers)) > 1 or value.shape is None:
         raise CannotLower("splits a tensor into elements of different lengths")
     rows = graph.int64s(len(numbers), numbers[0] if numbers else 0)

@@ -82,7 +82,7 @@ class Value:
             self.graph = self.first.graph
         return self._name
 
-    def named(self, name: str) -> None:
+    def set_name(self, name: str) -> None:
         """Gives a constant its name."""
         self._name = name
 

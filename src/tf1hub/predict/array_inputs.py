@@ -51,10 +51,10 @@ class ArrayInterface:
         Raises:
             InputError: an input is missing, extra, or of another type or shape.
         """
-        named = self.named(given)
+        named = self.name_inputs(given)
         return self.feeds({name: self.value(name, named[name]) for name in self._inputs})
 
-    def named(self, given: Any) -> dict[str, Any]:
+    def name_inputs(self, given: Any) -> dict[str, Any]:
         """What a caller gives as a dict that has exactly the names of the inputs.
 
         Raises:

@@ -129,7 +129,7 @@ class _Column:
         if info.is_sparse:
             return self._sparse()
         if info.is_composite:
-            return self._ragged()
+            return self._make_ragged()
         inner = _innermost(types, array.type)
         is_text = types.is_null(inner) or _is_text(types, inner)
         is_number = types.is_null(inner) or not _is_text(types, inner)
@@ -140,7 +140,7 @@ class _Column:
         if is_encoded:
             return self._flat(array)
         found = self._dense(array)
-        return self._shaped(found) if isinstance(found, np.ndarray) else found
+        return self._shape_rows(found) if isinstance(found, np.ndarray) else found
 
     def _wrong(self, wanted: str) -> InputError:
         return InputError(
@@ -189,7 +189,7 @@ class _Column:
             return array.to_pylist()
         return array.to_numpy(zero_copy_only=False)
 
-    def _shaped(self, found: Array) -> Array:
+    def _shape_rows(self, found: Array) -> Array:
         """Flat rows in the shape that the signature says."""
         wanted = self._info.shape
         if wanted is None or found.ndim == len(wanted) or found.ndim != 2:
@@ -199,7 +199,7 @@ class _Column:
             return found.reshape(len(found), *sizes)
         return found
 
-    def _ragged(self) -> RaggedArray:
+    def _make_ragged(self) -> RaggedArray:
         array, splits = self._array, []
         dtype = self._info.row_splits_dtype_name or "int64"
         for _ in range(self._info.ragged_rank or 1):

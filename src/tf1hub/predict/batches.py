@@ -167,7 +167,7 @@ class Batches:
     def _batch(self, rows: Rows, start: int, stop: int, finds: bool) -> tuple[dict[str, Any], dict[int, str]]:
         run = self._signature.run
         try:
-            return self._checked(run(rows.cut(start, stop)), stop - start), {}
+            return self._check(run(rows.cut(start, stop)), stop - start), {}
         except _NotByRowsError:
             raise
         except FAULTS as error:
@@ -184,9 +184,9 @@ class Batches:
         faults = {row - start: said for row, said in faults.items()}
         if len(faults) == count:
             return self._nothing(), faults
-        return self._checked(run(rows.pick(start + stand_ins(count, faults))), count), faults
+        return self._check(run(rows.pick(start + stand_ins(count, faults))), count), faults
 
-    def _checked(self, found: dict[str, Any], count: int) -> dict[str, Any]:
+    def _check(self, found: dict[str, Any], count: int) -> dict[str, Any]:
         for name, value in found.items():
             if count_rows(value) != count:
                 raise _NotByRowsError(

@@ -115,7 +115,7 @@ class JaxFunction:
         self._check()
         self._names = {variable.node: variable for variable in variant.variables}
         program = self._parts.device.program
-        self._written_nodes = frozenset(self._module.written(program))
+        self._written_nodes = frozenset(self._module.written_nodes(program))
         self.written = frozenset(self._names[node].name for node in self._written_nodes)
         self.trainable = frozenset(self._names[node].name for node in variant.trainable_nodes)
         self._losses = _losses(variant, self._module)

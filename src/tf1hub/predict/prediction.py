@@ -133,7 +133,7 @@ class Predictor:
         if self._loaded is not None:
             return self._loaded
         with self._loading:
-            return self._loaded or self._take(self._specification.shared())
+            return self._loaded or self._take(self._specification.load_shared())
 
     @property
     def handle(self) -> ModuleSpec | str:
@@ -144,7 +144,7 @@ class Predictor:
     def digest(self) -> str:
         """The digest of the module's content, `"sha256:..."`, which a pickle holds the module to."""
         with self._loading:
-            self._specification = self._specification.pinned()
+            self._specification = self._specification.pin()
         return str(self._specification.digest)
 
     @property

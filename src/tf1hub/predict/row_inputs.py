@@ -46,7 +46,7 @@ class RowInputs:
             InputError: they are not as the signature takes them; the message names the row where one alone is at fault.
         """
         if not self._decoders:
-            named = self._interface.named(given)
+            named = self._interface.name_inputs(given)
             try:
                 return {name: self._interface.value(name, named[name]) for name in self._inputs}
             except InputError as error:
@@ -69,7 +69,7 @@ class RowInputs:
         Raises:
             InputError: it is not single rows that are wrong: a name is missing, or an array is of another type.
         """
-        named = self._interface.named(given)
+        named = self._interface.name_inputs(given)
         faults: dict[int, str] = {}
         values: dict[str, Any] = {}
         for name, info in self._inputs.items():

@@ -58,7 +58,7 @@ class Specification:
     settings: Settings = field(compare=False)
     digest: str | None = None
 
-    def pinned(self) -> Specification:
+    def pin(self) -> Specification:
         """The same with the digest of what the module is now."""
         return self if self.digest is not None else replace(self, digest=self._digest())
 
@@ -86,7 +86,7 @@ class Specification:
         request = Request(spec, variant, name, self.seed, self.threads)
         return load_signature(request, self.engine)
 
-    def shared(self) -> LoadedSignature:
+    def load_shared(self) -> LoadedSignature:
         """What `load` gives, but what is equal is loaded once in a process, and stays for those who come later."""
         key = replace(self, handle=self._key())
         with _lock:

@@ -128,6 +128,10 @@ class Program:
             tensor = op.inputs[0]
         return tensor
 
+    def maker(self, tensor: Tensor) -> Op | None:
+        """The op behind a tensor; None where a loop, a cond or a caller gives it."""
+        return self.by_name.get(self.origin(tensor)[0])
+
     @cached_property
     def joins(self) -> dict[Tensor, tuple[Tensor, ...]]:
         """For each result of a cond, variable and result of a loop, the tensors that it may be."""

@@ -104,7 +104,7 @@ class _Builder:
         for name, index in fetches:
             self._check_outside((name, index))
         region = self._region((), self._leaves[()])
-        return Program(region, [self._seen_through(tensor) for tensor in fetches], self._carried)
+        return Program(region, [self._see_through(tensor) for tensor in fetches], self._carried)
 
     def _place(self, node: Node, position: int) -> None:
         path = self._regions.paths[node.name]
@@ -138,7 +138,7 @@ class _Builder:
                 f"The tensor '{name}:{tensor[1]}' is asked for, but it lies inside a loop or a branch of a cond."
             )
 
-    def _seen_through(self, tensor: Tensor) -> Tensor:
+    def _see_through(self, tensor: Tensor) -> Tensor:
         return self._carried.get(tensor, tensor)
 
     def _region(self, path: Path, leaves: Mapping[_Leaf, int]) -> Region:
@@ -192,7 +192,7 @@ class _Builder:
     def _item(self, leaf: _Leaf, path: Path) -> Item:
         if isinstance(leaf, str):
             node = self._nodes[leaf]
-            return Op(node, tuple(self._seen_through(tensor) for tensor in node.inputs))
+            return Op(node, tuple(self._see_through(tensor) for tensor in node.inputs))
         return self._loop(leaf, path) if leaf.is_loop else self._cond(leaf, path)
 
     # ------------------------------------------------------------------ conds
@@ -201,11 +201,11 @@ class _Builder:
         assert not isinstance(construct.key, str)
         off, on = (self._region(inner, self._leaves.get(inner, {})) for inner in _branches(construct, path))
         merges = [node for node in self._members[construct] if node.op in op_types.MERGES]
-        return Cond(self._seen_through(construct.key), (off, on), [self._merge(node) for node in merges])
+        return Cond(self._see_through(construct.key), (off, on), [self._merge(node) for node in merges])
 
     def _merge(self, node: Node) -> Merged:
         order = sorted((0, 1), key=lambda index: self._branch_of(node.inputs[index]))
-        values = tuple(self._seen_through(node.inputs[index]) for index in order)
+        values = tuple(self._see_through(node.inputs[index]) for index in order)
         return Merged(node.name, (values[0], values[1]), (order[0], order[1]), node.op.startswith("Ref"))
 
     def _branch_of(self, tensor: Tensor) -> int:
@@ -225,7 +225,7 @@ class _Builder:
             raise UnsupportedGraphError(
                 f"The loop {frame.key!r} has {len(conditions)} LoopCond nodes instead of one."
             )
-        condition = self._seen_through(conditions[0].inputs[0])
+        condition = self._see_through(conditions[0].inputs[0])
         variables = [self._variable(node, members) for node in members if node.op in op_types.MERGES]
         inner: Path = (*path, (frame, 0))
         for_condition, for_body = self._loop_parts(inner, condition, variables)
@@ -261,7 +261,7 @@ class _Builder:
             (node.name, 0) for node in members if node.op in op_types.EXITS and node.inputs[0][0] in switches
         ]
         return LoopVariable(
-            merge.name, self._seen_through(enters[0].inputs[0]), self._seen_through(nexts[0].inputs[0]), exits
+            merge.name, self._see_through(enters[0].inputs[0]), self._see_through(nexts[0].inputs[0]), exits
         )
 
     def _check_runs_once(self, frame: str, shared: Iterable[_Leaf]) -> None:
@@ -312,7 +312,7 @@ class _Builder:
         known = self._hints.bounds.get(frame.key)
         if not bounds and known is not None and known[0] in self._nodes:
             bounds, counted = [known], False
-        usable = [self._outside(self._seen_through(bound), frame) for bound in bounds]
+        usable = [self._outside(self._see_through(bound), frame) for bound in bounds]
         found = [bound for bound in dict.fromkeys(usable) if bound is not None]
         return found, counted and None not in usable
 

@@ -58,13 +58,13 @@ class Functions:
         """
         return self._gradients.get(name)
 
-    def used(self, nodes: Iterable[NodeDef]) -> list[str]:
+    def list_called(self, nodes: Iterable[NodeDef]) -> list[str]:
         """The functions that `nodes` call, directly or through others."""
         return sorted(functions_used(nodes, self._library))
 
     def nodes_used(self, nodes: Iterable[NodeDef]) -> Iterable[NodeDef]:
         """The nodes of all functions that `nodes` call, directly or through others."""
-        for name in self.used(nodes):
+        for name in self.list_called(nodes):
             yield from self._definitions[name].node_def
 
     def may_write(self, op: Op) -> bool:

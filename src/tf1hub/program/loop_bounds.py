@@ -80,7 +80,7 @@ def bounds_of_functions(program: Program, loop: Op, condition: Body, body: Body)
     """
 
     def counts(index: int) -> bool:
-        step = _made_by(body.program, body.program.fetches[index])
+        step = body.program.maker(body.program.fetches[index])
         if _number(program, loop.inputs[index]) != 0 or step is None or step.node.op not in ("Add", "AddV2"):
             return False
         this = body.arguments[index]
@@ -100,7 +100,7 @@ def bounds_of_functions(program: Program, loop: Op, condition: Body, body: Body)
     bounds: list[Tensor | int] = []
     waiting = list(condition.program.fetches)
     while waiting:
-        part = _made_by(condition.program, waiting.pop())
+        part = condition.program.maker(waiting.pop())
         if part is None:
             continue
         if part.node.op == "LogicalAnd":
@@ -117,12 +117,8 @@ def bounds_of_functions(program: Program, loop: Op, condition: Body, body: Body)
     return bounds
 
 
-def _made_by(program: Program, tensor: Tensor) -> Op | None:
-    return program.by_name.get(program.origin(tensor)[0])
-
-
 def _number(program: Program, tensor: Tensor) -> int | None:
-    op = _made_by(program, tensor)
+    op = program.maker(tensor)
     if op is None or op.node.op != "Const":
         return None
     return integer(op.node.definition.attr["value"].tensor)

@@ -249,7 +249,7 @@ _HAND_ON = (
 
 
 def _unreadable_functions(functions: Functions, nodes: Iterable[NodeDef]) -> Iterator[str]:
-    for name in functions.used(nodes):
+    for name in functions.list_called(nodes):
         try:
             functions.body(name)
         except UnsupportedGraphError as error:

@@ -107,7 +107,7 @@ def module_name(text: str) -> ModuleName:
     """
     parts = text.strip("/").split("/")
     if not 2 <= len(parts) <= _MAX_SEGMENTS + 1 or not all(map(is_name, parts)) or parts[0] in RESERVED:
-        raise HandleError(f"{_shown(text)} does not name a module. Write PUBLISHER/NAME. {_RULE}")
+        raise HandleError(f"{_show(text)} does not name a module. Write PUBLISHER/NAME. {_RULE}")
     return ModuleName(parts[0], "/".join(parts[1:]))
 
 
@@ -123,7 +123,7 @@ def version_name(text: str) -> VersionName:
     rest, _, version = text.strip("/").rpartition("/")
     if not is_version(version):
         raise HandleError(
-            f"{_shown(text)} does not name a version of a module. Write PUBLISHER/NAME/VERSION. {_RULE}"
+            f"{_show(text)} does not name a version of a module. Write PUBLISHER/NAME/VERSION. {_RULE}"
         )
     return module_name(rest).at(int(version))
 
@@ -135,9 +135,9 @@ def check_publisher(text: str) -> str:
         HandleError: nobody can be called so.
     """
     if not is_name(text) or text in RESERVED:
-        raise HandleError(f"{_shown(text)} cannot be a publisher. {_RULE}")
+        raise HandleError(f"{_show(text)} cannot be a publisher. {_RULE}")
     return text
 
 
-def _shown(text: str) -> str:
+def _show(text: str) -> str:
     return repr(text if len(text) <= 200 else f"{text[:200]}...")

@@ -148,8 +148,8 @@ class Repository:
             return version_name(handle)
         with contextlib.suppress(HandleError, UnknownModuleError):
             rest, _, alias = handle.strip("/").rpartition("/")
-            return self.aliased(module_name(rest), check_alias(alias))
-        return self.aliased(module_name(handle), LATEST)
+            return self.find_alias(module_name(rest), check_alias(alias))
+        return self.find_alias(module_name(handle), LATEST)
 
     def aliases(self, module: ModuleName) -> dict[str, int]:
         """The version that each alias of a module means; `latest` by itself is the newest one that is not yanked."""
@@ -163,7 +163,7 @@ class Repository:
                 found[LATEST] = good[0]
         return found
 
-    def aliased(self, module: ModuleName, alias: str) -> VersionName:
+    def find_alias(self, module: ModuleName, alias: str) -> VersionName:
         """The version that an alias means.
 
         Raises:
@@ -246,10 +246,10 @@ class Repository:
             RepositoryError: it is damaged.
         """
         record = self._whole(name)
-        located = self._located(record.name)
+        located = self._locate(record.name)
         if not located.is_archive:
             return self.layout.url(located)
-        directory, fault = self._unpacked(located)
+        directory, fault = self._unpack(located)
         if fault:
             raise RepositoryError(f"{record.name} is damaged: {fault}")
         return directory
@@ -319,12 +319,12 @@ class Repository:
 
     def look_again(self, name: VersionName) -> Record:
         """Looks at what is said about a version, after it was changed here; its content is not read again."""
-        located = self._located(name)
+        located = self._locate(name)
         return self._look(located, self._stamps(located))
 
     def adopt(self, name: VersionName, details: Mapping[str, Any]) -> Record:
         """Writes down what was found out about a version before it got its place."""
-        located = self._located(name)
+        located = self._locate(name)
         return self._note(located, self._stamps(located), dict(details))
 
     def examine(self, handle: str, directory: str) -> dict[str, Any]:
@@ -342,7 +342,7 @@ class Repository:
             raise RepositoryError(f"{record.name} is damaged: {record.reason}")
         return record
 
-    def _located(self, name: VersionName) -> Located:
+    def _locate(self, name: VersionName) -> Located:
         located = self.layout.find(name)
         if located is None:
             raise UnknownModuleError(f"There is no {name} in this repository.")
@@ -356,7 +356,7 @@ class Repository:
         if known is not None and known[1] == stamps[0]:
             # Only what is said about it has changed.
             return self._note(located, stamps, self._index.details(located.version) or {"fault": "not known"})
-        directory, fault = self._unpacked(located) if located.is_archive else (self.layout.url(located), "")
+        directory, fault = self._unpack(located) if located.is_archive else (self.layout.url(located), "")
         try:
             size = self._size(located)
             if fault:
@@ -373,7 +373,7 @@ class Repository:
             return place.size(located.path) or 0
         return sum(place.files(located.path).values())
 
-    def _unpacked(self, located: Located) -> tuple[str, str]:
+    def _unpack(self, located: Located) -> tuple[str, str]:
         key = hashlib.sha256(f"{located.version} {self.layout.stamp(located)}".encode()).hexdigest()[:40]
         directory = os.path.join(self.state, "unpacked", key)
         if os.path.isdir(directory):
@@ -386,11 +386,11 @@ class Repository:
         page = self.layout.page(name)
         words = plain_words(page)[:100_000]
         details = {**details, "page_words": words}
-        record = _record_of(name, details, self._said(name), page, self._modified(located))
+        record = _record_of(name, details, self._read_beside(name), page, self._when_modified(located))
         self._index.put(record, stamps, details, words)
         return record
 
-    def _said(self, name: VersionName) -> dict[str, Any]:
+    def _read_beside(self, name: VersionName) -> dict[str, Any]:
         """What the files beside a version say of it."""
         said: dict[str, Any] = {}
         for kind, file in (
@@ -405,7 +405,7 @@ class Repository:
                     said[kind] = {"reason": f"{file} is damaged"}
         return said
 
-    def _modified(self, located: Located) -> str:
+    def _when_modified(self, located: Located) -> str:
         if not self.layout.place.is_local:
             return ""
         with contextlib.suppress(OSError):

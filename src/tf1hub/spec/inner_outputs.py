@@ -58,7 +58,7 @@ def with_outputs(
         variants: those whose signature changes; of the others it stays.
     """
     wanted = name_outputs(outputs)
-    changed = {variant.tags: _changed(spec, variant, signature, wanted) for variant in variants}
+    changed = {variant.tags: _change(spec, variant, signature, wanted) for variant in variants}
     return _with_signatures(spec, signature or DEFAULT_SIGNATURE, changed)
 
 
@@ -101,7 +101,7 @@ def _with_signatures(
     return spec.with_values(spec.checkpoint, saved_model=saved_model)
 
 
-def _changed(
+def _change(
     spec: ModuleSpec, variant: Variant, signature: str | None, outputs: Mapping[str, str]
 ) -> SignatureDef:
     name = variant.check_signature(signature)

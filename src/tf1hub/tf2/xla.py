@@ -16,7 +16,7 @@ from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import tensor_name
 from tf1hub.graphdef import op_types
-from tf1hub.tf2.emit.tensor_arrays import filled_up_to
+from tf1hub.tf2.emit.tensor_arrays import find_fill_limit
 from tf1hub.tf2.signature_functions import plan_fetches
 from tf1hub.tf2.variant_state import VariantState
 
@@ -64,7 +64,7 @@ def _not_compilable(state: VariantState, signature: str, update: bool) -> Iterat
     nodes = [op.node.definition for op, _ in program.ops()]
     found: dict[str, list[str]] = {}
     for op, _ in program.ops():
-        if op_types.TENSOR_ARRAYS.get(op.node.op) == "Scatter" and filled_up_to(program, op) is None:
+        if op_types.TENSOR_ARRAYS.get(op.node.op) == "Scatter" and find_fill_limit(program, op) is None:
             found.setdefault(op.node.op, []).append(op.node.name)
     for node in [*nodes, *state.functions.nodes_used(nodes)]:
         if node.op not in _READ_ELSEWHERE and node.op not in state.functions and not _has_kernel(node):

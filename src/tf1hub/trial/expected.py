@@ -36,7 +36,7 @@ class Oracle(Protocol):
         """
         ...
 
-    def opened(self, variant: Variant) -> AbstractContextManager[Evaluate]:
+    def open(self, variant: Variant) -> AbstractContextManager[Evaluate]:
         """A context in which the signatures of a variant run."""
         ...
 
@@ -69,11 +69,11 @@ def run_signatures(
         say: is told what is under way.
     """
     found = []
-    with oracle.opened(variant) as evaluate:
+    with oracle.open(variant) as evaluate:
         shared = SharedRuns(variant, signatures, evaluate)
         for name in signatures:
             say(f"running {name!r} of {format_tags(variant.tags)}")
-            found.append(_Runs(variant, name, shared, evaluate).expected(given.get(name)))
+            found.append(_Runs(variant, name, shared, evaluate).run(given.get(name)))
     return found
 
 
@@ -81,7 +81,7 @@ def run_twice(
     oracle: Oracle, variant: Variant, signature: str, inputs: Sequence[Example]
 ) -> list[tuple[Arrays, Arrays]]:
     """Runs a signature twice on each of some inputs: what it gives may depend on more than these."""
-    with oracle.opened(variant) as evaluate:
+    with oracle.open(variant) as evaluate:
         return [
             (evaluate(signature, example.feeds), evaluate(signature, example.feeds)) for example in inputs
         ]
@@ -121,7 +121,7 @@ class _Runs:
         self._evaluate = evaluate
         self._again = again
 
-    def expected(self, given: Sequence[Mapping[str, Any]] | None) -> Expected:
+    def run(self, given: Sequence[Mapping[str, Any]] | None) -> Expected:
         """Runs it on inputs that a caller gives, or on generated ones."""
         if given is not None:
             return self._try(Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))

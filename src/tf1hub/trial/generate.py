@@ -153,7 +153,7 @@ def _value(name: str, info: ParsedTensorInfo, shape: list[int], length: int, rng
     if info.is_sparse:
         return _sparse(info, shape or [1, length], rng)
     if info.is_composite:
-        return _ragged(name, info, shape, rng)
+        return _generate_ragged(name, info, shape, rng)
     # Lengths of sequences must fit what they are lengths of.
     if "len" in name and len(shape) == 1 and info.dtype_name in ("int32", "int64"):
         return np.full(shape, length, info.dtype_name)
@@ -181,7 +181,7 @@ def _sparse(info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) 
     return SparseArray(np.array(indices, np.int64), values, np.array(shape, np.int64))
 
 
-def _ragged(name: str, info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -> Any:
+def _generate_ragged(name: str, info: ParsedTensorInfo, shape: list[int], rng: np.random.Generator) -> Any:
     splits_dtype = info.row_splits_dtype_name
     if info.ragged_rank != 1 or splits_dtype is None:
         raise CannotGenerateError(f"nothing is generated for the input {name!r}, a {info.describe()}")

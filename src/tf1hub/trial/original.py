@@ -41,7 +41,7 @@ class Original:
         convert_inputs(as_tensorflow_values(feeds), variant.inputs(signature), signature, variant.where)
 
     @contextlib.contextmanager
-    def opened(self, variant: Variant) -> Iterator[Evaluate]:
+    def open(self, variant: Variant) -> Iterator[Evaluate]:
         """A session with the variant; see `Oracle`."""
         # Optimizing a graph takes far longer than running it a few times.
         config = tf.compat.v1.ConfigProto()

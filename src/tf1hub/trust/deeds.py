@@ -13,7 +13,7 @@ from tf1hub.spec.permission import LISTS, NATIVE, NETWORK, READS, REFUSED, WRITE
 from tf1hub.trust.abilities import ABILITIES, UNBOUNDED, Ability, rules_of
 from tf1hub.trust.expansion import expanded_too_far, is_counted
 from tf1hub.trust.origins import ASSET, CONSTANT, ELSEWHERE, INPUT, Origin, Origins, input_edges
-from tf1hub.trust.units import Library, Unit, reached_from
+from tf1hub.trust.units import Library, Unit, reach
 
 _REMOTE = re.compile(r"(?<![a-zA-Z0-9+.-])(?!file:|ram:)([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _WITH_PATHS = (READS, WRITES, LISTS)
@@ -78,7 +78,7 @@ def deeds_of(
         assets: file name by asset tensor.
         given: name of the input by the tensor that it feeds.
     """
-    reached = reached_from(library, start)
+    reached = reach(library, start)
     origins = Origins(reached, assets, given)
     found = dict.fromkeys(
         deed
@@ -94,7 +94,7 @@ def refused_deeds(
     library: Library, start: Collection[str], assets: Mapping[str, str], given: Mapping[str, str]
 ) -> tuple[Deed, ...]:
     """The deeds that are refused unless they are allowed; arguments as for `deeds_of`."""
-    reached = reached_from(library, start)
+    reached = reach(library, start)
     suspects = [(unit, name) for unit, names in reached.items() for name in unit.reaching if name in names]
     if not suspects:
         return ()

@@ -164,9 +164,9 @@ class Origins:
         if linked and any(each.function is not None for each in linked):
             return self._results(unit, node, linked, _index(edge))
         if node.op in _CARRIES:
-            return self._carried(unit, node, edge)
+            return self._follow_carried(unit, node, edge)
         if op_types.TENSOR_ARRAYS.get(node.op) in _ARRAY_READS:
-            return self._written(unit, node)
+            return self._follow_written(unit, node)
         if node.op.startswith("IteratorGetNext"):
             return [(unit, each) for each in _data(node)[:1]]
         if node.op == "ReadVariableOp" and not _gives_numbers(node):
@@ -175,7 +175,7 @@ class Origins:
             return list(self._iterators)
         return unit, name, ""
 
-    def _carried(self, unit: Unit, node: NodeDef, edge: str) -> list[_Edge] | tuple[Unit, str, str]:
+    def _follow_carried(self, unit: Unit, node: NodeDef, edge: str) -> list[_Edge] | tuple[Unit, str, str]:
         data, which = _data(node), _CARRIES[node.op]
         if which is None:
             number = _index(edge)
@@ -224,7 +224,7 @@ class Origins:
                 ]
         return edges if unit in self._calls else (unit, name, "an argument")
 
-    def _written(self, unit: Unit, node: NodeDef) -> list[_Edge] | tuple[Unit, str, str]:
+    def _follow_written(self, unit: Unit, node: NodeDef) -> list[_Edge] | tuple[Unit, str, str]:
         """What is written to the TensorArray that a node reads."""
         data = _data(node)
         handles = self._leaves(unit, data[0]) if data else set()

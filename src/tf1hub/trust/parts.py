@@ -12,7 +12,7 @@ from tf1hub.format.tensor_names import tensor_name
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.variant import Variant
 from tf1hub.trust.deeds import Deed, deeds_of, refused_deeds
-from tf1hub.trust.units import Library, reached_from
+from tf1hub.trust.units import Library, reach
 
 SIGNATURE = "signature"
 INITIALIZERS = "initializers of variables"
@@ -72,7 +72,7 @@ class Analysis:
         """All that a part can do, the worst first."""
         return deeds_of(self._library, part.start, self._assets, part.given)
 
-    def refused(self, start: Collection[str], given: Mapping[str, str]) -> tuple[Deed, ...]:
+    def find_refused(self, start: Collection[str], given: Mapping[str, str]) -> tuple[Deed, ...]:
         """What some nodes can do that is refused.
 
         Args:
@@ -86,7 +86,7 @@ class Analysis:
             self._refused[key] = refused_deeds(self._library, key[0], self._assets, given)
         return self._refused[key]
 
-    def needed(self, targets: Iterable[str], given: Collection[str] = ()) -> frozenset[str]:
+    def find_needed(self, targets: Iterable[str], given: Collection[str] = ()) -> frozenset[str]:
         """The nodes that some nodes or tensors need, those that are there."""
         return frozenset(ancestors(self._nodes, targets, given, checked=False))
 
@@ -99,7 +99,7 @@ class Analysis:
     def functions_alone(self) -> tuple[Deed, ...]:
         """What the functions can do that no node of the graph calls: an object graph may."""
         library = self._library
-        called = set(reached_from(library, library.graph.nodes.keys()))
+        called = set(reach(library, library.graph.nodes.keys()))
         alone = [function for function in library.functions.values() if function not in called]
         by_others = {each for function in alone for linked in function.links.values() for each in linked}
         found: dict[Deed, None] = {}
@@ -108,7 +108,7 @@ class Analysis:
             if function not in called:
                 unit = Library.of_function(function)
                 found.update(dict.fromkeys(deeds_of(unit, function.nodes.keys(), {}, {})))
-                called.update(reached_from(unit, function.nodes.keys()))
+                called.update(reach(unit, function.nodes.keys()))
         return tuple(found)
 
 
@@ -139,7 +139,7 @@ def parts_of(variant: Variant, has_checkpoint: bool) -> Iterator[Part]:
             yield part
     rest = variant.nodes.keys() - seen
     savers = [name for name in rest if variant.nodes[name].op in SAVER_OPS]
-    saving = analysis.needed(savers) & rest
+    saving = analysis.find_needed(savers) & rest
     if saving:
         yield Part(SAVER, "", saving, {})
     if rest - saving:
@@ -157,9 +157,9 @@ def _run_parts(variant: Variant, has_checkpoint: bool, analysis: Analysis) -> It
         for tensor in tensors_of(info)
     }
     for kind, collection in ((UPDATES, "update_ops"), (LOSSES, "regularization_losses")):
-        yield Part(kind, "", analysis.needed(variant.collection(collection), given), given)
+        yield Part(kind, "", analysis.find_needed(variant.collection(collection), given), given)
     mains = [name for collection in _MAIN_COLLECTIONS for name in variant.collection(collection)]
-    yield Part(MAIN, "", analysis.needed(mains), {})
+    yield Part(MAIN, "", analysis.find_needed(mains), {})
 
 
 def signature_parts(variant: Variant) -> Iterator[Part]:
@@ -179,7 +179,7 @@ def signature_part(variant: Variant, name: str) -> Part:
         if tensor
     }
     outputs = [tensor for info in definition.outputs.values() for tensor in tensors_of(info) if tensor]
-    return Part(SIGNATURE, name, analysis_of(variant).needed(outputs, given), given)
+    return Part(SIGNATURE, name, analysis_of(variant).find_needed(outputs, given), given)
 
 
 def initializers(variant: Variant, has_checkpoint: bool) -> Part:
@@ -189,13 +189,13 @@ def initializers(variant: Variant, has_checkpoint: bool) -> Part:
     targets = [each.initializer_name for each in definitions if each.initializer_name]
     analysis = analysis_of(variant)
     if has_checkpoint:
-        return Part(INITIALIZERS, "", analysis.needed(targets, values), {})
-    return Part(INITIALIZERS, "", analysis.needed([*targets, *values]), {})
+        return Part(INITIALIZERS, "", analysis.find_needed(targets, values), {})
+    return Part(INITIALIZERS, "", analysis.find_needed([*targets, *values]), {})
 
 
 def table_initializers(variant: Variant) -> Part:
     """What fills the tables."""
-    return Part(TABLES, "", analysis_of(variant).needed(variant.collection("table_initializer")), {})
+    return Part(TABLES, "", analysis_of(variant).find_needed(variant.collection("table_initializer")), {})
 
 
 def place_of(variant: Variant) -> str:

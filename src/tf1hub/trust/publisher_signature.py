@@ -126,7 +126,7 @@ def sign(
             config.sign(Path(path), temporary)
         except ValueError as error:
             raise FormatError(f"{path} cannot be signed: {error}") from error
-    return _described(path, target, _read(target))
+    return _describe(path, target, _read(target))
 
 
 def verify_signature(
@@ -177,7 +177,7 @@ def verify_signature(
     for key, verifier in verifiers.items():
         fault = _fault(verifier, directory, path)
         if not fault:
-            return _described(directory, path, _read(path))
+            return _describe(directory, path, _read(path))
         faults.append(f"\n  - {key}: {fault}")
     raise TrustError(f"{directory} is not what was signed by whom you trust, says {path}:{''.join(faults)}")
 
@@ -266,7 +266,7 @@ def _names(bundle: Mapping[str, Any]) -> set[str]:
     return names
 
 
-def _described(directory: str, path: str, bundle: Mapping[str, Any]) -> PublisherSignature:
+def _describe(directory: str, path: str, bundle: Mapping[str, Any]) -> PublisherSignature:
     material = bundle["verificationMaterial"]
     chain = (material.get("x509CertificateChain") or {}).get("certificates")
     if chain:

@@ -19,7 +19,7 @@ from tf1hub.trust.parts import (
     signature_parts,
     table_initializers,
 )
-from tf1hub.trust.rules import allowed_by_rules, demands
+from tf1hub.trust.rules import demands, find_allowed
 
 _MAX_SHOWN = 5
 _MESSAGE = (
@@ -37,7 +37,7 @@ _SIGNED: WeakSet[Variant] = WeakSet()
 """Variants whose module is signed as the configuration demands; asked once for each."""
 
 
-def refused_of_signature(variant: Variant, name: str) -> str:
+def why_signature_is_refused(variant: Variant, name: str) -> str:
     """Why a signature is refused, in words; empty where it is not.
 
     Args:
@@ -45,29 +45,29 @@ def refused_of_signature(variant: Variant, name: str) -> str:
         name: of the signature.
     """
     part = signature_part(variant, name)
-    return refused_without_signature(variant) or _why(
-        variant, part, analysis_of(variant).refused(part.start, part.given)
+    return why_unsigned_is_refused(variant) or _why(
+        variant, part, analysis_of(variant).find_refused(part.start, part.given)
     )
 
 
-def refused_of_state(variant: Variant, has_checkpoint: bool) -> str:
+def why_state_is_refused(variant: Variant, has_checkpoint: bool) -> str:
     """Why what variables and tables start from is refused, in words; empty where it is not.
 
     Args:
         variant: the variant.
         has_checkpoint: whether the variables start from a checkpoint, so that their own first values are not computed.
     """
-    unsigned = refused_without_signature(variant)
+    unsigned = why_unsigned_is_refused(variant)
     if unsigned or analysis_of(variant).is_harmless:
         return unsigned
     for part in (initializers(variant, has_checkpoint), table_initializers(variant)):
-        why = _why(variant, part, analysis_of(variant).refused(part.start, part.given))
+        why = _why(variant, part, analysis_of(variant).find_refused(part.start, part.given))
         if why:
             return why
     return ""
 
 
-def refused_without_signature(variant: Variant) -> str:
+def why_unsigned_is_refused(variant: Variant) -> str:
     """Why a module is refused that the configuration file wants signed, in words; empty where it is not.
 
     Args:
@@ -94,7 +94,7 @@ def check_state(spec: ModuleSpec, variants: Iterable[Variant]) -> None:
         TrustError: it does what nobody allowed.
     """
     for variant in variants:
-        _raise(refused_of_state(variant, spec.checkpoint is not None))
+        _raise(why_state_is_refused(variant, spec.checkpoint is not None))
 
 
 def check_signature(variant: Variant, name: str) -> None:
@@ -103,7 +103,7 @@ def check_signature(variant: Variant, name: str) -> None:
     Raises:
         TrustError: it does what nobody allowed.
     """
-    _raise(refused_of_signature(variant, name))
+    _raise(why_signature_is_refused(variant, name))
 
 
 def check_signatures(variants: Iterable[Variant], only: str | None = None) -> None:
@@ -133,11 +133,11 @@ def check_nodes(variant: Variant, what: str, nodes: Collection[str]) -> None:
     Raises:
         TrustError: it does what nobody allowed.
     """
-    _raise(refused_without_signature(variant))
+    _raise(why_unsigned_is_refused(variant))
     analysis = analysis_of(variant)
     if not analysis.is_harmless:
         start = frozenset(nodes) & variant.nodes.keys()
-        _raise(_why_of(variant, what, analysis.refused(start, _inputs(variant))))
+        _raise(_why_of(variant, what, analysis.find_refused(start, _inputs(variant))))
 
 
 def check_program(
@@ -148,14 +148,14 @@ def check_program(
     Raises:
         TrustError: it does what nobody allowed.
     """
-    _raise(refused_without_signature(variant))
+    _raise(why_unsigned_is_refused(variant))
     analysis = analysis_of(variant)
     if analysis.is_harmless:
         return
     wanted = [*fetches, *targets]
-    start = analysis.needed(wanted, {tensor_name(tensor) for tensor in fed})
+    start = analysis.find_needed(wanted, {tensor_name(tensor) for tensor in fed})
     given = {**{tensor_name(tensor): tensor for tensor in fed}, **_inputs(variant)}
-    _raise(_why_of(variant, _owner(variant, wanted), analysis.refused(start, given)))
+    _raise(_why_of(variant, _owner(variant, wanted), analysis.find_refused(start, given)))
 
 
 def check_all(variant: Variant) -> None:
@@ -164,15 +164,15 @@ def check_all(variant: Variant) -> None:
     Raises:
         TrustError: a signature, a main op or a function does what nobody allowed.
     """
-    _raise(refused_without_signature(variant))
+    _raise(why_unsigned_is_refused(variant))
     analysis = analysis_of(variant)
     if analysis.is_harmless:
         return
     for part in signature_parts(variant):
-        _raise(_why(variant, part, analysis.refused(part.start, part.given)))
+        _raise(_why(variant, part, analysis.find_refused(part.start, part.given)))
     # Whoever restores or saves names the checkpoint; the path that the graph has is only a default.
     given = {**analysis.defaults(), **_inputs(variant)}
-    _raise(_why_of(variant, "The graph", analysis.refused(frozenset(variant.nodes), given)))
+    _raise(_why_of(variant, "The graph", analysis.find_refused(frozenset(variant.nodes), given)))
     alone = tuple(deed for deed in analysis.functions_alone() if deed.refused)
     _raise(_why_of(variant, "A function", alone))
 
@@ -192,7 +192,7 @@ def _why_of(variant: Variant, what: str, deeds: tuple[Deed, ...]) -> str:
     if not deeds or variant.trusted & {EVERYTHING, MADE_HERE}:
         return ""
     deeds = tuple(deed for deed in deeds if deed.can not in variant.trusted)
-    allowed = allowed_by_rules(variant.module) if deeds else frozenset()
+    allowed = find_allowed(variant.module) if deeds else frozenset()
     deeds = tuple(deed for deed in deeds if not allowed & {deed.can, EVERYTHING})
     if not deeds:
         return ""

@@ -36,7 +36,7 @@ class Rule(NamedTuple):
     where: str
 
 
-def allowed_by_rules(module: str, environ: Mapping[str, str] | None = None) -> frozenset[str]:
+def find_allowed(module: str, environ: Mapping[str, str] | None = None) -> frozenset[str]:
     """What the environment and the configuration file allow a module to do.
 
     Args:

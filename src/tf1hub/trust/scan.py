@@ -88,7 +88,7 @@ def of_saved_model(storage: Place) -> Capabilities:
     return _of_variants(storage.root, variants, has_checkpoint=True)
 
 
-def found_in(path: str) -> list[str]:
+def find_modules(path: str) -> list[str]:
     """The modules, SavedModels and graphs in a directory; of what is one itself, the path.
 
     Raises:

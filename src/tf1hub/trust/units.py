@@ -200,7 +200,7 @@ def as_graph(text: bytes) -> GraphDef | None:
     return graph if any(node.name and node.op in known for node in graph.node) else None
 
 
-def reached_from(library: Library, start: Collection[str]) -> dict[Unit, Collection[str]]:
+def reach(library: Library, start: Collection[str]) -> dict[Unit, Collection[str]]:
     """What runs where some nodes of the main graph run: the nodes of each graph, all of a function's body.
 
     Args:

@@ -156,13 +156,13 @@ def number(xp: Any, attributes: Attributes, strings: Strings) -> list[Any]:
     """
     dtype = attributes["out_type"]
 
-    def parsed(text: bytes) -> Any:
+    def parse(text: bytes) -> Any:
         try:
             return dtype.type(int(text) if dtype.kind in "iu" else float(text))
         except (ValueError, OverflowError):
             raise InputError(f"StringToNumber: the string {text!r} is no {dtype.name}.") from None
 
-    return [each_number(parsed, strings, dtype)]
+    return [each_number(parse, strings, dtype)]
 
 
 @computes("AsString", host=True)

@@ -58,7 +58,7 @@ def mirror_pad(call: LoweringCall, x: Value, paddings: Value) -> Value:
     if call["mode"] == "REFLECT":
         return _pad_with(call, x, paddings, None, "reflect")
     graph = call.graph
-    pairs = call.known(paddings, "how far to mirror")
+    pairs = call.require(paddings, "how far to mirror")
     result = x
     for axis, (before, after) in enumerate(pairs.tolist()):
         parts = []
@@ -134,8 +134,8 @@ def depth_and_space(call: LoweringCall, x: Value) -> Value:
 def space_to_batch(call: LoweringCall, x: Value, block: Value, paddings: Value) -> Value:
     """Blocks of space as parts of the batch."""
     graph = call.graph
-    blocks = [int(n) for n in call.known(block, "the block")]
-    pairs = call.known(paddings, "its borders")
+    blocks = [int(n) for n in call.require(block, "the block")]
+    pairs = call.require(paddings, "its borders")
     count, inner = call.rank(x), len(blocks)
     full = np.concatenate([[[0, 0]], pairs, [[0, 0]] * (count - inner - 1)]).astype(np.int64)
     padded = graph.op("Pad", x, graph.int64s(*(int(n) for n in full.T.ravel())))
@@ -154,8 +154,8 @@ def space_to_batch(call: LoweringCall, x: Value, block: Value, paddings: Value) 
 def batch_to_space(call: LoweringCall, x: Value, block: Value, crops: Value) -> Value:
     """Parts of the batch as blocks of space."""
     graph = call.graph
-    blocks = [int(n) for n in call.known(block, "the block")]
-    cuts = call.known(crops, "what it crops")
+    blocks = [int(n) for n in call.require(block, "the block")]
+    cuts = call.require(crops, "what it crops")
     count, inner = call.rank(x), len(blocks)
     batch = _divide(call, graph.size_of(x, 0), int(np.prod(blocks)))
     rest = [graph.size_of(x, axis) for axis in range(1, count)]

@@ -30,7 +30,7 @@ def _source(call: LoweringCall) -> Value:
 @lowers("GatherV2")
 def gather_along(call: LoweringCall, x: Value, indices: Value, axis: Value) -> Value:
     """Slices of a tensor along an axis."""
-    number = int(call.known(axis, "its axis"))
+    number = int(call.require(axis, "its axis"))
     return _gather(call, x, indices, number, call.get("batch_dims", 0))
 
 

@@ -59,7 +59,7 @@ def _reduce_segments(call: LoweringCall, how: str, rows: Value, groups: Value, c
         return _group(call, rows, groups, count, "add" if how == "Sum" else "mul", int(how == "Prod"))
     if how in ("Mean", "SqrtN"):
         total = _group(call, rows, groups, count, "add", 0)
-        return _shared(call, total, count_members(call, groups, count, rows.dtype), how)
+        return _divide_by_counts(call, total, count_members(call, groups, count, rows.dtype), how)
     lowest = _lowest(wide(graph, rows).dtype) if how == "Max" else _highest(wide(graph, rows).dtype)
     found = _group(call, rows, groups, count, how.lower(), lowest)
     counts = count_members(call, groups, count, rows.dtype)
@@ -76,7 +76,7 @@ def count_members(call: LoweringCall, groups: Value, count: Value, dtype: Any) -
     return _group(call, ones, groups, count, "add", 0)
 
 
-def _shared(call: LoweringCall, total: Value, counts: Value, how: str) -> Value:
+def _divide_by_counts(call: LoweringCall, total: Value, counts: Value, how: str) -> Value:
     graph = call.graph
     by = graph.op("Max", counts, graph.like(1, counts))
     if how == "SqrtN":
@@ -129,7 +129,7 @@ def sparse_segments(call: LoweringCall, x: Value, indices: Value, ids: Value, *c
 def _without_unique(call: LoweringCall, rows: Value, indices: Value) -> tuple[Value, Value]:
     """A table and rows of it, where `rows` was looked up for each id once: it is looked up for all of them instead."""
     graph, scope = call.graph, call.scope
-    found = scope.program.by_name.get(scope.program.origin(call.op.inputs[0])[0])
+    found = scope.program.maker(call.op.inputs[0])
     placed = scope.program.origin(call.op.inputs[1])
     if found is not None and found.node.op in ("GatherV2", "Gather", "ResourceGather") and placed[1] == 1:
         once = scope.program.by_name.get(placed[0])

@@ -69,7 +69,7 @@ class _Image:
             after.append(total - total // 2)
         return {"pads": before + after} if any(before + after) else {}
 
-    def padded(
+    def pad(
         self, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
     ) -> tuple[Value, dict[str, Any]]:
         """The input and padding; ONNX Runtime works out none where a convolution is dilated."""
@@ -120,7 +120,7 @@ def _groups(image: _Image, inside: int) -> int:
 def _convolve(image: _Image, kernel: Value, window: Sequence[int], groups: int) -> Value:
     strides, dilations = image.spatial("strides"), image.spatial("dilations")
     graph = image.graph
-    x, padding = image.padded(window, strides, dilations)
+    x, padding = image.pad(window, strides, dilations)
     dtype = x.dtype
     if dtype == np.float64:
         x, kernel = graph.cast(x, np.float32), graph.cast(kernel, np.float32)
@@ -203,8 +203,8 @@ def pool(call: LoweringCall, x: Value) -> Value:
 @lowers("MaxPoolV2")
 def pool_by_inputs(call: LoweringCall, x: Value, window: Value, strides: Value) -> Value:
     """The largest of each window, which is an input."""
-    attributes = {**call.attributes, "ksize": call.known(window, "its window").tolist()}
-    attributes["strides"] = call.known(strides, "its steps").tolist()
+    attributes = {**call.attributes, "ksize": call.require(window, "its window").tolist()}
+    attributes["strides"] = call.require(strides, "its steps").tolist()
     return _pool(LoweringCall(call.scope, call.op, attributes), x, "MaxPool")
 
 
@@ -333,7 +333,7 @@ def crop_and_resize(call: LoweringCall, x: Value, boxes: Value, which: Value, si
     `core/kernels/image/crop_and_resize_op.cc`: points outside of the image give the extrapolation value.
     """
     graph = call.graph
-    height, width = (int(n) for n in call.known(size, "the size of its results"))
+    height, width = (int(n) for n in call.require(size, "the size of its results"))
     image = graph.cast(x, np.float32)
     sizes = [graph.cast(graph.squeeze(graph.size_of(x, axis), 0), np.float32) for axis in (1, 2)]
     parts = [graph.op("Gather", boxes, graph.const(i, np.int64), axis=1) for i in range(4)]

@@ -124,8 +124,8 @@ def cross(call: LoweringCall, x: Value, y: Value) -> Value:
     """The cross product of vectors of three."""
     graph = call.graph
 
-    def rolled(value: Value, by: int) -> Value:
+    def roll(value: Value, by: int) -> Value:
         return graph.gather(value, graph.int64s(*((i + by) % 3 for i in range(3))), -1)
 
-    first = graph.op("Mul", rolled(x, 1), rolled(y, 2))
-    return graph.op("Sub", first, graph.op("Mul", rolled(x, 2), rolled(y, 1)))
+    first = graph.op("Mul", roll(x, 1), roll(y, 2))
+    return graph.op("Sub", first, graph.op("Mul", roll(x, 2), roll(y, 1)))

@@ -61,7 +61,7 @@ def whole(call: LoweringCall, sizes: Value, low: Value, high: Value) -> Value:
 
 
 @lowers("TruncatedNormal")
-def truncated(call: LoweringCall, sizes: Value) -> Value:
+def truncated_normal(call: LoweringCall, sizes: Value) -> Value:
     """Numbers of the normal distribution that lie within two standard deviations.
 
     By the inverse of the distribution function, as a rational function of the uniform number would have it, ONNX

@@ -65,7 +65,7 @@ def squeeze(call: LoweringCall, x: Value) -> Value:
 @lowers("ExpandDims")
 def expand_dims(call: LoweringCall, x: Value, axis: Value) -> Value:
     """With one more axis of size 1."""
-    number = int(np.reshape(call.known(axis, "which axis to add"), -1)[0])
+    number = int(np.reshape(call.require(axis, "which axis to add"), -1)[0])
     if number < 0:
         number += call.rank(x) + 1
     return call.graph.unsqueeze(x, number)
@@ -121,7 +121,7 @@ def concat_old(call: LoweringCall, axis: Value, *values: Value) -> Value:
 
 def _join(call: LoweringCall, values: Sequence[Value], axis: Value) -> Value:
     graph = call.graph
-    number = int(call.known(axis, "the axis"))
+    number = int(call.require(axis, "the axis"))
     count = values[0].rank
     images = [v.first is not None and not v.is_made for v in values]
     if count is not None and any(images) and all(v.rank == count and v.known is None for v in values):
@@ -138,14 +138,14 @@ def split(call: LoweringCall, axis: Value, x: Value) -> list[Value]:
     graph, parts = call.graph, call["num_split"]
     if parts == 1:
         return [x]
-    return graph.ops("Split", parts, x, axis=int(call.known(axis, "the axis")), num_outputs=parts)
+    return graph.ops("Split", parts, x, axis=int(call.require(axis, "the axis")), num_outputs=parts)
 
 
 @lowers("SplitV")
 def split_by_sizes(call: LoweringCall, x: Value, sizes: Value, axis: Value) -> list[Value]:
     """Parts of given sizes; -1 for what is left."""
     graph = call.graph
-    number = int(call.known(axis, "the axis"))
+    number = int(call.require(axis, "the axis"))
     lengths = graph.int64(sizes)
     if call["num_split"] == 1:
         return [x]

@@ -29,7 +29,7 @@ def slice_(call: LoweringCall, x: Value, begin: Value, size: Value) -> Value:
             graph.int64s(_FAR),
             graph.op("Add", starts, sizes),
         )
-    count = x.rank if x.rank is not None else len(call.known(begin, "where it begins"))
+    count = x.rank if x.rank is not None else len(call.require(begin, "where it begins"))
     result = graph.op("Slice", x, starts, ends, graph.int64s(*range(count)))
     if x.shape is not None and size.elements is not None:
         told = [None if n is None or n < 0 else n for n in size.elements]
@@ -52,7 +52,7 @@ def _bits(mask: int, index: int) -> bool:
 def strided_slice(call: LoweringCall, x: Value, begin: Value, end: Value, strides: Value) -> Value:
     """NumPy's basic indexing, with its masks."""
     graph = call.graph
-    steps = [int(n) for n in call.known(strides, "its steps")]
+    steps = [int(n) for n in call.require(strides, "its steps")]
     new, shrink = call["new_axis_mask"], call["shrink_axis_mask"]
     ellipsis = call["ellipsis_mask"]
     count = len(steps)

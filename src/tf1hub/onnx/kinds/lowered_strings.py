@@ -42,7 +42,7 @@ def find(call: LoweringCall, reference: Any, *_: Any) -> Value:
     """The values of keys: a table is a LabelEncoder."""
     keys, values = _contents(call, reference)
     given, default = (call.scope.value(tensor) for tensor in call.op.inputs[1:3])
-    fallback = call.known(default, "the value for keys that are not there").reshape(-1)[0]
+    fallback = call.require(default, "the value for keys that are not there").reshape(-1)[0]
     graph, wanted = call.graph, values.dtype
     attributes: dict[str, Any] = {}
     for side, array in (("keys", keys), ("values", values)):
@@ -98,7 +98,7 @@ def match(call: LoweringCall, x: Value) -> Value:
 def split(call: LoweringCall, x: Value, delimiter: Value) -> list[Value]:
     """The parts of each string, as a sparse matrix: those of a padded one that are there."""
     graph = call.graph
-    text = call.known(delimiter, "what it splits at").reshape(-1)[0]
+    text = call.require(delimiter, "what it splits at").reshape(-1)[0]
     text = text.decode() if isinstance(text, bytes) else str(text)
     if call.kind == "StringSplit" and (len(text) > 1 or not call["skip_empty"]):
         raise CannotLower("splits at any of several letters, or keeps what is empty")

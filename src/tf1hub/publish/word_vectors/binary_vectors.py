@@ -6,13 +6,13 @@ import numpy as np
 
 from tf1hub.errors import FormatError
 from tf1hub.publish.word_vectors.collection import Collection
-from tf1hub.publish.word_vectors.vector_file import Layout, VectorFile
+from tf1hub.publish.word_vectors.vector_file import VectorFile, VectorLayout
 
 _READ_BYTES = 4 << 20
 _LONGEST_TOKEN = 1 << 16
 
 
-def read_binary(source: VectorFile, layout: Layout, collection: Collection) -> None:
+def read_binary(source: VectorFile, layout: VectorLayout, collection: Collection) -> None:
     """Reads all records, or as many as the limit asks for.
 
     Raises:

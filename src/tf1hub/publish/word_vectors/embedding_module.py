@@ -17,7 +17,7 @@ from tf1hub.publish.word_vectors.binary_vectors import read_binary
 from tf1hub.publish.word_vectors.collection import Collection, Problem
 from tf1hub.publish.word_vectors.embedding_graph import COMBINERS, TOKENIZERS, VARIABLE, TextGraph
 from tf1hub.publish.word_vectors.text_vectors import read_text
-from tf1hub.publish.word_vectors.vector_file import FORMATS, Layout, VectorFile, layout_of
+from tf1hub.publish.word_vectors.vector_file import FORMATS, VectorFile, VectorLayout, layout_of
 from tf1hub.spec.spec_export import export_module
 from tf1hub.storage import absolute, is_remote
 
@@ -178,7 +178,12 @@ def _check(
 
 
 def _collect(
-    source: VectorFile, layout: Layout, directory: str, limit: int | None, lowercase: bool, l2_normalize: bool
+    source: VectorFile,
+    layout: VectorLayout,
+    directory: str,
+    limit: int | None,
+    lowercase: bool,
+    l2_normalize: bool,
 ) -> Collection:
     with Collection(directory, layout.dimensions, limit, lowercase, l2_normalize) as collection:
         read = read_binary if layout.format == "word2vec-binary" else read_text

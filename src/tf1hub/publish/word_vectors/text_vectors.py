@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tf1hub.publish.word_vectors.collection import Collection
-from tf1hub.publish.word_vectors.vector_file import Layout, VectorFile
+from tf1hub.publish.word_vectors.vector_file import VectorFile, VectorLayout
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,7 +27,7 @@ _Parse = Callable[[list[bytes], int], "npt.NDArray[Any] | None"]
 """Parses lines of numbers with single spaces between them, each of so many; None where one is not that."""
 
 
-def read_text(source: VectorFile, layout: Layout, collection: Collection) -> None:
+def read_text(source: VectorFile, layout: VectorLayout, collection: Collection) -> None:
     """Reads all lines, or as many as the limit asks for."""
     parse = number_parser()
     group_lines = max(1, _GROUP_NUMBERS // layout.dimensions)
@@ -97,7 +97,7 @@ def _line_blocks(source: VectorFile) -> Iterator[list[bytes]]:
 
 
 def _read_group(
-    numbers: Sequence[int], lines: list[bytes], layout: Layout, collection: Collection, parse: _Parse
+    numbers: Sequence[int], lines: list[bytes], layout: VectorLayout, collection: Collection, parse: _Parse
 ) -> bool:
     """Reads lines that all are a token and the right count of numbers; False where one is not."""
     separator = layout.separator
@@ -117,7 +117,7 @@ def _read_group(
     return True
 
 
-def _read_line(number: int, line: bytes, layout: Layout, collection: Collection) -> None:
+def _read_line(number: int, line: bytes, layout: VectorLayout, collection: Collection) -> None:
     stripped = line.rstrip(b" \r\t")
     if not stripped:
         collection.report(number, "blank", "left out")

@@ -85,7 +85,7 @@ class VectorFile:
 
 
 @dataclass(frozen=True)
-class Layout:
+class VectorLayout:
     """How a file is to be read.
 
     Attributes:
@@ -106,7 +106,7 @@ class Layout:
         return self.format != "glove"
 
 
-def layout_of(source: VectorFile, given: str | None) -> Layout:
+def layout_of(source: VectorFile, given: str | None) -> VectorLayout:
     """Tells how a file is to be read, from its beginning.
 
     Args:
@@ -126,22 +126,22 @@ def layout_of(source: VectorFile, given: str | None) -> Layout:
         )
     if given == "word2vec-binary":
         assert header is not None
-        return Layout(given, *header)
+        return VectorLayout(given, *header)
     separator, dimensions = _dimensions(
         sample, source.path, skip_header=header is not None and given != "glove"
     )
     if given == "glove":
-        return Layout(given, None, dimensions, separator)
+        return VectorLayout(given, None, dimensions, separator)
     if given is not None and header is not None:
-        return Layout(given, *header, separator)
+        return VectorLayout(given, *header, separator)
     if header is None:
-        return Layout("glove", None, dimensions, separator)
+        return VectorLayout("glove", None, dimensions, separator)
     if dimensions == header[1]:
-        return Layout("word2vec", *header, separator)
+        return VectorLayout("word2vec", *header, separator)
     if dimensions == 1 and _ends_in_numbers(_whole_lines(sample, skip_header=True), separator):
         # Two columns: a word and a number each, and the word of the first line is a number.
-        return Layout("glove", None, dimensions, separator)
-    return Layout("word2vec-binary", *header)
+        return VectorLayout("glove", None, dimensions, separator)
+    return VectorLayout("word2vec-binary", *header)
 
 
 def _ends_in_numbers(lines: Iterable[bytes], separator: bytes) -> bool:

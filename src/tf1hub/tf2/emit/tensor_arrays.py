@@ -21,7 +21,7 @@ from tf1hub.program.code import Op, Program
 from tf1hub.program.nodes import Node, Tensor
 from tf1hub.tf2.emit.registry import emits
 from tf1hub.tf2.emit.scope import EmittedReference, Scope
-from tf1hub.tf2.emit.tensor_facts import distinct, made_by, range_limit, same
+from tf1hub.tf2.emit.tensor_facts import distinct, range_limit, same
 
 
 @dataclass(eq=False)
@@ -152,14 +152,14 @@ def _are_all(program: Program, gather: Op, array: TensorArrayReference) -> bool:
     limit = range_limit(program, indices)
     if limit is None:
         return False
-    size = made_by(program, limit)
+    size = program.maker(limit)
     if size is not None and op_types.TENSOR_ARRAYS.get(size.node.op) == "Size":
         its_handle, its_flow = size.inputs
         return program.origin(its_handle) == program.origin(handle) and (
             not array.grows or program.origin(its_flow) == program.origin(flow)
         )
     # TensorFlow writes down the size itself where it knows it.
-    made = made_by(program, handle)
+    made = program.maker(handle)
     return (
         made is not None
         and op_types.TENSOR_ARRAYS.get(made.node.op) == "New"
@@ -192,7 +192,7 @@ def _scatter(
 ) -> None:
     """Emitted now, because it depends on what TensorFlow finds out about the value's shape."""
     rows = scope.tensor(value)
-    limit = filled_up_to(scope.program, op)
+    limit = find_fill_limit(scope.program, op)
     if limit is not None:
         # The list may be made from the rows, for which XLA has a kernel.
         (size,) = scope.ops[array.name].inputs
@@ -206,10 +206,10 @@ def _scatter(
     scope.set((op.node.name, 0), filled)
 
 
-def filled_up_to(program: Program, scatter: Op) -> Tensor | None:
+def find_fill_limit(program: Program, scatter: Op) -> Tensor | None:
     """The number of elements that a scatter writes to the front of an array in which nothing is yet, or None."""
     _, indices, _, flow = scatter.inputs
-    made = made_by(program, flow)
+    made = program.maker(flow)
     new = made is not None and op_types.TENSOR_ARRAYS.get(made.node.op) == "New"
     return range_limit(program, indices) if new else None
 

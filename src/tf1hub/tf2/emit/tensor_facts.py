@@ -13,14 +13,9 @@ from tf1hub.program.code import Op, Program
 from tf1hub.program.nodes import Tensor
 
 
-def made_by(program: Program, tensor: Tensor) -> Op | None:
-    """The op behind a tensor; None where a loop, a cond or a caller gives it."""
-    return program.by_name.get(program.origin(tensor)[0])
-
-
 def constant(program: Program, tensor: Tensor) -> npt.NDArray[Any] | None:
     """The value of a constant, or None."""
-    op = made_by(program, tensor)
+    op = program.maker(tensor)
     if op is None or op.node.op != "Const":
         return None
     value: npt.NDArray[Any] = tf.make_ndarray(op.node.definition.attr["value"].tensor)
@@ -29,7 +24,7 @@ def constant(program: Program, tensor: Tensor) -> npt.NDArray[Any] | None:
 
 def range_limit(program: Program, indices: Tensor) -> Tensor | None:
     """The `n` of indices that are `range(0, n)`, or None."""
-    op = made_by(program, indices)
+    op = program.maker(indices)
     if op is None or op.node.op != "Range":
         return None
     start, limit, step = op.inputs
@@ -38,7 +33,7 @@ def range_limit(program: Program, indices: Tensor) -> Tensor | None:
 
 def distinct(program: Program, indices: Tensor) -> bool:
     """Whether no index is sure to come twice."""
-    op = made_by(program, indices)
+    op = program.maker(indices)
     if op is not None and op.node.op == "Range":
         return True
     value = constant(program, indices)
