@@ -108,14 +108,14 @@ class Specification:
 
     def _spec(self) -> ModuleSpec:
         if isinstance(self.handle, ModuleSpec):
-            return self.handle.trusting(self._allowed())
+            return self.handle.trusting(self._find_trust())
         handle = parse(self.handle)
         if self.digest is not None:
             handle = handle._replace(pin=self.digest)
         path = carry_out(decide(handle, self.settings), self.settings)
-        return load_module_spec(path, trust=self._allowed())
+        return load_module_spec(path, trust=self._find_trust())
 
-    def _allowed(self) -> Trust:
+    def _find_trust(self) -> Trust:
         return True if EVERYTHING in self.trust else self.trust
 
     def _digest(self) -> str:

@@ -24,7 +24,7 @@ from tf1hub.program.nodes import Node, Tensor, execution_order
 from tf1hub.program.regions import find_regions
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import place_at
-from tf1hub.trust.refusal import refused_of_signature, refused_of_state
+from tf1hub.trust.refusal import why_signature_is_refused, why_state_is_refused
 
 _RUNS_PYTHON = r"PyFunc|PyFuncStateless|EagerPyFunc"
 _REASONS = {
@@ -132,9 +132,9 @@ def _elsewhere(refused: Sequence[Variant], inference: Variant, runtime: Runtime)
 
 def _harmless(variant: Variant) -> list[str]:
     """The signatures for which TensorFlow's own loader is good advice: it asks nobody before it runs what is refused here."""
-    if refused_of_state(variant, True):
+    if why_state_is_refused(variant, True):
         return []
-    return [name for name in variant.signature_names if not refused_of_signature(variant, name)]
+    return [name for name in variant.signature_names if not why_signature_is_refused(variant, name)]
 
 
 def _is_stored(variant: Variant) -> bool:
