@@ -15,9 +15,9 @@ import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.converting import freezing
 from tf1hub.converting.frozen_graph_form import NAMES_NODE
 from tf1hub.errors import UnknownSignatureError, UnsupportedGraphError
+from tf1hub.freezing import frozen_graph
 
 tf1 = tf.compat.v1
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "modules"
@@ -227,7 +227,7 @@ def test_everything_in_the_way_is_told_at_once(
 
     spec = hub.create_module_spec(module_fn)
     spec = hub.load_module_spec(_exported(spec, tmp_path))
-    monkeypatch.setattr(freezing, "LIMIT", 3)
+    monkeypatch.setattr(frozen_graph, "LIMIT", 3)
     with pytest.raises(UnsupportedGraphError) as caught:
         hub.convert(spec, tmp_path / "m.pb", to="frozen_graph", trust=True)
     assert str(caught.value).splitlines()[1:] == [

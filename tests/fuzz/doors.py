@@ -15,8 +15,8 @@ from golden import cases
 
 import tf1hub as hub
 from tf1hub.cli.main import main as command
-from tf1hub.converting.freezing import Freezing
 from tf1hub.format.messages_pb2 import SavedModel
+from tf1hub.freezing.frozen_graph import Freezing
 
 Door = Callable[[str, pathlib.Path], Any]
 """Uses the module at a path; may write below a directory."""

@@ -15,7 +15,7 @@ from tf1hub.arguments import path_text
 from tf1hub.converting.conversion import Conversion
 from tf1hub.converting.form import ConversionRequest, Form, Options
 from tf1hub.converting.old_objects import old_objects_set_aside
-from tf1hub.converting.refusal import Refusal, RefusedError, refuse
+from tf1hub.converting.refusal import RefusedError, refuse
 from tf1hub.converting.registry import FORMS, find_refusals, form_named, forms_that_take
 from tf1hub.converting.source import open_source
 from tf1hub.errors import InputError, UnsupportedGraphError
@@ -23,6 +23,7 @@ from tf1hub.graphdef.op_packages import import_packages
 from tf1hub.progress import ProgressOption, shown
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.permission import Trust
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.storage import whole
 from tf1hub.trial.distance import TOLERANCE
 from tf1hub.trial.expected import Given, check_given

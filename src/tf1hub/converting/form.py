@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tf1hub.converting.refusal import Refusal
 from tf1hub.errors import MissingDependencyError
 from tf1hub.format.saved_model import FILE_NAME
 from tf1hub.progress import Say
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.compared import Compared
 from tf1hub.trial.expected import Given, Oracle, run_signatures

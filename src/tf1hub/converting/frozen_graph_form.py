@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tf1hub.converting.form import ConversionRequest, Form, Options, Written
-from tf1hub.converting.freezing import Freezing, Frozen, part_names
 from tf1hub.converting.identity import module_digest
-from tf1hub.converting.refusal import Refusal
 from tf1hub.format import dtypes
 from tf1hub.format.messages_pb2 import GraphDef
+from tf1hub.freezing.dense_parts import part_names
+from tf1hub.freezing.frozen_graph import Freezing, Frozen
 from tf1hub.graphdef.names import free_name
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.expected import Oracle
 from tf1hub.trial.shared_runs import Arrays

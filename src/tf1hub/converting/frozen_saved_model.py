@@ -9,16 +9,17 @@ from typing import Any
 
 from tf1hub.converting.converted_assets import with_assets_of
 from tf1hub.converting.form import ConversionRequest, Form, Options, Written
-from tf1hub.converting.freezing import Frozen, part_names
 from tf1hub.converting.frozen_graph_form import freezing, fresh_original, notes_of
-from tf1hub.converting.refusal import Refusal
 from tf1hub.converting.serving_default import SERVING_DEFAULT, choose_default_signature
 from tf1hub.format import dtypes
 from tf1hub.format.messages_pb2 import AssetFileDef, MetaGraphDef, SavedModel, SignatureDef, TensorInfo
 from tf1hub.format.module_writer import RESERVED
 from tf1hub.format.saved_model import FILE_NAME, SCHEMA_VERSION
 from tf1hub.format.tensor_names import node_of
+from tf1hub.freezing.dense_parts import part_names
+from tf1hub.freezing.frozen_graph import Frozen
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import copy_file
 from tf1hub.trial.expected import Oracle

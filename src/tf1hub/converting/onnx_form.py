@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.converting.form import ConversionRequest, Form, Options, Written
-from tf1hub.converting.refusal import Refusal
 from tf1hub.errors import ArgumentError, Error, UnsupportedGraphError
 from tf1hub.format.tensor_names import tensor_name
 from tf1hub.predict.array_inputs import ArrayInterface
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.unknown import unknown_signature
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.trial.expected import Oracle

@@ -4,39 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tf1hub.graphdef.op_record import recorded_definition
 from tf1hub.program.screen import Runtime, list_unsupported
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
-
-_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Something of a module that a form cannot take.
-
-    Attributes:
-        reason: why not, in words that follow the name of the op: `"reads a file"`.
-        op: the type of the op; empty where no op is the reason.
-        nodes: the names of the nodes.
-        signatures: the signatures that reach it; empty where it is none's in particular.
-    """
-
-    reason: str
-    op: str = ""
-    nodes: tuple[str, ...] = ()
-    signatures: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        if not self.op:
-            return self.reason
-        more = len(self.nodes) - _SHOWN
-        listed = ", ".join(self.nodes[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-        where = f", in {_list(self.signatures)}" if self.signatures else ""
-        return f"{len(self.nodes)} x {self.op} ({listed}{where}): {self.reason}"
 
 
 def program_refusals(variants: Sequence[Variant]) -> list[Refusal]:
@@ -78,7 +51,3 @@ def refuse(module: str, form: str, refusals: Iterable[Refusal], others: Sequence
     text = f"{module} cannot be converted to {form!r}:"
     text += "".join(f"\n  - {refusal}" for refusal in refusals)
     return f"{text}\nForms that take it: {', '.join(map(repr, others)) or 'none'}."
-
-
-def _list(names: Sequence[str]) -> str:
-    return f"the signature{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}"

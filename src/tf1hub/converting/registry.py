@@ -5,13 +5,13 @@ from __future__ import annotations
 from tf1hub.converting.form import Form, Options
 from tf1hub.converting.frozen_graph_form import FrozenGraphForm
 from tf1hub.converting.onnx_form import OnnxForm
-from tf1hub.converting.refusal import Refusal
 from tf1hub.converting.safetensors_form import SafetensorsForm
 from tf1hub.converting.saved_model_form import SavedModelForm
 from tf1hub.converting.stablehlo_form import StablehloForm
 from tf1hub.converting.tflite_form import TFLiteForm
 from tf1hub.errors import Error, UnknownNameError
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 
 FORMS: tuple[Form, ...] = (

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from tf1hub.converting.converted_assets import with_assets_of
 from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.frozen_saved_model import FrozenSavedModelForm
-from tf1hub.converting.refusal import Refusal, program_refusals
+from tf1hub.converting.refusal import program_refusals
 from tf1hub.converting.serving_default import choose_default_signature
 from tf1hub.errors import WrongModeError
 from tf1hub.format.module_writer import RESERVED
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.signature_check import Opened
 

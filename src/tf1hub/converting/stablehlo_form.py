@@ -13,10 +13,10 @@ import numpy as np
 
 from tf1hub.converting.form import ConversionRequest, Form, Options, Written
 from tf1hub.converting.identity import module_digest
-from tf1hub.converting.refusal import Refusal
 from tf1hub.errors import Error
 from tf1hub.format import dtypes
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.shared_runs import Arrays, CannotRunError
 from tf1hub.trial.signature_check import Opened

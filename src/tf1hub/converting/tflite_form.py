@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from tf1hub.converting.form import ConversionRequest, Form, Options, Written
-from tf1hub.converting.freezing import part_names
 from tf1hub.converting.frozen_graph_form import freezing
-from tf1hub.converting.refusal import Refusal, RefusedError, program_refusals
+from tf1hub.converting.refusal import RefusedError, program_refusals
 from tf1hub.converting.saved_model_form import check_eager
+from tf1hub.freezing.dense_parts import part_names
 from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.shared_runs import Arrays
 from tf1hub.trial.signature_check import Opened

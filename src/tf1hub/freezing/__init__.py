@@ -1,0 +1,1 @@
+"""A variant's graph with its variables as constants; no TensorFlow."""
