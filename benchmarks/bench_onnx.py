@@ -92,16 +92,20 @@ def calls(network: str, module: str, batch: int) -> dict[str, Any]:
     return in_turn(sides)
 
 
-def in_turn(sides: dict[str, Callable[[], Any]], budget: float = 20.0) -> dict[str, Any]:
+def in_turn(
+    sides: dict[str, Callable[[], Any]], base: str = "session", calls_each: int = 1, budget: float = 20.0
+) -> dict[str, Any]:
+    """For each side the median CPU seconds of a call, and "ours_x", the ratio to the base of neighbours."""
     each: dict[str, list[float]] = {name: [] for name in sides}
     started = time.process_time()
     while len(each["ours"]) < 5 or (len(each["ours"]) < 200 and time.process_time() - started < budget):
         for name, call in sides.items():
             call()
             before = time.process_time()
-            call()
-            each[name].append(time.process_time() - before)
-    ratio = statistics.median(a / b for a, b in zip(each["ours"], each["session"], strict=True))
+            for _ in range(calls_each):
+                call()
+            each[name].append((time.process_time() - before) / calls_each)
+    ratio = statistics.median(a / b for a, b in zip(each["ours"], each[base], strict=True))
     return {f"{name}_s": statistics.median(found) for name, found in each.items()} | {"ours_x": ratio}
 
 

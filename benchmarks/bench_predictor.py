@@ -1,4 +1,4 @@
-"""A module without TensorFlow: what a process pays from its start to its first result."""
+"""`Predictor`: what a process without TensorFlow pays to its first result, and a call on TensorFlow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIMENSIONS = 50
 
 def rows(bench: Bench) -> Iterator[Row]:
     # Here, because whole processes are timed, which must not pay for the harness.
-    from benchmarks.harness import at_most, megabytes, seconds
+    from benchmarks.harness import Row, at_most, megabytes, seconds, times
 
     loaded = bench.run("bench_predictor:load", module=bench.module("residual", "ours"))
     yield at_most("import, and a Predictor of 400 variables on NumPy (CPU)", loaded["load_s"], 0.4, seconds)
@@ -39,6 +39,21 @@ def rows(bench: Bench) -> Iterator[Row]:
             lambda ratio: f"{ratio:.3f}",
             f"{shown(ours[key])} against {shown(theirs[key])}",
         )
+    network = bench.module("residual", "ours")
+    for threads in (1, 2):
+        for batch, limit in ((1, 0.5), (32, 0.85)):
+            figures = bench.run(
+                "bench_predictor:calls", repeats=3, module=network, batch=batch, threads=threads
+            )
+            yield Row(
+                f"residual network on TensorFlow: a call of Predictor against TensorFlow's loaded signature, batch {batch}, "
+                f"{threads} thread{'s' if threads > 1 else ''}, CPU time",
+                seconds(figures["ours_s"]),
+                seconds(figures["tensorflow_s"]),
+                times(figures["ours_x"]),
+                f"<= {limit:g} x",
+                figures["ours_x"] <= limit,
+            )
 
 
 def load(module: str) -> dict[str, Any]:
@@ -79,3 +94,23 @@ def one_sentence(module: str, engine: str) -> dict[str, Any]:
     assert found.shape == (1, DIMENSIONS)
     assert ("tensorflow" in sys.modules) == (engine == "tensorflow")
     return {"first": float(found[0, 0]), "cpu_s": time.process_time()}
+
+
+def calls(module: str, batch: int, threads: int) -> dict[str, Any]:
+    """CPU seconds of a call, both sides in turn, and the ratio. The threads are those that one op may take."""
+    import numpy as np
+    import tensorflow as tf
+
+    import tf1hub as hub
+    from benchmarks.bench_onnx import in_turn
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    images = np.random.default_rng(0).random((batch, 32, 32, 3), dtype=np.float32)
+    ours = hub.Predictor(module, engine="tensorflow")
+    signature = tf.saved_model.load(module, tags=[]).signatures["default"]
+    sides = {
+        "ours": lambda: ours(images)["default"],
+        "tensorflow": lambda: signature(default=tf.constant(images))["default"].numpy(),
+    }
+    np.testing.assert_allclose(*(side() for side in sides.values()), rtol=1e-5)
+    return in_turn(sides, base="tensorflow", calls_each=10 if batch == 1 else 2)

@@ -18,7 +18,8 @@ from predict.golden_calls import check_calls
 
 import tf1hub as hub
 from tf1hub.errors import CheckFailedError, InputError, MissingDependencyError, UnsupportedGraphError
-from tf1hub.predict import engines
+from tf1hub.predict import engines, on_tensorflow
+from tf1hub.predict.engine_request import Request
 from tf1hub.predict.on_tensorflow import TensorflowEngine
 
 tf1 = tf.compat.v1
@@ -33,9 +34,31 @@ def exported(module_fn: Callable[[], None], path: Path) -> str:
     return str(path / "module")
 
 
-@pytest.mark.parametrize("name", ["half_plus_two", "text_hashed", "lstm", "sparse_io"])
+@pytest.mark.parametrize("name", sorted(path.name for path in cases.ROOT.iterdir()))
 def test_golden_modules_on_tensorflow(name: str) -> None:
     assert check_calls(name, "tensorflow") > 0
+
+
+def session_of(path: str, signature: str = "default") -> Any:
+    """The session behind a predictor."""
+    spec = hub.load_module_spec(path)
+    compute = TensorflowEngine().build(Request(spec, spec.variant(None), signature))
+    return compute.session  # type: ignore[attr-defined]
+
+
+def test_tensorflow_gets_constants_where_the_signature_writes_none(tmp_path: Path) -> None:
+    read, written = cases.load("image").path, exported(counting, tmp_path)
+    for path, variables in ((read, False), (written, True)):
+        ops = {operation.type for operation in session_of(path).graph.get_operations()}
+        assert bool(ops & {"VarHandleOp", "VariableV2", "RestoreV2"}) == variables
+
+
+def test_too_many_weights_stay_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_tensorflow, "_MOST_CONSTANTS", 8)
+    path = cases.load("image").path
+    ops = {operation.type for operation in session_of(path).graph.get_operations()}
+    assert ops & {"VarHandleOp", "VariableV2"}
+    assert check_calls("image", "tensorflow") > 0
 
 
 def counting() -> None:

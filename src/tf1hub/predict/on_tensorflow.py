@@ -8,10 +8,15 @@ from importlib.util import find_spec
 from typing import Any
 
 from tf1hub.format.messages_pb2 import SavedModel
-from tf1hub.format.tensor_names import tensor_name
+from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.freezing.dense_parts import tensors_of
+from tf1hub.freezing.frozen_graph import Freezing
 from tf1hub.graphdef.op_record import recorded_definition
 from tf1hub.predict.engine_request import Compute, Request
 from tf1hub.spec.module_spec import ModuleSpec
+
+_MOST_CONSTANTS = 1 << 29
+"""The most bytes of variables that become constants: while TensorFlow reads a graph, it holds each constant several times."""
 
 
 class TensorflowEngine:
@@ -32,27 +37,81 @@ class TensorflowEngine:
         return []
 
     def build(self, request: Request) -> Compute:
-        """Builds the graph, and gives variables and tables their values."""
+        """Makes a session: of a graph of constants where the signature writes none of them, else of variables."""
         import tensorflow as tf
 
-        from tf1hub.graph.building import initializing
-        from tf1hub.graph.inputs import dense_tensors
-        from tf1hub.graph.module import Module
+        spec = request.spec if request.seed is None else _seed(request.spec, request.seed)
+        freezing = _freezing(spec, request)
+        return _with_variables(tf, spec, request) if freezing is None else _of_constants(tf, freezing)
 
-        tf1 = tf.compat.v1
-        inputs = request.variant.inputs(request.signature)
-        outputs = request.variant.outputs(request.signature)
-        with tf.Graph().as_default() as graph:
-            spec = request.spec if request.seed is None else _seed(request.spec, request.seed)
-            module = Module(spec, tags=request.variant.tags)
-            given = {name: _placeholder(tf, info) for name, info in inputs.items()}
-            found = module(given or None, signature=request.signature, as_dict=True)
-            feeds, fetches = dense_tensors(given, inputs), dense_tensors(found, outputs)
-            session = tf1.Session(graph=graph)
-            with initializing(request.variant.where):
-                session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
-            call = session.make_callable(list(fetches.values()), list(feeds.values()))
-        return _Session(session, call, list(feeds), list(fetches), bool(request.code.written))
+
+def _freezing(spec: ModuleSpec, request: Request) -> Freezing | None:
+    """The signature's graph, to be frozen; None where its variables have to stay variables."""
+    freezing = Freezing(spec, spec.variant(request.variant.tags), [request.signature], files=True)
+    if freezing.written or not freezing.has_values or freezing.weights > _MOST_CONSTANTS:
+        return None
+    return None if any(freezing.refusals()) else freezing
+
+
+def _of_constants(tf: Any, freezing: Freezing) -> Compute:
+    """A session without variables: TensorFlow computes in advance what depends on no input, and fuses ops."""
+    from tf1hub.graph.building import building, initializing
+
+    tf1 = tf.compat.v1
+    variant, (signature,) = freezing.variant, freezing.signatures
+    frozen = freezing.freeze()
+    with tf.Graph().as_default() as graph, building(variant):
+        tf.graph_util.import_graph_def(
+            tf1.GraphDef.FromString(frozen.graph.SerializeToString(deterministic=True)), name=""
+        )
+    files = {
+        tensor: freezing.spec.asset_paths[file]
+        for tensor, file in variant.asset_files.items()
+        if node_of(tensor) in freezing.keep
+    }
+    config = _config(tf)
+    # The session keeps no second copy of the graph, with all of its constants.
+    config.experimental.optimize_for_static_graph = True
+    session = tf1.Session(graph=graph, config=config)
+    if frozen.initializer:
+        with initializing(variant.where):
+            session.run(graph.get_operation_by_name(frozen.initializer), files)
+    arguments = tensors_of(variant.inputs(signature))
+    results = tensors_of(variant.outputs(signature))
+    call = session.make_callable(
+        list(map(graph.get_tensor_by_name, results)), list(map(graph.get_tensor_by_name, arguments))
+    )
+    return _Session(session, call, arguments, results, writes=False)
+
+
+def _with_variables(tf: Any, spec: ModuleSpec, request: Request) -> Compute:
+    """A session of a module in a graph, whose variables and tables have their values."""
+    from tf1hub.graph.building import initializing
+    from tf1hub.graph.inputs import dense_tensors
+    from tf1hub.graph.module import Module
+
+    tf1 = tf.compat.v1
+    inputs = request.variant.inputs(request.signature)
+    outputs = request.variant.outputs(request.signature)
+    with tf.Graph().as_default() as graph:
+        module = Module(spec, tags=request.variant.tags)
+        given = {name: _placeholder(tf, info) for name, info in inputs.items()}
+        found = module(given or None, signature=request.signature, as_dict=True)
+        feeds, fetches = dense_tensors(given, inputs), dense_tensors(found, outputs)
+        session = tf1.Session(graph=graph, config=_config(tf))
+        with initializing(request.variant.where):
+            session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
+        call = session.make_callable(list(fetches.values()), list(feeds.values()))
+    return _Session(session, call, list(feeds), list(fetches), bool(request.code.written))
+
+
+def _config(tf: Any) -> Any:
+    """The threads that `tf.config.threading` has: the first session of a process decides for all that come after it."""
+    threads = tf.config.threading
+    return tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=threads.get_intra_op_parallelism_threads(),
+        inter_op_parallelism_threads=threads.get_inter_op_parallelism_threads(),
+    )
 
 
 def _seed(spec: ModuleSpec, seed: int) -> ModuleSpec:
@@ -82,12 +141,16 @@ def _placeholder(tf: Any, info: Any) -> Any:
 
 
 class _Session:
-    """A session as a function of arrays."""
+    """A session as a function of arrays.
+
+    Attributes:
+        session: the session.
+    """
 
     def __init__(
         self, session: Any, call: Any, arguments: list[str], results: list[str], writes: bool
     ) -> None:
-        self._session = session
+        self.session = session
         self._call = call
         self._arguments = [tensor_name(name) for name in arguments]
         self._results = [tensor_name(name) for name in results]
