@@ -76,21 +76,21 @@ class Freezing:
         self.graph.CopyFrom(self.variant.meta_graph.graph_def)
         inside = {
             name
-            for name in self._kept_of(self.variant.nodes)
+            for name in self._find_kept(self.variant.nodes)
             if self.variant.nodes[name].op in op_types.CALLS
         }
         if inside:
             inline_calls(self.graph, recorded_definition)
         self.nodes = {node.name: node for node in self.graph.node}
         self.fed = {tensor for name in self.signatures for tensor in tensors_of(self.variant.inputs(name))}
-        self.keep = self._kept_of(self.nodes)
+        self.keep = self._find_kept(self.nodes)
         self.fillers = self._fillers()
         self.keep |= ancestors(self.nodes, self.fillers)
         for tensor in self.fed:
             name = node_of(tensor)
             alone = name in self._placeholders() or self.nodes[name].op in op_types.PLACEHOLDERS
             self.keep |= {name} if alone else ancestors(self.nodes, [tensor])
-        self.embedded = set() if self.files else self._filled_from_files()
+        self.embedded = set() if self.files else self._find_filled_from_files()
         self.keep -= self._only_for(self.embedded)
         self.stored = {variable.node: variable for variable in self.variant.variables}
         self.held = [
@@ -98,7 +98,7 @@ class Freezing:
         ]
         self.uses = follow_variables(self.nodes, self.keep, self.fed, self.graph.library)
 
-    def _kept_of(self, nodes: Mapping[str, NodeDef]) -> set[str]:
+    def _find_kept(self, nodes: Mapping[str, NodeDef]) -> set[str]:
         found: set[str] = set()
         self._reached: dict[str, set[str]] = {}
         self._computed: set[str] = set()
@@ -118,7 +118,7 @@ class Freezing:
             name for name in dict.fromkeys(listed) if not tables.isdisjoint(ancestors(self.nodes, [name]))
         ]
 
-    def _filled_from_files(self) -> set[str]:
+    def _find_filled_from_files(self) -> set[str]:
         """The ops that fill a table from a file of the module, whose content constants can hold."""
         assets = {node_of(tensor) for tensor in self.variant.asset_files}
         return {
