@@ -14,7 +14,7 @@ from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.freezing.dense_parts import tensor_of_parts, tensors_of
 from tf1hub.freezing.node_replacement import Replacement, become_placeholder
-from tf1hub.freezing.stored_constants import StoredValues, bytes_of
+from tf1hub.freezing.stored_constants import VariableConstants, bytes_of
 from tf1hub.freezing.variable_uses import follow_variables
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.inlining import inline_calls
@@ -223,7 +223,7 @@ class Freezing:
     def freeze(self) -> Frozen:
         """Makes the graph; `refusals` must be empty."""
         assert self.spec.checkpoint is not None or not self.held
-        values = StoredValues(self.spec.checkpoint)
+        values = VariableConstants(self.spec.checkpoint)
         graph = GraphDef()
         taken = set(self.nodes)
         replacement = Replacement(graph, self.nodes, self.uses, taken)
@@ -242,7 +242,7 @@ class Freezing:
                 file = self.variant.asset_files[tensor_name(node.input[1])]
                 replacement.embed(node, self.spec.asset_paths[file])
             elif name in self.stored and node.op in op_types.VARIABLES:
-                replacement.replace_variable(node, values.of(self.stored[name]))
+                replacement.replace_variable(node, values.read(self.stored[name]))
             else:
                 replacement.adapt(node)
         used = functions_used(graph.node, self.graph.library)

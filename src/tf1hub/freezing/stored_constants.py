@@ -14,7 +14,7 @@ from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.variant import Variant
 
 
-class StoredValues:
+class VariableConstants:
     """The values of variables, as constants hold them.
 
     Args:
@@ -24,7 +24,7 @@ class StoredValues:
     def __init__(self, checkpoint: str | None) -> None:
         self._reader = CheckpointReader(checkpoint) if checkpoint is not None else None
 
-    def of(self, variable: StoredVariable) -> TensorProto:
+    def read(self, variable: StoredVariable) -> TensorProto:
         """The value of a variable, or of its part of a partitioned one."""
         assert self._reader is not None
         part = variable.slice

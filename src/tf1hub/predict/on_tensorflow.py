@@ -42,7 +42,11 @@ class TensorflowEngine:
 
         spec = request.spec if request.seed is None else _seed(request.spec, request.seed)
         freezing = _freezing(spec, request)
-        return _with_variables(tf, spec, request) if freezing is None else _of_constants(tf, freezing)
+        return (
+            _with_variables(tf, spec, request)
+            if freezing is None
+            else _of_constants(tf, freezing, _config(tf, request))
+        )
 
 
 def _freezing(spec: ModuleSpec, request: Request) -> Freezing | None:
@@ -53,7 +57,7 @@ def _freezing(spec: ModuleSpec, request: Request) -> Freezing | None:
     return None if any(freezing.refusals()) else freezing
 
 
-def _of_constants(tf: Any, freezing: Freezing) -> Compute:
+def _of_constants(tf: Any, freezing: Freezing, config: Any) -> Compute:
     """A session without variables: TensorFlow computes in advance what depends on no input, and fuses ops."""
     from tf1hub.graph.building import building, initializing
 
@@ -69,7 +73,6 @@ def _of_constants(tf: Any, freezing: Freezing) -> Compute:
         for tensor, file in variant.asset_files.items()
         if node_of(tensor) in freezing.keep
     }
-    config = _config(tf)
     # The session keeps no second copy of the graph, with all of its constants.
     config.experimental.optimize_for_static_graph = True
     session = tf1.Session(graph=graph, config=config)
@@ -98,18 +101,20 @@ def _with_variables(tf: Any, spec: ModuleSpec, request: Request) -> Compute:
         given = {name: _placeholder(tf, info) for name, info in inputs.items()}
         found = module(given or None, signature=request.signature, as_dict=True)
         feeds, fetches = dense_tensors(given, inputs), dense_tensors(found, outputs)
-        session = tf1.Session(graph=graph, config=_config(tf))
+        session = tf1.Session(graph=graph, config=_config(tf, request))
         with initializing(request.variant.where):
             session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
         call = session.make_callable(list(fetches.values()), list(feeds.values()))
     return _Session(session, call, list(feeds), list(fetches), bool(request.code.written))
 
 
-def _config(tf: Any) -> Any:
-    """The threads that `tf.config.threading` has: the first session of a process decides for all that come after it."""
+def _config(tf: Any, request: Request) -> Any:
+    """How many threads an op takes; the first session of a process decides that for all that come after it."""
     threads = tf.config.threading
     return tf.compat.v1.ConfigProto(
-        intra_op_parallelism_threads=threads.get_intra_op_parallelism_threads(),
+        intra_op_parallelism_threads=1
+        if request.threads is not None
+        else threads.get_intra_op_parallelism_threads(),
         inter_op_parallelism_threads=threads.get_inter_op_parallelism_threads(),
     )
 
