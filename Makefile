@@ -8,7 +8,8 @@ ARGS ?=
 SETUP := $(PYTHON) scripts/environment.py
 NEWEST := .venv/newest/bin/python
 OLDEST := .venv/oldest/bin/python
-PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --timeout 600
+# Files in the order of their names: by the number of their tests, long single tests would come last.
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --timeout 600
 
 # TensorFlow announces its build and its missing GPUs at each start.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -35,7 +36,7 @@ test-oldest:  ## the tests, on the oldest supported TensorFlow and Keras 2
 
 test-legacy:  ## tf.layers, old programs, columns and KerasLayer on the newest TensorFlow with tf_keras
 	@$(SETUP) newest legacy
-	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(NEWEST) -m pytest tests/legacy_keras tests/columns tests/keras tests/old_programs $(ARGS)
+	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(NEWEST) $(PYTEST) tests/legacy_keras tests/columns tests/keras tests/old_programs $(ARGS)
 
 test-package:  ## the built wheel in an environment without TensorFlow
 	@$(SETUP) newest plain
