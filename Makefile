@@ -2,14 +2,17 @@
 # set-up happens by itself, in .venv/, and only where something changed.
 #   make test ARGS="tests/format -k checkpoint"     hands arguments on
 #   make test PYTHON=python3.12                     chooses the Python
+#   make test WITHOUT="fuzz tf2/test_g*"             leaves parts of tests/ out
 
 PYTHON ?= python3
 ARGS ?=
+WITHOUT ?=
 SETUP := $(PYTHON) scripts/environment.py
 NEWEST := .venv/newest/bin/python
 OLDEST := .venv/oldest/bin/python
 # Files in the order of their names: by the number of their tests, long single tests would come last.
 PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --timeout 600
+LEFT_OUT = $(foreach part,$(WITHOUT),'--ignore-glob=$(CURDIR)/tests/$(part)')
 
 # TensorFlow announces its build and its missing GPUs at each start.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -28,11 +31,11 @@ demo:  ## the whole story on real handwritten digits: publish, use, fine-tune, e
 
 test:  ## the tests, on the newest supported TensorFlow and Keras 3
 	@$(SETUP) newest
-	$(NEWEST) $(PYTEST) $(ARGS)
+	$(NEWEST) $(PYTEST) $(LEFT_OUT) $(ARGS)
 
 test-oldest:  ## the tests, on the oldest supported TensorFlow and Keras 2
 	@$(SETUP) oldest
-	$(OLDEST) $(PYTEST) $(ARGS)
+	$(OLDEST) $(PYTEST) $(LEFT_OUT) $(ARGS)
 
 test-legacy:  ## tf.layers, old programs, columns and KerasLayer on the newest TensorFlow with tf_keras
 	@$(SETUP) newest legacy
