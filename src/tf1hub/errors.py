@@ -201,7 +201,16 @@ class UnknownModuleError(RepositoryError, KeyError):
 
 
 class PublishError(RepositoryError, ValueError):
-    """The repository does not take what is to be published: it is not whole, is there already, or is too large."""
+    """The repository does not take what is to be published: it is not whole, is there already, or is too large.
+
+    Attributes:
+        kind: `"content"` (it is no module that could be taken), `"exists"`, `"too large"`, `"quota"`, `"room"` (the disk is
+            full) or `"offset"` (an upload goes on elsewhere than it ended).
+    """
+
+    def __init__(self, message: str, kind: str = "content") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class AccessError(RepositoryError, PermissionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -11,6 +12,11 @@ import sys
 import threading
 import time
 from typing import Any
+
+from tf1hub.errors import CacheError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where there is no room."""
 
 _PROGRAM = "from tf1hub.repository.examiner import work; work()"
 _MEMORY = 4 << 30
@@ -142,8 +148,13 @@ def work() -> None:
             answer = {"fault": ""}
             try:
                 unpack(question["url"], question["directory"], question["max_bytes"])
+            except CacheError as error:
+                full = isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
+                words = "There is no room left for it." if full else str(error)
+                answer = {"fault": words, "bytes": 0, "full": full}
             except (OSError, ValueError, MemoryError) as error:
-                answer = {"fault": str(error)[:2000] or type(error).__name__, "bytes": 0}
+                full = isinstance(error, OSError) and error.errno in FULL
+                answer = {"fault": str(error)[:2000] or type(error).__name__, "bytes": 0, "full": full}
         else:
             answer = examine(question["handle"], question["directory"], question["max_bytes"])
         said.write(json.dumps(answer).encode() + b"\n")

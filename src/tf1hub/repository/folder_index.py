@@ -119,6 +119,15 @@ class FolderIndex:
             )
             return dict(rows.fetchall())
 
+    def bytes_of(self, publisher: str) -> int:
+        """The bytes of all versions of a publisher."""
+        with self._connected() as connection:
+            row = connection.execute(
+                "SELECT coalesce(sum(json_extract(record, '$.bytes')), 0) FROM versions WHERE publisher=?",
+                [publisher],
+            ).fetchone()
+        return int(row[0])
+
     def counts(self) -> dict[str, int]:
         """How many versions have each status."""
         with self._connected() as connection:

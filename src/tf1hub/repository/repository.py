@@ -8,11 +8,13 @@ import json
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from tf1hub.errors import HandleError, RepositoryError, UnknownModuleError
+from tf1hub.handles import cache_files
 from tf1hub.handles.manifest import FileRecord
 from tf1hub.progress import ProgressOption, shown
 from tf1hub.repository.examination import plain_words, summary_of
@@ -73,7 +75,9 @@ class Repository:
         self.state = absolute(state) if state else _state_of(self.folder)
         self.max_bytes = max_bytes
         self._index = FolderIndex(os.path.join(self.state, _INDEX_NAME))
+        # A large module that lies in the folder must not keep those waiting who publish one.
         self._examiner = Examiner(max_bytes=max_bytes, memory=memory)
+        self._in_background = Examiner(max_bytes=max_bytes, memory=memory)
         self._packing: dict[str, threading.Lock] = {}
         self._turn = threading.Lock()
 
@@ -86,6 +90,7 @@ class Repository:
     def close(self) -> None:
         """Ends the process that looks at modules, and closes the index."""
         self._examiner.close()
+        self._in_background.close()
         self._index.close()
 
     # What there is.
@@ -249,7 +254,7 @@ class Repository:
         located = self._locate(record.name)
         if not located.is_archive:
             return self.layout.url(located)
-        directory, fault = self._unpack(located)
+        directory, fault = self._unpack(located, self._examiner)
         if fault:
             raise RepositoryError(f"{record.name} is damaged: {fault}")
         return directory
@@ -298,8 +303,21 @@ class Repository:
         with shown(progress) as say:
             for number, (located, stamps) in enumerate(changed):
                 say(f"Looking at {located.version}", number, len(changed), "versions")
-                self._look(located, stamps)
+                self._look(located, stamps, self._in_background)
         return len(changed), len(gone)
+
+    def remove_leftovers(self, seconds: float = 24 * 3600.0) -> None:
+        """Removes what processes that were killed left unfinished, once it is old."""
+        for folder in ("staging", "unpacked", "archives"):
+            with contextlib.suppress(OSError):
+                for entry in os.scandir(os.path.join(self.state, folder)):
+                    # What is whole has a plain name in the last two.
+                    whole = ".gz" if folder == "archives" else entry.name if "." not in entry.name else "/"
+                    if folder != "staging" and entry.name.endswith(whole):
+                        continue
+                    if time.time() - entry.stat().st_mtime > seconds:
+                        cache_files.remove_tree(entry.path)
+                        cache_files.remove_file(entry.path)
 
     @contextlib.contextmanager
     def only_refresher(self) -> Iterator[bool]:
@@ -331,10 +349,13 @@ class Repository:
         """Looks at a module that has no place in the folder yet; see `examination.examine`."""
         return self._examiner.examine(handle, directory, sum(place_at(directory).files("").values()))
 
-    def unpack(self, path: str, directory: str) -> str:
-        """Unpacks an archive with this repository's limits; why it could not be, else nothing."""
-        fault: str = self._examiner.unpack(path, directory, os.path.getsize(path))["fault"]
-        return fault
+    def unpack(self, path: str, directory: str) -> dict[str, Any]:
+        """Unpacks an archive with this repository's limits; `fault` is why it could not be, else empty."""
+        return self._examiner.unpack(path, directory, os.path.getsize(path))
+
+    def bytes_of(self, publisher: str) -> int:
+        """What all versions of a publisher take."""
+        return self._index.bytes_of(publisher)
 
     def _whole(self, name: VersionName | str) -> Record:
         record = self.record(name)
@@ -351,18 +372,21 @@ class Repository:
     def _stamps(self, located: Located) -> tuple[str, str]:
         return self.layout.stamp(located), self.layout.page_stamp(located.version)
 
-    def _look(self, located: Located, stamps: tuple[str, str]) -> Record:
+    def _look(self, located: Located, stamps: tuple[str, str], examiner: Examiner | None = None) -> Record:
         known = self._index.record(located.version)
         if known is not None and known[1] == stamps[0]:
             # Only what is said about it has changed.
             return self._note(located, stamps, self._index.details(located.version) or {"fault": "not known"})
-        directory, fault = self._unpack(located) if located.is_archive else (self.layout.url(located), "")
+        examiner = examiner or self._examiner
+        directory, fault = self.layout.url(located), ""
+        if located.is_archive:
+            directory, fault = self._unpack(located, examiner)
         try:
             size = self._size(located)
             if fault:
                 details = {"fault": fault, "bytes": size}
             else:
-                details = self._examiner.examine(str(located.version), directory, size)
+                details = examiner.examine(str(located.version), directory, size)
         except RepositoryError as error:
             details = {"fault": str(error), "bytes": 0}
         return self._note(located, stamps, details)
@@ -373,13 +397,13 @@ class Repository:
             return place.size(located.path) or 0
         return sum(place.files(located.path).values())
 
-    def _unpack(self, located: Located) -> tuple[str, str]:
+    def _unpack(self, located: Located, examiner: Examiner) -> tuple[str, str]:
         key = hashlib.sha256(f"{located.version} {self.layout.stamp(located)}".encode()).hexdigest()[:40]
         directory = os.path.join(self.state, "unpacked", key)
         if os.path.isdir(directory):
             return directory, ""
         size = self.layout.place.size(located.path) or 0
-        return directory, self._examiner.unpack(self.layout.url(located), directory, size)["fault"]
+        return directory, examiner.unpack(self.layout.url(located), directory, size)["fault"]
 
     def _note(self, located: Located, stamps: tuple[str, str], details: dict[str, Any]) -> Record:
         name = located.version

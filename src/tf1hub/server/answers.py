@@ -34,7 +34,6 @@ STATUSES: tuple[tuple[type[errors.Error], int], ...] = (
     (errors.UnknownModuleError, 404),
     (errors.UnknownNameError, 404),
     (errors.AccessError, 403),
-    (errors.PublishError, 409),
     (errors.HandleError, 400),
     (errors.ArchiveError, 422),
     (errors.FormatError, 422),
@@ -43,8 +42,13 @@ STATUSES: tuple[tuple[type[errors.Error], int], ...] = (
 """The status for each error; the first class that fits decides."""
 
 
+_KINDS = {"content": 422, "exists": 409, "offset": 409, "too large": 413, "quota": 413, "room": 507}
+
+
 def status_of(error: errors.Error) -> int:
     """The status that tells of an error."""
+    if isinstance(error, errors.PublishError):
+        return _KINDS[error.kind]
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
 
 

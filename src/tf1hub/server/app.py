@@ -12,11 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tf1hub.errors import Error
+from tf1hub.repository.access_tokens import AccessTokens
+from tf1hub.repository.publishing import Publishing
 from tf1hub.repository.repository import Repository
-from tf1hub.server import api_routes, page_routes, protocol_routes
-from tf1hub.server.answers import SafeHeaders, fault, is_for_programs, plain_fault, status_of
+from tf1hub.repository.uploads import Uploads
+from tf1hub.server import api_routes, page_routes, protocol_routes, publishing_routes
+from tf1hub.server.answers import SafeHeaders, status_of
+from tf1hub.server.authorization import Guesses, PrivateReading
 from tf1hub.server.options import ServerOptions
 from tf1hub.server.refreshing import Refresher
+from tf1hub.server.telling import tell
 
 
 def make_app(repository: Repository, options: ServerOptions | None = None) -> Starlette:
@@ -36,13 +41,22 @@ def make_app(repository: Repository, options: ServerOptions | None = None) -> St
         refresher.stop()
 
     app = Starlette(
-        routes=[*api_routes.routes(), *protocol_routes.routes(), *page_routes.routes()],
-        middleware=[Middleware(SafeHeaders)],
+        routes=[
+            *publishing_routes.routes(),
+            *api_routes.routes(),
+            *protocol_routes.routes(),
+            *page_routes.routes(),
+        ],
+        middleware=[Middleware(SafeHeaders), *([Middleware(PrivateReading)] if chosen.private else [])],
         exception_handlers={Error: _answer_error, HTTPException: _answer_http_error},
         lifespan=lifespan,
     )
     app.state.repository = repository
     app.state.options = chosen
+    app.state.publishing = Publishing(repository, chosen.quota_bytes)
+    app.state.uploads = Uploads(repository.state, repository.max_bytes)
+    app.state.tokens = AccessTokens(repository.layout.place, repository.state)
+    app.state.guesses = Guesses()
     return app
 
 
@@ -54,15 +68,3 @@ def _answer_error(request: Request, error: Exception) -> Response:
 def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return tell(request, error.status_code, error.detail, dict(error.headers or {}))
-
-
-def tell(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """Tells of an error in the way that the client understands."""
-    if is_for_programs(request):
-        return fault(status, message, headers)
-    page = getattr(page_routes, "error_page", None)
-    if page is not None:
-        found: Response = page(request, status, message)
-        found.headers.update(headers or {})
-        return found
-    return plain_fault(status, message)

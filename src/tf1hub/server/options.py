@@ -17,6 +17,7 @@ class ServerOptions(NamedTuple):
         upstreams: hubs whose modules are fetched, kept and served when somebody asks for them.
         try_modules: whether visitors may have the server run modules.
         quota_bytes: what one publisher may publish in all; None: no end.
+        behind_proxy: whether a proxy of one's own stands before it, whose X-Forwarded-For tells the address of clients.
         access_log: where each request is written to; empty: nowhere, `-`: standard error.
     """
 
@@ -29,3 +30,4 @@ class ServerOptions(NamedTuple):
     try_modules: bool = False
     quota_bytes: int | None = None
     access_log: str = ""
+    behind_proxy: bool = False

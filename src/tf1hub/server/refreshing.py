@@ -40,6 +40,7 @@ class Refresher:
             try:
                 with self._repository.only_refresher() as mine:
                     if mine:
+                        self._repository.remove_leftovers()
                         self._repository.refresh(progress="none")
             except Exception as error:  # noqa: BLE001  # it is logged, and tried again
                 # Whatever is wrong with the folder now, what is known of it is still served.
