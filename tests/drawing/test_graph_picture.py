@@ -86,7 +86,9 @@ def test_each_op_is_in_one_box_and_no_two_boxes_overlap(variant):
     scopes = sorted(box.key.rstrip("/") for box in tree.walk() if box.kind == SCOPE and box.key)
     signatures = [title for title in titles if title.startswith(("takes:", "gives:"))]
     assert sorted(title.split(",")[0] for title in titles if title not in signatures) == sorted(ops + scopes)
+    width, height = (int(each) - 16 for each in re.findall(r'viewBox="-16 -16 (\d+) (\d+)"', everything)[0])
     for boxes in rectangles(everything):
+        assert all(box[0] >= 0 and box[1] >= 0 and box[2] <= width and box[3] <= height for box in boxes)
         for number, (left, top, right, bottom) in enumerate(boxes):
             for other in boxes[number + 1 :]:
                 assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tf1hub.configuration import NO, YES
+from tf1hub.spec.description import human_bytes as human_bytes
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -103,18 +104,3 @@ def title(text: str) -> str:
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return text
     return f"\x1b[1m{text}\x1b[0m"
-
-
-def human_bytes(count: float) -> str:
-    """Returns a byte count in the unit that reads best, such as `1.2 GB` (decimal units).
-
-    >>> human_bytes(1_234_567)
-    '1.2 MB'
-    >>> human_bytes(12)
-    '12 B'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"

@@ -25,15 +25,18 @@ class GraphPicture:
     Args:
         variant: the variant.
         signatures: the signatures to draw; None draws all.
+        title: what the picture is of, in words; None names the variant and the module.
     """
 
-    def __init__(self, variant: Variant, signatures: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, variant: Variant, signatures: Iterable[str] | None = None, title: str | None = None
+    ) -> None:
         names = variant.signature_names if signatures is None else [*signatures]
         for name in names:
             variant.check_signature(name)
         self._root, self.drawn, self.left_out = read_tree(variant, names)
         self._scopes = {box.key: box for box in self._root.walk() if box.children}
-        self._title = f"{variant.where}: {', '.join(names)}"
+        self._title = f"{title or variant.where}: {', '.join(names)}"
 
     @property
     def scopes(self) -> list[str]:

@@ -307,15 +307,15 @@ def _measure(
     }
     lines = []
     for source, target, (upper, *between, lower), is_reversed in ways:
-        x, y = upper.x + upper.leave, upper.y + upper.height
-        points = [(x, y)]
+        x, bottom = upper.x + upper.leave, upper.y + upper.height
+        points = [(x, bottom)]
         if upper.room >= 1:
-            points.append((x, y + upper.room))
+            points.append((x, bottom + upper.room))
         for spot in between:
             points += [(spot.x, spot.y), (spot.x, spot.y + spot.height)]
-        x, y = lower.x + lower.enter, lower.y
+        x = lower.x + lower.enter
         if lower.room >= 1:
-            points.append((x, y - lower.room))
-        points.append((x, y))
+            points.append((x, lower.y - lower.room))
+        points.append((x, lower.y))
         lines.append((source, target, points, is_reversed))
     return Placed(corners, lines, right - left, max(y - GAP_DOWN, 0.0))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tf1hub.drawing.box import OPS, SCOPE, SIGNATURES, Box
 from tf1hub.drawing.layers import Placed, place
 from tf1hub.graphdef import op_types
+from tf1hub.spec.description import human_count
 
 Link = Callable[[Box, bool], str]
 """Gives the address for a scope that is closed, or with True, for one that is open."""
@@ -224,20 +225,6 @@ def _title(box: Box) -> str:
         return f"{'takes' if box.op == 'input' else 'gives'}: {box.label}"
     parts = [box.key.rstrip("/"), *([box.op] if box.op else []), *_details(box)]
     return ", ".join(dict.fromkeys(parts))
-
-
-def human_count(count: float) -> str:
-    """A number in the unit that reads best.
-
-    Example:
-        >>> human_count(23_851_784), human_count(512)
-        ('23.9 M', '512')
-    """
-    for unit in ("", " k", " M", " G"):
-        if count < 1000 or unit == " G":
-            break
-        count /= 1000
-    return f"{count:.0f}{unit}" if not unit else f"{count:.1f}{unit}"
 
 
 def _size(box: Box) -> tuple[float, float]:

@@ -17,9 +17,8 @@ from tf1hub.repository.layout import FAULTS
 from tf1hub.storage import Place, place_at
 
 _MAX_WORDS = 20_000
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _EMPHASIS = re.compile(r"[*`]+|(?<!\w)_|_(?!\w)")
-_MARKUP = re.compile(r"[#>|\[\]]+|\(https?://[^)]*\)|<[^>]*>")
+_MARKUP = re.compile(r"[#>|\[\]]+|\(https?://[^()]*\)|<[^<>]*>")
 
 
 def records_of(place: Place) -> tuple[FileRecord, ...]:
@@ -132,14 +131,23 @@ def _examine_whole(handle: str, directory: str, place: Place) -> dict[str, Any]:
     }
 
 
+def _without_comments(page: str) -> str:
+    """A page without comments; one that is not closed is none. In one pass, whatever the page."""
+    kept, at = [], 0
+    while (start := page.find("<!--", at)) >= 0 and (end := page.find("-->", start + 4)) >= 0:
+        kept.append(page[at:start])
+        at = end + 3
+    return " ".join([*kept, page[at:]]) if kept else page
+
+
 def plain_words(page: str) -> str:
     """The words of a Markdown page without its markup and comments."""
-    return " ".join(_MARKUP.sub(" ", _EMPHASIS.sub("", _COMMENT.sub(" ", page))).split())
+    return " ".join(_MARKUP.sub(" ", _EMPHASIS.sub("", _without_comments(page))).split())
 
 
 def summary_of(page: str) -> str:
     """The first paragraph of a page that is no heading, for lists."""
-    for paragraph in re.split(r"\n\s*\n", _COMMENT.sub("", page)):
+    for paragraph in re.split(r"\n\s*\n", _without_comments(page)):
         lines = [
             line
             for line in paragraph.strip().splitlines()

@@ -62,7 +62,15 @@ def make_app(repository: Repository, options: ServerOptions | None = None) -> St
 
 def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, Error)
-    return tell(request, status_of(error), str(error))
+    return tell(request, status_of(error), _without_paths(request, str(error)))
+
+
+def _without_paths(request: Request, message: str) -> str:
+    """A message that does not tell where on this machine the folder lies."""
+    repository: Repository = request.app.state.repository
+    for path in (repository.state, repository.folder):
+        message = message.replace(f"{path}/", "").replace(path, "the folder")
+    return message
 
 
 def _answer_http_error(request: Request, error: Exception) -> Response:

@@ -289,3 +289,31 @@ def shape_text(shape: tuple[int | None, ...] | None) -> str:
     if shape is None:
         return "<unknown>"
     return "[" + ", ".join("?" if side is None else str(side) for side in shape) + "]"
+
+
+def human_bytes(count: float) -> str:
+    """Returns a byte count in the unit that reads best, such as `1.2 GB` (decimal units).
+
+    >>> human_bytes(1_234_567)
+    '1.2 MB'
+    >>> human_bytes(12)
+    '12 B'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def human_count(count: float) -> str:
+    """Returns a number in the unit that reads best.
+
+    >>> human_count(23_851_784), human_count(512)
+    ('23.9 M', '512')
+    """
+    for unit in ("", " k", " M", " G"):
+        if count < 1000 or unit == " G":
+            break
+        count /= 1000
+    return f"{count:.1f}{unit}" if unit else f"{count:.0f}"
