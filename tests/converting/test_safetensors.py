@@ -150,6 +150,9 @@ def test_an_option_of_another_form_is_refused(tmp_path: pathlib.Path) -> None:
     assert str(caught.value).startswith(
         "serving_default= is not for to='safetensors'. The forms that have it: 'saved_model'"
     )
+    with pytest.raises(InputError) as caught:
+        hub.convert(stored("half_plus_two"), tmp_path / "m", to="safetensors", examples={"default": [{}]})
+    assert str(caught.value).startswith("examples= is not for to='safetensors'. The forms that have it: ")
 
 
 def test_no_tensorflow_is_needed(tmp_path: pathlib.Path) -> None:

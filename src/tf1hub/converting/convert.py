@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf1hub.arguments import path_text
 from tf1hub.converting.conversion import Conversion
-from tf1hub.converting.form import ConversionRequest, Form, Options
+from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options
 from tf1hub.converting.old_objects import old_objects_set_aside
 from tf1hub.converting.refusal import RefusedError, refuse
 from tf1hub.converting.registry import FORMS, find_refusals, form_named, forms_that_take
@@ -109,7 +109,7 @@ def convert(
         MissingDependencyError: one of `imports` cannot be imported, or the form needs a package that is not installed.
     """
     options = Options(trainable, serving_default, frozen, signature, strings)
-    _check_options(form_named(to), options)
+    _check_options(form_named(to), options, examples)
     form = form_named(to).choose(options)
     import_packages(imports, "imports=")
     target = path_text(path)
@@ -123,7 +123,7 @@ def convert(
     ):
         check_state(request.spec, request.variants)
         check_signatures(request.variants, options.signature)
-        if examples:
+        if examples and isinstance(form, CallableForm):
             check_given(examples, request.inference, form.oracle(request, request.spec))
         _check_taken(form, request)
         form.prepare(request)
@@ -175,12 +175,19 @@ def _refusal_of(form: Form, request: ConversionRequest, found: Sequence[Refusal]
     return UnsupportedGraphError(refuse(request.spec.name, form.name, found, others))
 
 
-def _check_options(form: Form, options: Options) -> None:
+def _check_options(form: Form, options: Options, examples: Given | None) -> None:
     """Refuses options that a form does not have."""
-    for option in fields(Options):
-        if getattr(options, option.name) != option.default and option.name not in form.options:
-            having = ", ".join(repr(other.name) for other in FORMS if option.name in other.options)
-            raise InputError(f"{option.name}= is not for to={form.name!r}. The forms that have it: {having}.")
+    having = {
+        option.name: [other for other in FORMS if option.name in other.options]
+        for option in fields(Options)
+        if getattr(options, option.name) != option.default
+    }
+    if examples:
+        having["examples"] = [other for other in FORMS if isinstance(other, CallableForm)]
+    for option, forms in having.items():
+        if form not in forms:
+            names = ", ".join(repr(other.name) for other in forms)
+            raise InputError(f"{option}= is not for to={form.name!r}. The forms that have it: {names}.")
 
 
 def _check_tolerance(tolerance: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class Written:
     notes: tuple[str, ...] = ()
 
 
-class Form:
+class Form(ABC):
     """A form that modules are converted to; a subclass has one file of this room, and a line in `registry.py`.
 
     Attributes:
@@ -144,6 +145,7 @@ class Form:
                 f"installed. Install with: pip install 'tf1hub[{self.extra}]'"
             )
 
+    @abstractmethod
     def refusals(
         self, spec: ModuleSpec, variants: tuple[Variant, Variant], options: Options
     ) -> list[Refusal]:
@@ -154,9 +156,8 @@ class Form:
             variants: those that run without and with `training=True`.
             options: what the caller asks for.
         """
-        raise NotImplementedError
 
-    def prepare(self, request: ConversionRequest) -> None:
+    def prepare(self, request: ConversionRequest) -> None:  # noqa: B027 - many have nothing to check
         """Checks the options against the module, and loads what takes loading; nothing is written yet.
 
         Raises:
@@ -164,6 +165,7 @@ class Form:
             UnsupportedGraphError: the form `refuses_in_prepare`.
         """
 
+    @abstractmethod
     def write(self, request: ConversionRequest, path: str) -> Written:
         """Writes it.
 
@@ -174,7 +176,27 @@ class Form:
         Raises:
             RefusedError: the form `asks_converter`, and that refuses the module.
         """
-        raise NotImplementedError
+
+    @abstractmethod
+    def compare(
+        self, request: ConversionRequest, path: str, written: Written, examples: Given, tolerance: float
+    ) -> Iterator[Compared]:
+        """Holds what was written, opened again, against the original; yields a row for each output or weight.
+
+        Args:
+            request: what was converted.
+            path: what was written.
+            written: what `write` answered.
+            examples: inputs to compare on, by signature, in place of generated ones.
+            tolerance: how far an output may be from the original's, relative to its largest value.
+
+        Raises:
+            CheckFailedError: it gives other numbers, or fails; all such outputs are named.
+        """
+
+
+class CallableForm(Form):
+    """A form that can be opened again and called: what it gives is compared with what the module gives."""
 
     def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
         """What is compared with what was written: the module, or one that reads the files of the conversion.
@@ -201,21 +223,18 @@ class Form:
 
         return Original(spec)
 
-    def compare(
-        self, request: ConversionRequest, path: str, written: Written, examples: Given, tolerance: float
-    ) -> Iterator[Compared]:
-        """Holds what was written, opened again, against the original; yields a row for each output.
+    @abstractmethod
+    def open(self, request: ConversionRequest, path: str) -> AbstractContextManager[Opened]:
+        """A context in which what was written can be called, opened from what is on disk alone.
 
         Args:
             request: what was converted.
             path: what was written.
-            written: what `write` answered.
-            examples: inputs to compare on, by signature, in place of generated ones.
-            tolerance: how far an output may be from the original's, relative to its largest value.
-
-        Raises:
-            CheckFailedError: it gives other numbers, or fails; all such outputs are named.
         """
+
+    def compare(
+        self, request: ConversionRequest, path: str, written: Written, examples: Given, tolerance: float
+    ) -> Iterator[Compared]:
         say = request.say
         oracle = self.oracle(request, self.original(request.spec, path))
         variants = dict.fromkeys(request.variants if self.trains else request.variants[:1])
@@ -228,15 +247,6 @@ class Form:
         say("loading what was written")
         with self.open(request, path) as call:
             yield from compare(request.spec.name, oracle, expected, call, tolerance, say)
-
-    def open(self, request: ConversionRequest, path: str) -> AbstractContextManager[Opened]:
-        """A context in which what was written can be called, opened from what is on disk alone.
-
-        Args:
-            request: what was converted.
-            path: what was written.
-        """
-        raise NotImplementedError
 
 
 def _is_installed(name: str) -> bool:

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tf1hub.converting.form import ConversionRequest, Form, Options, Written
-from tf1hub.converting.identity import module_digest
+from tf1hub.converting.form import CallableForm, ConversionRequest, Options, Written
 from tf1hub.format import dtypes
 from tf1hub.format.messages_pb2 import GraphDef
 from tf1hub.freezing.dense_parts import part_names
 from tf1hub.freezing.frozen_graph import Freezing, Frozen
 from tf1hub.graphdef.names import free_name
+from tf1hub.spec.identity import module_digest
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
@@ -25,7 +25,7 @@ NAMES_NODE = "tf1hub_signatures"
 """The constant of the graph that tells the names of inputs and outputs, as JSON."""
 
 
-class FrozenGraphForm(Form):
+class FrozenGraphForm(CallableForm):
     """For whatever reads a GraphDef: sessions, TensorFlow's C++ and Java, OpenCV, converters of other formats."""
 
     name = "frozen_graph"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tf1hub.converting.converted_assets import with_assets_of
-from tf1hub.converting.form import ConversionRequest, Form, Options, Written
+from tf1hub.converting.form import CallableForm, ConversionRequest, Options, Written
 from tf1hub.converting.frozen_graph_form import freezing, fresh_original, notes_of
 from tf1hub.converting.serving_default import SERVING_DEFAULT, choose_default_signature
 from tf1hub.format import dtypes
@@ -32,7 +32,7 @@ _MAIN_OP = "saved_model_main_op"
 """The collection that names the op which loaders run once."""
 
 
-class FrozenSavedModelForm(Form):
+class FrozenSavedModelForm(CallableForm):
     """Signatures for inference alone; nothing to restore, nothing to train."""
 
     name = "saved_model"

@@ -7,10 +7,11 @@ import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tf1hub.converting.form import ConversionRequest, Form, Options, Written
+from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
 from tf1hub.errors import ArgumentError, Error, UnsupportedGraphError
 from tf1hub.format.tensor_names import tensor_name
 from tf1hub.predict.array_inputs import ArrayInterface
+from tf1hub.spec.identity import module_digest
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.unknown import unknown_signature
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _STRINGS = ("host", "graph")
 
 
-class OnnxForm(Form):
+class OnnxForm(CallableForm):
     """A signature with core operators only; the ops on strings in a file beside it, or in the graph."""
 
     name = "onnx"
@@ -88,6 +89,9 @@ class OnnxForm(Form):
 
         model = self._model(request.spec, request.inference, request.options)
         self._lowered = None
+        digest = module_digest(request.spec)
+        if digest is not None:
+            model.model.metadata_props.add(key="tf1hub.digest", value=digest)
         write_model(model.model, model.constants, path)
         ports = model.ports
         notes = []

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from tf1hub.converting.form import ConversionRequest, Form, Options, Written
-from tf1hub.converting.identity import module_digest
 from tf1hub.errors import CheckFailedError
 from tf1hub.format import dtypes
 from tf1hub.format.saved_model import format_tags
 from tf1hub.spec.checkpoint_check import declared_type
+from tf1hub.spec.identity import module_digest
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.module_variables import read_variables
 from tf1hub.spec.refused_nodes import Refusal

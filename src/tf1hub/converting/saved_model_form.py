@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from tf1hub.converting.converted_assets import with_assets_of
-from tf1hub.converting.form import ConversionRequest, Form, Options, Written
+from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
 from tf1hub.converting.frozen_saved_model import FrozenSavedModelForm
 from tf1hub.converting.refusal import program_refusals
 from tf1hub.converting.serving_default import choose_default_signature
@@ -18,7 +18,7 @@ from tf1hub.spec.variant import Variant
 from tf1hub.trial.signature_check import Opened
 
 
-class SavedModelForm(Form):
+class SavedModelForm(CallableForm):
     """Trainable and callable in TensorFlow 2, and with signatures for serving tools."""
 
     name = "saved_model"

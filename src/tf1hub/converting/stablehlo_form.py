@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tf1hub.converting.form import ConversionRequest, Form, Options, Written
-from tf1hub.converting.identity import module_digest
+from tf1hub.converting.form import CallableForm, ConversionRequest, Options, Written
 from tf1hub.errors import Error
 from tf1hub.format import dtypes
+from tf1hub.spec.identity import module_digest
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
@@ -29,7 +29,7 @@ SIGNATURES = "signatures.json"
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-class StablehloForm(Form):
+class StablehloForm(CallableForm):
     """A directory: a file for each signature, the weights as safetensors, and what tells how to call them."""
 
     name = "stablehlo"

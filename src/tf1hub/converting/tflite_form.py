@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.converting.form import ConversionRequest, Form, Options, Written
+from tf1hub.converting.form import CallableForm, ConversionRequest, Options, Written
 from tf1hub.converting.frozen_graph_form import freezing
 from tf1hub.converting.refusal import RefusedError, program_refusals
 from tf1hub.converting.saved_model_form import check_eager
@@ -26,7 +26,7 @@ _SCOPE = re.compile(r"^module(_\d+)?/")
 """What is put before the names of a module's nodes where it is traced."""
 
 
-class TFLiteForm(Form):
+class TFLiteForm(CallableForm):
     """Signatures for inference, on phones and microcontrollers; floats stay floats."""
 
     name = "tflite"

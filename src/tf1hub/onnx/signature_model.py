@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from tf1hub.onnx.onnx_graph import ML_OPSET, OPSET, tensor_type, type_of
 from tf1hub.onnx.program_lowering import run_region
 from tf1hub.onnx.traced_values import Poison, Shape, Value
 from tf1hub.program.nodes import Tensor
-from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 
@@ -357,7 +355,6 @@ def _describe(found: SignatureModel) -> None:
         found.model,
         {
             "tf1hub.module": found.module.spec.name,
-            "tf1hub.digest": digest_of(found.module.spec),
             "tf1hub.tags": json.dumps(sorted(variant.tags)),
             "tf1hub.signature": found.signature,
             "tf1hub.signature_def": variant.meta_graph.signature_def[found.signature]
@@ -366,15 +363,6 @@ def _describe(found: SignatureModel) -> None:
             "tf1hub.ports": found.ports.to_text(),
         },
     )
-
-
-def digest_of(spec: ModuleSpec) -> str:
-    """A digest of a module's graphs and values: that of its messages, and of the checksums of its checkpoint."""
-    digest = hashlib.sha256(spec.saved_model.SerializeToString(deterministic=True))
-    if spec.checkpoint is not None:
-        with open(f"{spec.checkpoint}.index", "rb") as index:
-            digest.update(index.read())
-    return f"sha256:{digest.hexdigest()}"
 
 
 def refusal_text(variant: Variant, signature: str, refusals: Sequence[UnloweredOps]) -> str:

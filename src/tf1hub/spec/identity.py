@@ -1,4 +1,4 @@
-"""What a conversion says of the module that it was made from."""
+"""Which stored module a definition is: what a conversion says of the module that it was made from."""
 
 from __future__ import annotations
 
