@@ -225,3 +225,15 @@ def test_where_nothing_is_shown_nothing_is_imported_for_it() -> None:
     path = cases.load("half_plus_two").path
     command = [sys.executable, "-c", program, str(path)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_rows_have_a_rate_and_what_an_earlier_run_did_is_not_counted(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with shown("lines") as say:
+        say("Applying", 1000, 4000, "rows")
+        clock[0] += 10
+        say("Applying", 2000, 4000, "rows (3 errors)")
+    assert (
+        capsys.readouterr().err == "tf1hub: Applying: 2,000 of 4,000 rows (3 errors), 100 rows/s, 20 s left\n"
+    )

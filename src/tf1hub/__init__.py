@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tf1hub import errors as errors
     from tf1hub import keras as keras
     from tf1hub import publish as publish
+    from tf1hub.applying.apply import Applied as Applied
+    from tf1hub.applying.apply import apply as apply
     from tf1hub.checks.check import check as check
     from tf1hub.checks.findings import Report as Report
     from tf1hub.columns import image_embedding_column as image_embedding_column
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Applied": "tf1hub.applying.apply",
     "Capabilities": "tf1hub.trust.report",
     "Comparison": "tf1hub.comparing.result",
     "Conversion": "tf1hub.converting.conversion",
@@ -95,6 +98,7 @@ _HOMES = {
     "SparseArray": "tf1hub.spec.composite_arrays",
     "Variables": "tf1hub.format.checkpoint",
     "add_signature": "tf1hub.publish",
+    "apply": "tf1hub.applying.apply",
     "attach_image_module_info": "tf1hub.publish",
     "attach_message": "tf1hub.publish",
     "capabilities": "tf1hub.trust.scan",

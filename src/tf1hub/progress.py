@@ -232,11 +232,12 @@ class _Bar(_Display):
 
 
 class _Pace:
-    """How fast bytes come."""
+    """How fast bytes or rows come."""
 
     def __init__(self) -> None:
         self._what = ""
         self._started = time.monotonic()
+        self._first: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -246,12 +247,19 @@ class _Pace:
     def describe(self, progress: Progress) -> str:
         """The rate and the seconds that are left, to go on with the line; empty where they are not known."""
         if progress.what != self._what:
-            self._what, self._started = progress.what, time.monotonic()
-        if progress.unit != "bytes" or not progress.done or not self.seconds:
+            self._what, self._started, self._first = progress.what, time.monotonic(), None
+        if self._first is None:
+            self._first = progress.done or 0
+        # What an earlier run had done took no time here.
+        done = (progress.done or 0) - (0 if progress.unit == "bytes" else self._first)
+        is_rows = progress.unit.partition(" ")[0] == "rows"
+        if not (is_rows or progress.unit == "bytes") or done <= 0 or not self.seconds:
             return ""
-        rate = progress.done / self.seconds
-        left = "" if progress.total is None else f", {(progress.total - progress.done) / rate:.0f} s left"
-        return f", {_megabytes(rate)}/s{left}"
+        rate = done / self.seconds
+        left = (
+            "" if progress.total is None else f", {(progress.total - (progress.done or 0)) / rate:.0f} s left"
+        )
+        return f", {rate:,.0f} rows/s{left}" if is_rows else f", {_megabytes(rate)}/s{left}"
 
 
 _current: ContextVar[_Display | None] = ContextVar("tf1hub_progress", default=None)

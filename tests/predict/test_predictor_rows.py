@@ -227,15 +227,31 @@ def test_sparse_and_ragged_rows_are_cut_and_joined() -> None:
     assert no_rows(predictor(cases.load("sparse_io").path).outputs["doubled"]).dense_shape.tolist() == [0, 0]
 
 
-def test_the_measured_size_is_the_smallest_that_is_nearly_the_best() -> None:
-    def run(size: int) -> None:
-        # A cost for each call and for each row, which grows from 64 rows on.
-        time.sleep(0.0004 + size * 1e-5 * (1 if size <= 64 else 2))
+def test_the_measured_size_is_the_smallest_that_is_nearly_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "process_time", lambda: now[0])
+    ran = []
 
+    def run(size: int) -> None:
+        # A cost for each call and for each row, which grows behind 256 rows.
+        ran.append(size)
+        now[0] += 0.001 + size * 1e-5 * (1 if size <= 256 else 3)
+
+    assert measure_batch_size(run, 10_000) == 256
+    assert max(ran) == 1024  # two falls
+    assert measure_batch_size(run, 100) == 64
+    assert max(ran[-100:]) <= 100
+
+    def run_evenly(size: int) -> None:
+        now[0] += size
+
+    assert measure_batch_size(run_evenly, 10_000) == 1
+
+
+def test_measuring_ends_in_time() -> None:
     started = time.perf_counter()
-    assert measure_batch_size(run, 10_000) in (32, 64, 128)
-    assert time.perf_counter() - started < 4
-    assert measure_batch_size(lambda size: time.sleep(0.001 * size), 3, 0.5) in (1, 2)
+    assert measure_batch_size(lambda size: time.sleep(0.05 * size), 1000, 0.5) in (1, 2, 4)
+    assert time.perf_counter() - started < 5
 
 
 def test_a_size_is_measured_once_and_travels() -> None:

@@ -14,6 +14,7 @@ from tf1hub.cli import _exit
 from tf1hub.errors import Error
 
 VERBS = (
+    "apply",
     "bundle",
     "cache",
     "check",

@@ -198,6 +198,8 @@ def _show(value: Any) -> str:
         kind = "" if isinstance(value, np.ndarray | np.generic) else type(value).__name__ + " "
         kind = "" if kind == "EagerTensor " else kind
         name = getattr(value.dtype, "name", str(value.dtype))
+        if getattr(value.dtype, "kind", "") == "O" and value.size == 1:
+            return repr(value.tolist())
         if getattr(value.dtype, "kind", "") in ("O", "S", "U"):
             others = {type(item).__name__ for item in value.flat if not isinstance(item, bytes | str)}
             name = f"object ({', '.join(sorted(others))})" if others else "string"

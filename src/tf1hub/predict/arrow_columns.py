@@ -78,11 +78,13 @@ def arrays_from_table(
     return found
 
 
-def table_from_arrays(outputs: Mapping[str, Any]) -> Any:
+def table_from_arrays(outputs: Mapping[str, Any], infos: Mapping[str, ParsedTensorInfo] | None = None) -> Any:
     """The outputs of a signature as a table: `[n, d]` as lists of fixed size.
 
     Args:
         outputs: by their names, as `Predictor` gives them.
+        infos: what the signature says of them. Where it does not know a size, the lists are of any length, so that tables
+            of many calls have the same types; without it, the arrays tell the sizes.
 
     Returns:
         A `pyarrow.Table`, whose columns `arrays_from_table` reads as they were.
@@ -94,7 +96,8 @@ def table_from_arrays(outputs: Mapping[str, Any]) -> Any:
     pa = import_pyarrow("A table of Arrow's")
     fields, columns = [], []
     for name, value in outputs.items():
-        array, metadata = _column_of(pa, name, value)
+        shape = infos[name].shape if infos is not None else None
+        array, metadata = _column_of(pa, name, value, shape)
         fields.append(pa.field(name, array.type, metadata=metadata))
         columns.append(array)
     return pa.table(columns, schema=pa.schema(fields))
@@ -143,8 +146,11 @@ class _Column:
         return self._shape_rows(found) if isinstance(found, np.ndarray) else found
 
     def _wrong(self, wanted: str) -> InputError:
+        advice = ""
+        if _is_text(self._pa.types, self._array.type) and self._info.shape and len(self._info.shape) == 4:
+            advice = " If it has files of images, decode='image' decodes them."
         return InputError(
-            f"The column {self._column!r} is {self._array.type}; the input {self._name!r} takes {wanted}."
+            f"The column {self._column!r} is {self._array.type}; the input {self._name!r} takes {wanted}.{advice}"
         )
 
     def _same_for_all(self) -> Any:
@@ -261,7 +267,9 @@ def _innermost(types: Any, kind: Any) -> Any:
             return kind
 
 
-def _column_of(pa: Any, name: str, value: Any) -> tuple[Any, dict[bytes, bytes] | None]:
+def _column_of(
+    pa: Any, name: str, value: Any, shape: tuple[int | None, ...] | None
+) -> tuple[Any, dict[bytes, bytes] | None]:
     if isinstance(value, RaggedArray):
         array = _numbers(pa, name, value.flat_values)
         for splits in reversed(value.nested_row_splits):
@@ -275,11 +283,11 @@ def _column_of(pa: Any, name: str, value: Any) -> tuple[Any, dict[bytes, bytes] 
         values = pa.LargeListArray.from_arrays(offsets, _numbers(pa, name, value.values))
         sizes = json.dumps(value.dense_shape[1:].tolist()).encode()
         return pa.StructArray.from_arrays([indices, values], ["indices", "values"]), {_SHAPE: sizes}
-    return _numbers(pa, name, np.asarray(value)), None
+    return _numbers(pa, name, np.asarray(value), shape), None
 
 
-def _numbers(pa: Any, name: str, value: Array) -> Any:
-    """An array of any number of dimensions as nested lists of fixed size."""
+def _numbers(pa: Any, name: str, value: Array, shape: tuple[int | None, ...] | None = None) -> Any:
+    """An array of any number of dimensions as nested lists, of fixed size but where `shape` does not know it."""
     if not value.ndim:
         raise ArgumentError(f"The output {name!r} has no rows, so it cannot be a column.")
     if value.dtype.kind == "V" or value.dtype.name.startswith(("bfloat16", "float8")):
@@ -291,6 +299,9 @@ def _numbers(pa: Any, name: str, value: Array) -> Any:
     for axis in range(value.ndim - 1, 0, -1):
         size = value.shape[axis]
         count = math.prod(value.shape[:axis])
+        if shape is not None and axis < len(shape) and shape[axis] is None:
+            array = pa.LargeListArray.from_arrays(np.arange(count + 1, dtype=np.int64) * size, array)
+            continue
         kind = pa.list_(array.type, size)
         # Lists of size 0 do not say how many there are.
         array = pa.FixedSizeListArray.from_arrays(array, size) if size else pa.array([[]] * count, kind)

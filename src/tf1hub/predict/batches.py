@@ -120,9 +120,11 @@ class Batches:
 
     def measure(self, values: Mapping[str, Any]) -> int | None:
         """The rows of a batch, measured on these if they are enough; None for all at once."""
-        return self._size(Rows(values, self._signature.inputs)) if self._signature.is_by_rows else None
+        if not self._signature.is_by_rows or self._asked is None:
+            return None
+        return self._size(Rows(values, self._signature.inputs), always=True)
 
-    def _size(self, rows: Rows) -> int | None:
+    def _size(self, rows: Rows, *, always: bool = False) -> int | None:
         if isinstance(self._asked, int):
             return self._asked
         signature = self._signature
@@ -130,7 +132,7 @@ class Batches:
             return None
         if signature.batch_size is None:
             is_large = rows.bytes_per_row() * rows.count > _LARGE and rows.count > 1
-            if rows.count <= _WORTH_MEASURING and not is_large:
+            if rows.count <= _WORTH_MEASURING and not is_large and not always:
                 return None
             with self._measuring:
                 if signature.batch_size is None and not self._cannot_be_cut:

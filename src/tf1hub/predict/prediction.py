@@ -21,6 +21,8 @@ from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.unknown import tag_set
 
 ON_ERROR = ("raise", "column")
+AS_MADE = "as made"
+"""The size of batches that a predictor was made with."""
 
 
 class Predictor:
@@ -167,6 +169,27 @@ class Predictor:
         """The outputs: name to type and shape."""
         return self._signature.outputs
 
+    @property
+    def encoded(self) -> frozenset[str]:
+        """The inputs that come as encoded bytes (`decode=`)."""
+        _ = self._signature
+        return self._rows.encoded
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What, beside the module, its numbers depend on, as JSON may have it."""
+        asked, decode = self._specification, self._options[3]
+        named = decode if isinstance(decode, dict) else {} if decode is None else {"": decode}
+        return {
+            "signature": asked.signature,
+            "tags": None if asked.tags is None else sorted(asked.tags),
+            "engine": self.engine,
+            "outputs": None if asked.outputs is None else dict(asked.outputs),
+            "seed": asked.seed,
+            "decode": {name: getattr(how, "__qualname__", str(how)) for name, how in named.items()},
+            "batch_size": self._options[0],
+        }
+
     def __call__(self, inputs: Any = None) -> dict[str, Any]:
         """The outputs for some inputs.
 
@@ -191,7 +214,7 @@ class Predictor:
             return with_errors(self.predict_rows(inputs), loaded.outputs)
         return self._batches.compute(self._rows.whole(self._arrays(inputs)))
 
-    def predict_rows(self, inputs: Any) -> RowResults:
+    def predict_rows(self, inputs: Any, *, batch_size: int | str | None = AS_MADE) -> RowResults:
         """The outputs of the rows that can be computed, and what is wrong with the others.
 
         Example:
@@ -203,6 +226,7 @@ class Predictor:
 
         Args:
             inputs: as for a call.
+            batch_size: another one than the predictor was made with; None is all rows at once.
 
         Returns:
             The outputs of the good rows, their numbers, and the sentence about each other row.
@@ -214,7 +238,10 @@ class Predictor:
         values, faults = self._rows_of(inputs)
         if not values and faults:
             return self._batches.no_results(faults)
-        results = self._batches.compute_rows(values)
+        batches = self._batches
+        if batch_size != AS_MADE:
+            batches = Batches(self._signature, batch_size, self._specification.threads)
+        results = batches.compute_rows(values)
         if not faults:
             return results
         return results.without(faults)
