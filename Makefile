@@ -19,7 +19,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-legacy test-package lint format types contracts docs site fuzz interop \
+.PHONY: help demo test test-oldest test-legacy test-engines test-package lint format types contracts docs site fuzz interop \
 	bench protos protos-check lock clean
 
 help:  ## this list
@@ -40,6 +40,11 @@ test-oldest:  ## the tests, on the oldest supported TensorFlow and Keras 2
 test-legacy:  ## tf.layers, old programs, columns and KerasLayer on the newest TensorFlow with tf_keras
 	@$(SETUP) newest legacy
 	TF_USE_LEGACY_KERAS=1 PYTHONPATH=.venv/legacy $(NEWEST) $(PYTEST) tests/legacy_keras tests/columns tests/keras tests/old_programs $(ARGS)
+
+test-engines:  ## Apache Beam, Ray and Spark, and the examples of their pages; Spark where there is Java
+	@$(SETUP) engines
+	.venv/engines/bin/python -m pytest --timeout 600 --doctest-modules tests/engines docs/beam.md docs/ray.md docs/spark.md \
+	  src/tf1hub/beam src/tf1hub/ray src/tf1hub/spark src/tf1hub/tables $(ARGS)
 
 test-package:  ## the built wheel in an environment without TensorFlow
 	@$(SETUP) newest plain

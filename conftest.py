@@ -8,18 +8,31 @@ examples of the docstrings run in an empty directory too.
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parent
+GOLDEN = ROOT / "tests" / "golden" / "modules"
+# What runs where the package is installed alone: `make test-engines` has these.
+NEEDS = {
+    ROOT / "docs" / "beam.md": "apache_beam",
+    ROOT / "docs" / "ray.md": "ray",
+    ROOT / "docs" / "spark.md": "pyspark",
+    ROOT / "src" / "tf1hub" / "beam": "apache_beam",
+}
+
 
 class WorkingDirectory:
-    """An empty directory to work in for as long as one document runs."""
+    """An empty directory to work in for as long as one document runs. `golden` is where modules are."""
 
-    def enter(self, _namespace: dict[str, Any]) -> None:
+    def enter(self, namespace: dict[str, Any]) -> None:
+        namespace["golden"] = GOLDEN
         self._before = Path.cwd()
         self._directory = tempfile.TemporaryDirectory(prefix="tf1hub_examples_")
         os.chdir(self._directory.name)
@@ -43,6 +56,12 @@ def documents() -> Any:
     ).pytest()
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    package = NEEDS.get(collection_path)
+    has_java = package != "pyspark" or shutil.which("java") is not None
+    return None if package is None or (importlib.util.find_spec(package) and has_java) else True
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     # pytest offers the files of this folder to every run, also to those of the tests.
     asked_for = any(Path(arg).resolve() in (file_path, *file_path.parents) for arg in parent.config.args)
@@ -56,5 +75,5 @@ def _docstrings_run_in_an_empty_directory(
     if isinstance(request.node, pytest.DoctestItem):
         directory = tmp_path_factory.mktemp("example")
         # Examples that read a module take one of the golden ones.
-        (directory / "tests").symlink_to(Path(__file__).parent / "tests", target_is_directory=True)
+        (directory / "tests").symlink_to(ROOT / "tests", target_is_directory=True)
         monkeypatch.chdir(directory)

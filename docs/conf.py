@@ -31,3 +31,5 @@ autodoc_typehints = "none"
 # TensorFlow's and Keras's own docstrings follow other conventions than a page can be made of.
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
+# Where the pages are made, it is not installed.
+autodoc_mock_imports = ["apache_beam"]

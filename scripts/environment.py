@@ -58,6 +58,7 @@ ENVIRONMENTS = {
         pythons=("3.14", "3.13", "3.10", "3.12", "3.11"),  # TensorFlow has none for the first
         project="dependencies",
     ),
+    "engines": Environment("Apache Beam, Ray and Spark", pythons=("3.11", "3.12", "3.13")),
     "legacy": Environment("tf.layers on the newest TensorFlow", over="newest", project="no"),
     "original": Environment("the original library 0.15.0", over="oldest", project="no"),
     "protoc": Environment("the compiler of messages.proto", over="oldest", project="no"),
@@ -169,7 +170,8 @@ def lock(names: Iterable[str], upgrade: bool) -> None:
             version = environment.pythons[0]
             command += ["--python-version", version, "--python-platform", "x86_64-manylinux_2_17"]
         else:
-            command += ["--universal", "--python-version", "3.10"]
+            oldest = min(environment.pythons, key=lambda version: [*map(int, version.split("."))])
+            command += ["--universal", "--python-version", oldest]
         if environment.over:
             # An overlay holds only what it names: the rest is in the environment below.
             command += ["--no-deps"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from typing import Any
 
 from tf1hub.errors import ArgumentError
@@ -245,6 +246,27 @@ class Predictor:
         if not faults:
             return results
         return results.without(faults)
+
+    def load(self) -> None:
+        """Loads the module in this process, where that was not needed yet: a pickle that arrives loads nothing.
+
+        Raises:
+            Error: whatever making a predictor raises.
+        """
+        _ = self._signature
+
+    def with_handle(self, handle: ModuleSpec | str | os.PathLike[str]) -> Predictor:
+        """A predictor for another module, with the same settings, resolved as this one was.
+
+        Args:
+            handle: a handle or a ModuleSpec.
+
+        Raises:
+            Error: whatever making a predictor raises.
+        """
+        other = _again(replace(self._specification, handle=handle_of(handle), digest=None), self._options)
+        other._take(other._specification.load())
+        return other
 
     def measure_batch_size(self, inputs: Any) -> int | None:
         """How many rows are computed at once, measured on these where `batch_size="auto"` was not measured yet.
