@@ -108,6 +108,44 @@ def test_functions_around_a_program_share_it_and_train_its_variables(tmp_path: p
     assert tf.saved_model.load(str(tmp_path / "again"))(x).numpy() == 2.0
 
 
+def test_signatures_on_the_way_of_each_other_share_a_program(tmp_path: pathlib.Path) -> None:
+    """What lies on the way to an output costs no program of its own; what has ops or gradients of its own does."""
+
+    def module_fn(train: bool) -> None:
+        x = tf1.placeholder(tf.float32, [None, 2])
+        kernel = tf1.get_variable("kernel", [2, 2], initializer=tf1.ones_initializer())
+        hidden = x @ kernel
+        y = tf.reduce_sum(hidden, 1)
+        log = tf.math.log(hidden)
+        hub.add_signature(inputs=x, outputs=y)
+        hub.add_signature("image", inputs={"images": x}, outputs={"default": y, "hidden": hidden})
+        hub.add_signature("beside", inputs={"images": x}, outputs={"default": y, "log": log})
+        stopped = tf.exp(tf.stop_gradient(log)) + hidden
+        hub.add_signature("stopped", inputs={"images": x}, outputs={"default": stopped})
+        hub.add_signature("before", inputs={"images": x}, outputs={"default": stopped, "log": log})
+        if train:
+            tf1.add_to_collection("update_ops", kernel.assign_add(tf.ones([2, 2])))
+
+    spec = hub.create_module_spec(module_fn, [(set(), {"train": False}), ({"train"}, {"train": True})])
+    assert hub.convert(spec, tmp_path / "out").all_compared
+    definition = SavedModel.FromString((tmp_path / "out" / "saved_model.pb").read_bytes())
+    library = definition.meta_graphs[0].graph_def.library.function
+    assert sum(any(node.op == "MatMul" for node in function.node_def) for function in library) == 2 * 4
+    restored, zeros = tf.saved_model.load(str(tmp_path / "out")), tf.zeros([1, 2])
+    for signature in ("default", "image", "beside", "stopped", "before"):
+        with tf.GradientTape() as tape:
+            tape.watch(zeros)
+            y = restored(zeros, signature=signature)
+        # The logarithm has no gradient at 0, which only a caller of "beside" and "before" may find out.
+        bad = bool(np.isnan(tape.gradient(y, zeros)).any())
+        assert bad == (signature in ("beside", "before")), signature
+    served = restored.signatures["image"](images=tf.ones([1, 2]))
+    assert served["hidden"].numpy().tolist() == [[2.0, 2.0]]
+    assert served["default"].numpy().tolist() == [4.0]
+    assert restored(tf.ones([1, 2]), training=True, signature="default").numpy().tolist() == [4.0]
+    assert restored.variables[0].numpy().tolist() == [[2.0, 2.0], [2.0, 2.0]]
+
+
 def test_another_signature_may_be_served_by_default(tmp_path: pathlib.Path) -> None:
     def module_fn() -> None:
         x = tf1.placeholder(tf.float32, [None])

@@ -8,16 +8,18 @@ around programs are traced without variables, and `saved_captures` gives them th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub._tensorflow import in_current_graph, read_only_inputs
 from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.variant import Variant
 from tf1hub.tf2.callable_variants import CallableVariants
 from tf1hub.tf2.saving import interface
 from tf1hub.tf2.serving import flat_function
+from tf1hub.tf2.shared_programs import names_in, program_signature
 
 
 class SavedProgram:
@@ -95,6 +97,7 @@ class ProgramsApart:
         self._callables = callables
         self._handles = {id(variable.handle) for variable in callables.resources.variables.values()}
         self._programs: dict[Any, SavedProgram] = {}
+        self._shared: dict[Any, str] = {}
         self._served: dict[str, Any] = {}
         self._children: dict[str, Any] | None = None
 
@@ -118,25 +121,28 @@ class ProgramsApart:
         return flat_function(run, variant.inputs(signature), variant.outputs(signature))
 
     def _run(self, given: Mapping[str, Any], training: bool, signature: str) -> dict[str, Any]:
-        outputs = _types(self._callables.state(training).variant.outputs(signature))
-        flat = self._program(training, signature)(tf.nest.flatten(given, expand_composites=True))
-        found: dict[str, Any] = tf.nest.pack_sequence_as(outputs, flat, expand_composites=True)
-        return found
+        variant = self._callables.state(training).variant
+        wide = self._program_signature(variant, signature)
+        names = names_in(variant.inputs(wide), variant.inputs(signature))
+        taken = {name: given[found] for name, found in names.items()}
+        flat = self._program(training, wide)(tf.nest.flatten(taken, expand_composites=True))
+        infos = variant.outputs(wide)
+        outputs = tf.nest.pack_sequence_as(_types(infos), flat, expand_composites=True)
+        return {name: outputs[found] for name, found in names_in(variant.outputs(signature), infos).items()}
+
+    def _program_signature(self, variant: Variant, signature: str) -> str:
+        key = variant.tags, signature
+        if key not in self._shared:
+            self._shared[key] = program_signature(variant, signature)
+        return self._shared[key]
 
     def _apply(self, inputs: Any, training: bool, signature: str) -> dict[str, Any]:
         return self._run(self._callables.interface(signature, training).convert(inputs), training, signature)
 
     def _program(self, training: bool, signature: str) -> SavedProgram:
-        """The program of a signature; signatures that are the same but for the names have one."""
         variant = self._callables.state(training).variant
         function = self._callables.function(signature, training)
-        updates = function is not self._callables.function(signature, False)
-        key = (
-            variant.tags,
-            updates,
-            tuple(_describe(variant.inputs(signature))),
-            tuple(_describe(variant.outputs(signature))),
-        )
+        key = variant.tags, function is not self._callables.function(signature, False), signature
         if key not in self._programs:
             with tf.init_scope():
                 self._programs[key] = SavedProgram(function.get_concrete_function(), self._handles)
@@ -159,11 +165,6 @@ class ProgramsApart:
         children.update({f"asset/{name}": asset for name, asset in resources.assets.items()})
         children.update({f"table/{name}": table for name, table in resources.tables.items()})
         return children
-
-
-def _describe(infos: Mapping[str, ParsedTensorInfo]) -> Iterator[tuple[Any, ...]]:
-    for _, info in sorted(infos.items()):
-        yield (*info.tensor_names, str(info.type_spec))
 
 
 def _types(infos: Mapping[str, ParsedTensorInfo]) -> dict[str, Any]:
