@@ -25,7 +25,7 @@ _BETWEEN: dict[str, tuple[int, ...] | None] = {
 all of them."""
 
 
-def differentiated(nodes: Mapping[str, NodeDef], outputs: Iterable[str]) -> set[tuple[str, int]]:
+def tensors_with_gradient(nodes: Mapping[str, NodeDef], outputs: Iterable[str]) -> set[tuple[str, int]]:
     """The tensors that get a gradient if these outputs have one: these, and what they are surely computed from.
 
     Only ops count that every network of layers has. A tensor that is not found may get a gradient nevertheless.
@@ -43,11 +43,11 @@ def differentiated(nodes: Mapping[str, NodeDef], outputs: Iterable[str]) -> set[
         found.add(tensor)
         node = nodes[tensor[0]]
         if tensor[1] == 0 and ATTRIBUTE not in node.attr:
-            waiting.extend(map(split_tensor_name, _differentiated_inputs(node)))
+            waiting.extend(map(split_tensor_name, _inputs_with_gradient(node)))
     return found
 
 
-def _differentiated_inputs(node: NodeDef) -> list[str]:
+def _inputs_with_gradient(node: NodeDef) -> list[str]:
     data = [name for name in node.input if not name.startswith("^")]
     if node.op == "Concat":
         return data[1:]

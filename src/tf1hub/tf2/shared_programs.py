@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
-from tf1hub.graphdef.gradient_paths import differentiated
+from tf1hub.graphdef.gradient_paths import tensors_with_gradient
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
@@ -20,7 +20,9 @@ from tf1hub.spec.variant import Variant
 _Tensors: TypeAlias = tuple[str, ...]
 
 
-def names_in(wanted: Mapping[str, ParsedTensorInfo], having: Mapping[str, ParsedTensorInfo]) -> dict[str, str]:
+def names_in(
+    wanted: Mapping[str, ParsedTensorInfo], having: Mapping[str, ParsedTensorInfo]
+) -> dict[str, str]:
     """For the name of each wanted input or output the name that another signature has for it."""
     names = _by_tensors(having)
     return {
@@ -57,7 +59,7 @@ def _makes_no_difference(variant: Variant, signature: str, further: Sequence[Par
         return False
     fed = {tensor_name(name) for info in variant.inputs(signature).values() for name in info.tensor_names}
     needed = ancestors(variant.nodes, _names(outputs), fed)
-    on_the_way = differentiated(variant.nodes, _names(filter(_is_float, outputs)))
+    on_the_way = tensors_with_gradient(variant.nodes, _names(filter(_is_float, outputs)))
     return {node_of(name) for name in _names(further)} <= needed and {
         split_tensor_name(name) for name in _names(filter(_is_float, further))
     } <= on_the_way
