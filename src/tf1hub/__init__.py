@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     from tf1hub.publish.checkpoint_export import export_from_checkpoint as export_from_checkpoint
     from tf1hub.publish.latest_exporter import LatestModuleExporter as LatestModuleExporter
     from tf1hub.publish.registered import register_module_for_export as register_module_for_export
+    from tf1hub.repository.hubs import info as info
+    from tf1hub.repository.hubs import push as push
+    from tf1hub.repository.hubs import search as search
+    from tf1hub.repository.hubs import yank as yank
     from tf1hub.spec.composite_arrays import RaggedArray as RaggedArray
     from tf1hub.spec.composite_arrays import SparseArray as SparseArray
     from tf1hub.spec.description import ModuleDescription as ModuleDescription
@@ -115,21 +119,25 @@ _HOMES = {
     "get_expected_image_size": "tf1hub.spec.image_info",
     "get_num_image_channels": "tf1hub.spec.image_info",
     "image_embedding_column": "tf1hub.columns",
+    "info": "tf1hub.repository.hubs",
     "initial_values": "tf1hub.tf2.initial_values",
     "inspect": "tf1hub.spec.inspection",
     "install_as_tensorflow_hub": "tf1hub.compat",
     "load": "tf1hub.tf2.load",
     "load_module_spec": "tf1hub.spec.module_spec",
+    "push": "tf1hub.repository.hubs",
     "read_variables": "tf1hub.spec.module_variables",
     "register_module_for_export": "tf1hub.publish.registered",
     "resolve": "tf1hub.handles",
     "run_program": "tf1hub.compat",
+    "search": "tf1hub.repository.hubs",
     "sign": "tf1hub.trust.publisher_signature",
     "sparse_text_embedding_column": "tf1hub.columns",
     "text_embedding_column": "tf1hub.columns",
     "text_embedding_column_v2": "tf1hub.columns",
     "to_jax": "tf1hub.predict.jax_function",
     "verify_signature": "tf1hub.trust.publisher_signature",
+    "yank": "tf1hub.repository.hubs",
 }
 _MODULES = (
     "errors",

@@ -24,15 +24,21 @@ VERBS = (
     "diff",
     "download",
     "export-text-embedding",
+    "info",
     "install",
     "lock",
+    "open",
+    "push",
     "resolve",
     "run",
     "scan",
+    "search",
     "serve",
     "show",
     "sign",
+    "token",
     "verify-signature",
+    "yank",
 )
 """All verbs, each a module of `tf1hub.cli`. Looking for those modules would cost every start milliseconds."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tf1hub.errors import ArchiveError, DownloadError, NotAModuleError, OfflineError, PinError
 from tf1hub.handles import (
@@ -25,6 +26,9 @@ from tf1hub.handles.settings import OFFLINE_VARIABLE, Settings
 from tf1hub.handles.sources import ModuleSource
 from tf1hub.progress import Advance, transfer, waiting
 from tf1hub.storage import Place, has_secrets, place_at, redact
+
+if TYPE_CHECKING:
+    from tf1hub.handles.transfer import Transfer
 
 _WAITING = "Another process is downloading this module; waited {} s for it."
 
@@ -175,12 +179,28 @@ def _from_http(source: ModuleSource, decided: Plan, entry: CacheEntry, settings:
                     except (StartOverError, TruncatedArchiveError) as error:
                         coming.start_over(error)
                         continue
+                    _check_stated(records, coming, redact(source.url))
                     _publish(decided, entry, directory, records, redact(source.url), coming.etag)
                     break
     finally:
         client.close()
     if source.is_own:
         _remember(decided.handle, coming.hops, settings)
+
+
+def _check_stated(records: tuple[FileRecord, ...], coming: Transfer, url: str) -> None:
+    """Refuses content that is not what its host says it is; tells of a version that was taken back."""
+    digest = manifest.content_digest(records)
+    if coming.stated_digest is not None and coming.stated_digest != digest:
+        raise ArchiveError(
+            f"What came from {url} has the digest {digest}, and the host says that it is {coming.stated_digest}. "
+            "Something between here and the host changed it, or the host is at fault. Nothing of it was kept."
+        )
+    if coming.yanked is not None:
+        import warnings
+        from urllib.parse import unquote
+
+        warnings.warn(f"{url} was taken back by its publisher: {unquote(coming.yanked)}", stacklevel=2)
 
 
 def unpack(chunks: Iterator[bytes], directory: str, settings: Settings) -> tuple[FileRecord, ...]:

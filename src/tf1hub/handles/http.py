@@ -158,20 +158,32 @@ class Client:
                 raw.close()
             hops.append(url)
 
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Sends a request that may change something; redirects are not followed, and every status is an answer.
+
+        Raises:
+            PassingError: the host could not be reached, or the connection broke.
+            DownloadError: no attempt will succeed.
+        """
+        raw = self._request(url, headers, method, body)
+        return Answer(url, raw.status, raw.headers, (url,), self._settings.read_timeout, raw)
+
     def close(self) -> None:
         """Closes all connections."""
         for pool in self._pools.values():
             pool.clear()
 
-    def _request(self, url: str, headers: Mapping[str, str]) -> Any:
+    def _request(
+        self, url: str, headers: Mapping[str, str], method: str = "GET", body: bytes | None = None
+    ) -> Any:
         sent = {"User-Agent": "tf1hub", "Accept-Encoding": "identity", "Accept": "*/*", **headers}
         authorization = tokens.authorization(url, self._handle_url, self._settings.tokens)
         if authorization is not None:
             sent["Authorization"] = authorization
         try:
             return self._pool(url).request(
-                "GET", _without_user(url), headers=sent, redirect=False, retries=False, preload_content=False,
-                decode_content=False,
+                method, _without_user(url), body=body, headers=sent, redirect=False, retries=False,
+                preload_content=False, decode_content=False,
             )  # fmt: skip
         except (faults.HTTPError, OSError) as error:
             raise _map_error(url, error) from error

@@ -56,6 +56,8 @@ class Transfer:
         self.hops: tuple[str, ...] = ()
         self.etag: str | None = None
         self.total: int | None = None
+        self.stated_digest: str | None = None
+        self.yanked: str | None = None
 
     def attempts(self) -> Iterator[Iterator[bytes]]:
         """Yields the archive's bytes, and again from the first byte each time the caller has to start over.
@@ -126,6 +128,9 @@ class Transfer:
             if answer.status != 200:
                 raise DownloadError(f"{redact(answer.url)} answered {answer.status} where 200 was expected.")
             self.hops, self.etag, self.total = answer.hops, etag, _length(answer)
+            # A host of this library's says what the content is, and whether its publisher took the version back.
+            self.stated_digest = answer.headers.get("X-TF1Hub-Digest")
+            self.yanked = answer.headers.get("X-TF1Hub-Yanked")
             return 0
         if etag is None or etag != self.etag:
             raise StartOverError(f"{redact(self._url)} changed while it was downloaded")

@@ -46,7 +46,7 @@ class Repository:
         >>> import os, shutil, tf1hub as hub
         >>> _ = shutil.copytree("tests/golden/modules/half_plus_two/module", "models/demo/half_plus_two/1")
         >>> with Repository("models") as repository:
-        ...     repository.refresh()
+        ...     _ = repository.refresh()
         ...     print(repository.record("demo/half_plus_two/1").tasks, repository.modules("half").total)
         () 1
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from tf1hub.errors import AccessError, PublishError, UnknownModuleError
+from tf1hub.errors import AccessError, PublishError, RepositoryError, UnknownModuleError
 from tf1hub.repository.layout import FAULTS
 from tf1hub.repository.module_names import VersionName, version_name
 from tf1hub.repository.private_files import locked, read_json, room_watched, write_json
@@ -82,6 +82,10 @@ class Uploads:
             )
         if sha256 and not _SHA256.fullmatch(sha256):
             raise PublishError("sha256 is 64 hexadecimal digits in lower case.")
+        there = self._find_same(name, size, sha256, by) if sha256 else None
+        if there is not None:
+            # Whoever was interrupted and begins again goes on.
+            return there
         if self.count() >= _MOST_AT_ONCE:
             raise PublishError(
                 f"{_MOST_AT_ONCE} uploads are under way. Wait until one of them is done.", "room"
@@ -91,6 +95,15 @@ class Uploads:
             os.makedirs(self._path(upload.id))
             write_json(place_at(self._path(upload.id), FAULTS), "upload.json", {**upload.to_dict(), "by": by})
         return upload
+
+    def _find_same(self, name: VersionName, size: int, sha256: str, by: str) -> Upload | None:
+        with contextlib.suppress(OSError):
+            for key in os.listdir(self._folder):
+                with contextlib.suppress(RepositoryError):
+                    there = self.find(key, by)
+                    if (there.name, there.bytes, there.sha256) == (name, size, sha256):
+                        return there
+        return None
 
     def find(self, key: str, by: str) -> Upload:
         """The upload with this id.
