@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from golden import cases
 
 import tf1hub as hub
 from tf1hub import errors
+from tf1hub.converting.registry import FORMS
 from tf1hub.spec.module_spec import ModuleSpec
 
 tf1 = tf.compat.v1
@@ -37,6 +39,32 @@ def evaluate(handle: Any, *args: Any, tags: Any = None, **kwargs: Any) -> Any:
         return run(*args, **kwargs)
 
 
+def installed(*packages: str) -> bool:
+    return all(importlib.util.find_spec(package) is not None for package in packages)
+
+
+def convert_to(name: str, suffix: str) -> Door:
+    """`hub.convert` to a form; the file gets the ending that the form's files have."""
+
+    def inside(handle: Any, path: Any = "converted", **options: Any) -> Any:
+        return hub.convert(handle, f"{path}{suffix}" if path == "converted" else path, to=name, **options)
+
+    return inside
+
+
+CONVERT: dict[str, Door] = {
+    f"convert to {form.name}": convert_to(form.name, form.suffix)
+    for form in FORMS
+    if installed(*form.packages)
+}
+CONVERT_ONE: dict[str, Door] = {
+    f"convert to {form.name}": convert_to(form.name, form.suffix)
+    for form in FORMS
+    if installed(*form.packages) and "signature" in form.options
+}
+TO_JAX: dict[str, Door] = {"to_jax": hub.to_jax} if installed("jax") else {}
+
+
 @pytest.fixture(scope="module")
 def spec() -> ModuleSpec:
     """A module whose signature has two outputs, neither of them called `default`."""
@@ -49,13 +77,19 @@ def spec() -> ModuleSpec:
 
 
 TAKE_HANDLES: dict[str, Door] = {
+    **CONVERT,
+    **TO_JAX,
+    "Predictor": hub.Predictor,
+    "capabilities": hub.capabilities,
+    "draw": hub.draw,
+    "verify_signature": lambda handle: hub.verify_signature(handle, "key"),
     "get_expected_image_size": hub.get_expected_image_size,
     "get_num_image_channels": hub.get_num_image_channels,
     "Module": in_a_graph(hub.Module),
     "KerasLayer": hub.KerasLayer,
     "check": hub.check,
     "compare": lambda handle: hub.compare([handle], (np.ones([4]), np.ones([4]))),
-    "convert": lambda handle: hub.convert(handle, "converted"),
+    "convert, frozen": lambda handle: hub.convert(handle, "converted", frozen=True),
     "diff, first": lambda handle: hub.diff(handle, STORED),
     "diff, second": lambda handle: hub.diff(STORED, handle),
     "download": hub.download,
@@ -126,6 +160,14 @@ def test_a_spec_where_a_directory_is_asked_for(door: str, spec: ModuleSpec) -> N
 
 
 ASK_FOR_SIGNATURES: dict[str, Door] = {
+    **{
+        door: lambda name, convert=convert: convert(STORED, signature=name)
+        for door, convert in CONVERT_ONE.items()
+    },
+    **{door: lambda name, convert=convert: convert(STORED, name) for door, convert in TO_JAX.items()},
+    "convert, examples": lambda name: hub.convert(STORED, "converted", examples={name: [{"default": X}]}),
+    "convert, serving_default": lambda name: hub.convert(STORED, "converted", serving_default=name),
+    "Predictor": lambda name: hub.Predictor(STORED, name),
     "Module": in_a_graph(lambda name: hub.Module(STORED)(X, signature=name)),
     "Module, inputs": in_a_graph(lambda name: hub.Module(STORED).get_input_info_dict(name)),
     "KerasLayer": lambda name: hub.KerasLayer(STORED, signature=name),
@@ -148,6 +190,11 @@ def test_a_signature_that_is_not_there(door: str) -> None:
 
 
 ASK_FOR_TAGS: dict[str, Door] = {
+    **{door: lambda tags, convert=convert: convert(STORED, tags=tags) for door, convert in CONVERT.items()},
+    **{door: lambda tags, convert=convert: convert(STORED, tags=tags) for door, convert in TO_JAX.items()},
+    "Predictor": lambda tags: hub.Predictor(STORED, tags=tags),
+    "draw": lambda tags: hub.draw(STORED, tags=tags),
+    "find_tensors": lambda tags: hub.load_module_spec(STORED).find_tensors(tags=tags),
     "Module": in_a_graph(lambda tags: hub.Module(STORED, tags=tags)),
     "KerasLayer": lambda tags: hub.KerasLayer(STORED, tags=tags),
     "ModuleSpec": lambda tags: hub.load_module_spec(STORED).get_input_info_dict(tags=tags),
@@ -191,6 +238,47 @@ def test_no_output_called_default(door: str, spec: ModuleSpec) -> None:
     assert str(caught.value).startswith(words)
 
 
+def call_jax(x: Any) -> Any:
+    function, params = hub.to_jax(STORED)
+    return function(params, x)
+
+
+TAKE_INPUTS: dict[str, Door] = {
+    **({"to_jax": call_jax} if installed("jax") else {}),
+    "Module": in_a_graph(lambda x: hub.Module(STORED)(x)),
+    "KerasLayer": lambda x: hub.KerasLayer(STORED)(x),
+    "Predictor": lambda x: hub.Predictor(STORED, engine="numpy")(x),
+    "convert, examples": lambda x: hub.convert(STORED, "converted", examples={"default": [x]}),
+    "eval_function_for_module": lambda x: evaluate(STORED, x),
+    "load": lambda x: hub.load(STORED)(x),
+}
+INPUTS: dict[str, tuple[dict[str, Any], str]] = {
+    "none": ({}, "What was given lacks 'default'"),
+    "another": ({"fruit": X}, "What was given lacks 'default' and has the unknown 'fruit'"),
+    "one more": ({"default": X, "fruit": X}, "What was given has the unknown 'fruit'"),
+}
+
+
+@pytest.mark.parametrize("mistake", INPUTS)
+@pytest.mark.parametrize("door", TAKE_INPUTS)
+def test_inputs_that_a_signature_does_not_have(door: str, mistake: str) -> None:
+    given, words = INPUTS[mistake]
+    with pytest.raises(errors.InputError) as caught:
+        TAKE_INPUTS[door](given)
+    # Keras writes its own words around those of a layer.
+    assert f"has the inputs 'default': float32 [?, 1]. {words}" in str(caught.value)
+
+
+@pytest.mark.parametrize("door", TAKE_INPUTS)
+def test_an_input_of_another_shape(door: str) -> None:
+    with pytest.raises(errors.InputError) as caught:
+        TAKE_INPUTS[door]({"default": np.ones([2, 1, 1], np.float32)})
+    assert re.search(
+        r"The input 'default' of the signature 'default' of variant {} of \S+ is float32 \[\?, 1\]; it was given ",
+        str(caught.value),
+    )
+
+
 def test_the_lines_that_choose_an_output(spec: ModuleSpec) -> None:
     assert sorted(hub.load(spec)(X, as_dict=True)) == ["one", "two"]
     assert sorted(hub.KerasLayer(spec, signature_outputs_as_dict=True)(X)) == ["one", "two"]
@@ -198,9 +286,10 @@ def test_the_lines_that_choose_an_output(spec: ModuleSpec) -> None:
 
 
 WRITE: dict[str, Door] = {
+    **{door: lambda path, convert=convert: convert(STORED, path) for door, convert in CONVERT.items()},
     "ModuleSpec.export": lambda path: hub.load_module_spec(STORED).export(path),
     "LoadedModule.export": lambda path: hub.load(STORED).export(path),
-    "convert": lambda path: hub.convert(STORED, path),
+    "convert, frozen": lambda path: hub.convert(STORED, path, frozen=True),
     "export_from_checkpoint": in_a_graph(
         lambda path: hub.export_from_checkpoint(lambda: None, "checkpoint", path)
     ),

@@ -10,10 +10,12 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub.graph.building import initializing
+from tf1hub.graph.inputs import convert_inputs
 from tf1hub.graph.module import Module
 from tf1hub.spec.input_words import check_names
 from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
 from tf1hub.spec.permission import Trust
+from tf1hub.spec.variant import DEFAULT_SIGNATURE
 
 
 @contextlib.contextmanager
@@ -73,7 +75,15 @@ def evaluating(
                     if key not in calls:
                         calls[key] = _build(module, signature, as_dict)
                     feeds, outputs = calls[key]
-                    return session.run(outputs, _feed(module, feeds, inputs, signature))
+                    infos = module.get_input_info_dict(signature)
+                    given = check_names(inputs, infos, signature or DEFAULT_SIGNATURE, module.where)
+                    try:
+                        return session.run(outputs, {feeds[name]: value for name, value in given.items()})
+                    except (TypeError, ValueError):
+                        # What a session says of a feed names a placeholder that nobody knows.
+                        with tf.Graph().as_default():
+                            convert_inputs(given, infos, signature or DEFAULT_SIGNATURE, module.where)
+                        raise
 
             yield evaluate
 
@@ -95,8 +105,3 @@ def _placeholder(info: Any) -> Any:
         ]
         return tf.nest.pack_sequence_as(info.type_spec, parts, expand_composites=True)
     return tf.compat.v1.placeholder(info.dtype, info.get_shape())
-
-
-def _feed(module: Module, feeds: dict[str, Any], inputs: Any, signature: str | None) -> dict[Any, Any]:
-    given = check_names(inputs, module.get_input_info_dict(signature), signature or "default", module.where)
-    return {feeds[name]: value for name, value in given.items()}
