@@ -131,8 +131,10 @@ class Batches:
         if self._cannot_be_cut:
             return None
         if signature.batch_size is None:
-            is_large = rows.bytes_per_row() * rows.count > _LARGE and rows.count > 1
-            if rows.count <= _WORTH_MEASURING and not is_large and not always:
+            is_small = rows.count <= 1 or (
+                rows.count <= _WORTH_MEASURING and rows.bytes_per_row() * rows.count <= _LARGE
+            )
+            if is_small and not always:
                 return None
             with self._measuring:
                 if signature.batch_size is None and not self._cannot_be_cut:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tf1hub.errors import Error, InputError, UnsupportedGraphError
@@ -52,7 +53,7 @@ class LoadedSignature:
     training: bool
     batch_size: int | None = field(default=None)
 
-    @property
+    @cached_property
     def is_by_rows(self) -> bool:
         """Whether, as far as types and shapes tell, each row of the outputs is computed from that of the inputs."""
         some = any(map(has_rows, self.inputs.values()))

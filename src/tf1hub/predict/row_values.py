@@ -117,8 +117,8 @@ def byte_count(value: Any) -> int:
     if isinstance(value, tuple):
         return sum(map(byte_count, value))
     if isinstance(value, np.ndarray) and value.dtype.hasobject:
-        some = value.ravel()[:100]
-        return int(value.size * (8 + np.mean([len(each) for each in some]))) if len(some) else 0
+        some = value.ravel()[:100].tolist()
+        return value.size * (8 + sum(map(len, some)) // len(some)) if some else 0
     return value.nbytes if isinstance(value, np.ndarray) else 8 * len(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from tf1hub.format.dtypes import name_of
@@ -14,7 +15,8 @@ class ParsedTensorInfo:
     """Type and shape of one input or output of a signature, asked as programs of the time ask.
 
     It is a `TensorDescription` (`description`) with the message behind it. `dtype`, `get_shape` and `type_spec`
-    give TensorFlow's objects and import TensorFlow when first asked; everything else needs none.
+    give TensorFlow's objects and import TensorFlow when first asked; everything else needs none. Each call of a
+    predictor asks for kind and shape, and nobody changes the message, so these are kept.
     """
 
     def __init__(self, info: TensorInfo) -> None:
@@ -25,7 +27,7 @@ class ParsedTensorInfo:
         """The message that the signature holds."""
         return self._info
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """`"dense"`, `"sparse"` or `"composite"` (a RaggedTensor and the like)."""
         encoding = self._info.WhichOneof("encoding")
@@ -51,7 +53,7 @@ class ParsedTensorInfo:
         """The element type's name, such as `"float32"`."""
         return name_of(self._dtype_number)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int | None, ...] | None:
         """The static shape; None stands for what is unknown."""
         return _dimensions(_composite_shape(self._info) or self._info.tensor_shape)
