@@ -40,6 +40,7 @@ class ArrayInterface:
         self._signature = signature
         self._where = where
         self._tensors = {name: [*map(tensor_name, info.tensor_names)] for name, info in inputs.items()}
+        self._made = {name: [*map(tensor_name, info.tensor_names)] for name, info in outputs.items()}
         self._dtypes = {
             name: None if info.is_composite else dtypes.numpy_dtype(dtypes.number_of(info.dtype_name))
             for name, info in inputs.items()
@@ -88,7 +89,10 @@ class ArrayInterface:
 
     def results(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs by their names, for the values of their tensors: arrays, SparseArrays, RaggedArrays."""
-        return {name: _assemble(info, values) for name, info in self._outputs.items()}
+        return {
+            name: _assemble(info, [values[tensor] for tensor in self._made[name]])
+            for name, info in self._outputs.items()
+        }
 
     def _wrong(self, name: str, given: str) -> InputError:
         return InputError(wrong_input(name, self._inputs[name], self._signature, self._where, given))
@@ -184,8 +188,7 @@ def _components(value: Any) -> Sequence[Array]:
     return value if isinstance(value, SparseArray) else [value]
 
 
-def _assemble(info: ParsedTensorInfo, values: Mapping[str, Any]) -> Any:
-    parts = [values[tensor_name(name)] for name in info.tensor_names]
+def _assemble(info: ParsedTensorInfo, parts: Sequence[Any]) -> Any:
     if info.is_sparse:
         return SparseArray(*parts)
     if info.is_composite:
