@@ -5,29 +5,15 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-from golden import cases
+from folder_of_pages import lay_folder
 from serving import serving
 
 import tf1hub
 import tf1hub.server
-from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.server.markdown import render
-
-EVIL = "<img src=x onerror=alert(1)><script>alert(1)</script>"
-PAGE = f"""# Module demo/image/1
-Five **classes**. {EVIL}
-
-<!-- task: image-classification -->
-<!-- license: {EVIL} -->
-<!-- demo: javascript:alert(1) -->
-
-## Overview {EVIL}
-![a picture](https://elsewhere.example/x.png) [link](javascript:alert(1)) [good](https://example.com/)
-"""
 
 
 class Parts(html.parser.HTMLParser):
@@ -56,25 +42,7 @@ class Parts(html.parser.HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("models")
-    for name in ("image", "lstm", "text_embedding", "half_plus_two"):
-        shutil.copytree(cases.load(name).path, root / "demo" / name / "1")
-    shutil.copytree(cases.load("image_ref_variables").path, root / "demo" / "image" / "2")
-    (root / "demo" / "image" / "README.md").write_text(PAGE)
-    (root / "demo" / "README.md").write_text(f"# Publisher demo\nWho we are. {EVIL}\n\n## More\nText.")
-    hostile = root / "demo" / "half_plus_two" / "1"
-    saved = SavedModel.FromString((hostile / "saved_model.pb").read_bytes())
-    for graph in saved.meta_graphs:
-        graph.signature_def[EVIL].CopyFrom(graph.signature_def["default"])
-        graph.collection_def["ckpt"].Clear()
-    (hostile / "saved_model.pb").write_bytes(saved.SerializeToString())
-    words = root / "demo" / "text_embedding" / "1" / "assets" / "tokens.txt"
-    words.chmod(0o644)
-    lines = words.read_text().splitlines()
-    words.write_text("\n".join([EVIL, *lines[1:]]) + "\n")
-    (root / "demo" / "broken" / "1").mkdir(parents=True)
-    (root / "demo" / "broken" / "1" / "saved_model.pb").write_bytes(b"<script>")
-    return root
+    return lay_folder(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -235,10 +203,10 @@ def test_wrong_addresses_are_told_in_words(served):
 
 def test_markdown_is_rendered_and_harmless():
     text = render(
-        '# A\n|a|b|\n|-|-|\n|1|2|\n\n<svg onload=alert(1)><b onclick="x">b</b> <a href="data:text/html,x">d</a> ~~x~~',
+        '## A\n#### B\n## C\n|a|b|\n|-|-|\n|1|2|\n\n<svg onload=alert(1)><b onclick="x">b</b> <a href="data:text/html,x">d</a> ~~x~~',
         3,
     )
-    assert "<h3>A</h3>" in text
+    assert "<h3>A</h3>\n<h4>B</h4>\n<h3>C</h3>" in text
     assert "<td>1</td>" in text
     assert "<b>b</b>" in text
     for words in ("svg", "onclick", "onload", "data:", "script"):

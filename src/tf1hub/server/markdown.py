@@ -91,14 +91,14 @@ _MOST = 60_000
 
 
 @lru_cache(256)
-def render(text: str, lowest: int = 2) -> Markup:
+def render(text: str, highest: int = 2) -> Markup:
     """Markdown, with HTML in it, as safe HTML.
 
     Args:
         text: the Markdown.
-        lowest: the level that a heading of the first level gets; the page around it has those above.
+        highest: the level that its first heading gets; the page around it has those above.
     """
-    html = _parser(lowest).render(text[:_MOST])
+    html = _parser(highest).render(text[:_MOST])
     cleaned = nh3.clean(
         html,
         tags=set(_TAGS),
@@ -117,13 +117,20 @@ def render(text: str, lowest: int = 2) -> Markup:
 
 
 @cache
-def _parser(lowest: int) -> MarkdownIt:
+def _parser(highest: int) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
 
     def lower(state: Any) -> None:
+        """Gives headings the levels below the page's, and leaves no level out: readers go by them."""
+        outer: list[int] = []
         for token in state.tokens:
+            if token.type == "heading_open":
+                level = int(token.tag[1])
+                while outer and outer[-1] >= level:
+                    outer.pop()
+                outer.append(level)
             if token.type in ("heading_open", "heading_close"):
-                token.tag = f"h{min(int(token.tag[1]) + lowest - 1, 6)}"
+                token.tag = f"h{min(highest + len(outer) - 1, 6)}"
 
     parser.core.ruler.push("lower_headings", lower)
     parser.add_render_rule("image", _image)

@@ -111,7 +111,7 @@ def show_publisher(request: Request) -> Response:
         request,
         "publisher.html",
         publisher=publisher,
-        text=render("\n\n".join(part for part in (page.summary, page.text) if part)),
+        text=render("\n\n".join(part for part in (page.summary, page.text) if part), 2),
         records=found.records,
         total=found.total,
     )
