@@ -195,21 +195,26 @@ def count_ops(description: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 
 def ability_rows(capabilities: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the parts of a module that are run can do besides computing; what several variants have alike once."""
-    rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    """What the parts of a module that are run can do besides computing, each thing once."""
+    rows: dict[tuple[bool, str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for part in capabilities["parts"]:
         if part["kind"] in NEVER_RUN:
             continue
         for deed in part["deeds"]:
-            title = f"signature {part['name']}" if part["name"] else part["kind"]
-            what = deed["target"] or deed["why"]
-            refused = part["refused"] and deed["refused"]
-            key = title, deed["can"], deed["op"], what
-            row = rows.setdefault(
-                key, {"part": title, "can": deed["can"], "op": deed["op"], "what": what, "refused": False}
-            )
-            row["refused"] = row["refused"] or refused
-    return sorted(rows.values(), key=lambda row: not row["refused"])[:60]
+            key = part["refused"] and deed["refused"], deed["can"], deed["target"] or deed["why"]
+            parts, ops = rows.setdefault(key, ({}, {}))
+            parts[f"signature {part['name']}" if part["name"] else part["kind"]] = None
+            ops[deed["op"]] = None
+    found = [
+        {"refused": refused, "can": can, "what": what, "parts": _some(parts), "ops": _some(ops)}
+        for (refused, can, what), (parts, ops) in rows.items()
+    ]
+    return sorted(found, key=lambda row: not row["refused"])[:60]
+
+
+def _some(names: Iterable[str]) -> str:
+    given = list(names)
+    return ", ".join(given[:6]) + (f" and {len(given) - 6} more" if len(given) > 6 else "")
 
 
 # Filters of the templates.
