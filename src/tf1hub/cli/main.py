@@ -27,6 +27,7 @@ VERBS = (
     "info",
     "install",
     "lock",
+    "mirror",
     "open",
     "push",
     "resolve",

@@ -61,6 +61,11 @@ def run(args: argparse.Namespace) -> int:
     options = ServerOptions(
         title=args.title,
         read_only=args.read_only,
+        private=args.private,
+        upstreams=tuple(args.upstream),
+        quota_bytes=args.quota,
+        access_log=args.access_log,
+        behind_proxy=args.behind_proxy,
         storage_url=args.storage_url,
         refresh_seconds=args.refresh,
     )

@@ -13,15 +13,17 @@ from starlette.responses import Response
 
 from tf1hub.errors import Error
 from tf1hub.repository.access_tokens import AccessTokens
+from tf1hub.repository.copying import Copying
 from tf1hub.repository.publishing import Publishing
 from tf1hub.repository.repository import Repository
 from tf1hub.repository.uploads import Uploads
-from tf1hub.server import api_routes, page_routes, protocol_routes, publishing_routes
+from tf1hub.server import api_routes, page_routes, protocol_routes, publishing_routes, service_routes
 from tf1hub.server.answers import SafeHeaders, status_of
 from tf1hub.server.authorization import Guesses, PrivateReading
 from tf1hub.server.options import ServerOptions
 from tf1hub.server.refreshing import Refresher
 from tf1hub.server.telling import tell
+from tf1hub.server.watching import TrafficWatch, Watching
 
 
 def make_app(repository: Repository, options: ServerOptions | None = None) -> Starlette:
@@ -32,6 +34,7 @@ def make_app(repository: Repository, options: ServerOptions | None = None) -> St
         options: how.
     """
     chosen = options or ServerOptions()
+    watch = TrafficWatch(chosen.access_log)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -39,15 +42,21 @@ def make_app(repository: Repository, options: ServerOptions | None = None) -> St
         refresher.start()
         yield
         refresher.stop()
+        watch.close()
 
     app = Starlette(
         routes=[
+            *service_routes.routes(),
             *publishing_routes.routes(),
             *api_routes.routes(),
             *protocol_routes.routes(),
             *page_routes.routes(),
         ],
-        middleware=[Middleware(SafeHeaders), *([Middleware(PrivateReading)] if chosen.private else [])],
+        middleware=[
+            Middleware(Watching, watch),
+            Middleware(SafeHeaders),
+            *([Middleware(PrivateReading)] if chosen.private else []),
+        ],
         exception_handlers={Error: _answer_error, HTTPException: _answer_http_error},
         lifespan=lifespan,
     )
@@ -57,6 +66,9 @@ def make_app(repository: Repository, options: ServerOptions | None = None) -> St
     app.state.uploads = Uploads(repository.state, repository.max_bytes)
     app.state.tokens = AccessTokens(repository.layout.place, repository.state)
     app.state.guesses = Guesses()
+    app.state.watch = watch
+    if chosen.upstreams:
+        app.state.fetch = Copying(repository, chosen.upstreams, chosen.quota_bytes).fetch
     return app
 
 
