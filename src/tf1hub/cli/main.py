@@ -37,6 +37,7 @@ VERBS = (
     "serve",
     "show",
     "sign",
+    "site",
     "token",
     "verify-signature",
     "yank",
