@@ -10,9 +10,11 @@ import pytest
 import tf1hub as hub
 from tests.trust.corpus import Case, harmful, harmless
 from tests.trust.harm import Kit
+from tf1hub.format.module_reader import is_module
 from tf1hub.graphdef.op_packages import package_of
 from tf1hub.graphdef.op_record import recorded_ops
 from tf1hub.trust.abilities import ABILITIES, classified_ops, rules_of
+from tf1hub.trust.scan import is_harmless
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = sorted((ROOT / "tests/golden/modules").glob("*/module"))
@@ -98,7 +100,9 @@ def test_op_of_a_package_is_what_the_record_says_of_the_package():
 
 @pytest.mark.parametrize("case", HARMFUL, ids=lambda case: case.name)
 def test_harm_is_found(case: Case, tmp_path: Path):
-    report = hub.capabilities(case.write(tmp_path, KIT))
+    path = case.write(tmp_path, KIT)
+    report = hub.capabilities(path)
+    assert not (is_module(path) and is_harmless(hub.load_module_spec(path)))  # `tf1hub show` asks that first
     found = {
         (part.title, deed.can, deed.origin, deed.target) for part in report.refused for deed in part.refused
     }

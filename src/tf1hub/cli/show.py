@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         VariantDescription,
     )
     from tf1hub.spec.graph_tensors import GraphTensor
+    from tf1hub.spec.module_spec import ModuleSpec
     from tf1hub.spec.variant import Variant
 
 ROWS = 40
@@ -69,26 +70,31 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from tf1hub.spec.inspection import inspect
+    from tf1hub.spec.module_spec import load_module_spec
 
     if args.graph is not None:
         return _run_graph(args)
     if args.tensors is not None:
         return _run_tensors(args)
-    description = inspect(args.handle)
+    spec = load_module_spec(args.handle)
+    description = inspect(spec)
     if args.json:
         print_json(description.to_dict())
     elif not args.quiet:
         parts = sections(description, None if args.all else ROWS)
-        print("\n\n".join([*parts, *_capabilities(args.handle, None if args.all else ROWS)]))
+        print("\n\n".join([*parts, *_capabilities(spec, None if args.all else ROWS)]))
     return _exit.OK
 
 
-def _capabilities(handle: str, limit: int | None) -> Iterator[str]:
+def _capabilities(spec: ModuleSpec, limit: int | None) -> Iterator[str]:
     """What the module does that is refused unless it is allowed."""
-    from tf1hub.cli.scan import rows_of
-    from tf1hub.trust.scan import capabilities
+    from tf1hub.trust.scan import capabilities, is_harmless
 
-    report = capabilities(handle)
+    if is_harmless(spec):
+        return
+    from tf1hub.cli.scan import rows_of
+
+    report = capabilities(spec)
     if not report.ok:
         yield from _section(report.verdict(), [("variant", "part", "can", "by"), *rows_of(report)], limit)
 

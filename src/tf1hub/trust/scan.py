@@ -80,6 +80,11 @@ def of_spec(spec: ModuleSpec) -> Capabilities:
     return _of_variants(spec.name, variants, spec.checkpoint is not None)
 
 
+def is_harmless(spec: ModuleSpec) -> bool:
+    """Whether no graph of a module has an op that is ever refused: `capabilities`, which takes longer, says the rest."""
+    return all(analysis_of(spec.variant(tags)).is_harmless for tags in spec.get_tags())
+
+
 def of_saved_model(storage: Place) -> Capabilities:
     """What a SavedModel can do that is no TF1 module."""
     saved_model = parse_saved_model(storage.read(FILE_NAME), storage.path(FILE_NAME))
