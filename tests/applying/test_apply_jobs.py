@@ -33,7 +33,8 @@ def slowly(self, values):
     time.sleep(0.02)
     return run(self, values)
 LoadedSignature.run = slowly
-hub.apply(sys.argv[1], sys.argv[2], sys.argv[3], columns="text", engine="numpy", batch_size=25, part_rows=100, threads=2)
+hub.apply(sys.argv[1], sys.argv[2], sys.argv[3], columns="text", engine="numpy", batch_size=25, part_rows=25, threads=2,
+          progress=lambda progress: print(progress.done, flush=True))
 """
 
 
@@ -52,27 +53,26 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, name:
     whole, target = tmp_path / "whole" / name, tmp_path / "killed" / name
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
-    def start(to: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", _PROGRAM, TEXT, str(source), str(to)], env=environment)
+    def start(to: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", _PROGRAM, TEXT, str(source), str(to)]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
-    began = time.monotonic()
-    assert start(whole).wait(120) == 0
-    took = time.monotonic() - began
+    def finish(to: Path) -> None:
+        with start(to) as process:
+            process.communicate(timeout=120)
+        assert process.returncode == 0
+
+    finish(whole)
     chance = random.Random(0)
-    killed = 0
     for _ in range(KILLS):
-        process = start(target)
-        try:
-            process.wait(took * chance.uniform(0.3, 0.95))
-        except subprocess.TimeoutExpired:
+        with start(target) as process:
+            assert process.stdout is not None
+            for _ in range(chance.randint(1, 4)):
+                assert process.stdout.readline()
+            time.sleep(chance.uniform(0, 0.04))
             process.send_signal(signal.SIGKILL)
-            process.wait()
-            killed += 1
-        else:
-            break
-    if not target.is_file():
-        assert start(target).wait(120) == 0
-    assert killed
+        assert process.returncode == -signal.SIGKILL
+    finish(target)
     assert files_of(target) == files_of(whole)
     assert read(target).column("id").to_pylist() == IDS
     assert [each.name for each in target.parent.iterdir()] == [name]
