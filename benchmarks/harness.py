@@ -146,6 +146,11 @@ def at_most(what: str, ours: float, limit: float, show: Callable[[float], str], 
     return Row(what, show(ours), original, show(ours), f"<= {show(limit)}", ours <= limit)
 
 
+def at_least(what: str, ours: float, least: float, show: Callable[[float], str], original: str = "") -> Row:
+    """A row for a figure of ours that must reach a limit."""
+    return Row(what, show(ours), original, show(ours), f">= {show(least)}", ours >= least)
+
+
 def seconds(value: float) -> str:
     if value < 0.01:
         return f"{value * 1000:.2f} ms"

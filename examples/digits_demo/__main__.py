@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import tf1hub as hub
 
-from . import consume, in_keras, publish
+from . import consume, in_bulk, in_keras, publish
 from .data import consumers_digits, split_few
 from .report import Results, accuracy_table, draw
 
@@ -49,6 +49,9 @@ def main() -> Results:
 
     console.rule("The fine-tuned module, published again")
     publish_again(published, fine_tuned, console)
+
+    console.rule("The module, applied to all images")
+    apply_to_all(published, args.out, console)
     console.print(f"All of it took {time.perf_counter() - started:.0f} seconds.")
     return results
 
@@ -114,6 +117,22 @@ def publish_again(module_path: Path, new_path: Path, console: Console) -> None:
     difference = consume.fine_tune_and_export(module_path, new_path, few, test, consume.STEPS)
     console.print(f"Fine-tuned with 20 labels per class, exported to {new_path} and loaded again:")
     console.print(f"  its features differ by at most {difference:.1e} from those before the export.")
+
+
+def apply_to_all(module_path: Path, out: Path, console: Console) -> None:
+    images, features = out / "images", out / "features.parquet"
+    count = in_bulk.write_images(images)
+    started = time.perf_counter()
+    command = in_bulk.apply_to_all(module_path, images, features)
+    if command is None:
+        return
+    took = time.perf_counter() - started
+    console.print(f"$ {' '.join(command)}", markup=False, soft_wrap=True)
+    rows, size, difference = in_bulk.check_features(module_path, features)
+    console.print(
+        f"{rows:,} of {count:,} images became {size} features each in {took:.1f} s. From those of the module in a graph they differ "
+        f"by at most {difference:.1e}, as much as their shades."
+    )
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ class Batches:
             start += count
         if len(parts) > 1 and not any(map(count_rows, parts[0].values())):
             parts = parts[1:]
-        numbers = np.array([row for row in range(rows.count) if row not in errors], np.int64)
+        numbers = np.delete(np.arange(rows.count, dtype=np.int64), [*errors])
         return RowResults(self._join(parts), numbers, errors)
 
     def no_results(self, errors: dict[int, str]) -> RowResults:
