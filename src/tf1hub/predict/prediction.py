@@ -55,8 +55,8 @@ class Predictor:
             for `ModuleSpec.with_outputs`. None is all of the signature.
         batch_size: the most rows that are computed at once. `"auto"` measures it, when there are more than 256 rows or
             32 MB, in at most two seconds: the smallest whose rate is within 5 % of the best. None is all rows at once.
-        threads: how many batches are computed at once; each then takes one thread. None is one batch after the other,
-            on as many threads as the engine chooses.
+        threads: how many batches are computed at once; on TensorFlow and ONNX Runtime, each then takes one thread. None
+            is one batch after the other, on as many threads as the engine chooses.
         on_error: what a call does about a row that cannot be computed: `"raise"`, or `"column"`, which gives the others
             and one more output, `"error"`: what is wrong with each row, None where nothing is. The numbers of a faulty
             row are NaN or 0.
