@@ -31,7 +31,6 @@ _PAGES = [
     "/publisher7",
     "/publisher7/encoder3",
     "/publisher7/encoder3/1",
-    "/api/v1/modules?q=plus",
 ]
 
 

@@ -20,6 +20,7 @@ from tf1hub.repository.uploads import Uploads
 from tf1hub.server import api_routes, page_routes, protocol_routes, publishing_routes, service_routes
 from tf1hub.server.answers import SafeHeaders, status_of
 from tf1hub.server.authorization import Guesses, PrivateReading
+from tf1hub.server.kept_pages import KeptPages
 from tf1hub.server.options import ServerOptions
 from tf1hub.server.refreshing import Refresher
 from tf1hub.server.telling import tell
@@ -56,6 +57,8 @@ def make_app(repository: Repository, options: ServerOptions | None = None) -> St
             Middleware(Watching, watch),
             Middleware(SafeHeaders),
             *([Middleware(PrivateReading)] if chosen.private else []),
+            # Inside of what asks for a token: pages are kept for those who may read them.
+            Middleware(KeptPages, seconds=chosen.keep_seconds),
         ],
         exception_handlers={Error: _answer_error, HTTPException: _answer_http_error},
         lifespan=lifespan,

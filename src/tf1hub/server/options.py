@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tf1hub.server.kept_pages import SECONDS
+
 
 class ServerOptions(NamedTuple):
     """How a server is run.
@@ -14,6 +16,7 @@ class ServerOptions(NamedTuple):
         private: whether reading asks for a token too.
         storage_url: where others find the folder, such as `gs://bucket/models`: the answer to `uncompressed`.
         refresh_seconds: how often the folder is looked at for what was changed by hand.
+        keep_seconds: how long a page is handed out again; what other servers of the folder change is seen after it.
         upstreams: hubs whose modules are fetched, kept and served when somebody asks for them.
         try_modules: whether visitors may have the server run modules.
         quota_bytes: what one publisher may publish in all; None: no end.
@@ -26,6 +29,7 @@ class ServerOptions(NamedTuple):
     private: bool = False
     storage_url: str = ""
     refresh_seconds: float = 30.0
+    keep_seconds: float = SECONDS
     upstreams: tuple[str, ...] = ()
     try_modules: bool = False
     quota_bytes: int | None = None
