@@ -1,38 +1,22 @@
-"""Random old programs on NumPy and, under `jit`, on JAX give graph mode's outputs and gradients.
-
-`TF1HUB_PROGRAMS=500 pytest tests/predict/test_random_programs_on_arrays.py` tries more of them.
-"""
+"""Random old programs on NumPy and, under `jit`, on JAX give graph mode's outputs and gradients."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from tf2 import random_programs
+from tf2.many_programs import PHASES, X, graph_of, over_programs
 from tf2.old_graphs import TOLERANCE, OldGraph
 from tf2.random_programs import Block
-from tf2.test_random_programs import TOGETHER, X, graph_of
 
 from tf1hub.arrays.module_code import ModuleCode
 from tf1hub.predict.jax_function import JaxFunction
 
 jax = pytest.importorskip("jax")
-PROGRAMS = int(os.environ.get("TF1HUB_PROGRAMS", "40"))
 
 
-@settings(
-    max_examples=max(1, PROGRAMS // TOGETHER),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(st.lists(random_programs.programs(), min_size=TOGETHER, max_size=TOGETHER), st.booleans())
+@over_programs(40, PHASES)
 def test_random_programs_give_graph_modes_numbers_and_gradients(blocks: list[Block], resource: bool) -> None:
     old = OldGraph(graph_of(blocks, resource))
     spec = old.spec
