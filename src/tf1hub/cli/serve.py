@@ -29,6 +29,21 @@ def register(subparsers: Any) -> None:
         "--storage-url", default="", metavar="URL", help="where others find FOLDER, as gs://bucket/models"
     )
     parser.add_argument("--read-only", action="store_true", help="take nothing")
+    parser.add_argument("--private", action="store_true", help="ask for a token to read, too")
+    parser.add_argument(
+        "--upstream",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a hub to fetch from what is not in FOLDER, once; may be repeated",
+    )
+    parser.add_argument("--quota", type=int, metavar="BYTES", help="what one publisher may publish in all")
+    parser.add_argument(
+        "--access-log", default="", metavar="FILE", help="where requests are logged; - for standard error"
+    )
+    parser.add_argument(
+        "--behind-proxy", action="store_true", help="take the clients' addresses from X-Forwarded-For"
+    )
     parser.add_argument(
         "--max-module-bytes", type=int, metavar="N", help="how large a module may be (default: 8 GiB)"
     )

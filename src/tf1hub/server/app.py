@@ -17,7 +17,14 @@ from tf1hub.repository.copying import Copying
 from tf1hub.repository.publishing import Publishing
 from tf1hub.repository.repository import Repository
 from tf1hub.repository.uploads import Uploads
-from tf1hub.server import api_routes, page_routes, protocol_routes, publishing_routes, service_routes
+from tf1hub.server import (
+    api_description,
+    api_routes,
+    page_routes,
+    protocol_routes,
+    publishing_routes,
+    service_routes,
+)
 from tf1hub.server.answers import SafeHeaders, status_of
 from tf1hub.server.authorization import Guesses, PrivateReading
 from tf1hub.server.kept_pages import KeptPages
@@ -48,6 +55,7 @@ def make_app(repository: Repository, options: ServerOptions | None = None) -> St
     app = Starlette(
         routes=[
             *service_routes.routes(),
+            *api_description.routes(),
             *publishing_routes.routes(),
             *api_routes.routes(),
             *protocol_routes.routes(),
