@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.applying.blocks import Block, cut_into_blocks, rows_of_a_block
+from tf1hub.applying.blocks import RowBlock, cut_into_blocks, rows_of_a_block
 from tf1hub.applying.column_choice import ColumnChoice, Columns, choose_columns
-from tf1hub.applying.job import Job, Part, stored_job
+from tf1hub.applying.job import Job, JobPart, stored_job
 from tf1hub.applying.ordered import compute_in_order
 from tf1hub.applying.readers import READERS, count_rows, first_piece
 from tf1hub.applying.source_files import find_files
@@ -164,7 +164,7 @@ def apply(
             "part_rows": part_rows,
         }
         job = stored_job(found.directory, asked) or Job(asked)
-        run = _Run(predictor, choice, found, job, on_error)
+        run = _JobRun(predictor, choice, found, job, on_error)
         resumed = job.rows
         if not job.complete:
             found.check_free()
@@ -210,7 +210,7 @@ class _Computed:
     errors: list[dict[str, Any]]
 
 
-class _Run:
+class _JobRun:
     """One run of a job.
 
     Args:
@@ -232,12 +232,12 @@ class _Run:
         self._some_row_was_good = threading.Event()
         self.place = place_at(target.directory, Faults())
 
-    def measure(self, block: Block) -> None:
+    def measure(self, block: RowBlock) -> None:
         """Finds out how many rows are computed at once."""
         table, _ = self._choice.table(block, self._predictor.inputs, self._predictor.encoded)
         self._job.batch_size = self._predictor.measure_batch_size(table)
 
-    def compute(self, block: Block) -> _Computed:
+    def compute(self, block: RowBlock) -> _Computed:
         """What is to be written of a block; runs in several threads at once."""
         table, faults = self._choice.table(block, self._predictor.inputs, self._predictor.encoded)
         results = self._predictor.predict_rows(table, batch_size=self._job.batch_size)
@@ -255,9 +255,9 @@ class _Run:
             return _Computed(filled[next(iter(self._predictor.outputs))], len(block.table), told)
         if self._on_error == "file" and errors:
             kept = kept.take(results.rows)
-        return _Computed(self._joined(kept, results), len(block.table), told or [{}] * len(errors))
+        return _Computed(self._join(kept, results), len(block.table), told or [{}] * len(errors))
 
-    def _check(self, errors: dict[int, str], block: Block) -> None:
+    def _check(self, errors: dict[int, str], block: RowBlock) -> None:
         if len(errors) < len(block.table):
             self._some_row_was_good.set()
         if errors and self._on_error == "raise":
@@ -270,7 +270,7 @@ class _Run:
         ):
             raise InputError(f"No row of the source can be computed. The first one: {errors[min(errors)]}")
 
-    def _joined(self, kept: Any, results: RowResults) -> Any:
+    def _join(self, kept: Any, results: RowResults) -> Any:
         """The kept columns, the outputs, and the column of errors where one is wanted."""
         infos = self._predictor.outputs
         if self._on_error != "column":
@@ -301,7 +301,7 @@ class _Run:
         computed = next(blocks, None)
         say(job.rows, job.errors)
         while computed is not None:
-            part = Part(part_name(len(job.parts), self._target.ending), 0, 0)
+            part = JobPart(part_name(len(job.parts), self._target.ending), 0, 0)
             errors: list[dict[str, Any]] = []
             with self._target.open_part(part.name) as file:
                 while computed is not None and (part.rows == 0 or part.rows + computed.rows <= part_rows):

@@ -26,7 +26,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Block(Piece):
+class RowBlock(Piece):
     """Rows that are computed together.
 
     Attributes:
@@ -45,7 +45,7 @@ def rows_of_a_block(piece: Piece) -> int:
     return rows
 
 
-def cut_into_blocks(pieces: Iterable[Piece], rows: int, start: int) -> Iterator[Block]:
+def cut_into_blocks(pieces: Iterable[Piece], rows: int, start: int) -> Iterator[RowBlock]:
     """Yields blocks of exactly so many rows; the last one has the rest.
 
     Args:
@@ -67,7 +67,7 @@ def cut_into_blocks(pieces: Iterable[Piece], rows: int, start: int) -> Iterator[
         yield _take(pa, waiting, count, start)[0]
 
 
-def _take(pa: Any, pieces: list[Piece], rows: int, start: int) -> tuple[Block, list[Piece]]:
+def _take(pa: Any, pieces: list[Piece], rows: int, start: int) -> tuple[RowBlock, list[Piece]]:
     tables, faults, taken = [], dict[int, str](), 0
     for index, piece in enumerate(pieces):
         count = min(rows - taken, len(piece.table))
@@ -77,5 +77,5 @@ def _take(pa: Any, pieces: list[Piece], rows: int, start: int) -> tuple[Block, l
         if taken == rows:
             rest = {row - count: said for row, said in piece.faults.items() if row >= count}
             left = [Piece(piece.table.slice(count), rest)] if count < len(piece.table) else []
-            return Block(pa.concat_tables(tables), faults, start), left + pieces[index + 1 :]
+            return RowBlock(pa.concat_tables(tables), faults, start), left + pieces[index + 1 :]
     raise AssertionError(f"{taken} rows where {rows} were counted")

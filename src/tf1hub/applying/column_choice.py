@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tf1hub.applying.array_files import COLUMN
-from tf1hub.applying.blocks import Block
+from tf1hub.applying.blocks import RowBlock
 from tf1hub.applying.image_files import IMAGE
 from tf1hub.applying.lines import TEXT
 from tf1hub.errors import ArgumentError
@@ -45,7 +45,7 @@ class ColumnChoice:
         return frozenset([*self.kept, *(each for columns in self.inputs.values() for each in columns)])
 
     def table(
-        self, block: Block, infos: Mapping[str, ParsedTensorInfo], encoded: Collection[str]
+        self, block: RowBlock, infos: Mapping[str, ParsedTensorInfo], encoded: Collection[str]
     ) -> tuple[Any, dict[int, str]]:
         """The inputs of a block as a table, and the rows that are at fault already."""
         pa = import_pyarrow("tf1hub.apply")

@@ -15,7 +15,7 @@ VERSION = 1
 
 
 @dataclass
-class Part:
+class JobPart:
     """A part that is written.
 
     Attributes:
@@ -44,7 +44,7 @@ class Job:
     asked: dict[str, Any]
     batch_size: int | None = None
     block_rows: int = 0
-    parts: list[Part] = field(default_factory=list)
+    parts: list[JobPart] = field(default_factory=list)
     complete: bool = False
 
     @property
@@ -88,7 +88,7 @@ def stored_job(directory: str, asked: dict[str, Any]) -> Job | None:
     try:
         document = json.loads(place.read(STATE))
         version = document.pop("version")
-        parts = [Part(**part) for part in document.pop("parts")]
+        parts = [JobPart(**part) for part in document.pop("parts")]
         job = Job(parts=parts, **document)
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(

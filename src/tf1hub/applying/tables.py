@@ -23,7 +23,7 @@ def count_parquet(files: Sequence[SourceFile]) -> int | None:
         with local_copy(file) as path:
             if path != file.path and len(files) > 1:
                 return None
-            total += _opened(file, lambda path=path: parquet.read_metadata(path)).num_rows
+            total += _open(file, lambda path=path: parquet.read_metadata(path)).num_rows
     return total
 
 
@@ -35,7 +35,7 @@ def read_parquet(files: Sequence[SourceFile], columns: Collection[str] | None, s
     for file in files:
         with local_copy(file) as path:
             # Not mapped: pages of the file would count as memory of this process.
-            opened = _opened(
+            opened = _open(
                 file, lambda path=path: parquet.ParquetFile(path, memory_map=False, pre_buffer=False)
             )
             groups: list[int] = []
@@ -51,7 +51,7 @@ def read_parquet(files: Sequence[SourceFile], columns: Collection[str] | None, s
             batches = (
                 opened.iter_batches(MOST_ROWS, groups, wanted, use_threads=False) if groups else iter(())
             )
-            while (batch := _opened(file, lambda batches=batches: next(batches, None))) is not None:
+            while (batch := _open(file, lambda batches=batches: next(batches, None))) is not None:
                 if skip >= len(batch):
                     skip -= len(batch)
                     continue
@@ -68,7 +68,7 @@ def read_csv(files: Sequence[SourceFile], columns: Collection[str] | None, skip:
         separator = "\t" if ".tsv" in file.name.lower() else ","
         parse = csv.ParseOptions(delimiter=separator, newlines_in_values=True)
         with local_copy(file) as path:
-            names = _opened(
+            names = _open(
                 file, lambda path=path, parse=parse: csv.open_csv(path, parse_options=parse).schema.names
             )
             convert = csv.ConvertOptions(
@@ -76,12 +76,12 @@ def read_csv(files: Sequence[SourceFile], columns: Collection[str] | None, skip:
                 include_columns=None if columns is None else [name for name in names if name in columns],
                 strings_can_be_null=False,
             )
-            reader = _opened(
+            reader = _open(
                 file, lambda path=path, parse=parse, convert=convert: csv.open_csv(
                     path, parse_options=parse, convert_options=convert
                 )
             )  # fmt: skip
-            while (batch := _opened(file, lambda reader=reader: next(reader, None))) is not None:
+            while (batch := _open(file, lambda reader=reader: next(reader, None))) is not None:
                 if skip >= len(batch):
                     skip -= len(batch)
                     continue
@@ -89,7 +89,7 @@ def read_csv(files: Sequence[SourceFile], columns: Collection[str] | None, skip:
                 skip = 0
 
 
-def _opened(file: SourceFile, read: Any) -> Any:
+def _open(file: SourceFile, read: Any) -> Any:
     pa = import_pyarrow("Reading tables")
     try:
         return read()

@@ -122,7 +122,7 @@ def mirror(
     os.makedirs(folder, exist_ok=True)
     wanted = [version_name(handle) for handle in handles]
     if query is not None:
-        wanted += _found_on(source, query)
+        wanted += _list_found(source, query)
     if not wanted:
         raise HandleError("There is nothing to copy: give handles, or a query.")
     result: dict[str, Any] = {"copied": [], "there": [], "faults": {}}
@@ -143,6 +143,6 @@ def mirror(
     return result
 
 
-def _found_on(source: str, query: str) -> list[VersionName]:
+def _list_found(source: str, query: str) -> list[VersionName]:
     with open_hub(source) as hub:
         return [version_name(module["handle"]) for module in hub.search(query, {}, 200)["modules"]]

@@ -25,7 +25,7 @@ class Snippet(NamedTuple):
     text: str
 
 
-class Piece(NamedTuple):
+class BarPiece(NamedTuple):
     """A part of the size bar, in thousandths of its width."""
 
     x: int
@@ -128,7 +128,7 @@ def _value(tensor: Mapping[str, Any]) -> str:
     return f"np.zeros({sizes}, {json.dumps(tensor['dtype'])})"
 
 
-def size_bar(variables: Iterable[Mapping[str, Any]]) -> list[Piece]:
+def size_bar(variables: Iterable[Mapping[str, Any]]) -> list[BarPiece]:
     """The scopes that take most bytes, and the rest."""
     sizes: Counter[str] = Counter()
     variables = [each for each in variables if each["bytes"]]
@@ -148,7 +148,7 @@ def size_bar(variables: Iterable[Mapping[str, Any]]) -> list[Piece]:
         width = 1000 * size / whole
         share = f"{size / whole:.0%}" if size / whole >= 0.01 else "< 1%"
         pieces.append(
-            Piece(
+            BarPiece(
                 round(x),
                 max(1, round(x + width) - round(x)),
                 name,

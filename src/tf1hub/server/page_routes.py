@@ -159,7 +159,7 @@ def show_version(request: Request, record: Record) -> Response:
         url = _url(request, record.name)
         abilities = page_parts.ability_rows(capabilities)
         given |= {
-            "module": _titled(description),
+            "module": _give_title(description),
             "snippets": list(page_parts.snippets(url, description, record.needs)),
             "text": render(page.text, 3),
             "metadata": [
@@ -347,7 +347,7 @@ def _variables(description: Mapping[str, Any], start: int, count: int) -> dict[s
     }
 
 
-def _titled(description: dict[str, Any]) -> dict[str, Any]:
+def _give_title(description: dict[str, Any]) -> dict[str, Any]:
     for variant in description["variants"]:
         variant["title"] = _variant_title(variant["tags"])
     return description

@@ -63,7 +63,7 @@ class TrafficWatch:
                 "from": address_of(request),
                 "method": request.method[:20],
                 # As it came, so that nobody writes lines of their own; with what looks secret masked.
-                "path": _shown(request)[:_MAX_TEXT],
+                "path": _show(request)[:_MAX_TEXT],
                 "status": status,
                 "bytes": count,
                 "seconds": round(seconds, 4),
@@ -119,7 +119,7 @@ def kind_of(request: Request) -> str:
     return "static" if path.startswith("/static/") else "page"
 
 
-def _shown(request: Request) -> str:
+def _show(request: Request) -> str:
     path = request.scope.get("raw_path", b"").decode("latin-1")
     query = request.scope.get("query_string", b"").decode("latin-1")
     return redact(f"http://-{path}?{query}")[len("http://-") :] if query else path

@@ -20,13 +20,13 @@ def column_type(info: ParsedTensorInfo) -> pa.DataType:
         info: the output.
     """
     made = table_from_arrays({"output": no_rows(info)}).schema.field(0).type
-    return _nested(made, (info.shape or ())[1:]) if info.kind == "dense" else made
+    return _nest(made, (info.shape or ())[1:]) if info.kind == "dense" else made
 
 
-def _nested(made: pa.DataType, sizes: Sequence[int | None]) -> pa.DataType:
+def _nest(made: pa.DataType, sizes: Sequence[int | None]) -> pa.DataType:
     import pyarrow as pa
 
     if not sizes:
         return made
-    inner = _nested(made.value_type, sizes[1:])
+    inner = _nest(made.value_type, sizes[1:])
     return pa.list_(inner) if sizes[0] is None else pa.list_(inner, sizes[0])

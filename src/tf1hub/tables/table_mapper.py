@@ -80,8 +80,8 @@ class TableMapper:
     ) -> None:
         import_pyarrow("A table")
         self.predictor = predictor
-        self._inputs = _named(input_columns, list(predictor.inputs), "input")
-        self._outputs = _named(output_columns, list(predictor.outputs), "output")
+        self._inputs = _name_columns(input_columns, list(predictor.inputs), "input")
+        self._outputs = _name_columns(output_columns, list(predictor.outputs), "output")
         self._keep = None if keep is None else [keep] if isinstance(keep, str) else list(keep)
         self._error_column = error_column
         if error_column is not None and ERROR in self._outputs:
@@ -200,7 +200,7 @@ class TableMapper:
         return found.outputs if self._error_column is None else with_errors(found, self.predictor.outputs)
 
 
-def _named(given: Names, names: list[str], what: str) -> dict[str, str]:
+def _name_columns(given: Names, names: list[str], what: str) -> dict[str, str]:
     """The columns by the names of the inputs, or of the outputs."""
     argument = f"{what}_columns="
     if given is None:
