@@ -1,4 +1,4 @@
-"""What an array library decides about a run: the namespace of each op, and how choices and loops are run.
+"""How an array library runs a program: the namespace of each op, choices and loops.
 
 This is NumPy's, where every value is known: a choice runs its branch, and a loop runs in Python. A library that
 traces subclasses it, and calls these where the predicate is known.

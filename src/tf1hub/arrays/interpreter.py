@@ -44,7 +44,7 @@ class ProgramRun:
         self.values: dict[Tensor, Any] = {}
 
     def inner(self) -> ProgramRun:
-        """A run for a region that is traced by itself: it sees all values, and writes none of them; nor the state's."""
+        """A run for a region that is traced by itself. It sees all values, but changes neither them nor the state."""
         run = ProgramRun(self.code, self.library, self.backend, self.state.copy(), self.random)
         run.values = dict(self.values)
         return run

@@ -121,7 +121,7 @@ class JaxBackend(Backend):
 
 
 def _concrete(number: Any) -> Any:
-    """A number as it is where JAX only takes a gradient and compiles nothing; otherwise what was given."""
+    """The number itself where JAX knows it, as it does while it takes gradients without compiling; else what was given."""
     if not isinstance(number, jax.core.Tracer):
         return number
     try:

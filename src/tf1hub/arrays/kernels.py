@@ -1,4 +1,4 @@
-"""What computes an op type: the table of ops, filled."""
+"""The filled table of ops: what computes an op type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program with, for each op, what computes it: looked up once, before anything runs."""
+"""Programs that are ready to run: what computes each op is looked up once, before anything runs."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class PreparedFunctions:
 
 
 def _find_last_uses(code: Code) -> None:
-    """Notes, for each item that lies in no region, what may be forgotten behind it: memory is held no longer than needed."""
+    """Notes after which item each tensor is needed no more, so that its memory can be given back."""
     needed: set[Tensor] = {*code.program.fetches, *code.arguments}
     for item in reversed(code.block):
         used = set(_tensors_used([item]))

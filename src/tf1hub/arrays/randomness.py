@@ -1,4 +1,4 @@
-"""Where random ops get their numbers: a source of its own, so their numbers are never TensorFlow's, their distribution is."""
+"""The source of random numbers. The distributions are TensorFlow's; the numbers are not."""
 
 from __future__ import annotations
 

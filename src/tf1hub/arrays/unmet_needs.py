@@ -1,4 +1,4 @@
-"""What of a program the table of ops could run if some package were installed, or cannot run at all: found beforehand."""
+"""Why the table of ops cannot run a program: a package that is not installed, or ops that it lacks. Found before a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a form is: the interface that each file of this room fills."""
+"""What a form has to have: each form of this room is a subclass of `Form`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What a caller asks of a form beside its name; each form says in `Form.options` which of these it reads.
+    """The options of a conversion. Each form lists in `Form.options` which of them it reads.
 
     Attributes:
         trainable: the variables that optimizers will see.
@@ -88,7 +88,7 @@ class Written:
 
 
 class Form(ABC):
-    """A form that modules are converted to; a subclass has one file of this room, and a line in `registry.py`.
+    """What a module can be converted to. Each form is a subclass in a file of its own, with a line in `registry.py`.
 
     Attributes:
         name: what `to=` calls it.
@@ -149,7 +149,7 @@ class Form(ABC):
     def refusals(
         self, spec: ModuleSpec, variants: tuple[Variant, Variant], options: Options
     ) -> list[Refusal]:
-        """Everything that the form cannot take, found without writing anything; no TensorFlow.
+        """Everything in the module that the form cannot hold. Nothing is written, and TensorFlow is not imported.
 
         Args:
             spec: the module.
@@ -181,7 +181,7 @@ class Form(ABC):
     def compare(
         self, request: ConversionRequest, path: str, written: Written, examples: Given, tolerance: float
     ) -> Iterator[Compared]:
-        """Holds what was written, opened again, against the original; yields a row for each output or weight.
+        """Compares what was written with the original, and yields a row for each output or weight.
 
         Args:
             request: what was converted.
@@ -196,7 +196,7 @@ class Form(ABC):
 
 
 class CallableForm(Form):
-    """A form that can be opened again and called: what it gives is compared with what the module gives."""
+    """A form that can be opened and called. Its outputs are compared with those of the module."""
 
     def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
         """What is compared with what was written: the module, or one that reads the files of the conversion.

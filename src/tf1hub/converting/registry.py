@@ -39,7 +39,7 @@ def form_named(name: str) -> Form:
 
 
 def forms_that_take(spec: ModuleSpec, variants: tuple[Variant, Variant]) -> list[str]:
-    """The names of the forms that refuse nothing of a module, but for those that only find out; no TensorFlow."""
+    """The names of the forms that can hold a module; without those where only the conversion itself can tell."""
     return [
         form.name
         for form in FORMS

@@ -73,7 +73,7 @@ class Inference:
         self._served: set[str] = set()
 
     def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields the outputs as dense tensors: in both ways on the first inputs of a signature, then as programs call it.
+        """Yields the outputs as dense tensors. The first inputs of a signature are tried in both ways of calling it.
 
         Both ways run one program, on whatever size, so once is enough to see that they hand it the right tensors.
         """

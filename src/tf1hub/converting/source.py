@@ -1,4 +1,4 @@
-"""What is converted: a definition with values for all of its variables, and the module where it is loaded."""
+"""What is converted: a definition, the values of all its variables, and the loaded module where there is one."""
 
 from __future__ import annotations
 

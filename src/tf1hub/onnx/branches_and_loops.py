@@ -1,4 +1,4 @@
-"""Choices and loops as `If` and `Loop`; their results are tensors, what they write of variables among them."""
+"""Choices and loops as `If` and `Loop`. Variables that they write are among their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ops that together are one of ONNX's: found where the last of them is lowered, from what it comes from."""
+"""Groups of ops that ONNX has one operator for. They are found when the last op of the group is lowered."""
 
 from __future__ import annotations
 

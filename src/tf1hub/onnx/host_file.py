@@ -1,4 +1,4 @@
-"""The file beside a model that has what runs around it: a small module of ops on strings, with their vocabularies."""
+"""The file beside a model with the ops that run outside of it: ops on strings, with their vocabularies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ops on strings and tables, which run outside of the model: what their outputs are, as far as that can be told."""
+"""Ops on strings and tables, which run outside of the model: the types and shapes of their outputs."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Effects:
         return known is not None and known.is_stateful and not self._leaves_variables_alone(node)
 
     def may_write(self, node: NodeDef) -> bool:
-        """Whether a node by itself may write a variable that it is given: an op that draws at random is given none."""
+        """Whether a node may write a variable that it is given. Random ops are stateful too, but are given none."""
         return node.op in op_types.WRITES or (
             not self._leaves_variables_alone(node) and self._takes_resources(node)
         )

@@ -1,4 +1,4 @@
-"""A GraphDef in the form that the analysis walks: nodes with parsed inputs, in execution order."""
+"""The nodes of a GraphDef with parsed inputs, in an order in which they can run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to run what, among all that could run now."""
+"""The order of ops that could run at the same time."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def _elsewhere(refused: Sequence[Variant], inference: Variant, runtime: Runtime)
 
 
 def _harmless(variant: Variant) -> list[str]:
-    """The signatures for which TensorFlow's own loader is good advice: it asks nobody before it runs what is refused here."""
+    """The signatures for which a message may advise TensorFlow's own loader, which refuses nothing that is harmful."""
     if why_state_is_refused(variant, True):
         return []
     return [name for name in variant.signature_names if not why_signature_is_refused(variant, name)]

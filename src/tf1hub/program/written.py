@@ -42,7 +42,7 @@ def written_variables(program: Program, variables: Set[str], writes: Callable[[O
 
 
 def _behind(program: Program, reference: Tensor) -> set[str]:
-    """The nodes that a reference may come from, through conds and loops; writes of ref variables hand it on."""
+    """The nodes that a reference may come from, through conds, loops and writes of ref variables."""
     found: set[str] = set()
     seen: set[Tensor] = set()
     waiting = [reference]

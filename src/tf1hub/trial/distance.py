@@ -56,7 +56,7 @@ def distance(a: Any, b: Any) -> Distance:
 
 
 def _pieces(a: Any, b: Any) -> Iterator[tuple[Any, Any]]:
-    """Both arrays piece by piece, in the widest type of their kind: as a whole these would be several times as large."""
+    """Both arrays, piece by piece, in the widest type of their kind. Whole arrays of that type would take several times the memory."""
     a, b = a.reshape(-1), b.reshape(-1)
     for start in range(0, a.size, _PIECE):
         yield _wide(a[start : start + _PIECE]), _wide(b[start : start + _PIECE])

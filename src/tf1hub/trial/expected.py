@@ -1,4 +1,4 @@
-"""What a module's signatures give on generated inputs, whatever computes it; no TensorFlow."""
+"""The outputs of a module's signatures on generated inputs. Needs no TensorFlow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs signatures of one variant, and computes once what two of them have in common; no TensorFlow.
+"""Runs the signatures of a variant, and computes once what several of them share. Needs no TensorFlow.
 
 The signatures that publishers agreed on come in pairs: `"default"` takes what `"image_feature_vector"` takes, and gives one
 of the tensors that this one gives. What a tensor of a graph is does not depend on what else is asked for, so one run

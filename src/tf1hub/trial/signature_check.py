@@ -1,4 +1,4 @@
-"""Holds a converted module, opened again from what was written, against the original; no TensorFlow."""
+"""Compares a converted module, opened from disk, with the original. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class SignatureCheck:
         return ""
 
     def _run(self, example: Example, expected: Arrays) -> dict[str, Distance]:
-        """How far each output is from what is expected, the farthest of all ways of calling; nothing where one fails."""
+        """The distance of each output from what is expected: the largest over all ways of calling. Empty where one fails."""
         found: dict[str, Distance] = {}
         signature = self._expected.signature
         try:

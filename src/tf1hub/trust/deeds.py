@@ -1,4 +1,4 @@
-"""What a run of a part of a graph can do: each deed with its op, its node, and what it does it to."""
+"""What a part of a graph can do when it runs: each deed, with the op, the node and the target."""
 
 from __future__ import annotations
 

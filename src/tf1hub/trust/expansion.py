@@ -1,4 +1,4 @@
-"""What takes far more than it says: tensors that are large when they are made, loops that may not end."""
+"""Small graphs that take much time or memory: large tensors made of a few bytes, loops that may not end."""
 
 from __future__ import annotations
 

@@ -301,7 +301,7 @@ class Origins:
 
 
 def _stays_beside(rest: list[Origin], separator: str) -> bool:
-    """Whether what is put behind a path names something beside it: an ending, but no other directory from the root, or up."""
+    """Whether a suffix of a path stays in the same directory: an ending such as `.index`, with no `..` and no `/` at the start."""
     tail = separator + separator.join(origin.text for origin in rest) if rest else ""
     known = all(origin.kind == CONSTANT for origin in rest)
     return known and ".." not in tail and "://" not in tail and not tail.startswith("/")

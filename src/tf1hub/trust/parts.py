@@ -1,4 +1,4 @@
-"""The parts of a variant that run apart: signatures, initializers, and what else there is."""
+"""The parts of a variant that run by themselves: signatures, initializers, update ops and others."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _run_parts(variant: Variant, has_checkpoint: bool, analysis: Analysis) -> It
 
 
 def signature_parts(variant: Variant) -> Iterator[Part]:
-    """The signatures of a variant; those that TensorFlow 2 has for what runs at the start are the main op."""
+    """The signatures of a variant. What TensorFlow 2 runs when it loads a SavedModel is the main op, and no signature."""
     for name in variant.signature_names:
         part = signature_part(variant, name)
         yield Part(MAIN, "", part.start, {}) if name in _MAIN_SIGNATURES else part

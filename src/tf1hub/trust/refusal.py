@@ -1,4 +1,4 @@
-"""Refuses to build what a module does beyond computing, unless its user allows it, and what is not signed as demanded."""
+"""Refuses to build what the user did not allow a module to do, and modules that are not signed as demanded."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def _of_variants(name: str, variants: list[Variant], has_checkpoint: bool) -> Ca
 
 
 def _deeds_to_tell(part: Part, deeds: tuple[Deed, ...]) -> tuple[Deed, ...]:
-    """What is said of a part: of one that never runs only what would be refused, and of a saver not that it saves."""
+    """The deeds that a report tells. Of a part that never runs, only those that would be refused; of a saver, not that it saves."""
     if part.kind not in NEVER_RUN:
         return deeds
     known = SAVER_OPS if part.kind == SAVER else frozenset()

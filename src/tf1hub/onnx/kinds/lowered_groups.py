@@ -119,15 +119,18 @@ def sparse_segments(call: LoweringCall, x: Value, indices: Value, ids: Value, *c
     """Groups of rows that indices name."""
     graph = call.graph
     groups = graph.int64(ids)
-    table, places = _without_unique(call, x, indices)
+    table, places = _skip_unique(call, x, indices)
     rows = graph.op("Gather", table, places, axis=0)
     number = graph.reshape(graph.int64(count[0]), [1]) if count else _last_plus_one(call, groups)
     how = call.kind.removeprefix("SparseSegment").removesuffix("WithNumSegments")
     return _reduce_segments(call, how, rows, groups, number)
 
 
-def _without_unique(call: LoweringCall, rows: Value, indices: Value) -> tuple[Value, Value]:
-    """A table and rows of it, where `rows` was looked up for each id once: it is looked up for all of them instead."""
+def _skip_unique(call: LoweringCall, rows: Value, indices: Value) -> tuple[Value, Value]:
+    """The table and the indices to look up.
+
+    Where rows were looked up for unique ids only, and are then repeated, one lookup of all ids does both.
+    """
     graph, scope = call.graph, call.scope
     found = scope.program.maker(call.op.inputs[0])
     placed = scope.program.origin(call.op.inputs[1])

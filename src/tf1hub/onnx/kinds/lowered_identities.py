@@ -1,4 +1,4 @@
-"""What hands on its input, what only checks, and what a graph begins with."""
+"""Identities, checks, constants and placeholders."""
 
 from __future__ import annotations
 

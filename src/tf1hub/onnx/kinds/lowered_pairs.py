@@ -1,4 +1,4 @@
-"""Functions of one element of each of two inputs, and of more: arithmetic, comparisons, choices."""
+"""Functions of the elements of two or more inputs: arithmetic, comparisons, choices."""
 
 from __future__ import annotations
 
