@@ -227,6 +227,18 @@ def test_progress_tells_rows_and_errors(tmp_path: Path) -> None:
     assert f"Applying the module to {source}: 1,000 of 1,000 rows (3 errors)" in [*map(str, told)]
 
 
+def test_another_decoder_is_another_job(tmp_path: Path) -> None:
+    source = write("text", tmp_path)
+    half = cases.load("half_plus_two").path
+    for decode in (lambda data: [float(len(data))], lambda data: [float(len(data)) + 1]):
+        predictor = hub.Predictor(half, engine="numpy", decode=decode, batch_size=64)
+        if (tmp_path / "out").exists():
+            with pytest.raises(ExportError, match="which differs in: predictor"):
+                hub.apply(predictor, source, tmp_path / "out")
+        else:
+            assert hub.apply(predictor, source, tmp_path / "out").errors == 0
+
+
 def test_wrong_arguments(tmp_path: Path) -> None:
     source = write("parquet", tmp_path)
     for given, message in (
@@ -238,11 +250,19 @@ def test_wrong_arguments(tmp_path: Path) -> None:
         ({"outputs": {"id": "default"}},
          "A column of the source is called as an output is: 'id'. Leave it out (keep=), or call the output otherwise: "
          "outputs={'embedding': 'id'}."),
+        ({"outputs": {"error": "default"}},
+         "The column of errors is called 'error', and so is another one. Leave that out (keep=), call the output otherwise "
+         "(outputs={'NAME': 'error'}), or have errors in a file: on_error='file'."),
     ):  # fmt: skip
         target = tmp_path / given.pop("target", "out")
         with pytest.raises(ArgumentError) as caught:
             apply(TEXT, source, target, columns="text", **given)
         assert str(caught.value) == message
+    with pytest.raises(ArgumentError) as caught:
+        apply(TEXT, tmp_path, tmp_path / "out", columns="text")
+    assert str(caught.value) == (
+        f"The target {tmp_path}/out lies within the source {tmp_path}, of which it would become a part. Choose a place outside."
+    )
     predictor = hub.Predictor(TEXT, engine="numpy")
     with pytest.raises(ArgumentError) as caught:
         hub.apply(predictor, source, tmp_path / "out", columns="text", engine="jax")

@@ -190,24 +190,24 @@ def test_records_are_those_of_tensorflow(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_a_source(tmp_path: Path) -> None:
+    out = tmp_path.parent / f"{tmp_path.name}-out"
     (tmp_path / "a.csv").write_text("x\n1\n")
     (tmp_path / "b.txt").write_text("x\n")
     with pytest.raises(InputError, match=r"^There is nothing at the source '/nowhere\.csv'\.$"):
-        apply(TEXT, "/nowhere.csv", tmp_path / "out")
+        apply(TEXT, "/nowhere.csv", out)
     with pytest.raises(
         InputError, match=r"^The source has files of several kinds: csv \(.*\), text \(.*\)\. Give those"
     ):
-        apply(TEXT, tmp_path, tmp_path / "out")
+        apply(TEXT, tmp_path, out)
     with pytest.raises(InputError, match="No file is called as the source"):
-        apply(TEXT, str(tmp_path / "*.parquet"), tmp_path / "out")
+        apply(TEXT, str(tmp_path / "*.parquet"), out)
     with pytest.raises(InputError, match=r"has no file whose name ends as one of a source: \.parquet"):
-        apply(TEXT, Path(__file__), tmp_path / "out")
+        apply(TEXT, Path(__file__), out)
     (tmp_path / "empty.txt").touch()
     with pytest.raises(InputError, match="has no rows"):
-        apply(TEXT, tmp_path / "empty.txt", tmp_path / "out")
+        apply(TEXT, tmp_path / "empty.txt", out)
     shutil.copy(tmp_path / "b.txt", tmp_path / "lines")
-    assert apply(TEXT, tmp_path / "lines", tmp_path / "out", kind="text").rows == 1
-    assert not (tmp_path / "out" / "x").exists()
+    assert apply(TEXT, tmp_path / "lines", out, kind="text").rows == 1
 
 
 def test_columns_that_are_not_clear(tmp_path: Path) -> None:
@@ -224,4 +224,11 @@ def test_columns_that_are_not_clear(tmp_path: Path) -> None:
         ArgumentError, match=r"keep= names what is no column: 'key'\. The columns are 'id', 'text', 'vector'"
     ):
         apply(TEXT, source, tmp_path / "out", columns="text", keep=["key"])
+    with pytest.raises(
+        InputError, match=r"The column 'vector' is fixed_size_list.*; the input 'default' takes string"
+    ):
+        apply(TEXT, source, tmp_path / "out", columns="vector")
+    (tmp_path / "twice.csv").write_text("a,a\n1,2\n")
+    with pytest.raises(ArgumentError, match=r"^The source has several columns of one name: 'a'\.$"):
+        apply(TEXT, tmp_path / "twice.csv", tmp_path / "out", columns="a")
     assert not (tmp_path / "out").exists()

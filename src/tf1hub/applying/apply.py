@@ -97,7 +97,7 @@ def apply(
         ([[2.0], [2.5], [3.0], [3.5]], 4, 0)
 
     Args:
-        module: a handle, a ModuleSpec, or a `Predictor`, which then says all that it was made with.
+        module: a handle, a ModuleSpec, or a `Predictor`, which then says all that it was made with; best with `threads=1`.
         source: a path or URL of a file: `.parquet`, `.csv`, `.tsv`, `.jsonl`, `.tfrecord`, `.txt` (a text in each line),
             `.npy`, `.npz`; of a folder of such files, or of images; a pattern such as `"data/*.jpg"`; or a list of these.
         target: a new directory, which gets parts as Parquet; or a new file, `.parquet` or, for one output, `.npy`.
@@ -140,6 +140,8 @@ def apply(
         found = Target(path_text(target, "target"))
         on_error = on_error or ("file" if found.ending == ".npy" else "column")
         _check_arguments(on_error, found, threads, part_rows)
+        if isinstance(source, str | os.PathLike):
+            found.check_outside(path_text(source, "source"))
         kind, files = find_files(source, kind)
         predictor = _predictor(
             module, kind,
@@ -151,7 +153,7 @@ def apply(
             raise InputError(f"The source {source} has no rows.")
         kept = () if keep is None and found.ending == ".npy" else keep
         choice = choose_columns(kind, piece.table.column_names, predictor.inputs, columns, kept)
-        check_columns(found.ending, predictor.outputs, choice.kept)
+        check_columns(found.ending, predictor.outputs, choice.kept, ERROR if on_error == "column" else None)
         asked = {
             "source": [[file.name, file.size, file.modified] for file in files],
             "kind": kind,

@@ -60,7 +60,9 @@ class ColumnChoice:
                 parts = [
                     _numbers(pa, part, dtype, each, faults) for part, each in zip(parts, chosen, strict=True)
                 ]
-            columns[name] = parts[0] if len(parts) == 1 else _stack(pa, parts)
+            # A single column keeps its name, for messages.
+            named = chosen[0] if len(self.inputs) == len(chosen) == 1 else name
+            columns[named] = parts[0] if len(parts) == 1 else _stack(pa, parts)
         return pa.table(columns), faults
 
 
@@ -83,6 +85,7 @@ def choose_columns(
     Raises:
         ArgumentError: an input has no column, or there is no such column.
     """
+    names = [*names]
     if isinstance(columns, str):
         columns = {next(iter(infos)): columns} if len(infos) == 1 else {"": columns}
     given = dict(columns or {})
@@ -110,6 +113,9 @@ def choose_columns(
                     name=next(iter(names), "x"),
                 )
             )
+    twice = sorted({each for each in names if names.count(each) > 1})
+    if twice:
+        raise ArgumentError(f"The source has several columns of one name: {', '.join(map(repr, twice))}.")
     used = {each for one in chosen.values() for each in one}
     kept = tuple(name for name in names if name not in used) if keep is None else tuple(keep)
     strange = [name for name in kept if name not in names]

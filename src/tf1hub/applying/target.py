@@ -15,7 +15,7 @@ import numpy as np
 from tf1hub.applying.job import Job
 from tf1hub.errors import ArgumentError, ExportError
 from tf1hub.predict.arrow_columns import import_pyarrow
-from tf1hub.storage import Faults, is_remote, join_path, place_at, split_path
+from tf1hub.storage import Faults, absolute, is_remote, join_path, place_at, split_path
 from tf1hub.storage.whole import check_free, new_file
 
 _FAULTS = Faults(ExportError, ExportError)
@@ -54,6 +54,18 @@ class Target:
         self.ending = ending if self.is_file else ".parquet"
         name = split_path(path)[1]
         self.directory = f"{path[: len(path) - len(name)]}.{name}.tf1hub-apply" if self.is_file else path
+
+    def check_outside(self, source: str) -> None:
+        """Refuses a target within the folder that is the source: its files would be rows of the next run.
+
+        Raises:
+            ArgumentError: it is.
+        """
+        folder = absolute(source).rstrip("/") + "/"
+        if absolute(self.path).startswith(folder):
+            raise ArgumentError(
+                f"The target {self.path} lies within the source {source}, of which it would become a part. Choose a place outside."
+            )
 
     def check_free(self) -> None:
         """Refuses a file where something is.
@@ -276,11 +288,17 @@ def _as_text(value: Any) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def check_columns(ending: str, outputs: Mapping[str, Any], kept: tuple[str, ...]) -> None:
+def check_columns(ending: str, outputs: Mapping[str, Any], kept: tuple[str, ...], error: str | None) -> None:
     """Refuses what a target cannot hold.
 
+    Args:
+        ending: of the target.
+        outputs: of the signature.
+        kept: the columns that are carried along.
+        error: the column of errors; None where there is none.
+
     Raises:
-        ArgumentError: a `.npy` file takes one dense output and no column; or a column is called as an output.
+        ArgumentError: a `.npy` file takes one dense output and no column; or two columns would have one name.
     """
     if ending == ".npy":
         if len(outputs) != 1 or any(
@@ -295,6 +313,11 @@ def check_columns(ending: str, outputs: Mapping[str, Any], kept: tuple[str, ...]
                 f"A .npy file holds no columns, and keep= has {', '.join(map(repr, kept))}. Write to .parquet, or give keep=[]."
             )
         return
+    if error is not None and (error in kept or error in outputs):
+        raise ArgumentError(
+            f"The column of errors is called {error!r}, and so is another one. Leave that out (keep=), call the output otherwise "
+            "(outputs={'NAME': 'error'}), or have errors in a file: on_error='file'."
+        )
     both = [name for name in kept if name in outputs]
     if both:
         raise ArgumentError(

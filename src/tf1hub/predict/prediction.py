@@ -9,7 +9,7 @@ from typing import Any
 
 from tf1hub.errors import ArgumentError
 from tf1hub.predict.batches import AUTO, Batches, RowResults
-from tf1hub.predict.decoding import Decode, decoders_of
+from tf1hub.predict.decoding import Decode, decoders_of, fingerprint
 from tf1hub.predict.engines import engine_named
 from tf1hub.predict.error_column import ERROR, with_errors
 from tf1hub.predict.loaded_signature import LoadedSignature
@@ -187,7 +187,9 @@ class Predictor:
             "engine": self.engine,
             "outputs": None if asked.outputs is None else dict(asked.outputs),
             "seed": asked.seed,
-            "decode": {name: getattr(how, "__qualname__", str(how)) for name, how in named.items()},
+            "decode": {
+                name: how if isinstance(how, str) else fingerprint(how) for name, how in named.items()
+            },
             "batch_size": self._options[0],
         }
 
