@@ -19,7 +19,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export CUDA_VISIBLE_DEVICES ?= -1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-legacy test-engines test-package lint format types contracts docs site fuzz interop \
+.PHONY: help demo serve-demo test test-oldest test-legacy test-engines test-package lint format types contracts docs site fuzz interop \
 	bench protos protos-check lock clean
 
 help:  ## this list
@@ -28,6 +28,10 @@ help:  ## this list
 demo:  ## the whole story on real handwritten digits: publish, use, fine-tune, export
 	@$(SETUP) newest
 	$(NEWEST) -m examples.digits_demo $(ARGS)
+
+serve-demo:  ## a repository of the demo's and the golden modules, with pages: http://127.0.0.1:8080/
+	@$(SETUP) newest
+	$(NEWEST) -m examples.serve_demo $(ARGS)
 
 test:  ## the tests, on the newest supported TensorFlow and Keras 3
 	@$(SETUP) newest

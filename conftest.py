@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sqlite3  # noqa: F401  # before TensorFlow, which brings an SQLite of its own that has no full-text search
 import tempfile
 from pathlib import Path
 from typing import Any

@@ -306,8 +306,13 @@ class FolderIndex:
                 raise sqlite3.DatabaseError(f"an index of version {version}")
             # The index is a cache: what a crash of the machine takes away is found again.
             connection.execute("PRAGMA synchronous=OFF")
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if "fts5" in str(error):
+                raise RepositoryError(
+                    "The SQLite of this process has no full-text search (FTS5). TensorFlow brings such a one: import sqlite3 "
+                    "before tensorflow, or use the repository in a process of its own."
+                ) from error
             raise
         return connection
 
