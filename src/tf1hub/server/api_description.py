@@ -200,7 +200,11 @@ def describe_api() -> dict[str, Any]:
         },
         version + "/yank": {
             "put": _operation(
-                "Takes it back.", "Record", *numbered, body=_body(reason=dict(_STRING)), write=True
+                "Takes it back.",
+                "Record",
+                *numbered,
+                body=_body(reason={**_STRING, "minLength": 1}),
+                write=True,
             ),
             "delete": _operation("Takes a yank back.", "Record", *numbered, write=True),
         },
@@ -221,7 +225,11 @@ def describe_api() -> dict[str, Any]:
                 "Begins an upload that may be interrupted, or finds the one that was.",
                 "Upload",
                 status=201,
-                body=_body(handle=dict(_STRING), bytes=dict(_NUMBER), sha256={**_STRING, "optional": True}),
+                body=_body(
+                    handle=dict(_STRING),
+                    bytes={**_NUMBER, "minimum": 1},
+                    sha256={**_STRING, "optional": True},
+                ),
                 write=True,
             )
         },

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from tf1hub.errors import Error
 from tf1hub.repository.access_tokens import AccessTokens
@@ -32,6 +33,8 @@ from tf1hub.server.options import ServerOptions
 from tf1hub.server.refreshing import Refresher
 from tf1hub.server.telling import tell
 from tf1hub.server.watching import TrafficWatch, Watching
+
+_METHODS = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 def make_app(repository: Repository, options: ServerOptions | None = None) -> Starlette:
@@ -58,6 +61,7 @@ def make_app(repository: Repository, options: ServerOptions | None = None) -> St
             *api_description.routes(),
             *publishing_routes.routes(),
             *api_routes.routes(),
+            Route("/api/{rest:path}", _refuse_rest, methods=_METHODS),
             *protocol_routes.routes(),
             *page_routes.routes(),
         ],
@@ -98,4 +102,24 @@ def _without_paths(request: Request, message: str) -> str:
 
 def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return tell(request, error.status_code, error.detail, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (allowed := _find_methods(request)):
+        headers["Allow"] = ", ".join(sorted(allowed))
+    return tell(request, error.status_code, error.detail, headers)
+
+
+def _refuse_rest(request: Request) -> Response:
+    """What of the API is no address, or not with this method; it is never a page."""
+    raise HTTPException(405 if _find_methods(request) else 404)
+
+
+def _find_methods(request: Request) -> set[str]:
+    """The methods that an address takes: several routes may have it."""
+    path = request.url.path
+    return {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.endpoint is not _refuse_rest and route.path_regex.match(path)
+        if route.path.startswith("/api/") or not path.startswith("/api/")
+        for method in route.methods or ()
+    }

@@ -99,6 +99,7 @@ def _tell_created(record: Record) -> Response:
 
 async def begin_upload(request: Request) -> Response:
     """Begins an upload that may be interrupted."""
+    may_write_something(request)
     document = await json_of(request)
     name = version_name(field(document, "handle", str))
     token = may_write(request, name.publisher)
@@ -218,8 +219,9 @@ async def drop_alias(request: Request) -> Response:
 
 def list_aliases(request: Request) -> Response:
     """The aliases of a module."""
-    module = _module(request)
-    return JsonAnswer({"module": str(module), "aliases": _publishing(request).repository.aliases(module)})
+    module, repository = _module(request), _publishing(request).repository
+    repository.versions(module)  # raises where there is no such module
+    return JsonAnswer({"module": str(module), "aliases": repository.aliases(module)})
 
 
 def read_audit(request: Request) -> Response:
