@@ -13,7 +13,7 @@ from golden import cases
 import tf1hub as hub
 
 MODULE = cases.load("text_embedding").path
-COLUMNS = {"input_columns": "text", "output_columns": "embedding"}
+COLUMNS = {"columns": "text", "output_columns": "embedding"}
 ROWS = 3000
 BAD = (0, 1234, 2999)
 ENGINE = "numpy"

@@ -89,7 +89,7 @@ def test_without_exception_handling_a_bad_row_fails_the_pipeline() -> None:
     def build(pipeline: Any) -> dict[str, Any]:
         return {"": pipeline | beam.Create(["a", 3]) | RunInference(HubModelHandler(MODULE, engine=ENGINE))}
 
-    with pytest.raises(hub.errors.InputError, match=r"is string \[\?\]; it was given object \(int\)"):
+    with pytest.raises(hub.errors.InputError, match=r"is string \[\?\]; it was given"):
         run(build)
 
 

@@ -57,8 +57,8 @@ def test_names_that_do_not_fit() -> None:
         return PredictTables(cases.load("lstm").path, signature="tokens", engine=corpus.ENGINE, **names)
 
     with pytest.raises(hub.errors.InputError) as error:
-        make(input_columns="text")
+        make(columns="text")
     assert str(error.value) == (
-        "input_columns='text' names one column, but the signature has 2 inputs: sequence_len, tokens. Give a dict with the "
+        "columns='text' names one column, but the signature has 2 inputs: sequence_len, tokens. Give a dict with the "
         "column of each."
     )

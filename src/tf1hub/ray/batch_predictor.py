@@ -29,14 +29,14 @@ class HubPredictor:
         >>> import pyarrow as pa
         >>> import tf1hub.ray
         >>> predict = tf1hub.ray.HubPredictor(
-        ...     "tests/golden/modules/text_embedding/module", input_columns="text", output_columns="embedding"
+        ...     "tests/golden/modules/text_embedding/module", columns="text", output_columns="embedding"
         ... )
         >>> predict(pa.table({"text": ["hello world"]})).column_names  # as ray_dataset.map_batches(predict) does
         ['text', 'embedding', 'error']
 
     Args:
         handle: a handle, a `ModuleSpec`, or a `Predictor`.
-        input_columns: the columns that have the inputs: a dict by the names of the inputs, or the name of the column for
+        columns: the columns that have the inputs: a dict by the names of the inputs, or the name of the column for
             the only one; None where the columns have the names of the inputs.
         output_columns: what to call the columns of the outputs, in the same way; None for the names of the outputs.
         keep: the columns to hand on; None for all.
@@ -53,7 +53,7 @@ class HubPredictor:
         self,
         handle: Predictor | ModuleSpec | str | os.PathLike[str],
         *,
-        input_columns: Names = None,
+        columns: Names = None,
         output_columns: Names = None,
         keep: Iterable[str] | None = None,
         error_column: str | None = "error",
@@ -62,7 +62,7 @@ class HubPredictor:
         self._error_column = error_column
         self._mapper = TableMapper(
             predictor_of(handle, options),
-            input_columns=input_columns,
+            columns=columns,
             output_columns=output_columns,
             keep=keep,
             error_column=error_column,

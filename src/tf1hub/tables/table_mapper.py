@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tf1hub.errors import InputError
 from tf1hub.predict.arrow_columns import import_pyarrow, table_from_arrays
+from tf1hub.predict.engines import AUTO
 from tf1hub.predict.error_column import ERROR, with_errors
 from tf1hub.predict.prediction import Predictor
 from tf1hub.spec.module_spec import ModuleSpec
@@ -28,7 +30,8 @@ def predictor_of(
 ) -> Predictor:
     """The predictor that an engine's workers get.
 
-    An engine runs one worker for each core, so each of them takes one thread, unless the caller says otherwise.
+    Unless the caller says otherwise, it runs on TensorFlow where that is installed, which is the fastest for many rows; and
+    on one thread, because Beam, Ray and Spark run as many workers as there are cores.
 
     Args:
         handle: a handle, or a predictor that is ready.
@@ -38,7 +41,8 @@ def predictor_of(
         InputError: there is a predictor, and options for making one.
     """
     if not isinstance(handle, Predictor):
-        return Predictor(handle, **{"threads": 1, **options})
+        engine = "tensorflow" if find_spec("tensorflow") is not None else AUTO
+        return Predictor(handle, **{"threads": 1, "engine": engine, **options})
     if options:
         raise InputError(
             f"{handle!r} is ready, so {', '.join(sorted(options))} cannot be chosen any more. Give it to "
@@ -56,7 +60,7 @@ class TableMapper:
 
     Args:
         predictor: calls the module.
-        input_columns: the columns that have the inputs; None where they have the names of the inputs.
+        columns: the columns that have the inputs; None where they have the names of the inputs.
         output_columns: what to call the columns of the outputs; None for the names of the outputs.
         keep: the columns to hand on; None for all.
         error_column: the name of the column of errors, null in good rows; None makes a bad row an error of the job.
@@ -73,14 +77,14 @@ class TableMapper:
         self,
         predictor: Predictor,
         *,
-        input_columns: Names = None,
+        columns: Names = None,
         output_columns: Names = None,
         keep: Iterable[str] | None = None,
         error_column: str | None = "error",
     ) -> None:
         import_pyarrow("A table")
         self.predictor = predictor
-        self._inputs = _name_columns(input_columns, list(predictor.inputs), "input")
+        self._inputs = _name_columns(columns, list(predictor.inputs), "input")
         self._outputs = _name_columns(output_columns, list(predictor.outputs), "output")
         self._keep = None if keep is None else [keep] if isinstance(keep, str) else list(keep)
         self._error_column = error_column
@@ -170,7 +174,7 @@ class TableMapper:
             if column not in there:
                 raise InputError(
                     f"There is no column {column!r} for the input {name!r}. The columns are: {', '.join(there)}. Name the "
-                    f"one that has it: input_columns={{{name!r}: ...}}"
+                    f"one that has it: columns={{{name!r}: ...}}"
                 )
         kept = list(there) if self._keep is None else self._keep
         for column in kept:
@@ -202,7 +206,7 @@ class TableMapper:
 
 def _name_columns(given: Names, names: list[str], what: str) -> dict[str, str]:
     """The columns by the names of the inputs, or of the outputs."""
-    argument = f"{what}_columns="
+    argument = "columns=" if what == "input" else "output_columns="
     if given is None:
         return {name: name for name in names}
     if isinstance(given, str):
