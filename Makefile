@@ -91,7 +91,7 @@ interop:  ## the original library on TensorFlow 1.7, 1.12 and 1.15 and this one 
 	@$(PYTHON) scripts/interop.py $(ARGS)
 
 bench:  ## the figures that README.md quotes, against the original library and TensorFlow's loader
-	@$(SETUP) oldest original newest
+	@$(SETUP) oldest original newest engines-tensorflow
 	$(OLDEST) -m benchmarks $(ARGS)
 
 protos:  ## compiles src/tf1hub/format/messages.proto

@@ -58,7 +58,10 @@ ENVIRONMENTS = {
         pythons=("3.14", "3.13", "3.10", "3.12", "3.11"),  # TensorFlow has none for the first
         project="dependencies",
     ),
-    "engines": Environment("Apache Beam, Ray and Spark", pythons=("3.11", "3.12", "3.13")),
+    "engines": Environment("the tests on Apache Beam, Ray and Spark", pythons=("3.11", "3.12", "3.13")),
+    "engines-tensorflow": Environment(
+        "the benchmarks on Apache Beam, Ray and Spark", pythons=("3.11", "3.12", "3.13")
+    ),
     "legacy": Environment("tf.layers on the newest TensorFlow", over="newest", project="no"),
     "original": Environment("the original library 0.15.0", over="oldest", project="no"),
     "protoc": Environment("the compiler of messages.proto", over="oldest", project="no"),
