@@ -65,9 +65,6 @@ class Predictor:
         seed: for random ops: equal seeds give equal numbers on one engine. None gives others each time.
         trust: what the module may do beyond computing, such as `{"reads files"}`; True for everything.
 
-    Attributes:
-        handle: as it was given; a path of this machine in full.
-
     Raises:
         ResolveError: the module could not be obtained.
         FormatError: it is damaged.
@@ -145,7 +142,7 @@ class Predictor:
 
     @property
     def digest(self) -> str:
-        """The digest of the module's content, `"sha256:..."`, which a pickle holds the module to."""
+        """The digest of the module's content, as a pin has it. A pickle holds the module to it."""
         with self._loading:
             self._specification = self._specification.pin()
         return str(self._specification.digest)
