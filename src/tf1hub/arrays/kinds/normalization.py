@@ -69,6 +69,15 @@ def _outputs(call: Call, *values: Any) -> tuple[Any, ...]:
     return values
 
 
+@op("BatchNormWithGlobalNormalization")
+def batch_norm_with_statistics(call: Call, x: Any, mean: Any, variance: Any, beta: Any, gamma: Any) -> Any:
+    """Batch normalization with given statistics, as the graphs of 2015 write it."""
+    factor = 1 / call.xp.sqrt(variance + constant(call["variance_epsilon"], variance))
+    if call["scale_after_normalization"]:
+        factor = factor * gamma
+    return (x - mean) * factor + beta
+
+
 @op("LRN")
 def local_response_normalization(call: Call, x: Any) -> Any:
     """Each element over a power of the sum of squares of its neighbours among the channels."""

@@ -113,10 +113,10 @@ def _running_logsumexp(xp: Any, x: Any, axis: int) -> Any:
     return lax.cumlogsumexp(x, axis=axis)
 
 
-@op("TopKV2", known=(1,))
-def top_k(call: Call, x: Any, count: Any) -> tuple[Any, Any]:
+@op("TopK", "TopKV2", known=(1,))
+def top_k(call: Call, x: Any, *count: Any) -> tuple[Any, Any]:
     """The largest elements of each last axis, sorted, the first of equal ones first; and their indices."""
-    k = int(count)
+    k = int(count[0] if count else call["k"])
     if k > x.shape[-1]:
         raise ValueError(f"input must have at least k columns. Had {x.shape[-1]}, needed {k}")
     if call.xp is not np:

@@ -302,7 +302,8 @@ def resize(call: LoweringCall, x: Value, size: Value) -> Value:
         if call.kind == "ResizeNearestNeighbor" and first.dtype == np.float32
         else graph.cast(first, np.float32)
     )
-    wanted = graph.concat([graph.slice(graph.shape_of(first), 0, 2, 0), graph.int64(size)], 0)
+    sizes = graph.shape_of(first)
+    wanted = graph.concat([graph.slice(sizes, 0, 2, 0), graph.int64(size)], 0)
     aligned, centered = call["align_corners"], call.get("half_pixel_centers", False)
     where = "align_corners" if aligned else "half_pixel" if centered else "asymmetric"
     options: dict[str, Any] = {"coordinate_transformation_mode": where}
@@ -318,7 +319,16 @@ def resize(call: LoweringCall, x: Value, size: Value) -> Value:
         options["mode"] = "cubic"
         options["cubic_coeff_a"] = -0.5 if centered else -0.75
         options["exclude_outside"] = 1 if centered else 0
-    result = graph.op("Resize", source, None, None, wanted, **options)
+    if call.kind == "ResizeBicubic":
+        # ONNX Runtime moves transpositions behind a Resize, and its cubic kernel then refuses channels that come last. It
+        # does not move them across a reshape.
+        one_each = graph.int64s(-1, 1)
+        source = graph.reshape(source, graph.concat([one_each, graph.slice(sizes, 2, 4, 0)], 0))
+        count = graph.slice(graph.shape_of(source), 0, 2, 0)
+        made = graph.op("Resize", source, None, None, graph.concat([count, graph.int64(size)], 0), **options)
+        result = graph.reshape(made, wanted)
+    else:
+        result = graph.op("Resize", source, None, None, wanted, **options)
     told = size.elements or (None, None)
     shape = first.shape or (None,) * 4
     result.shape = (*shape[:2], *told)

@@ -116,7 +116,9 @@ def multiply_sparse(call: LoweringCall, indices: Value, values: Value, sizes: Va
     parts = graph.op("Mul", graph.op("Gather", y, columns, axis=0), graph.unsqueeze(values, 1))
     height = graph.slice(graph.int64(sizes), row, row + 1, 0)
     zeros = graph.zeros(graph.concat([height, graph.slice(graph.shape_of(y), 1, 2, 0)], 0), y.dtype)
-    return graph.op("ScatterND", zeros, graph.unsqueeze(rows, 1), parts, reduction="add")
+    found = graph.op("ScatterND", zeros, graph.unsqueeze(rows, 1), parts, reduction="add")
+    found.shape = (sizes.elements[row] if sizes.elements else None, y.shape[1] if y.shape else None)
+    return found
 
 
 @lowers("Cross")
