@@ -110,7 +110,13 @@ def test_the_archive_is_the_same_bytes_wherever_it_is_made(
     with Repository(tmp_path / "elsewhere", state=str(tmp_path / "state")) as other:
         assert Path(other.archive("demo/half/1")).read_bytes() == first.read_bytes()
     with tarfile.open(first) as archive:
-        assert archive.getnames() == sorted(file.name for file in of_directory(str(golden())))
+        # With directories, which the original library does not make by itself.
+        assert archive.getnames() == [
+            "saved_model.pb",
+            "tfhub_module.pb",
+            "variables",
+            *(file.name for file in of_directory(str(golden())) if file.name.startswith("variables/")),
+        ]
     target = tmp_path / "unpacked"
     shutil.unpack_archive(first, target)
     assert of_directory(str(target)) == of_directory(str(golden()))

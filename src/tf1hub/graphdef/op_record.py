@@ -41,8 +41,9 @@ def recorded_definition(op: str) -> OpDef | None:
     return None if entry is None else _decode_newest(op)
 
 
+@cache
 def recorded_ops() -> dict[str, dict[str, Entry]]:
-    """For each recorded version, its ops by name."""
+    """For each recorded version, its ops by name; nobody may change it."""
     return tables_of(_load_record())
 
 

@@ -56,10 +56,16 @@ def pack(place: Place, files: Iterable[FileRecord], target: str) -> None:
 
 def _write(place: Place, files: Iterable[FileRecord], packed: IO[bytes]) -> None:
     done = 0
+    folders: set[str] = set()
     for file in sorted(files, key=lambda file: file.name.encode()):
-        member = tarfile.TarInfo(file.name)
-        member.size, member.mode, member.mtime = file.size, 0o644, 0
-        header = member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+        folder = file.name.rpartition("/")[0]
+        for depth in range(folder.count("/") + 1 if folder else 0):
+            name = "/".join(folder.split("/")[: depth + 1])
+            if name not in folders:
+                folders.add(name)
+                # The original library makes only those directories that the archive has.
+                done += packed.write(_header(name, tarfile.DIRTYPE, 0o755))
+        header = _header(file.name, tarfile.REGTYPE, 0o644, file.size)
         packed.write(header)
         digest, count = hashlib.sha256(), 0
         for piece in place.chunks(file.name):
@@ -75,3 +81,9 @@ def _write(place: Place, files: Iterable[FileRecord], packed: IO[bytes]) -> None
         packed.write(b"\0" * padding)
         done += len(header) + count + padding
     packed.write(b"\0" * (2 * _BLOCK + -(done + 2 * _BLOCK) % tarfile.RECORDSIZE))
+
+
+def _header(name: str, kind: bytes, mode: int, size: int = 0) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode, member.size, member.mtime = kind, mode, size, 0
+    return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
