@@ -52,9 +52,8 @@ def test_a_file_of_words_with_a_word_twice(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_bytes(b"a\nb\na\n")
     table = LookupTable("table", np.dtype(object), np.dtype(np.int64), (), changes=False)
-    table.fill_from_file(str(path), -2, -1, -1, "\t", 0)
     with pytest.raises(CheckFailedError, match="The table 'table' is given two values for the key b'a'"):
-        table.contents()
+        table.fill_from_file(str(path), -2, -1, -1, "\t", 0)
 
 
 def test_a_large_vocabulary_keeps_the_words_that_came_last_apart() -> None:

@@ -1,4 +1,4 @@
-"""A module in the programs that train: MonitoredTrainingSession, Supervisor."""
+"""A module in the programs that train: MonitoredTrainingSession, Supervisor, SyncReplicasOptimizer."""
 
 from __future__ import annotations
 
@@ -60,3 +60,23 @@ def test_a_supervisor_runs_the_initializers(path: str, tmp_path: pathlib.Path) -
         with supervisor.managed_session() as session:
             session.run(train)
             assert session.run(module.variable_map["a"]) == 0.5
+
+
+# The thread that hands out tokens fails when its queue is closed with the session, whatever is trained.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_replicas_that_wait_for_each_other_train_it(path: str) -> None:
+    with tf.Graph().as_default():
+        module, loss = loss_of(path)
+        step = tf1.train.get_or_create_global_step()
+        # One replica, whose step needs two gradients.
+        optimizer = tf1.train.SyncReplicasOptimizer(
+            tf1.train.GradientDescentOptimizer(0.25), replicas_to_aggregate=2, total_num_replicas=1
+        )
+        train = optimizer.minimize(loss, global_step=step)
+        hook = optimizer.make_session_run_hook(is_chief=True, num_tokens=2)
+        with tf1.train.MonitoredTrainingSession(hooks=[hook]) as session:
+            # The third waits until the first two gradients, both of the first value, have moved it once by their mean.
+            for _ in range(3):
+                session.run(train)
+            values = session.run([module.variable_map["a"], step])
+        np.testing.assert_allclose(values, [0.5, 1])

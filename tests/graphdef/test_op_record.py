@@ -10,7 +10,9 @@ import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 
 from tf1hub._tensorflow import op_def, registered_ops
+from tf1hub.format.graph_limits import NO_TENSORS
 from tf1hub.format.messages_pb2 import OpDef
+from tf1hub.graphdef.graph_check import WITHOUT_SHAPES
 from tf1hub.graphdef.op_record import FILE_NAME, decode, encode, recorded_definition, recorded_ops, tables_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,3 +65,10 @@ def test_op_that_is_gone_keeps_its_last_definition():
 
 def test_op_that_no_version_has_is_unknown():
     assert recorded_definition("WordpieceTokenizeWithOffsets") is None
+
+
+def test_attributes_that_nobody_looks_into_are_of_no_op_what_is_looked_for():
+    types = {(attribute.name, attribute.type) for op in registered_ops() for attribute in op_def(op).attr}
+    assert {name for name, kind in types if "tensor" in kind}.isdisjoint(NO_TENSORS)
+    assert {name for name, kind in types if "tensor" in kind or "shape" in kind}.isdisjoint(WITHOUT_SHAPES)
+    assert {*NO_TENSORS, *WITHOUT_SHAPES} <= {name for name, _ in types} | {"_class", "_output_shapes"}

@@ -21,7 +21,7 @@ from tf1hub.errors import (
     UnknownSignatureError,
     UnsupportedGraphError,
 )
-from tf1hub.format.messages_pb2 import SavedModel
+from tf1hub.format.messages_pb2 import SavedModel, VariableDef
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.load import load_spec
 
@@ -236,6 +236,67 @@ def test_regularization_losses_that_need_inputs_are_left_out_and_named() -> None
     assert len(losses) == 1
     expected = float(tf.reduce_sum(tf.square(module.variables[0])))
     assert float(losses[0]()) == pytest.approx(expected, rel=1e-6)
+
+
+def test_update_ops_that_a_signature_does_not_feed_are_left_out_and_named() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        seen = tf1.get_variable("seen", [], initializer=tf1.zeros_initializer(), trainable=False)
+        other = tf1.placeholder(tf.float32, [], name="other")
+        for update in (seen.assign_add(1.0), seen.assign_add(other, name="of_other")):
+            tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, update)
+        return {"x": x}, {"default": tf.matmul(x, w)}
+
+    module = OldGraph(build).load()
+    with pytest.warns(
+        UserWarning,
+        match=r"^The update op 'of_other.*' of variant \{\} of the old graph is left out: it needs 'other', which the "
+        r"signature 'default' does not feed\.$",
+    ):
+        module(X, training=True)
+    assert module.variable_map["seen"].numpy() == 1.0
+
+
+def test_a_variable_without_initializer_and_checkpoint_says_how_to_give_its_value(
+    tmp_path: pathlib.Path,
+) -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        return {"x": x}, {"default": tf.matmul(x, w)}
+
+    old = OldGraph(build)
+    (variable,) = old.definition.collection_def["variables"].bytes_list.value
+    definition = VariableDef.FromString(variable)
+    nodes = old.definition.graph_def.node
+    nodes.remove(next(node for node in nodes if node.name == definition.initializer_name))
+    definition.ClearField("initial_value_name")
+    definition.ClearField("initializer_name")
+    old.definition.collection_def["variables"].bytes_list.value[:] = [definition.SerializeToString()]
+    with pytest.raises(UnsupportedGraphError) as caught:
+        old.load()
+    name, shape = definition.variable_name.removesuffix(":0"), old.trainable[0].shape
+    assert str(caught.value) == (
+        f"The variable {name!r} of variant {{}} of the old graph has no initializer, and there is no checkpoint. "
+        "Give its value: spec.export(path, values={...}) or spec.export(path, checkpoint_path=...)."
+    )
+    # What it says to write.
+    old.spec.export(tmp_path / "m", values={name: np.ones(shape, np.float32)})
+    assert hub.load(str(tmp_path / "m"))(X).numpy().tolist() == (X @ np.ones(shape, np.float32)).tolist()
+
+
+def test_what_a_saver_restores_is_no_statistic() -> None:
+    def build() -> tuple[Tensors, Tensors]:
+        x, w = inputs(), weight()
+        seen = tf1.get_variable("seen", [], initializer=tf1.zeros_initializer(), trainable=False)
+        tf1.get_variable("constant", [], initializer=tf1.ones_initializer(), trainable=False)
+        tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, seen.assign_add(1.0))
+        tf1.train.Saver()
+        return {"x": x}, {"default": tf.matmul(x, w)}
+
+    old = OldGraph(build)
+    assert any(node.op == "RestoreV2" for node in old.definition.graph_def.node)
+    kinds = {name: v.synchronization for name, v in old.load().variable_map.items()}
+    assert [name for name, kind in kinds.items() if kind == tf.VariableSynchronization.ON_READ] == ["seen"]
 
 
 def test_an_op_that_tensorflow_does_not_know_is_named() -> None:

@@ -286,3 +286,27 @@ def test_a_function_that_calls_itself_is_not_inlined():
     inline_calls(graph, recorded_definition)
     assert [node.op for node in graph.node] == ["Const", "PartitionedCall", "Identity", "IdentityN"]
     assert [each.signature.name for each in graph.library.function] == ["f"]
+
+
+def test_a_function_between_two_that_call_themselves_does_not_call_itself(tmp_path: Path):
+    """So a call of it may be written out."""
+
+    def build(g: Graph) -> Output:
+        done = _function(g, "done", lambda _: "path")
+        _function(g, "last", lambda b: choose(b, Func("again"), done))
+        _function(g, "again", lambda b: b("last", "path"))
+        _function(g, "between", lambda b: b("last", "path"))
+        _function(g, "first", lambda b: choose(b, Func("next"), done))
+
+        def call_both(b: Graph) -> Output:
+            call(b, Func("between"), name="called")
+            return b("first", "called:output:0")
+
+        _function(g, "next", call_both)
+        return g("first", "text:0")
+
+    path = _write(tmp_path, build)
+    assert hub.inspect(path) is not None
+    (graph,) = SavedModel.FromString((Path(path) / "saved_model.pb").read_bytes()).meta_graphs
+    functions = {each.signature.name: each for each in graph.graph_def.library.function}
+    assert graph_limits.calls_itself(functions) == {"last", "again", "first", "next"}

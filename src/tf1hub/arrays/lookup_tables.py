@@ -87,10 +87,7 @@ class LookupTable(Reference):
         """All entries; those of a file that was not taken apart so far are taken apart."""
         if self._lines is not None:
             lines = self._lines.split()
-            entries = dict(zip(lines, range(len(lines)), strict=True))
-            if len(entries) < len(lines):
-                self._refuse_twice(lines)
-            self._entries, self._lines = entries, None
+            self._entries, self._lines = dict(zip(lines, range(len(lines)), strict=True)), None
         return self._entries
 
     def find(self, keys: npt.NDArray[Any], default: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -195,6 +192,9 @@ class LookupTable(Reference):
         ):
             self._lines = WholeLines(data)
             self.value_shape = ()
+            lines = self._lines.split()
+            if len(set(lines)) < len(lines):
+                self._refuse_twice(lines)
             return
         lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
         if lines and not lines[-1]:

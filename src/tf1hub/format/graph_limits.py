@@ -33,6 +33,12 @@ _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _CALLING = frozenset({"f", "then_branch", "else_branch", "branches", "cond"})
 """Attributes by which an op names what it runs."""
 
+NO_TENSORS = frozenset(
+    "N Tdim Tidx T Tshape _class _output_shapes container data_format dtype epsilon index_type is_training keep_dims "
+    "padding shape shared_name strides transpose_a transpose_b use_locking validate_shape".split()
+)
+"""Attributes that no op has as a tensor, so that nobody makes one of what stands there; most of a graph's are such."""
+
 _CONSTANT = (
     "{where} has the constant {node!r} of {dtype}{sides}, which takes {bytes:,} bytes in memory; the file has {held:,} bytes of it. "
     "The limit is {limit:,} bytes, which is all that a file can hold."
@@ -89,27 +95,30 @@ def calls_itself(functions: Mapping[str, FunctionDef]) -> set[str]:
     for name, others in called.items():
         for other in others:
             callers[other].add(name)
-    # What is left when all that calls nothing is taken away, and all that nothing calls, is a circle or lies between two.
-    left = set(functions)
-    for forward, backward in ((called, callers), (callers, called)):
-        missing = {name: len(forward[name] & left) for name in left}
-        waiting = [name for name in left if not missing[name]]
+    circular = {name for name, others in called.items() if name in others}
+    seen: set[str] = set()
+    # From the last that a walk leaves, all that reach it back are those that it reaches too.
+    for first in reversed(list(_callees_first(functions))):
+        group, waiting = set[str](), [] if first in seen else [first]
         while waiting:
             name = waiting.pop()
-            left.discard(name)
-            for other in backward[name]:
-                if other in left:
-                    missing[other] -= 1
-                    if not missing[other]:
-                        waiting.append(other)
-    return left
+            if name not in seen:
+                seen.add(name)
+                group.add(name)
+                waiting.extend(callers[name])
+        if len(group) > 1:
+            circular |= group
+    return circular
 
 
 def _check_constants(graph: GraphDef, where: str) -> None:
     total = held = largest = 0
     name = ""
     for node in _all_nodes(graph):
-        for attr in node.attr.values():
+        for key in node.attr:
+            if key in NO_TENSORS:
+                continue
+            attr = node.attr[key]
             kind = attr.WhichOneof("value")
             if kind != "tensor" and kind != "list":
                 continue

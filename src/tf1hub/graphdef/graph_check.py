@@ -17,6 +17,11 @@ MAX_TENSOR_ELEMENTS = 2**40
 """No stored tensor has as many elements. More of them are damage, and TensorFlow may abort."""
 
 _WITH_SHAPES = frozenset(["shape", "tensor", "list"])
+WITHOUT_SHAPES = frozenset(
+    "N Tdim Tidx T Tshape _class container data_format dtype epsilon index_type is_training keep_dims padding "
+    "shared_name strides transpose_a transpose_b use_locking validate_shape".split()
+)
+"""Attributes that no op has as a shape or a tensor; most of a graph's are such."""
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 
@@ -58,7 +63,10 @@ def _check_nodes(graph: GraphDef, where: str) -> set[str]:
             raise FormatError(f"{where} has two nodes named {name!r}. Node names are unique.")
         names.add(name)
         edges.update(node.input)
-        for value in node.attr.values():
+        for key in node.attr:
+            if key in WITHOUT_SHAPES:
+                continue
+            value = node.attr[key]
             if value.WhichOneof("value") in _WITH_SHAPES:
                 for shape in _shapes(value):
                     _check_shape(shape, name, where)
