@@ -33,10 +33,15 @@ _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _CALLING = frozenset({"f", "then_branch", "else_branch", "branches", "cond"})
 """Attributes by which an op names what it runs."""
 
+# fmt: off
 NO_TENSORS = frozenset(
-    "N Tdim Tidx T Tshape _class _output_shapes container data_format dtype epsilon index_type is_training keep_dims "
-    "padding shape shared_name strides transpose_a transpose_b use_locking validate_shape".split()
+    [
+        "N", "Tdim", "Tidx", "T", "Tshape", "_class", "_output_shapes", "container", "data_format", "dtype",
+        "epsilon", "index_type", "is_training", "keep_dims", "padding", "shape", "shared_name", "strides",
+        "transpose_a", "transpose_b", "use_locking", "validate_shape",
+    ]
 )
+# fmt: on
 """Attributes that no op has as a tensor, so that nobody makes one of what stands there; most of a graph's are such."""
 
 _CONSTANT = (

@@ -17,10 +17,15 @@ MAX_TENSOR_ELEMENTS = 2**40
 """No stored tensor has as many elements. More of them are damage, and TensorFlow may abort."""
 
 _WITH_SHAPES = frozenset(["shape", "tensor", "list"])
+# fmt: off
 WITHOUT_SHAPES = frozenset(
-    "N Tdim Tidx T Tshape _class container data_format dtype epsilon index_type is_training keep_dims padding "
-    "shared_name strides transpose_a transpose_b use_locking validate_shape".split()
+    [
+        "N", "Tdim", "Tidx", "T", "Tshape", "_class", "container", "data_format", "dtype", "epsilon",
+        "index_type", "is_training", "keep_dims", "padding", "shared_name", "strides", "transpose_a",
+        "transpose_b", "use_locking", "validate_shape",
+    ]
 )
+# fmt: on
 """Attributes that no op has as a shape or a tensor; most of a graph's are such."""
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
