@@ -130,12 +130,14 @@ def test_a_remote_source_and_target(tmp_path: Path, embedded: Any) -> None:
 def test_lines_and_records_that_are_none(tmp_path: Path) -> None:
     lines = write("jsonl", tmp_path).read_text().splitlines()
     lines[3], lines[7], lines[600] = "{", "[1]", '{"id": 5, "text": "a"}'
+    lines[9] = "[" * 100_000
     (tmp_path / "rows.jsonl").write_text("\n".join(lines))
     done = apply(TEXT, tmp_path / "rows.jsonl", tmp_path / "out", columns="text", keep=["id"])
     errors = {
         row: said for row, said in enumerate(read(tmp_path / "out").column("error").to_pylist()) if said
     }
-    assert done.errors == 3
+    assert done.errors == 4
+    assert errors.pop(9).startswith("Line 10 is no JSON: maximum recursion depth exceeded")
     assert errors == {
         3: "Line 4 is no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
         7: "Line 8 is list, not an object",

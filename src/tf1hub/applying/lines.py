@@ -86,7 +86,7 @@ def _object(line: bytes) -> Any:
     """The object of a line; or what is wrong with it."""
     try:
         found = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return f"is no JSON: {error}"
     return found if isinstance(found, dict) else f"is {type(found).__name__}, not an object"
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 LARGEST = 8192
-_SECONDS = 2.0
+_SECONDS = 1.6
+"""The last measurement may take longer than expected, and all of it no more than two seconds."""
 _LEAST = 0.02
 """Seconds that each size is measured for, so that the clock and a busy moment matter little."""
 _NEAR = 0.95
