@@ -17,6 +17,7 @@ import pytest
 from golden import cases
 
 import tf1hub as hub
+from tf1hub.applying.apply import _JobRun
 from tf1hub.errors import ArgumentError, ExportError, InputError, ResolveError
 
 pa = pytest.importorskip("pyarrow")
@@ -96,7 +97,7 @@ def test_an_interrupted_run_says_what_was_resumed(tmp_path: Path, monkeypatch: p
     assert (done.rows, done.resumed) == (ROWS, 384)
     assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
     # Whoever asks again for what is done gets it at once.
-    monkeypatch.setattr("tf1hub.applying.apply._Run.compute", None)
+    monkeypatch.setattr(_JobRun, "compute", None)
     assert apply(TEXT, source, tmp_path / "out", columns="text", part_rows=128).resumed == ROWS
 
 
