@@ -82,7 +82,9 @@ def test_a_push_goes_on_where_the_connection_broke(served: Served, monkeypatch: 
         return real(self, method, url, headers, body)
 
     monkeypatch.setattr(hub_client.Client, "send", send)
-    record = hub.push(golden("image"), "demo/image/1", to=served.url)
+    page = "Ümläute. " * 20_000
+    record = hub.push(golden("image"), "demo/image/1", to=served.url, page=page)
+    assert served.repository.page("demo/image/1") == page
     assert sent[:6] == ["0", "1000", "2000", "3000", "3000", "4000"]
     assert of_directory(str(Path(served.repository.folder) / "demo/image/1")) == of_directory(
         str(golden("image"))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tf1hub.errors import RepositoryError
@@ -50,17 +50,23 @@ class Layout:
 
     Args:
         folder: a path, or a URL of remote storage.
+
+    Attributes:
+        listing: the names and sizes in remote storage, when all versions were last looked for.
     """
 
     def __init__(self, folder: str) -> None:
         self.place: Place = place_at(folder, FAULTS)
+        self.listing: dict[str, int] | None = None
 
     def versions(self) -> Iterator[Located]:
         """Yields all versions; those whose directory has a name that nothing can have are passed over."""
         if self.place.is_local:
             yield from _walk(self.place.root, (), 0)
         else:
-            yield from _of_names(self.place.files(""))
+            # A store is asked once for all names; asking for each would take a journey each.
+            self.listing = self.place.files("")
+            yield from _of_names(self.listing)
 
     def find(self, version: VersionName) -> Located | None:
         """Where a version lies; None where it does not."""
@@ -72,16 +78,22 @@ class Layout:
                 return Located(version, base + suffix, True)
         return None
 
-    def stamp(self, found: Located) -> str:
-        """What changes when the content of a version does, as far as a look can tell."""
-        return self._state((found.path, *(f"{found.path}/{name}" for name in _WATCHED)))
+    def stamp(self, found: Located, listing: Mapping[str, int] | None = None) -> str:
+        """What changes when the content of a version does, as far as a look can tell.
 
-    def page_stamp(self, version: VersionName) -> str:
-        """What changes when the words about a version do."""
+        Args:
+            found: the version.
+            listing: the names and sizes that a store has, where they are known already.
+        """
+        below = () if found.is_archive else (f"{found.path}/{name}" for name in _WATCHED)
+        return self._state((found.path, *below), listing)
+
+    def page_stamp(self, version: VersionName, listing: Mapping[str, int] | None = None) -> str:
+        """What changes when the words about a version do; see `stamp`."""
         names = (*self.page_names(version), f"{self._base(version)}.yanked.json")
-        return self._state((*names, f"{self._base(version)}.published.json"))
+        return self._state((*names, f"{self._base(version)}.published.json"), listing)
 
-    def _state(self, names: tuple[str, ...]) -> str:
+    def _state(self, names: tuple[str, ...], listing: Mapping[str, int] | None) -> str:
         parts = []
         for name in names:
             if self.place.is_local:
@@ -92,7 +104,7 @@ class Layout:
                 except OSError:
                     parts.append("-")
             else:
-                parts.append(str(self.place.size(name)))
+                parts.append(str(self.place.size(name) if listing is None else listing.get(name)))
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:32]
 
     def page_names(self, version: VersionName) -> tuple[str, ...]:

@@ -295,7 +295,7 @@ class Repository:
         changed, there = [], set()
         for located in self.layout.versions():
             there.add(located.version)
-            stamps = self._stamps(located)
+            stamps = self._stamps(located, self.layout.listing)
             if known.get(located.version) != stamps:
                 changed.append((located, stamps))
         gone = [name for name in known if name not in there]
@@ -369,8 +369,8 @@ class Repository:
             raise UnknownModuleError(f"There is no {name} in this repository.")
         return located
 
-    def _stamps(self, located: Located) -> tuple[str, str]:
-        return self.layout.stamp(located), self.layout.page_stamp(located.version)
+    def _stamps(self, located: Located, listing: Mapping[str, int] | None = None) -> tuple[str, str]:
+        return self.layout.stamp(located, listing), self.layout.page_stamp(located.version, listing)
 
     def _look(self, located: Located, stamps: tuple[str, str], examiner: Examiner | None = None) -> Record:
         known = self._index.record(located.version)

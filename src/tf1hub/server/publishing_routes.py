@@ -148,7 +148,8 @@ async def add_to_upload(request: Request) -> Response:
 async def finish_upload(request: Request) -> Response:
     """Publishes what was uploaded."""
     upload = await _in_thread(lambda: _find_upload(request))
-    document = await json_of(request)
+    # With escapes, a page takes several times its own bytes.
+    document = await json_of(request, 8 * _MAX_PAGE)
     page, digest = field(document, "page", str, ""), _digest(field(document, "digest", str, ""))
     uploads, publishing = _uploads(request), _publishing(request)
 

@@ -100,13 +100,13 @@ async def hand_over(request: Request, most: int, take: Callable[[Iterator[bytes]
     return await taking
 
 
-async def json_of(request: Request) -> dict[str, Any]:
-    """The object that a body holds.
+async def json_of(request: Request, most: int = _JSON_BYTES) -> dict[str, Any]:
+    """The object that a body of at most so many bytes holds.
 
     Raises:
         HTTPException: 400 where it is none.
     """
-    body = b"".join([piece async for piece in pieces_of(request, _JSON_BYTES)])
+    body = b"".join([piece async for piece in pieces_of(request, most)])
     try:
         found = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
