@@ -30,10 +30,13 @@ NEEDS = {
 
 
 class WorkingDirectory:
-    """An empty directory to work in for as long as one document runs. `golden` is where modules are."""
+    """An empty directory to work in for as long as one document runs.
+
+    A document knows where modules are, as `golden`, and where Java is, or None, as `java`.
+    """
 
     def enter(self, namespace: dict[str, Any]) -> None:
-        namespace["golden"] = GOLDEN
+        namespace.update(golden=GOLDEN, java=shutil.which("java"))
         self._before = Path.cwd()
         self._directory = tempfile.TemporaryDirectory(prefix="tf1hub_examples_")
         os.chdir(self._directory.name)
@@ -59,8 +62,7 @@ def documents() -> Any:
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     package = NEEDS.get(collection_path)
-    has_java = package != "pyspark" or shutil.which("java") is not None
-    return None if package is None or (importlib.util.find_spec(package) and has_java) else True
+    return None if package is None or importlib.util.find_spec(package) else True
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
