@@ -62,6 +62,34 @@ def test_a_graph_that_tensorflow_refuses(module_path: pathlib.Path, use: Use) ->
     assert not pathlib.Path(f"{module_path}_converted").exists()
 
 
+@pytest.mark.parametrize("use", DOORS.values(), ids=DOORS)
+def test_an_input_of_a_type_that_there_is_not(module_path: pathlib.Path, use: Use) -> None:
+    def change_type(message: SavedModel) -> None:
+        message.meta_graphs[0].signature_def["default"].inputs["default"].dtype = 0
+
+    edited(module_path, change_type)
+    with pytest.raises(errors.FormatError) as error:
+        use(str(module_path))
+    assert str(error.value) == (
+        "A signature declares 'x:0' with the dtype 0, which TensorFlow does not have. The file is damaged."
+    )
+
+
+@pytest.mark.parametrize("use", [called, DOORS["load"]], ids=["Module", "load"])
+def test_an_output_whose_tensors_make_no_sparse_one(module_path: pathlib.Path, use: Use) -> None:
+    def declare_sparse(message: SavedModel) -> None:
+        output = message.meta_graphs[0].signature_def["default"].outputs["default"]
+        output.coo_sparse.values_tensor_name = output.coo_sparse.indices_tensor_name = "x:0"
+        output.coo_sparse.dense_shape_tensor_name = "x:0"
+
+    edited(module_path, declare_sparse)
+    with pytest.raises(errors.FormatError) as error:
+        use(str(module_path))
+    said = "names tensors that make none, x:0, x:0, x:0: "
+    assert said in str(error.value)
+    assert str(error.value).startswith("A signature declares an output of the kind ")
+
+
 def test_a_graph_that_cannot_be_read_says_what_tensorflow_says_of_it(module_path: pathlib.Path) -> None:
     def read_the_input(message: SavedModel) -> None:
         for node in message.meta_graphs[0].graph_def.node:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.errors import InputError
+from tf1hub.errors import FormatError, InputError
 from tf1hub.format.tensor_names import tensor_name
 from tf1hub.spec.input_words import check_names, wrong_input
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -44,18 +44,30 @@ def dense_tensors(values: Mapping[str, Any], infos: Mapping[str, ParsedTensorInf
 
 
 def assemble(info: ParsedTensorInfo, tensors: Mapping[str, Any]) -> Any:
-    """The output behind its dense tensors: a tensor, a SparseTensor, a RaggedTensor."""
+    """The output behind its dense tensors: a tensor, a SparseTensor, a RaggedTensor.
+
+    Raises:
+        FormatError: they make none.
+    """
     parts = [tensors[tensor_name(name)] for name in info.tensor_names]
-    if info.is_sparse:
-        return tf.SparseTensor(*parts)
-    if info.is_composite:
-        return tf.nest.pack_sequence_as(info.type_spec, parts, expand_composites=True)
+    try:
+        if info.is_sparse:
+            return tf.SparseTensor(*parts)
+        if info.is_composite:
+            return tf.nest.pack_sequence_as(info.type_spec, parts, expand_composites=True)
+    except (TypeError, ValueError) as error:
+        raise FormatError(
+            f"A signature declares an output of the kind {info.describe()}, and names tensors that make none, "
+            f"{', '.join(info.tensor_names)}: {error}. The file is damaged."
+        ) from error
     return parts[0]
 
 
 def _convert(value: Any, name: str, info: ParsedTensorInfo, signature: str, where: str) -> Any:
     try:
         converted = _to_tensor(value, name, info)
+    except FormatError:
+        raise
     except (TypeError, ValueError) as error:
         raise InputError(wrong_input(name, info, signature, where, f"{_show(value)} ({error})")) from error
     if not _fits(converted, info):

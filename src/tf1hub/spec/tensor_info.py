@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from tf1hub.format.dtypes import name_of
+from tf1hub.errors import FormatError
+from tf1hub.format.dtypes import is_known, name_of
 from tf1hub.format.messages_pb2 import StructuredValue, TensorInfo, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.spec.description import TensorDescription, shape_text
@@ -80,9 +81,18 @@ class ParsedTensorInfo:
 
     @property
     def dtype(self) -> Any:
-        """The element type as a `tf.DType`."""
+        """The element type as a `tf.DType`.
+
+        Raises:
+            FormatError: TensorFlow has no such type.
+        """
         import tensorflow as tf
 
+        if not is_known(self._dtype_number):
+            raise FormatError(
+                f"A signature declares {', '.join(map(repr, self.tensor_names))} with the dtype {self._dtype_number}, "
+                "which TensorFlow does not have. The file is damaged."
+            )
         return tf.dtypes.as_dtype(self._dtype_number)
 
     def get_shape(self) -> Any:
