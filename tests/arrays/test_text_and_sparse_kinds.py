@@ -251,6 +251,18 @@ def test_what_python_s_patterns_lack_needs_a_package() -> None:
         assert_same("StaticRegexReplace", texts, pattern=r"(\p{Han})\p{Han}", rewrite=r"<\1\\>")
         assert_same("StaticRegexFullMatch", texts, pattern=r"\p{Latin}\p{Han}+b")
         assert_same("StaticRegexReplace", texts, pattern=r"(?U)a*\S?", rewrite="-")
+        scripts = np.array(["12 αβγ".encode(), "Привет мир".encode(), b"a\xff b", b""], object)
+        for pattern, rewrite in (
+            (r"\p{Greek}+", "G"),
+            (r"(\p{Cyrillic}+) (\p{Cyrillic}+)", r"\2-\1"),
+            (r"[\p{Lu}x]*", "-"),
+            (r"\P{Latin}", ""),
+        ):
+            for everywhere in (True, False):
+                assert_same(
+                    "StaticRegexReplace", scripts, pattern=pattern, rewrite=rewrite, replace_global=everywhere
+                )
+            assert_same("RegexFullMatch", scripts, pattern.encode())
 
 
 UNICODE = np.array(["Füße 漢字".encode(), b"", b"bad \xff\xfe \xe6\xbc.", b"a\tb\x00"], object)
