@@ -195,6 +195,44 @@ assert all(os.waitpid(child, 0)[1] == 0 for child in children)
     assert len(asked) == 1
 
 
+def test_the_lock_file_of_the_driver_need_not_be_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "tf1hub.lock"
+    lock.write_text("version = 1\n")
+    monkeypatch.setenv("TF1HUB_LOCKFILE", str(lock))
+    data = pickle.dumps(hub.Predictor(HALF, engine="numpy"))
+    lock.unlink()
+    monkeypatch.delenv("TF1HUB_LOCKFILE")
+    assert pickle.loads(data)([[2.0]])["default"].tolist() == [[3.0]]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "onnx", "tensorflow"])
+def test_a_fork_computes_or_says_that_it_cannot(engine: str) -> None:
+    pytest.importorskip({"onnx": "onnxruntime"}.get(engine, engine))
+    program = """
+import os, pickle, sys, warnings
+warnings.simplefilter("ignore")
+import tf1hub as hub
+predictor = hub.Predictor(sys.argv[1], engine=sys.argv[2])
+predictor([[2.0]])
+data = pickle.dumps(predictor)
+pickle.loads(data)([[2.0]])
+child = os.fork()
+if not child:
+    for make in (lambda: predictor, lambda: pickle.loads(data), lambda: hub.Predictor(sys.argv[1], engine=sys.argv[2])):
+        try:
+            said = make()([[2.0]])["default"].tolist()
+        except hub.errors.WrongModeError as error:
+            said = str(error)[:24]
+        os.write(1, f"{said}\\n".encode())
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    wanted = "This process was forked " if engine == "tensorflow" else "[[3.0]]"
+    assert printed(program, HALF, engine).splitlines() == [wanted] * 3
+
+
 def test_secrets_do_not_travel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config.toml"
     config.write_text('[tokens]\n"host.example" = "very-secret"\n')

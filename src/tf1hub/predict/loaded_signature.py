@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,6 +40,7 @@ class LoadedSignature:
         changes: whether equal calls may give other numbers: it writes, or draws random ones.
         training: whether it is of a variant for training, where rows may depend on each other.
         batch_size: what was measured; None where nothing was yet.
+        made_in: the process that loaded it; one that is forked from it has no threads of TensorFlow's.
     """
 
     inputs: dict[str, ParsedTensorInfo]
@@ -52,6 +54,7 @@ class LoadedSignature:
     changes: bool
     training: bool
     batch_size: int | None = field(default=None)
+    made_in: int = field(default_factory=os.getpid)
 
     @cached_property
     def is_by_rows(self) -> bool:
@@ -61,6 +64,10 @@ class LoadedSignature:
 
     def run(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs for inputs that are as the signature takes them."""
+        if self.engine == "tensorflow" and os.getpid() != self.made_in:
+            from tf1hub.tf2.processes import check_threads
+
+            check_threads()
         with readable(f"The {self.where}"):
             return self.interface.results(self.compute(self.interface.feeds(values)))
 

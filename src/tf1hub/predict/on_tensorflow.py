@@ -40,6 +40,9 @@ class TensorflowEngine:
         """Makes a session: of a graph of constants where the signature writes none of them, else of variables."""
         import tensorflow as tf
 
+        from tf1hub.tf2.processes import check_threads
+
+        check_threads()
         spec = request.spec if request.seed is None else _seed(request.spec, request.seed)
         freezing = _freezing(spec, request)
         return (

@@ -110,9 +110,12 @@ class Specification:
         if isinstance(self.handle, ModuleSpec):
             return self.handle.trusting(self._find_trust())
         handle = parse(self.handle)
+        settings = self.settings
         if self.digest is not None:
             handle = handle._replace(pin=self.digest)
-        path = carry_out(decide(handle, self.settings), self.settings)
+            # It said which content is meant where this was made, and may not be here.
+            settings = settings._replace(lock_file=None)
+        path = carry_out(decide(handle, settings), settings)
         return load_module_spec(path, trust=self._find_trust())
 
     def _find_trust(self) -> Trust:
