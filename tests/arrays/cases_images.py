@@ -317,6 +317,22 @@ case(
     exact=True,
     **KEEPS,
 )
+OF_CLASSES = np.sort(numbers(2, 20, 3, 2, 2, low=-0.2, high=1.2), 3).reshape(2, 20, 3, 4)
+for own, (each, total, per_class, clip) in enumerate(
+    [(6, 10, False, True), (2, 10, True, False), (20, 80, False, False), (1, 2, False, True)]
+):
+    case(
+        "CombinedNonMaxSuppression",
+        {
+            "boxes": OF_CLASSES if own % 2 else OF_CLASSES[:, :, :1],
+            "scores": numbers(2, 20, 3, low=0, high=1),
+            "max_output_size_per_class": s32(each),
+            "max_total_size": s32(total),
+            "iou_threshold": np.float32(0.3),
+            "score_threshold": np.float32(0.4),
+        },
+        {"pad_per_class": per_class, "clip_boxes": clip},
+    )
 BOXES = np.asarray(
     [[0, 0, 1, 1], [0.1, 0.2, 0.7, 0.9], [0.9, 0.8, 0.1, 0.2], [-0.5, 0.0, 1.5, 1.2]], np.float32
 )

@@ -49,6 +49,8 @@ SHAPES = frozenset(
         "ksize",
         "fft_length",
         "max_output_size",
+        "max_output_size_per_class",
+        "max_total_size",
         "iou_threshold",
         "score_threshold",
         "soft_nms_sigma",

@@ -32,6 +32,7 @@ REFUSED = {
     "writes to a diagonal": {"Einsum"},
     "leaves open whether there are weights": {"Bincount"},
     "makes a tensor of more than two dimensions": {"Diag"},
+    "gives as many boxes as there are classes": {"CombinedNonMaxSuppression"},
     "lowers the scores of boxes that overlap": {"NonMaxSuppressionV5"},
     "drops all axes of size 1": {"Squeeze"},
     "has inputs that ONNX's Equal does not take": {"Equal", "NotEqual"},

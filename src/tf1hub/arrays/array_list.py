@@ -28,7 +28,7 @@ class ArrayList:
     """Arrays by number, each written or not yet; nothing changes one that is made.
 
     It holds its elements one by one as long as their numbers are known, and stacked in one array where a number is
-    traced: see `stacked`.
+    traced: see `pack`.
 
     Args:
         dtype: NumPy's, of the elements.
@@ -36,9 +36,10 @@ class ArrayList:
         elements: the elements; None for one that was never written, which counts as zeros.
         stack: the elements in one array, in place of `elements`.
         grows: whether writing behind the end makes it longer.
+        count: how many elements there are, none of them written, where that is no number: a size that JAX knows by name.
     """
 
-    __slots__ = ("dtype", "element_shape", "elements", "grows", "stack")
+    __slots__ = ("count", "dtype", "element_shape", "elements", "grows", "stack")
 
     def __init__(
         self,
@@ -47,18 +48,43 @@ class ArrayList:
         elements: Sequence[Any] = (),
         stack: Any = None,
         grows: bool = False,
+        count: Any = None,
     ) -> None:
         self.dtype = dtype
         self.element_shape = element_shape
         self.elements = list(elements)
         self.stack = stack
         self.grows = grows
+        self.count = count
 
     def __len__(self) -> int:
-        return len(self.elements) if self.stack is None else int(self.stack.shape[0])
+        return int(self.size)
+
+    @property
+    def size(self) -> Any:
+        """How many elements there are; a size that JAX knows by name is no `int`."""
+        if self.stack is not None:
+            return self.stack.shape[0]
+        return len(self.elements) if self.count is None else self.count
+
+    @property
+    def parts(self) -> list[Any]:
+        """The arrays that it holds, and its size where that is no number: what tells which library it is for."""
+        if self.stack is not None:
+            return [self.stack]
+        written = [element for element in self.elements if element is not None]
+        return written if self.count is None else [*written, self.count]
 
     def __repr__(self) -> str:
-        return f"<{len(self)} arrays of {self.dtype}>"
+        return f"<{self.size} arrays of {self.dtype}>"
+
+    def with_shape(self, element_shape: tuple[int | None, ...] | None) -> ArrayList:
+        """The same, with another shape told of its elements."""
+        return ArrayList(self.dtype, element_shape, self.elements, self.stack, self.grows, self.count)
+
+    def growing(self) -> ArrayList:
+        """The same; writing behind the end makes it longer."""
+        return ArrayList(self.dtype, self.element_shape, self.elements, self.stack, True, self.count)
 
     def _with(self, elements: Sequence[Any]) -> ArrayList:
         return ArrayList(self.dtype, self.element_shape, elements, None, self.grows)
@@ -69,9 +95,16 @@ class ArrayList:
         Raises:
             CheckFailedError: the shape of the elements is not known.
         """
-        return ArrayList(
-            self.dtype, self.element_shape, (), self.gather(xp, np.arange(len(self))), self.grows
-        )
+        stack = self.stack
+        if stack is None:
+            stack = self.gather(xp, np.arange(len(self))) if self.count is None else self._empty_stack(xp)
+        return self._with_stack(stack)
+
+    def _with_stack(self, stack: Any) -> ArrayList:
+        return ArrayList(self.dtype, self.element_shape, (), stack, self.grows)
+
+    def _empty_stack(self, xp: Any) -> Any:
+        return xp.zeros((self.size, *self._shape()), self.dtype)
 
     def write(self, xp: Any, index: Any, value: Any) -> ArrayList:
         """With one element replaced.
@@ -79,11 +112,9 @@ class ArrayList:
         Raises:
             CheckFailedError: there is no element of this number.
         """
-        if self.stack is not None or not _is_number(index):
-            stack = self._stack_for(xp, value)
-            return ArrayList(
-                self.dtype, self.element_shape, (), xp.asarray(stack).at[index].set(value), self.grows
-            )
+        if not self._is_apart or not _is_number(index):
+            self._check_place(index)
+            return self._with_stack(xp.asarray(self._stack_for(xp, value)).at[index].set(value))
         number = int(index)
         elements = list(self.elements)
         if self.grows and number >= len(elements):
@@ -92,11 +123,16 @@ class ArrayList:
         elements[number] = value
         return self._with(elements)
 
+    @property
+    def _is_apart(self) -> bool:
+        """Whether each element is held by itself."""
+        return self.stack is None and self.count is None
+
     def _stack_for(self, xp: Any, value: Any) -> Any:
         if self.stack is not None:
             return self.stack
         if all(element is None for element in self.elements):
-            return xp.zeros((len(self), *value.shape), self.dtype)
+            return xp.zeros((self.size, *value.shape), self.dtype)
         return self.gather(xp, np.arange(len(self)))
 
     def read(self, xp: Any, index: Any) -> Any:
@@ -105,9 +141,7 @@ class ArrayList:
         Raises:
             CheckFailedError: there is no element of this number, or its shape is not known.
         """
-        if self.stack is not None:
-            return self.stack[index]
-        if not _is_number(index):
+        if not self._is_apart or not _is_number(index):
             return self.pack(xp).stack[index]
         self._check(int(index), len(self.elements))
         element = self.elements[int(index)]
@@ -119,9 +153,7 @@ class ArrayList:
         Raises:
             CheckFailedError: there is no element of some number, or their shape is not known.
         """
-        if self.stack is not None:
-            return self.stack[indices]
-        if not isinstance(indices, np.ndarray):
+        if not self._is_apart or not isinstance(indices, np.ndarray):
             return self.pack(xp).stack[indices]
         numbers = indices.tolist()
         if not numbers:
@@ -130,14 +162,13 @@ class ArrayList:
 
     def scatter(self, xp: Any, indices: Any, values: Any) -> ArrayList:
         """With some elements replaced by the rows of `values`."""
-        if self.stack is not None or not isinstance(indices, np.ndarray):
+        if not self._is_apart or not isinstance(indices, np.ndarray):
+            self._check_place(indices)
             rows = xp.asarray(values)
             stack = self.stack
             if stack is None:
-                stack = xp.zeros((len(self), *rows.shape[1:]), self.dtype)
-            return ArrayList(
-                self.dtype, self.element_shape, (), xp.asarray(stack).at[indices].set(rows), self.grows
-            )
+                stack = xp.zeros((self.size, *rows.shape[1:]), self.dtype)
+            return self._with_stack(xp.asarray(stack).at[indices].set(rows))
         elements = list(self.elements)
         for number, row in zip(indices.tolist(), values, strict=True):
             if self.grows and number >= len(elements):
@@ -177,6 +208,14 @@ class ArrayList:
     def resize(self, size: int) -> ArrayList:
         """With this many elements."""
         return self._with([*self.elements[:size], *[None] * (size - len(self.elements))])
+
+    def _check_place(self, indices: Any) -> None:
+        """Refuses to write into one array where writing could make the list longer: the array has the size that it has."""
+        known = _is_number(indices) and isinstance(self.size, int)
+        if self.grows and not (known and np.max(indices, initial=-1) < self.size):
+            raise ValueError(
+                "it writes to a TensorArray that grows, whose length is not known while JAX traces"
+            )
 
     def _zeros(self, xp: Any) -> Any:
         if self.dtype == np.dtype(object):

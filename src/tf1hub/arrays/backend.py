@@ -20,7 +20,17 @@ BranchRunner: TypeAlias = "Callable[[ProgramRun], Sequence[Any]]"
 
 
 class Backend:
-    """NumPy."""
+    """NumPy.
+
+    Attributes:
+        undecided: what an op raises that compares sizes of which only names are known.
+    """
+
+    undecided: tuple[type[Exception], ...] = ()
+
+    def traced(self, inputs: Sequence[Any]) -> list[Any]:
+        """The inputs with sizes that only have names as numbers that are known where the program runs."""
+        return list(inputs)
 
     def namespace(self, inputs: Sequence[Any]) -> Any:  # noqa: ARG002
         """The namespace that an op computes in, by its inputs: NumPy's where none is traced."""

@@ -110,11 +110,11 @@ class ProgramRun:
             else:
                 inputs = [self.read(value) for value in inputs]
                 inputs = list(self.backend.arguments(kernel, inputs))
-                namespace = self.backend.namespace(inputs)
-                if kernel.form == "computes":
-                    outputs = kernel.function(namespace, step.attributes, *inputs)
-                else:
-                    outputs = kernel.function(namespace, step.attributes, self.random, *inputs)
+                try:
+                    outputs = self._compute(step, inputs)
+                except self.backend.undecided:
+                    inputs = self.backend.traced(inputs)
+                    outputs = self._compute(step, inputs)
         except Error:
             raise
         except _FAILURES as error:
@@ -122,6 +122,12 @@ class ProgramRun:
         for index, output in enumerate(outputs):
             if not (step.guarded and (step.name, index) in step.code.arguments):
                 values[step.name, index] = self.backend.value(output)
+
+    def _compute(self, step: PreparedOp, inputs: Sequence[Any]) -> Sequence[Any]:
+        namespace = self.backend.namespace(inputs)
+        if step.kernel.form == "computes":
+            return step.kernel.function(namespace, step.attributes, *inputs)
+        return step.kernel.function(namespace, step.attributes, self.random, *inputs)
 
     # ------------------------------------------------------------------ conds and loops
 
@@ -190,7 +196,7 @@ def describe(value: Any) -> str:
         >>> describe(np.zeros([2, 3], np.float32)), describe(np.array([b"a"], object))
         ('float32 [2, 3]', 'string [1]')
     """
-    if not hasattr(value, "dtype"):
+    if not hasattr(value, "dtype") or not hasattr(value, "shape"):
         return repr(value)
     name = "string" if value.dtype.kind in "OSU" else value.dtype.name
     return f"{name} {list(value.shape)}"

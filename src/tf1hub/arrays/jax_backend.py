@@ -17,6 +17,11 @@ from tf1hub.arrays.op_table import Kernel
 from tf1hub.errors import CheckFailedError, UnsupportedGraphError
 from tf1hub.program.references import Reference
 
+_INCONCLUSIVE = (
+    getattr(jax.errors, "InconclusiveDimensionOperation", None) or jax.core.InconclusiveDimensionOperation
+)
+"""What a comparison of sizes raises that depends on what they will be; up to JAX 0.9 it stands in `jax.core`."""
+
 
 class JaxBackend(Backend):
     """JAX. A choice or a loop whose predicate is known runs as NumPy's does.
@@ -25,12 +30,19 @@ class JaxBackend(Backend):
         written: the nodes of the variables that the program may write: what is traced by itself hands them on.
     """
 
+    undecided = (_INCONCLUSIVE,)
+
     def __init__(self, written: Iterable[str] = ()) -> None:
         self.written = sorted(written)
 
+    def traced(self, inputs: Sequence[Any]) -> list[Any]:
+        """The inputs with sizes that only have names as traced numbers."""
+        return [jnp.asarray(value[()]) if _is_size_by_name(value) else value for value in inputs]
+
     def namespace(self, inputs: Sequence[Any]) -> Any:
         """JAX's where an input is an array of JAX or traced."""
-        return jnp if any(isinstance(value, jax.Array) for value in inputs) else np
+        traced = any(isinstance(value, jax.Array) or export.is_symbolic_dim(value) for value in inputs)
+        return jnp if traced else np
 
     def value(self, value: Any) -> Any:
         """An output of an op as an array, also a size that JAX knows by name only."""
@@ -109,6 +121,8 @@ class JaxBackend(Backend):
     ) -> Sequence[Any]:
         """As NumPy's while the condition is known; from there a `scan` up to the bound, or a `while_loop` without one."""
         values = list(initial)
+        if any(map(_is_size_by_name, bounds or initial)):
+            return _TracedLoop(run, values, condition, body, what, self.written).trace(None)
         done = 0
         while self.is_known(holds := _concrete(condition(run, values))):
             if not holds:
@@ -118,6 +132,11 @@ class JaxBackend(Backend):
         known = [int(bound) for bound in bounds if self.is_known(bound) and not isinstance(bound, ArrayList)]
         most = max(0, min(known) - done) if known else None
         return _TracedLoop(run, values, condition, body, what, self.written).trace(most)
+
+
+def _is_size_by_name(value: Any) -> bool:
+    """Whether a value is a size of an export's open dimensions."""
+    return isinstance(value, np.ndarray) and value.ndim == 0 and export.is_symbolic_dim(value[()])
 
 
 def _concrete(number: Any) -> Any:
@@ -209,7 +228,7 @@ class _TracedLoop:
             if isinstance(value, ArrayList) and _is_vague(value) and isinstance(after, ArrayList):
                 shape = _element_shape(after)
                 if shape is not None:
-                    values[index] = ArrayList(value.dtype, shape, value.elements, None, value.grows)
+                    values[index] = value.with_shape(shape)
         return values
 
 

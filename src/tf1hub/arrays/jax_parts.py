@@ -92,10 +92,24 @@ class _Host:
             if kernel.host and all(self._is_free(tensor) for tensor in op.inputs):
                 self._add(op.node.name)
             for index in kernel.known:
-                tensor = program.origin(op.inputs[index]) if index < len(op.inputs) else None
-                if tensor is not None and self._depends_on_input(tensor) and self._is_free(tensor):
-                    self.known.add(tensor)
-                    self._add(tensor[0])
+                if index < len(op.inputs):
+                    self._need(program.origin(op.inputs[index]))
+
+    def _need(self, tensor: Tensor) -> None:
+        """Has the host compute what decides a shape; of what depends on a variable's shape too, the other parts."""
+        waiting, met = [tensor], set()
+        while waiting:
+            current = waiting.pop()
+            if current in met or not self._depends_on_input(current):
+                continue
+            met.add(current)
+            if self._is_free(current):
+                self.known.add(current)
+                self._add(current[0])
+                continue
+            op = self._program.by_name.get(current[0])
+            if op is not None:
+                waiting.extend(self._program.origin(each) for each in op.inputs)
 
     def list_handed(self, fetches: Iterable[Tensor]) -> list[Tensor]:
         """The tensors that the rest takes from the host, in order."""
@@ -106,7 +120,10 @@ class _Host:
                     self._want(self._program.origin(tensor), wanted)
         for tensor in fetches:
             self._want(self._program.origin(tensor), wanted)
-        return [tensor for tensor in wanted if tensor not in self._fed]
+        found = [tensor for tensor in wanted if tensor not in self._fed]
+        # What only shapes decide is known wherever they are.
+        self.known.update(tensor for tensor in found if not self._depends_on_input(tensor))
+        return found
 
     def used_inputs(self, fed: Iterable[str], fetches: Iterable[Tensor]) -> list[str]:
         """The inputs that the rest takes itself."""

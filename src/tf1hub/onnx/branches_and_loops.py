@@ -237,7 +237,7 @@ class _LoopBody:
         tensors = iter(made)
         for value in starts:
             if isinstance(value, Elements):
-                results.append(Elements(value.array, next(tensors)))
+                results.append(Elements(value.array, next(tensors), value.fresh))
             else:
                 results.append(next(tensors) if _is_carried(value) else value)
         for node, value in zip(self._written, results[count:], strict=True):
@@ -342,7 +342,7 @@ def _inside(value: Entity, name: str, same: Entity, graph: Graph) -> Entity:
     assert same is value
     tensor = _tensor(value)
     inner = Value(tensor.dtype, tensor.shape, name, graph)
-    return Elements(value.array, inner) if isinstance(value, Elements) else inner
+    return Elements(value.array, inner, value.fresh) if isinstance(value, Elements) else inner
 
 
 def _as_shape(value: Value, shape: Shape) -> Value:

@@ -14,8 +14,9 @@ from tf1hub.graphdef.op_definitions import output_types
 from tf1hub.onnx.lowering_scope import LoweringScope
 from tf1hub.onnx.lowering_table import CannotLower
 from tf1hub.onnx.traced_values import Entity, Shape, TableReference, Value
-from tf1hub.program.code import Op
+from tf1hub.program.code import Cond, Loop, Op, Region
 from tf1hub.program.nodes import Tensor
+from tf1hub.program.references import Reference
 
 _ShapeRule: TypeAlias = Callable[[Sequence[Shape]], Sequence[Shape]]
 
@@ -33,6 +34,8 @@ def host_outputs(scope: LoweringScope, op: Op) -> Sequence[Entity] | None:
     if kind in op_types.TABLES:
         return [TableReference(op.node.name)]
     inputs = [scope.get(tensor) for tensor in op.inputs]
+    if kind in op_types.TENSOR_ARRAYS:
+        return _of_array(scope, op, inputs)
     tables = [value for value in inputs if isinstance(value, TableReference)]
     strings = [v for v in inputs if isinstance(v, Value) and v.dtype.kind == "O" and v.known is None]
     goes_along = kind in _GO_ALONG and all(_is_light(scope, tensor) for tensor in op.inputs)
@@ -56,6 +59,81 @@ def host_outputs(scope: LoweringScope, op: Op) -> Sequence[Entity] | None:
         scope.lowering.from_outside((op.node.name, index), dtypes.numpy_dtype(number), shape)
         for index, (number, shape) in enumerate(zip(numbers, shapes, strict=True))
     ]
+
+
+class HostFlow(Reference):
+    """The flow of a TensorArray that is filled on the host: it keeps strings, or a loop over strings writes it."""
+
+
+def _of_array(scope: LoweringScope, op: Op, inputs: Sequence[Entity]) -> Sequence[Entity] | None:
+    """The outputs of an op on a TensorArray of the host."""
+    does = op_types.TENSOR_ARRAYS[op.node.op]
+    attributes = op.node.definition.attr
+    if does == "New":
+        keeps_strings = attributes["dtype"].type == dtypes.STRING
+        return [HostFlow(), HostFlow()] if keeps_strings and not scope.graph.depth else None
+    if not any(isinstance(value, HostFlow) for value in inputs[1:]) and not isinstance(inputs[0], HostFlow):
+        return None
+    if does == "Close":
+        return []
+    if does in ("Scatter", "Write", "Split"):
+        return [HostFlow()]
+    definition = scope.lowering.functions.effects.definition_of(op.node.op)
+    numbers = output_types(op.node.definition, definition)
+    shape = attributes["element_shape"].shape if "element_shape" in attributes else None
+    element = (
+        None
+        if shape is None or shape.unknown_rank
+        else tuple(None if size.size < 0 else size.size for size in shape.dim)
+    )
+    shapes: dict[str, Sequence[Shape]] = {
+        "Gather": [None if element is None else (None, *element)],
+        "Read": [element],
+        "Size": [()],
+    }
+    told = shapes.get(does, [None] * len(numbers))
+    return [
+        scope.lowering.from_outside((op.node.name, index), dtypes.numpy_dtype(number), each)
+        for index, (number, each) in enumerate(zip(numbers, told, strict=True))
+    ]
+
+
+def host_loop(scope: LoweringScope, loop: Loop, initial: Sequence[Entity]) -> list[Entity] | None:
+    """What a loop over strings gives, as inputs of the model; None for all other loops, and inside of others."""
+    if scope.graph.depth or scope.lowering.strings_in_graph:
+        return None
+    regions = [loop.condition_region, loop.body]
+    if not any(_has_strings(scope, region) for region in regions):
+        return None
+    found: list[Entity] = []
+    for variable, start in zip(loop.variables, initial, strict=True):
+        if not isinstance(start, Value):
+            found.append(HostFlow())
+        elif not variable.exits:
+            found.append(start)
+        else:
+            shape = None if start.shape is None else (None,) * len(start.shape)
+            found.append(scope.lowering.from_outside(variable.exits[0], start.dtype, shape))
+    return found
+
+
+def _has_strings(scope: LoweringScope, region: Region) -> bool:
+    """Whether an op of a region takes or gives strings."""
+    for item in region.items:
+        if not isinstance(item, Op):
+            inner = item.branches if isinstance(item, Cond) else (item.condition_region, item.body)
+            if any(_has_strings(scope, each) for each in inner):
+                return True
+            continue
+        definition = scope.lowering.functions.effects.definition_of(item.node.op)
+        arguments = [] if definition is None else [*definition.input_arg, *definition.output_arg]
+        attributes = item.node.definition.attr
+        for argument in arguments:
+            given = attributes.get(argument.type_attr) if argument.type_attr else None
+            number = argument.type if given is None else given.type
+            if number == dtypes.STRING and item.node.op != "Assert":
+                return True
+    return False
 
 
 _GO_ALONG = frozenset({"SparseFillEmptyRows", "SparseReshape"})
@@ -143,6 +221,8 @@ def _of_ordinary(kind: str, inputs: Sequence[Entity], told: Any) -> Sequence[Sha
         return [(None,) * (rank - len(told["squeeze_dims"]))]
     if kind in ("ConcatV2", "Select"):
         return [(None,) * max(v.rank or 0 for v in values[:-1])]
+    if kind == "StridedSlice" and not told["ellipsis_mask"]:
+        return [(None,) * (rank + told["new_axis_mask"].bit_count() - told["shrink_axis_mask"].bit_count())]
     if kind == "GatherV2" and values[1].rank is not None:
         return [(None,) * (rank + values[1].rank - 1)]
     return [None]

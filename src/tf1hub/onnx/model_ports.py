@@ -18,11 +18,13 @@ class Port:
         tensor: in the module's graph.
         part: what it is called in the signature: an input's or output's name, of a sparse or ragged one with the part;
             empty for what the host part hands to the model, or takes from it.
+        is_complex: whether it is complex numbers, which the model has as pairs in a last axis of 2.
     """
 
     name: str
     tensor: Tensor
     part: str
+    is_complex: bool = False
 
 
 @dataclass
@@ -59,7 +61,7 @@ class ModelPorts:
         """As JSON."""
         groups = {name: getattr(self, name) for name in ("fed", "inputs", "outputs", "fetched")}
         ports = {
-            name: [[port.name, name_of(port.tensor), port.part] for port in group]
+            name: [[port.name, name_of(port.tensor), port.part, port.is_complex] for port in group]
             for name, group in groups.items()
         }
         return json.dumps({**ports, "state": self.state})
@@ -69,7 +71,7 @@ class ModelPorts:
         """Of what `to_text` gave."""
         read = json.loads(text)
         groups = {
-            name: [Port(port, split_tensor_name(tensor), part) for port, tensor, part in read[name]]
+            name: [Port(port, split_tensor_name(tensor), *more) for port, tensor, *more in read[name]]
             for name in ("fed", "inputs", "outputs", "fetched")
         }
         return ModelPorts(**groups, state=[(name, before, after) for name, before, after in read["state"]])

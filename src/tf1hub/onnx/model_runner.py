@@ -102,7 +102,7 @@ class ModelRunner:
             written = results[len(ports.outputs) :]
             self._state = {before: value for (_, before, _), value in zip(ports.state, written, strict=True)}
         for port, value in zip(ports.outputs, results, strict=False):
-            values[port.tensor] = _as_bytes(value) if value.dtype.kind == "O" else value
+            values[port.tensor] = _as_complex(value) if port.is_complex else _as_bytes(value)
         if self._host is not None:
             values.update(self._host.run_after(values))
         return {name_of(port.tensor): values[port.tensor] for port in ports.fetched}
@@ -128,6 +128,8 @@ class ModelRunner:
 
 
 def _as_given(value: _Array) -> _Array:
+    if value.dtype.kind == "c":
+        return np.stack([value.real, value.imag], -1)
     if value.dtype.kind != "O":
         return value
     texts = np.empty(value.shape, object)
@@ -137,7 +139,14 @@ def _as_given(value: _Array) -> _Array:
     return texts
 
 
+def _as_complex(pairs: _Array) -> _Array:
+    found: _Array = (pairs[..., 0] + 1j * pairs[..., 1]).astype(np.complex64)
+    return found
+
+
 def _as_bytes(value: _Array) -> _Array:
+    if value.dtype.kind != "O":
+        return value
     found = np.empty(value.shape, object)
     found.reshape(-1)[:] = [each.encode() if isinstance(each, str) else each for each in value.ravel()]
     return found

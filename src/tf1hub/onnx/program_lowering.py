@@ -13,7 +13,7 @@ import numpy as np
 from tf1hub.arrays.kernels import kernel_of
 from tf1hub.arrays.op_attributes import attributes_of
 from tf1hub.onnx.branches_and_loops import choose, repeat
-from tf1hub.onnx.host_ops import host_outputs
+from tf1hub.onnx.host_ops import host_loop, host_outputs
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_scope import LoweringScope
 from tf1hub.onnx.lowering_table import FUNCTION_NAME, CannotLower, lowering_of
@@ -218,6 +218,12 @@ def _run_loop(scope: LoweringScope, loop: Loop) -> None:
     exits = [tensor for variable in loop.variables for tensor in variable.exits]
     if any(isinstance(value, Poison) for value in initial):
         _poison(scope, exits)
+        return
+
+    outside = host_loop(scope, loop, initial)
+    if outside is not None:
+        for variable, value in zip(loop.variables, outside, strict=True):
+            scope.values.update(dict.fromkeys(variable.exits, value))
         return
 
     def enter(inner: LoweringScope, values: Sequence[Entity]) -> None:

@@ -176,7 +176,7 @@ class _Work:
             name = self._free_output(port.part or port.tensor[0])
             graph.nodes.append(helper.make_node("Identity", [graph.name_of(value)], [name], name=name))
             outputs.append(helper.make_tensor_value_info(name, tensor_type(value.dtype), _full(value)))
-            ports.append(Port(name, port.tensor, port.part))
+            ports.append(Port(name, port.tensor, port.part, value.dtype.kind == "c"))
         state: list[tuple[str, str, str]] = []
         for node, value in state_inputs.items():
             new = self._lowering.variables[node]
@@ -246,6 +246,7 @@ class _Work:
         graph = self._lowering.graph
         for port in ports:
             dtype, shape = self._types[port.name]
+            port.is_complex = dtype.kind == "c"
             if dtype.kind == "O" and not self._lowering.strings_in_graph:
                 value = Value(dtype, shape, graph=graph, source=lambda: self._cannot_take())
             else:
@@ -322,7 +323,8 @@ class _Work:
         for port in fed:
             if self._lowering_input(port):
                 dtype, shape = self._types[port.name]
-                inputs.append(helper.make_tensor_value_info(port.name, tensor_type(dtype), shape))
+                full = _full(Value(dtype, shape))
+                inputs.append(helper.make_tensor_value_info(port.name, tensor_type(dtype), full))
         for name, tensor in lowering.outside.items():
             if name in self._used:
                 value = self._scope.value(tensor)

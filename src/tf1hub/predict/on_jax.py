@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
+from tf1hub.errors import InputError, UnsupportedGraphError
 from tf1hub.predict.engine_request import Compute, Request
 from tf1hub.predict.jax_function import JaxFunction
 from tf1hub.predict.on_numpy import CHANGE_TABLES, NumpyEngine
@@ -45,7 +46,7 @@ class _JaxSignature:
 
         self._code = request.code
         self._function = JaxFunction(request.spec, request.variant, request.signature, training=False)
-        self._compute = jax.jit(self._function.compute)
+        self._compute: Callable[..., Any] = jax.jit(self._function.compute)
         seed = np.random.SeedSequence().generate_state(1)[0] if request.seed is None else request.seed
         with _all_bits():
             self._params = self._function.initial_params()
@@ -64,12 +65,23 @@ class _JaxSignature:
                 self._key, key = jax.random.split(self._key)
             prepared = self._function.prepare_arrays(feeds)
             with self._turn:
-                results, written = self._compute(self._params, prepared, key)
+                results, written = self._computed(self._params, prepared, key)
                 self._params = {**self._params, **written}
             return {
                 name: prepared.fixed[name] if value is None else np.asarray(value)
                 for name, value in zip(self._code.fetches, results, strict=True)
             }
+
+    def _computed(self, *given: Any) -> Any:
+        """The results, compiled; op by op where values decide shapes, so that JAX cannot compile the signature."""
+        try:
+            return self._compute(*given)
+        except (InputError, UnsupportedGraphError):
+            if self._compute == self._function.compute:
+                raise
+        results = self._function.compute(*given)
+        self._compute = self._function.compute
+        return results
 
 
 def _all_bits() -> contextlib.AbstractContextManager[Any]:

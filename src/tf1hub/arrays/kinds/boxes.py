@@ -111,9 +111,14 @@ def _select_traced(
     call: Call, boxes: Any, scores: Any, most: int, limit: float, least: float
 ) -> tuple[Any, ...]:
     """The same under JAX, where the number of results is fixed."""
+    indices, values, valid = _select(call.xp, boxes, scores, most, limit, least)
+    return (indices, valid) if call.kind.endswith("V4") else (indices, values, valid)
+
+
+def _select(xp: Any, boxes: Any, scores: Any, most: int, limit: float, least: float) -> tuple[Any, Any, Any]:
+    """Indices and scores of the boxes to keep, filled up with zeros, and how many there are; under JAX."""
     from jax import lax
 
-    xp = call.xp
     overlap = overlaps(xp, xp.asarray(boxes))
     scores = xp.asarray(scores)
 
@@ -132,7 +137,70 @@ def _select_traced(
 
     start = (scores > least, xp.zeros(most, np.int32), xp.zeros(most, scores.dtype), xp.asarray(0, np.int32))
     _, indices, values, valid = lax.fori_loop(0, most, step, start)
-    return (indices, valid) if call.kind.endswith("V4") else (indices, values, valid)
+    return indices, values, valid
+
+
+@op("CombinedNonMaxSuppression", known=(2, 3, 4, 5))
+def combined_non_max_suppression(
+    call: Call, boxes: Any, scores: Any, most: Any, total: Any, limit: Any, least: Any
+) -> tuple[Any, ...]:
+    """The best boxes of all classes of each image, filled up with zeros: boxes, scores, classes, how many there are.
+
+    `core/kernels/image/non_max_suppression_op.cc`: each class is suppressed by itself.
+    """
+    xp = call.xp
+    batch, count, own, _ = boxes.shape
+    classes = scores.shape[2]
+    most, total = min(int(most), count), int(total)
+    size = min(total, int(most) * classes) if call["pad_per_class"] else total
+    if not count or not classes:
+        return _no_boxes(batch, size)
+    of_class = xp.transpose(
+        xp.broadcast_to(boxes, (batch, count, classes, 4)) if own == 1 else boxes, (0, 2, 1, 3)
+    )
+    rated = xp.transpose(scores, (0, 2, 1))
+    found, values, numbers = _suppress_classes(xp, of_class, rated, most, float(limit), float(least))
+    # Of equal scores the first class is first, and in it the box that was chosen first.
+    flat = xp.where(np.arange(most) < numbers[..., None], values, -np.inf).reshape(batch, -1)
+    order = xp.argsort(-flat, axis=1, stable=True)[:, :size]
+    kept = xp.minimum(numbers.sum(1), size).astype(np.int32)
+    chosen = xp.take_along_axis(of_class, found[..., None], 2).reshape(batch, -1, 4)
+    chosen = xp.take_along_axis(chosen, order[..., None], 1)
+    if call["clip_boxes"]:
+        chosen = xp.clip(chosen, 0, 1)
+    valid = np.arange(order.shape[1]) < kept[:, None]
+    missing = size - order.shape[1]
+    filled = [
+        xp.pad(xp.where(valid.reshape(valid.shape + (1,) * (part.ndim - 2)), part, 0),
+               [(0, 0), (0, missing)] + [(0, 0)] * (part.ndim - 2)).astype(np.float32)
+        for part in (chosen, xp.take_along_axis(flat, order, 1), order // most)
+    ]  # fmt: skip
+    return (*filled, kept)
+
+
+def _no_boxes(batch: int, size: int) -> tuple[Any, ...]:
+    values = np.zeros((batch, size), np.float32)
+    return np.zeros((batch, size, 4), np.float32), values, values, np.zeros(batch, np.int32)
+
+
+def _suppress_classes(
+    xp: Any, boxes: Any, scores: Any, most: int, limit: float, least: float
+) -> tuple[Any, Any, Any]:
+    """The boxes to keep of each class of each image: indices and scores, filled up with zeros; how many there are."""
+    if xp is not np:
+        import jax
+
+        of_class = jax.vmap(jax.vmap(lambda b, s: _select(xp, b, s, most, limit, least)))
+        found: tuple[Any, Any, Any] = of_class(xp.asarray(boxes), xp.asarray(scores))
+        return found
+    shape = scores.shape[:2]
+    indices, values = np.zeros((*shape, most), np.int32), np.zeros((*shape, most), scores.dtype)
+    numbers = np.zeros(shape, np.int32)
+    for place in np.ndindex(*shape):
+        taken, rated = _greedy(overlaps(np, boxes[place]), scores[place], most, limit, least, 0.0)
+        numbers[place] = len(taken)
+        indices[place][: len(taken)], values[place][: len(taken)] = taken, rated
+    return indices, values, numbers
 
 
 @op("CropAndResize", known=(3,))

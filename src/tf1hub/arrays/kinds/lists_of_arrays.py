@@ -23,9 +23,7 @@ def _performs_on_flow(does: str) -> Callable[[Callable[..., Sequence[Any]]], Cal
         @performs(*_ops_that(does))
         def perform(run: Any, step: Any, handle: Any, *inputs: Any) -> Sequence[Any]:
             *given, flow = (run.read(value) for value in inputs)
-            elements = given if flow.stack is None else [*given, flow.stack]
-            elements = [*elements, *(element for element in flow.elements if element is not None)]
-            return function(run.backend.namespace(elements), flow, *given)
+            return function(run.backend.namespace([*given, *flow.parts]), flow, *given)
 
         return function
 
@@ -36,13 +34,17 @@ def _performs_on_flow(does: str) -> Callable[[Callable[..., Sequence[Any]]], Cal
 def new(run: Any, step: Any, size: Any) -> list[Any]:
     """A TensorArray of `size` elements, none of which is written."""
     attributes = step.attributes
-    flow = ArrayList(
-        attributes["dtype"],
-        attributes.get("element_shape"),
-        [None] * int(run.read(size)),
-        grows=attributes.get("dynamic_size", False),
-    )
+    grows = attributes.get("dynamic_size", False)
+    flow = _unwritten(run, attributes["dtype"], attributes.get("element_shape"), size, grows)
     return [ArrayHandle(step.name), flow]
+
+
+def _unwritten(run: Any, dtype: Any, element_shape: Any, size: Any, grows: bool = False) -> ArrayList:
+    """A list of elements that nobody has written."""
+    number = run.read(size)
+    if number.dtype == object:  # a size that JAX knows by name
+        return ArrayList(dtype, element_shape, grows=grows, count=number[()])
+    return ArrayList(dtype, element_shape, [None] * int(number), grows=grows)
 
 
 @_performs_on_flow("Read")
@@ -84,7 +86,12 @@ def split(xp: Any, flow: ArrayList, value: Any, lengths: Any) -> list[Any]:
 @_performs_on_flow("Size")
 def size(xp: Any, flow: ArrayList) -> list[Any]:
     """The number of elements."""
-    return [np.int32(len(flow))]
+    return [_counted(flow)]
+
+
+def _counted(values: ArrayList) -> Any:
+    """How many elements there are, as an op gives it: a number, or a size that JAX knows by name."""
+    return np.int32(values.size) if isinstance(values.size, int) else values.size
 
 
 @performs(*_ops_that("Close"))
@@ -106,9 +113,7 @@ def _namespace(run: Any, *values: Any) -> Any:
     parts: list[Any] = []
     for value in values:
         if isinstance(value, ArrayList):
-            parts += (
-                [value.stack] if value.stack is not None else [e for e in value.elements if e is not None]
-            )
+            parts += value.parts
         else:
             parts.append(value)
     return run.backend.namespace(parts)
@@ -117,8 +122,7 @@ def _namespace(run: Any, *values: Any) -> Any:
 @performs("TensorListReserve")
 def reserve(run: Any, step: Any, element_shape: Any, count: Any) -> list[Any]:
     """A list of `count` elements, none of which is written."""
-    elements = [None] * int(run.read(count))
-    return [ArrayList(step.attributes["element_dtype"], _shape(run, element_shape), elements)]
+    return [_unwritten(run, step.attributes["element_dtype"], _shape(run, element_shape), count)]
 
 
 @performs("EmptyTensorList")
@@ -131,7 +135,10 @@ def empty_list(run: Any, step: Any, element_shape: Any, max_count: Any) -> list[
 def from_tensor(run: Any, step: Any, tensor: Any, element_shape: Any) -> list[Any]:
     """The rows of a tensor as a list."""
     tensor = run.read(tensor)
-    empty = ArrayList(step.attributes["element_dtype"], _shape(run, element_shape), [None] * tensor.shape[0])
+    dtype, shape = step.attributes["element_dtype"], _shape(run, element_shape)
+    if not isinstance(tensor.shape[0], int):  # a size that JAX knows by name
+        return [ArrayList(dtype, shape, (), tensor)]
+    empty = ArrayList(dtype, shape, [None] * tensor.shape[0])
     return [empty.scatter(_namespace(run, tensor), np.arange(tensor.shape[0]), tensor)]
 
 
@@ -139,14 +146,14 @@ def from_tensor(run: Any, step: Any, tensor: Any, element_shape: Any) -> list[An
 def stack_list(run: Any, step: Any, values: Any, element_shape: Any) -> list[Any]:
     """The elements in one tensor."""
     known = _require_list(values, _shape(run, element_shape))
-    return [known.gather(_namespace(run, values), np.arange(len(values)))]
+    return [known.pack(_namespace(run, values)).stack]
 
 
 def _require_list(values: ArrayList, shape: tuple[int | None, ...] | None) -> ArrayList:
     """The list with what an op says of its elements' shape, where the list knows less."""
     if shape is None or (values.element_shape is not None and None not in values.element_shape):
         return values
-    return ArrayList(values.dtype, shape, values.elements, values.stack, values.grows)
+    return values.with_shape(shape)
 
 
 @performs("TensorListGetItem")
@@ -161,7 +168,7 @@ def set_item(run: Any, step: Any, values: Any, index: Any, item: Any) -> list[An
     """The list with one element replaced; one that lies behind the end where `resize_if_index_out_of_bounds` says so."""
     index, item = run.read(index), run.read(item)
     if step.attributes.get("resize_if_index_out_of_bounds", False):
-        values = ArrayList(values.dtype, values.element_shape, values.elements, values.stack, grows=True)
+        values = values.growing()
     return [values.write(_namespace(run, values, index, item), index, item)]
 
 
@@ -182,7 +189,7 @@ def pop_back(run: Any, step: Any, values: Any, element_shape: Any) -> list[Any]:
 @performs("TensorListLength")
 def length(run: Any, step: Any, values: Any) -> list[Any]:
     """The number of elements."""
-    return [np.int32(len(values))]
+    return [_counted(values)]
 
 
 @performs("TensorListElementShape")
@@ -222,8 +229,7 @@ def scatter_list(
 def scatter_into(run: Any, step: Any, values: Any, tensor: Any, indices: Any) -> list[Any]:
     """The list with some elements replaced by the rows of a tensor; it grows where they lie behind its end."""
     tensor, indices = run.read(tensor), run.read(indices)
-    growing = ArrayList(values.dtype, values.element_shape, values.elements, values.stack, grows=True)
-    return [growing.scatter(_namespace(run, values, tensor), indices, tensor)]
+    return [values.growing().scatter(_namespace(run, values, tensor), indices, tensor)]
 
 
 @performs("TensorListConcat", "TensorListConcatV2")

@@ -2,6 +2,7 @@
 
 from tf1hub.onnx import stacked_arrays as stacked_arrays
 from tf1hub.onnx.kinds import lowered_borders as lowered_borders
+from tf1hub.onnx.kinds import lowered_boxes as lowered_boxes
 from tf1hub.onnx.kinds import lowered_calls as lowered_calls
 from tf1hub.onnx.kinds import lowered_elementwise as lowered_elementwise
 from tf1hub.onnx.kinds import lowered_gathering as lowered_gathering

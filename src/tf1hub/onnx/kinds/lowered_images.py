@@ -59,7 +59,9 @@ class _Image:
         before, after = [], []
         for n, width, stride, dilation in zip(self.sizes, window, strides, dilations, strict=True):
             reach = (width - 1) * dilation + 1
-            if stride == 1:
+            if reach == 1:
+                total = 0
+            elif stride == 1:
                 total = reach - 1
             elif n is None:
                 return found
@@ -413,48 +415,3 @@ def _pixels(
     shape = graph.op("Shape", sum_of)
     full = [graph.unsqueeze(graph.op("Expand", place, shape), 3) for place in places]
     return graph.op("GatherND", image, graph.op("Concat", *full, axis=3))
-
-
-# ------------------------------------------------------------------ boxes
-
-
-@lowers("NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionV3")
-def suppress(call: LoweringCall, boxes: Value, scores: Value, most: Value, *limits: Value) -> Value:
-    """The boxes that are left when each takes away those that overlap it, best first."""
-    return _suppress(call, boxes, scores, most, limits)
-
-
-def _suppress(call: LoweringCall, boxes: Value, scores: Value, most: Value, limits: Sequence[Value]) -> Value:
-    graph = call.graph
-    overlap = limits[0] if limits else graph.const(call["iou_threshold"], np.float32)
-    threshold = limits[1] if len(limits) > 1 else None
-    found = graph.op(
-        "NonMaxSuppression",
-        graph.unsqueeze(boxes, 0),
-        graph.unsqueeze(scores, 0, 1),
-        graph.reshape(graph.int64(most), [1]),
-        graph.reshape(overlap, [1]),
-        None if threshold is None else graph.reshape(threshold, [1]),
-    )
-    result = graph.cast(graph.op("Gather", found, graph.const(2, np.int64), axis=1), np.int32)
-    result.shape = (None,)
-    return result
-
-
-@lowers("NonMaxSuppressionV4", "NonMaxSuppressionV5")
-def suppress_and_pad(
-    call: LoweringCall, boxes: Value, scores: Value, most: Value, *limits: Value
-) -> list[Value]:
-    """The same, filled up with zeros where that is asked for, and how many there are."""
-    graph = call.graph
-    if call.kind.endswith("V5") and (limits[2].known is None or float(limits[2].known)):
-        raise CannotLower("lowers the scores of boxes that overlap (soft_nms_sigma)")
-    chosen = _suppress(call, boxes, scores, most, limits[:2])
-    count = graph.cast(graph.op("Size", chosen), np.int32)
-    kept = graph.op("Gather", scores, chosen, axis=0)
-    if call["pad_to_max_output_size"]:
-        missing = graph.op("Sub", graph.reshape(graph.int64(most), [1]), graph.op("Shape", chosen))
-        pads = graph.concat([graph.int64s(0), missing], 0)
-        chosen, kept = graph.op("Pad", chosen, pads), graph.op("Pad", kept, pads)
-        chosen.shape = kept.shape = (None,)
-    return [chosen, count] if call.kind.endswith("V4") else [chosen, kept, count]

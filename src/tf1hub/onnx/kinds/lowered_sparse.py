@@ -22,8 +22,20 @@ def sparse_to_dense(call: LoweringCall, indices: Value, sizes: Value, values: Va
     count = graph.slice(graph.shape_of(places), 0, 1, 0)
     rows = graph.op("Expand", values, count)
     result = graph.op("ScatterND", base, places, rows)
-    result.shape = sizes.elements or (None if sizes.shape is None else (None,) * (sizes.shape[0] or 0))
+    rank = _rank(sizes, indices)
+    result.shape = sizes.elements or (None if rank is None else (None,) * rank)
     return result
+
+
+def _rank(sizes: Value, indices: Value | None = None) -> int | None:
+    """The number of dimensions of a sparse tensor: its sizes tell it, or its indices."""
+    if sizes.elements is not None:
+        return len(sizes.elements)
+    if sizes.shape is not None and sizes.shape[0] is not None:
+        return sizes.shape[0]
+    if indices is not None and indices.shape is not None and len(indices.shape) > 1:
+        return indices.shape[1]
+    return None
 
 
 @lowers("SparseFillEmptyRows")
@@ -75,17 +87,20 @@ def sparse_reshape(call: LoweringCall, indices: Value, sizes: Value, wanted: Val
     others = graph.op("ReduceProd", graph.op("Where", negative, one, wanted), keepdims=1)
     missing = graph.op("Div", total, graph.op("Max", others, one))
     full = graph.op("Where", negative, missing, wanted)
-    flat = graph.op("ReduceSum", graph.op("Mul", indices, _strides(call, sizes)), graph.int64s(1), keepdims=1)
+    flat = graph.op(
+        "ReduceSum", graph.op("Mul", indices, _strides(call, sizes, indices)), graph.int64s(1), keepdims=1
+    )
     found = graph.op("Mod", graph.op("Div", flat, _strides(call, full)), full)
     return [found, full]
 
 
-def _strides(call: LoweringCall, sizes: Value) -> Value:
+def _strides(call: LoweringCall, sizes: Value, indices: Value | None = None) -> Value:
     """How far apart the elements along each axis lie: the product of the sizes behind it."""
     graph = call.graph
-    if sizes.shape is None or sizes.shape[0] is None:
+    rank = _rank(sizes, indices)
+    if rank is None:
         raise CannotLower("needs the number of dimensions of a sparse tensor, which the module leaves open")
     found: list[Value] = [graph.int64s(1)]
-    for axis in range(sizes.shape[0] - 1, 0, -1):
+    for axis in range(rank - 1, 0, -1):
         found.insert(0, graph.op("Mul", found[0], graph.slice(sizes, axis, axis + 1, 0)))
     return graph.concat(found, 0)

@@ -22,10 +22,17 @@ def complex_(call: LoweringCall, real: Value, imaginary: Value) -> Value:
     graph = call.graph
     if real.dtype != np.float32:
         raise CannotLower("makes complex numbers of double precision")
-    count = call.rank(real)
-    return _complex(
-        graph.op("Concat", graph.unsqueeze(real, count), graph.unsqueeze(imaginary, count), axis=-1), real
-    )
+    whole = real if call.rank(real) >= call.rank(imaginary) else imaginary
+    if real.shape != imaginary.shape:
+        # One of them may be broadcast.
+        zero = graph.const(0, np.float32)
+        real, imaginary = (
+            graph.op("Add", one, graph.op("Mul", other, zero))
+            for one, other in ((real, imaginary), (imaginary, real))
+        )
+    count = call.rank(whole)
+    parts = [graph.unsqueeze(part, count) for part in (real, imaginary)]
+    return _complex(graph.op("Concat", *parts, axis=-1), whole)
 
 
 @lowers("Real", "Imag")
