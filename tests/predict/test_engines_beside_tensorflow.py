@@ -23,7 +23,7 @@ from tf1hub.predict.engine_request import Request
 from tf1hub.predict.on_tensorflow import TensorflowEngine
 
 tf1 = tf.compat.v1
-ENGINES = [name for name in ("numpy", "jax", "tensorflow") if name in engines.installed_engines()]
+ENGINES = engines.installed_engines()
 
 
 def exported(module_fn: Callable[[], None], path: Path) -> str:

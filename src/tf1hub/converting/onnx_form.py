@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
-from tf1hub.errors import ArgumentError, Error, UnsupportedGraphError
-from tf1hub.format.tensor_names import tensor_name
-from tf1hub.predict.array_inputs import ArrayInterface
+from tf1hub.converting.numpy_oracle import OnNumpy, interface_of, outputs_by_name
+from tf1hub.errors import ArgumentError, UnsupportedGraphError
 from tf1hub.spec.identity import module_digest
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.unknown import unknown_signature
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.trial.expected import Oracle
-from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate
+from tf1hub.trial.other_process import OtherProcess
+from tf1hub.trial.shared_runs import Arrays, CannotRunError
 from tf1hub.trial.signature_check import Opened
 
 if TYPE_CHECKING:
@@ -120,18 +120,13 @@ class OnnxForm(CallableForm):
     def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
         """The module on NumPy, where the table of ops has all of it; else in a graph."""
         del request
-        return _OnNumpy(spec)
+        return OnNumpy(spec)
 
     @contextlib.contextmanager
     def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         del request
-        from tf1hub.onnx.model_process import ModelProcess
-
-        process = ModelProcess(path)
-        try:
+        with OtherProcess("tf1hub.onnx.stored_model:open_stored_state", path) as process:
             yield _CallsInProcess(process)
-        finally:
-            process.close()
 
     def _model(self, spec: ModuleSpec, variant: Variant, options: Options) -> SignatureModel:
         """The signature's model; made once for all questions about it."""
@@ -164,36 +159,6 @@ def _choose_signature(variant: Variant, options: Options) -> str:
     return name
 
 
-class _OnNumpy:
-    """A module on NumPy: an `Oracle` without TensorFlow."""
-
-    def __init__(self, spec: ModuleSpec) -> None:
-        self._spec = spec
-
-    def check(self, variant: Variant, signature: str, feeds: Mapping[str, Any]) -> None:
-        """Refuses inputs that a signature does not take; see `Oracle`."""
-        _interface(variant, signature).arrays(feeds)
-
-    @contextlib.contextmanager
-    def open(self, variant: Variant) -> Iterator[Evaluate]:
-        """The variant's programs; see `Oracle`."""
-        from tf1hub.arrays.module_code import ModuleCode
-
-        module = ModuleCode(self._spec, variant)
-
-        def evaluate(signature: str, feeds: Mapping[str, Any]) -> Arrays:
-            code = module.signature(signature)
-            try:
-                arrays = _interface(variant, signature).arrays(feeds)
-                results = module.run(code.code, [arrays[name] for name in code.arguments])
-            except Error as error:
-                raise CannotRunError(str(error)) from error
-            values = dict(zip(code.fetches, results, strict=True))
-            return _outputs(variant, signature, values)
-
-        yield evaluate
-
-
 class _CallsInProcess:
     """A model in a process of its own: an `Opened`."""
 
@@ -205,16 +170,7 @@ class _CallsInProcess:
     ) -> Sequence[Arrays]:
         del training
         try:
-            values = self._process(_interface(variant, signature).arrays(feeds))
+            values = self._process(interface_of(variant, signature).arrays(feeds))
         except RuntimeError as error:
             raise CannotRunError(str(error)) from error
-        return [_outputs(variant, signature, values)]
-
-
-def _interface(variant: Variant, signature: str) -> ArrayInterface:
-    return ArrayInterface(variant.inputs(signature), variant.outputs(signature), signature, variant.where)
-
-
-def _outputs(variant: Variant, signature: str, values: Mapping[str, Any]) -> Arrays:
-    infos = variant.outputs(signature)
-    return {name: [values[tensor_name(each)] for each in info.tensor_names] for name, info in infos.items()}
+        return [outputs_by_name(variant, signature, values)]

@@ -41,6 +41,15 @@ def load(directory: str) -> dict[str, Callable[..., Any]]:
     return {name: function(told) for name, told in signatures.items()}
 
 
+def open_calls(directory: str) -> Callable[[str, Any], Any]:
+    """All signatures as one function: of a signature's name and its inputs, to outputs as NumPy arrays."""
+    import jax
+    import numpy as np
+
+    calls = load(directory)
+    return lambda signature, inputs: jax.tree.map(np.asarray, calls[signature](inputs))
+
+
 def _cast(value: Any, told: Any) -> Any:
     if isinstance(told, list):
         return [_cast(part, each) for part, each in zip(value, told, strict=True)]

@@ -7,17 +7,20 @@ import importlib.util
 import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tf1hub.converting.form import CallableForm, ConversionRequest, Options, Written
+from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
+from tf1hub.converting.numpy_oracle import OnNumpy
 from tf1hub.errors import Error
 from tf1hub.format import dtypes
 from tf1hub.spec.identity import module_digest
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
+from tf1hub.trial.expected import Oracle
+from tf1hub.trial.other_process import OtherProcess
 from tf1hub.trial.shared_runs import Arrays, CannotRunError
 from tf1hub.trial.signature_check import Opened
 
@@ -29,15 +32,33 @@ SIGNATURES = "signatures.json"
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
+class _Program(NamedTuple):
+    """A signature that was exported: the program, how to call it, and the values of its variables."""
+
+    exported: Any
+    told: dict[str, Any]
+    params: Mapping[str, Any]
+
+
 class StablehloForm(CallableForm):
     """A directory: a file for each signature, the weights as safetensors, and what tells how to call them."""
 
     name = "stablehlo"
     words = "signatures as StableHLO for JAX, their weights as safetensors"
     last = SIGNATURES
-    packages = ("jax", "safetensors")
+    packages = ("jax", "flatbuffers", "safetensors")
     extra = "jax,safetensors"
     options = frozenset({"signature"})
+
+    def __init__(self, for_one: bool = False) -> None:
+        self._for_one = for_one
+        self._programs: dict[str, _Program] = {}
+        self._writes = False
+
+    def choose(self, options: Options) -> Form:
+        """One for one conversion, which keeps the programs between its steps."""
+        del options
+        return StablehloForm(for_one=True)
 
     def refusals(
         self, spec: ModuleSpec, variants: tuple[Variant, Variant], options: Options
@@ -49,7 +70,7 @@ class StablehloForm(CallableForm):
         found: list[Refusal] = []
         for name in _names(variant, options):
             try:
-                found += _refusals_of(spec, variant, name)
+                found += self._refusals_of(spec, variant, name)
             except Error as error:
                 found.append(Refusal(str(error), signatures=(name,)))
         return found
@@ -57,20 +78,16 @@ class StablehloForm(CallableForm):
     def write(self, request: ConversionRequest, path: str) -> Written:
         from safetensors.numpy import save_file
 
-        from tf1hub.predict.jax_function import JaxFunction
-
         names = _names(request.inference, request.options)
         told: dict[str, Any] = {}
         weights: dict[str, Any] = {}
         for name in names:
             request.say(f"exporting {name!r}")
-            function = JaxFunction(request.spec, request.inference, name, training=False)
-            params = {key: np.asarray(value) for key, value in function.initial_params().items()}
-            exported, told[name] = _export(function, params)
-            told[name]["file"] = f"{len(told) - 1}.stablehlo"
+            program = self._programs.pop(name)
+            told[name] = {**program.told, "file": f"{len(told)}.stablehlo"}
             with open(os.path.join(path, told[name]["file"]), "wb") as file:
-                file.write(exported.serialize())
-            weights.update(params)
+                file.write(program.exported.serialize())
+            weights.update({key: np.asarray(value) for key, value in program.params.items()})
         save_file(weights, os.path.join(path, WEIGHTS))
         about = {
             "module": request.spec.name,
@@ -81,6 +98,7 @@ class StablehloForm(CallableForm):
         with open(os.path.join(path, SIGNATURES), "w", encoding="utf-8") as text:
             json.dump(about, text, indent=1)
         written = sorted({key for each in told.values() for key in each["writes"]})
+        self._writes = bool(written)
         notes = ["Integers and floating-point numbers of 64 bits have 32 bits, as JAX has them by default."]
         if written:
             notes.append(
@@ -90,19 +108,25 @@ class StablehloForm(CallableForm):
             {name: tuple(request.inference.inputs(name)) for name in names}, None, names, notes=tuple(notes)
         )
 
+    def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
+        """The module in a graph, each call from the stored state; on NumPy where TensorFlow is not installed."""
+        del request
+        if importlib.util.find_spec("tensorflow") is None:
+            return OnNumpy(spec)
+        from tf1hub.trial.original import Original
+
+        return Original(spec, fresh=self._writes)
+
     @contextlib.contextmanager
     def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         del request
-        from tf1hub.converting.stablehlo_calls import load
-
-        calls = load(path)
 
         def call(variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]) -> list[Arrays]:
             del training
             given = {name: _parts(value) for name, value in feeds.items()}
             try:
-                found = calls[signature](given)
-            except (TypeError, ValueError) as error:
+                found = process(signature, given)
+            except RuntimeError as error:
                 raise CannotRunError(str(error)) from error
             infos = variant.outputs(signature)
             return [
@@ -117,7 +141,31 @@ class StablehloForm(CallableForm):
                 }
             ]
 
-        yield call
+        with OtherProcess("tf1hub.converting.stablehlo_calls:open_calls", path) as process:
+            yield call
+
+    def _refusals_of(self, spec: ModuleSpec, variant: Variant, name: str) -> list[Refusal]:
+        for side, infos in (("input", variant.inputs(name)), ("output", variant.outputs(name))):
+            for key, info in infos.items():
+                if info.dtype_name == "string" or (info.is_composite and not info.is_sparse):
+                    what = "text" if info.dtype_name == "string" else "a ragged tensor"
+                    reason = f"the {side} {key!r} is {what}, which StableHLO does not have"
+                    return [Refusal(reason, signatures=(name,))]
+        from tf1hub.predict.jax_function import JaxFunction
+
+        function = JaxFunction(spec, variant, name, training=False)
+        if function.needs_host:
+            reason = "values of its inputs decide shapes, or it looks something up in a table"
+            return [Refusal(reason, signatures=(name,))]
+        params = function.initial_params()
+        try:
+            exported, told = _export(function, params)
+        except Exception as error:  # noqa: BLE001  # JAX's exporter has errors of private types
+            first = str(error).splitlines()[0]
+            return [Refusal(f"JAX cannot export it with its open dimensions: {first}", signatures=(name,))]
+        if self._for_one:
+            self._programs[name] = _Program(exported, told, params)
+        return []
 
 
 def _names(variant: Variant, options: Options) -> list[str]:
@@ -134,30 +182,6 @@ def _parts(value: Any) -> Any:
     if all(hasattr(value, part) for part in ("indices", "values", "dense_shape")):
         return [np.asarray(value.indices), np.asarray(value.values), np.asarray(value.dense_shape)]
     return np.asarray(value)
-
-
-def _refusals_of(spec: ModuleSpec, variant: Variant, name: str) -> list[Refusal]:
-    from tf1hub.predict.jax_function import JaxFunction
-
-    for side, infos in (("input", variant.inputs(name)), ("output", variant.outputs(name))):
-        for key, info in infos.items():
-            if info.dtype_name == "string" or (info.is_composite and not info.is_sparse):
-                what = "text" if info.dtype_name == "string" else "a ragged tensor"
-                return [
-                    Refusal(
-                        f"the {side} {key!r} is {what}, which StableHLO does not have", signatures=(name,)
-                    )
-                ]
-    function = JaxFunction(spec, variant, name, training=False)
-    if function.needs_host:
-        reason = "values of its inputs decide shapes, or it looks something up in a table"
-        return [Refusal(reason, signatures=(name,))]
-    try:
-        _export(function, function.initial_params())
-    except Exception as error:  # noqa: BLE001  # JAX's exporter has errors of private types
-        first = str(error).splitlines()[0]
-        return [Refusal(f"JAX cannot export it with its open dimensions: {first}", signatures=(name,))]
-    return []
 
 
 def _export(function: JaxFunction, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

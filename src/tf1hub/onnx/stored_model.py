@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tf1hub.errors import FormatError
@@ -78,3 +78,14 @@ class StoredModel:
         assets = tempfile.TemporaryDirectory(prefix="tf1hub-")
         weakref.finalize(self, assets.cleanup)
         return HostPart(read_host(path + SUFFIX, assets.name), ports)
+
+
+def open_stored_state(path: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A model each of whose calls starts from the stored values of the variables that calls write."""
+    model = StoredModel(path)
+
+    def call(feeds: Mapping[str, Any]) -> dict[str, Any]:
+        model.forget()
+        return model(feeds)
+
+    return call
