@@ -28,6 +28,18 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--storage-url", default="", metavar="URL", help="where others find FOLDER, as gs://bucket/models"
     )
+    parser.add_argument(
+        "--try",
+        dest="try_modules",
+        action="store_true",
+        help="let visitors have the server run modules, in a process with limits; never what trust refuses",
+    )
+    parser.add_argument(
+        "--browser-runtime",
+        default="",
+        metavar="DIR",
+        help="let visitors' browsers run modules: DIR is 'dist' of the npm package onnxruntime-web; needs the extra 'onnx'",
+    )
     parser.add_argument("--read-only", action="store_true", help="take nothing")
     parser.add_argument("--private", action="store_true", help="ask for a token to read, too")
     parser.add_argument(
@@ -76,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     options = ServerOptions(
         title=args.title,
         read_only=args.read_only,
+        try_modules=args.try_modules,
+        browser_runtime=args.browser_runtime,
         private=args.private,
         upstreams=tuple(args.upstream),
         quota_bytes=args.quota,

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from math import prod
 from typing import Any, NamedTuple
 
 from tf1hub.spec.description import human_bytes, shape_text
+from tf1hub.spec.permission import REFUSED
 from tf1hub.storage import Place
+from tf1hub.trust.origins import ASSET
 from tf1hub.trust.report import NEVER_RUN
 
 _TEXTS = '["a first text", "another one"]'
 _LINES = 8
 _LINE_LENGTH = 120
 _PIECES = 7
+_FIELDS = 4
+_FEW = 256
+_NUMBERS = frozenset({"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"})
 
 
 class Snippet(NamedTuple):
@@ -126,6 +132,56 @@ def _value(tensor: Mapping[str, Any]) -> str:
     if tensor["dtype"] == "string":
         return f"np.full({sizes}, b'a text')" if sizes else '"a text"'
     return f"np.zeros({sizes}, {json.dumps(tensor['dtype'])})"
+
+
+def is_for_visitors(capabilities: Mapping[str, Any]) -> bool:
+    """Whether a visitor may have the server run a module: all that it reaches are its own files.
+
+    Stricter than trust, which lets a caller name a file to read: a visitor's files are not the server's.
+    """
+    return not any(
+        deed["can"] in REFUSED and deed["origin"] != ASSET
+        for part in capabilities["parts"]
+        if part["kind"] not in NEVER_RUN
+        for deed in part["deeds"]
+    )
+
+
+def tryable(description: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The signatures of inference that a visitor can fill in: texts, an image, or a few numbers."""
+    if not description["variants"]:
+        return []
+    found = []
+    for signature in description["variants"][0]["signatures"]:
+        fields = [_field(name, tensor) for name, tensor in signature["inputs"].items()]
+        if fields and len(fields) <= _FIELDS and all(fields):
+            found.append({"name": signature["name"], "fields": fields})
+    # What says most comes first: classes before features, and those before what has no known meaning.
+    order = {"image_classification": 0, "default": 1}
+    return sorted(found, key=lambda each: order.get(each["name"], 2))[:_FIELDS]
+
+
+def _field(name: str, tensor: Mapping[str, Any]) -> dict[str, Any] | None:
+    shape, dtype = tensor["shape"], tensor["dtype"]
+    if tensor["kind"] != "dense" or shape is None:
+        return None
+    if dtype == "string":
+        return (
+            {"name": name, "kind": "texts", "example": "a first text\nanother one"}
+            if len(shape) == 1
+            else None
+        )
+    if dtype not in _NUMBERS:
+        return None
+    if len(shape) == 4 and None not in shape[1:] and shape[3] in (1, 3) and dtype.startswith("float"):
+        return {"name": name, "kind": "image", "height": shape[1], "width": shape[2], "channels": shape[3]}
+    sizes = [1 if side is None else side for side in shape]
+    if prod(sizes) > _FEW:
+        return None
+    value: Any = False if dtype == "bool" else 1
+    for size in reversed(sizes):
+        value = [value] * size
+    return {"name": name, "kind": "numbers", "example": json.dumps(value), "dtype": dtype}
 
 
 def size_bar(variables: Iterable[Mapping[str, Any]]) -> list[BarPiece]:
