@@ -98,6 +98,9 @@ def test_facets_count_what_else_could_be_chosen(repository: Repository) -> None:
     assert found.total == 2
     assert found.facets["publisher"] == {"demo": 2, "other": 1}
     assert found.facets["dtype"]["float32"] == 2
+    both = repository.modules("demo", {"publisher": ["demo"], "size": ["tiny"]})
+    assert both.facets["publisher"] == {"demo": 2}
+    assert both.facets["size"] == {"tiny": 2}
 
 
 def test_the_archive_is_the_same_bytes_wherever_it_is_made(

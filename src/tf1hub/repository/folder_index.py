@@ -35,6 +35,7 @@ CREATE VIRTUAL TABLE words USING fts5(handle, signatures, page, prefix='2 3 4', 
 """
 _WORD = re.compile(r"\w+")
 _MAX_QUERY_WORDS = 12
+_MAX_VALUES = 100
 _BUSY_SECONDS = 30.0
 # What SQLite says of a file that somebody took away or wrote over.
 _LOST = ("disk i/o", "readonly", "unable to open", "malformed", "no such table")
@@ -227,35 +228,46 @@ class FolderIndex:
         words = _WORD.findall(query)[:_MAX_QUERY_WORDS]
         if query.strip() and not words:
             return Found((), 0, {})
-        source, arguments = "modules m", []
-        conditions, order = ["1"], "m.published DESC, m.publisher, m.name"
-        if words:
-            source = "words w JOIN modules m ON m.id = w.rowid"
-            conditions, arguments = ["words MATCH ?"], [" ".join(f'"{word}"*' for word in words)]
-            order = "bm25(words, 12.0, 4.0, 1.0), m.publisher, m.name"
+        conditions: list[str] = []
+        arguments: list[Any] = []
+        source, order = "modules m", "m.published DESC, m.publisher, m.name"
         if publishers is not None:
             allowed = list(publishers)
             conditions.append(f"m.publisher IN ({','.join('?' * len(allowed))})")
             arguments += allowed
         with self._connected() as connection:
+            if words:
+                _find_hits(connection, words)
+                # A cross join keeps its order: what was found decides what is looked up, never the other way round.
+                source, order = (
+                    "temp.hits h CROSS JOIN modules m ON m.id = h.id",
+                    "h.rank, m.publisher, m.name",
+                )
             text, values = _where(conditions, arguments, chosen, None)
             total = connection.execute(f"SELECT count(*) FROM {source} WHERE {text}", values).fetchone()[0]
-            rows = connection.execute(
-                f"SELECT v.record FROM {source} JOIN versions v ON v.publisher = m.publisher AND v.name = m.name "
-                f"AND v.version = m.version WHERE {text} ORDER BY {order} LIMIT ? OFFSET ?",
+            names = connection.execute(
+                f"SELECT m.publisher, m.name, m.version FROM {source} WHERE {text} ORDER BY {order} LIMIT ? OFFSET ?",
                 [*values, max(0, limit), max(0, offset)],
             ).fetchall()
-            counts: dict[str, dict[str, int]] = {}
-            for facet in FACETS:
+            rows = [
+                connection.execute(
+                    "SELECT record FROM versions WHERE publisher=? AND name=? AND version=?", name
+                ).fetchone()
+                for name in names
+            ]
+            facet_rows = _count_facets(connection, source, text, values, everything=text == "1" and not words)
+            for facet in chosen:
                 # A facet's own choice does not narrow its counts: one may choose a second value of it.
                 text, values = _where(conditions, arguments, chosen, facet)
-                found = connection.execute(
-                    f"SELECT f.value, count(*) FROM {source} JOIN facets f ON f.module = m.id WHERE {text} AND f.facet = ? "
-                    "GROUP BY f.value ORDER BY count(*) DESC, f.value LIMIT 100",
-                    [*values, facet],
-                ).fetchall()
-                counts[facet] = dict(found)
-        return Found(tuple(_record(row[0]) for row in rows), total, counts)
+                own = _count_facets(connection, source, text, values, everything=text == "1" and not words)
+                facet_rows = [row for row in facet_rows if row[0] != facet] + [
+                    row for row in own if row[0] == facet
+                ]
+        counts: dict[str, dict[str, int]] = {facet: {} for facet in FACETS}
+        for facet, value, count in sorted(facet_rows, key=lambda row: (-row[2], row[1])):
+            if len(counts[facet]) < _MAX_VALUES:
+                counts[facet][value] = count
+        return Found(tuple(_record(row[0]) for row in rows if row is not None), total, counts)
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
@@ -339,10 +351,35 @@ def facets_of(record: Record) -> dict[str, tuple[str, ...]]:
     }
 
 
+def _find_hits(connection: sqlite3.Connection, words: list[str]) -> None:
+    """Writes down, for this connection alone, which modules have all words, and how well."""
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS hits (id INTEGER PRIMARY KEY, rank REAL NOT NULL)")
+    connection.execute("DELETE FROM temp.hits")
+    connection.execute(
+        "INSERT INTO temp.hits SELECT rowid, bm25(words, 12.0, 4.0, 1.0) FROM words WHERE words MATCH ?",
+        [" ".join(f'"{word}"*' for word in words)],
+    )
+
+
+def _count_facets(
+    connection: sqlite3.Connection, source: str, text: str, values: list[Any], *, everything: bool
+) -> list[tuple[str, str, int]]:
+    """How many of what was found have each value of each facet."""
+    if everything:
+        return connection.execute(
+            "SELECT facet, value, count(*) FROM facets GROUP BY facet, value"
+        ).fetchall()
+    return connection.execute(
+        f"SELECT f.facet, f.value, count(*) FROM {source} CROSS JOIN facets f ON f.module = m.id WHERE {text} "
+        "GROUP BY f.facet, f.value",
+        values,
+    ).fetchall()
+
+
 def _where(
     conditions: list[str], arguments: list[Any], chosen: Mapping[str, list[str]], but: str | None
 ) -> tuple[str, list[Any]]:
-    parts, values = list(conditions), list(arguments)
+    parts, values = list(conditions) or ["1"], list(arguments)
     for facet, wanted in chosen.items():
         if facet == but or not wanted:
             continue
