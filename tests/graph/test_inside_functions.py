@@ -202,3 +202,26 @@ def test_a_wrapped_function_whose_initializers_never_ran_says_how_to_run_them(pa
         function(tf.constant([3.0]))
     exec(before_calls, {"function": function, "initializers": initializers})
     assert function(tf.constant([3.0])).numpy() == [7.0]
+
+
+def test_a_wrapped_function_has_tables_and_ref_variables() -> None:
+    def module_fn() -> None:
+        words = tf1.placeholder(tf.string, [None])
+        numbers = tf.lookup.KeyValueTensorInitializer(tf.constant(["a", "b"]), tf.constant([1.0, 2.0]))
+        weight = tf1.get_variable("weight", initializer=3.0, use_resource=False)
+        hub.add_signature(
+            inputs=words, outputs=tf.lookup.StaticHashTable(numbers, -1.0).lookup(words) * weight
+        )
+
+    initializers: list[Any] = []
+
+    def program(words: Any) -> Any:
+        y = hub.Module(hub.create_module_spec(module_fn))(words)
+        initializers.extend([tf1.global_variables_initializer(), tf1.tables_initializer()])
+        return y
+
+    function = tf1.wrap_function(program, [tf.TensorSpec([None], tf.string)])
+    with pytest.raises(tf.errors.FailedPreconditionError):
+        function(tf.constant(["a"]))
+    function.prune([], initializers)()
+    assert function(tf.constant(["a", "c"])).numpy().tolist() == [3.0, -3.0]
