@@ -234,3 +234,15 @@ def test_columns_that_are_not_clear(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"^The source has several columns of one name: 'a'\.$"):
         apply(TEXT, tmp_path / "twice.csv", tmp_path / "out", columns="a")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_block_holds_what_its_rows_become() -> None:
+    from tf1hub.applying.blocks import Piece, rows_of_a_block
+
+    predictor = hub.Predictor(IMAGE, engine="numpy")
+    infos = [*predictor.inputs.values(), *predictor.outputs.values()]
+    files = pa.table({"image": pa.array([bytes(100)] * 64, pa.large_binary())})
+    # 16 x 16 x 3 numbers of 4 bytes, and 16 outputs, for each file of 100 bytes.
+    assert rows_of_a_block(Piece(files), infos) == 4096
+    assert rows_of_a_block(Piece(files), []) == 8192
+    assert rows_of_a_block(Piece(pa.table({"x": pa.array([bytes(1 << 25)])})), []) == 1

@@ -171,7 +171,8 @@ def apply(
         if not job.complete:
             found.check_free()
             if not job.block_rows:
-                job.block_rows = min(rows_of_a_block(piece), part_rows)
+                infos = [*predictor.inputs.values(), *predictor.outputs.values()]
+                job.block_rows = min(rows_of_a_block(piece, infos), part_rows)
                 run.measure(next(cut_into_blocks(READERS[kind](files, choice.read, 0), job.block_rows, 0)))
                 place_at(found.directory, Faults()).make_directory("")
                 job.store(run.place)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tf1hub.format import dtypes
 from tf1hub.predict.arrow_columns import import_pyarrow
+from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 MOST_ROWS = 8192
 _MOST_BYTES = 1 << 24
+_OF_A_FILE = 32
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,29 @@ class RowBlock(Piece):
     start: int = 0
 
 
-def rows_of_a_block(piece: Piece) -> int:
-    """How many rows a block of such rows has: a power of two, so that 16 MB hold it."""
-    per_row = max(piece.table.nbytes / max(len(piece.table), 1), 1)
+def rows_of_a_block(piece: Piece, infos: Iterable[ParsedTensorInfo]) -> int:
+    """How many rows a block of such rows has: a power of two, so that 16 MB hold it, decoded and computed too.
+
+    Args:
+        piece: rows as they are read.
+        infos: the inputs and outputs that become of them.
+    """
+    read = piece.table.nbytes / max(len(piece.table), 1)
+    per_row = max(read + sum(_bytes_of_a_row(info, read) for info in infos), 1)
     rows = MOST_ROWS
     while rows > 1 and rows * per_row > _MOST_BYTES:
         rows //= 2
     return rows
+
+
+def _bytes_of_a_row(info: ParsedTensorInfo, read: float) -> float:
+    if info.dtype_name == "string" or info.kind != "dense" or not info.shape:
+        return read
+    sizes = info.shape[1:]
+    known = math.prod(size for size in sizes if size is not None)
+    itemsize = dtypes.numpy_dtype(dtypes.number_of(info.dtype_name)).itemsize
+    # Where sizes are open, an image may come of it, which is so much larger than its file.
+    return known * itemsize if None not in sizes else max(known * itemsize, _OF_A_FILE * read)
 
 
 def cut_into_blocks(pieces: Iterable[Piece], rows: int, start: int) -> Iterator[RowBlock]:

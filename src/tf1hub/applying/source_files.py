@@ -102,10 +102,11 @@ def _files_of(path: str) -> Iterator[SourceFile]:
     if not place.is_directory(""):
         yield _file(path, split_path(path)[1])
         return
-    for name in sorted(place.files("")):
+    for name, size in sorted(place.files("").items()):
         # As Spark and others have it, such files tell of the folder.
         if not any(part.startswith((".", "_")) for part in name.split("/")):
-            yield _file(join_path(path, name), name)
+            modified = os.stat(place.path(name)).st_mtime_ns if place.is_local else 0
+            yield SourceFile(join_path(path, name), name, size, modified)
 
 
 def _matches(pattern: str) -> list[str]:
