@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 LARGEST = 8192
-_SECONDS = 1.6
+SECONDS = 1.6
 """The last measurement may take longer than expected, and all of it no more than two seconds."""
 _LEAST = 0.02
 """Seconds that each size is measured for, so that the clock and a busy moment matter little."""
@@ -23,7 +23,7 @@ _SHARE = 4
 """The part of the free memory that a batch may take is one in so many."""
 
 
-def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = _SECONDS) -> int:
+def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SECONDS) -> int:
     """The smallest number of rows whose rate is within 5 % of the best.
 
     Sizes are doubled until two in a row are much slower, until the rows, the memory or the time are used up. The rate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.errors import InputError
-from tf1hub.predict.batch_size import measure_batch_size
+from tf1hub.predict.batch_size import SECONDS, measure_batch_size
 from tf1hub.predict.loaded_signature import LoadedSignature
 from tf1hub.predict.row_faults import FAULTS, find_faults, stand_ins
 from tf1hub.predict.row_values import Numbers, Rows, count_rows, cut_rows, join_rows, no_rows, pick_rows
@@ -143,11 +144,16 @@ class Batches:
 
     def _measure(self, rows: Rows) -> None:
         run = self._signature.run
+        started = time.perf_counter()
         try:
             if not _is_by_rows(run, rows):
                 self._cannot_be_cut = True
                 return
-            self._signature.batch_size = measure_batch_size(lambda size: run(rows.cut(0, size)), rows.count)
+            # The first calls take long where an engine prepares for them; all together it is no more than two seconds.
+            left = max(SECONDS - (time.perf_counter() - started), SECONDS / 4)
+            self._signature.batch_size = measure_batch_size(
+                lambda size: run(rows.cut(0, size)), rows.count, left
+            )
         except FAULTS:
             # A row among those to measure with is at fault: the next call measures.
             return
