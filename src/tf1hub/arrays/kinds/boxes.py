@@ -162,7 +162,8 @@ def combined_non_max_suppression(
     found, values, numbers = _suppress_classes(xp, of_class, rated, most, float(limit), float(least))
     # Of equal scores the first class is first, and in it the box that was chosen first.
     flat = xp.where(np.arange(most) < numbers[..., None], values, -np.inf).reshape(batch, -1)
-    order = xp.argsort(-flat, axis=1, stable=True)[:, :size]
+    # JAX's is stable by default, and NumPy 1 has no other word for it.
+    order = (np.argsort(-flat, axis=1, kind="stable") if xp is np else xp.argsort(-flat, axis=1))[:, :size]
     kept = xp.minimum(numbers.sum(1), size).astype(np.int32)
     chosen = xp.take_along_axis(of_class, found[..., None], 2).reshape(batch, -1, 4)
     chosen = xp.take_along_axis(chosen, order[..., None], 1)
