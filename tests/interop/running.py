@@ -22,10 +22,13 @@ def run_call(hub: Any, path: str, tags: set, signature: str, inputs: dict) -> di
 
 
 def run_finetuning_step(hub: Any, path: str, step: dict, inputs: dict) -> dict:
-    """One step of gradient descent on mean(square(outputs["default"])) and the regularization losses."""
+    """One step of gradient descent on the mean square of an output, `"default"` if the step names none, and the
+    regularization losses.
+    """
     with tf.Graph().as_default():
         module = hub.Module(path, trainable=True, tags=set(step["tags"]))
-        output = module(feed(inputs), signature=step["signature"], as_dict=True)["default"]
+        output = module(feed(inputs), signature=step["signature"], as_dict=True)
+        output = output[step.get("output", "default")]
         reg_loss = tf.add_n([*tf1.losses.get_regularization_losses(), tf.constant(0.0)])
         loss = tf.reduce_mean(tf.square(output)) + reg_loss
         variables = tf1.trainable_variables()
