@@ -70,7 +70,7 @@ types:  ## the types (mypy)
 	@$(SETUP) newest
 	.venv/newest/bin/mypy
 
-contracts:  ## imports run one way, and TensorFlow stays out of format, resolve and spec
+contracts:  ## imports run one way, and TensorFlow stays out of the rooms that work without it
 	@$(SETUP) newest
 	.venv/newest/bin/lint-imports --no-logo
 

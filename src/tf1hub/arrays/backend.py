@@ -28,7 +28,7 @@ class Backend:
 
     undecided: tuple[type[Exception], ...] = ()
 
-    def traced(self, inputs: Sequence[Any]) -> list[Any]:
+    def trace_sizes(self, inputs: Sequence[Any]) -> list[Any]:
         """The inputs with sizes that only have names as numbers that are known where the program runs."""
         return list(inputs)
 

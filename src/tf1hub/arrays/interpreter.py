@@ -113,7 +113,7 @@ class ProgramRun:
                 try:
                     outputs = self._compute(step, inputs)
                 except self.backend.undecided:
-                    inputs = self.backend.traced(inputs)
+                    inputs = self.backend.trace_sizes(inputs)
                     outputs = self._compute(step, inputs)
         except Error:
             raise

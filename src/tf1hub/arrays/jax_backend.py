@@ -35,7 +35,7 @@ class JaxBackend(Backend):
     def __init__(self, written: Iterable[str] = ()) -> None:
         self.written = sorted(written)
 
-    def traced(self, inputs: Sequence[Any]) -> list[Any]:
+    def trace_sizes(self, inputs: Sequence[Any]) -> list[Any]:
         """The inputs with sizes that only have names as traced numbers."""
         return [jnp.asarray(value[()]) if _is_size_by_name(value) else value for value in inputs]
 

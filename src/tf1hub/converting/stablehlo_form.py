@@ -32,7 +32,7 @@ SIGNATURES = "signatures.json"
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-class _Program(NamedTuple):
+class _ExportedSignature(NamedTuple):
     """A signature that was exported: the program, how to call it, and the values of its variables."""
 
     exported: Any
@@ -52,7 +52,7 @@ class StablehloForm(CallableForm):
 
     def __init__(self, for_one: bool = False) -> None:
         self._for_one = for_one
-        self._programs: dict[str, _Program] = {}
+        self._programs: dict[str, _ExportedSignature] = {}
         self._writes = False
 
     def choose(self, options: Options) -> Form:
@@ -164,7 +164,7 @@ class StablehloForm(CallableForm):
             first = str(error).splitlines()[0]
             return [Refusal(f"JAX cannot export it with its open dimensions: {first}", signatures=(name,))]
         if self._for_one:
-            self._programs[name] = _Program(exported, told, params)
+            self._programs[name] = _ExportedSignature(exported, told, params)
         return []
 
 

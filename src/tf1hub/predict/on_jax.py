@@ -65,14 +65,14 @@ class _JaxSignature:
                 self._key, key = jax.random.split(self._key)
             prepared = self._function.prepare_arrays(feeds)
             with self._turn:
-                results, written = self._computed(self._params, prepared, key)
+                results, written = self._compute_results(self._params, prepared, key)
                 self._params = {**self._params, **written}
             return {
                 name: prepared.fixed[name] if value is None else np.asarray(value)
                 for name, value in zip(self._code.fetches, results, strict=True)
             }
 
-    def _computed(self, *given: Any) -> Any:
+    def _compute_results(self, *given: Any) -> Any:
         """The results, compiled; op by op where values decide shapes, so that JAX cannot compile the signature."""
         try:
             return self._compute(*given)

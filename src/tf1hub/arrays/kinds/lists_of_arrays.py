@@ -86,10 +86,10 @@ def split(xp: Any, flow: ArrayList, value: Any, lengths: Any) -> list[Any]:
 @_performs_on_flow("Size")
 def size(xp: Any, flow: ArrayList) -> list[Any]:
     """The number of elements."""
-    return [_counted(flow)]
+    return [_count(flow)]
 
 
-def _counted(values: ArrayList) -> Any:
+def _count(values: ArrayList) -> Any:
     """How many elements there are, as an op gives it: a number, or a size that JAX knows by name."""
     return np.int32(values.size) if isinstance(values.size, int) else values.size
 
@@ -189,7 +189,7 @@ def pop_back(run: Any, step: Any, values: Any, element_shape: Any) -> list[Any]:
 @performs("TensorListLength")
 def length(run: Any, step: Any, values: Any) -> list[Any]:
     """The number of elements."""
-    return [_counted(values)]
+    return [_count(values)]
 
 
 @performs("TensorListElementShape")
