@@ -264,6 +264,9 @@ def test_a_private_server_shows_each_what_may_be_read(tmp_path: Path, archive: b
     with serving(tmp_path, ServerOptions(private=True)) as served:
         writer = Writer(served)
         assert writer.ask("PUT", HALF, archive)[0] == 201
+        upload = {"handle": "demo/half/2", "bytes": len(archive)}
+        assert writer.ask("POST", "/api/v1/uploads", upload)[0] == 201
+        assert served.ask("POST", "/api/v1/uploads", body=json.dumps(upload)).status == 401
         reader = {"Authorization": f"Bearer {writer.tokens.make('reader', ['read:demo'])}"}
         for path in ("/demo/half/1?tf-hub-format=compressed", HALF):
             assert served.ask("GET", path).status == 401
