@@ -15,8 +15,8 @@ from tf1hub.graphdef.op_record import recorded_definition
 from tf1hub.predict.engine_request import Compute, Request
 from tf1hub.spec.module_spec import ModuleSpec
 
-_MOST_CONSTANTS = 1 << 29
-"""The most bytes of variables that become constants: while TensorFlow reads a graph, it holds each constant several times."""
+_MOST_CONSTANTS = 1 << 25
+"""The most bytes of variables that become constants: while TensorFlow optimizes a graph, it holds each of them a dozen times."""
 
 
 class TensorflowEngine:
@@ -67,10 +67,15 @@ def _of_constants(tf: Any, freezing: Freezing, config: Any) -> Compute:
     tf1 = tf.compat.v1
     variant, (signature,) = freezing.variant, freezing.signatures
     frozen = freezing.freeze()
+    message = tf1.GraphDef()
+    # Each of these holds all of the constants, so none is kept beside the next.
+    data = frozen.graph.SerializeToString()
+    frozen.graph.Clear()
+    message.ParseFromString(data)
+    del data
     with tf.Graph().as_default() as graph, building(variant):
-        tf.graph_util.import_graph_def(
-            tf1.GraphDef.FromString(frozen.graph.SerializeToString(deterministic=True)), name=""
-        )
+        tf.graph_util.import_graph_def(message, name="")
+    del message
     files = {
         tensor: freezing.spec.asset_paths[file]
         for tensor, file in variant.asset_files.items()
