@@ -257,7 +257,7 @@ def show_graph(request: Request, record: Record) -> Response:
     )
     first = picture.first_opened
     # What is open is told as the difference from what is open at first: the address stays short.
-    changed = {key for key in asked.getlist("turn")[:200] if key in set(picture.scopes)}
+    changed = set(asked.getlist("turn")[:200]) & set(picture.scopes)
     opened = first ^ changed
     here = f"{_root(request)}{record.name}/graph"
     kept = {key: value for key, value in (("tags", tags), ("signature", signature)) if value}
