@@ -121,6 +121,15 @@ def test_facets_narrow_down_at_once_and_keep_the_focus(browser, served):
         playwright.expect(page.locator(".card")).to_have_count(5)
 
 
+def test_on_a_small_screen_what_is_found_comes_first(browser, served):
+    with opened(browser, served, "/", viewport={"width": 360, "height": 640}) as page:
+        assert page.locator(".card").first.bounding_box()["y"] < 640
+        page.get_by_text("Narrow down").click()
+        page.get_by_label("image classification").check()
+        playwright.expect(page.locator(".card")).to_have_count(1)
+        assert page.get_by_label("image classification").is_visible()
+
+
 def test_without_scripts_all_is_there(browser, served):
     with opened(browser, served, "/", java_script_enabled=False) as page:
         page.get_by_role("searchbox").fill("embed")

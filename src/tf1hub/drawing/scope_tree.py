@@ -34,6 +34,8 @@ _DEEP = 24
 """Scopes further inside than this are not taken apart; hostile names have thousands."""
 _LARGE = 64
 """Constants with more elements than this are drawn."""
+_READS = 4
+"""So many reads in a row are one."""
 _ROWS = 8
 """So many inputs or outputs of a signature are listed in its box."""
 
@@ -153,14 +155,20 @@ def _find_needed(variant: Variant, signatures: Iterable[str]) -> set[str]:
 
 
 def _find_held(variant: Variant, nodes: Mapping[str, NodeDef], needed: Iterable[str]) -> dict[str, str]:
-    """The variable by each node that only reads one."""
+    """The variable by each node that only reads one, be it by way of other such nodes."""
     found: dict[str, str] = {}
     for name in needed:
-        node = nodes[name]
-        if node.op in op_types.IDENTITIES or node.op == "ReadVariableOp":
-            source = node_of(node.input[0]) if node.input else ""
+        source = name
+        for _ in range(_READS):
+            node = nodes.get(source)
+            if node is None or not node.input:
+                break
+            if node.op not in op_types.IDENTITIES and node.op != "ReadVariableOp":
+                break
+            source = node_of(node.input[0])
             if source in variant.variable_nodes:
                 found[name] = source
+                break
     return found
 
 

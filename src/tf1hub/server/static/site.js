@@ -98,6 +98,9 @@ function setUpSearch() {
   const form = document.querySelector("form[data-live]");
   if (!form) return;
   form.classList.add("live");
+  const choices = () => form.querySelector("details.choose");
+  // On a small screen what was found comes first.
+  if (matchMedia("(max-width: 52rem)").matches) choices().open = false;
   let wait = 0;
   let running = new AbortController();
   const search = async () => {
@@ -108,8 +111,10 @@ function setUpSearch() {
     const url = `${form.action}${words.size ? `?${words}` : ""}`;
     const focused = document.activeElement;
     const choice = focused && focused.type === "checkbox" ? [focused.name, focused.value] : null;
+    const isOpen = choices().open;
     try {
       await replaceFrom(url, ["facets", "results"], running.signal);
+      choices().open = isOpen;
       history.replaceState(null, "", url);
       if (choice) {
         const again = [...form.querySelectorAll("input[type=checkbox]")];
