@@ -241,6 +241,7 @@ def measured_size(folder: str, kind: str) -> dict[str, Any]:
         shape = {"cnn": (1024, SIZE, SIZE, 3), "rnn": (4096, 20, 64)}[kind]
         inputs = random.random(shape, np.float32)
     predictor = hub.Predictor(str(root / kind), engine="tensorflow", threads=1)
+    predictor(inputs[:2])
     began = time.perf_counter()
     size = predictor.measure_batch_size(inputs)
     took = time.perf_counter() - began

@@ -144,12 +144,12 @@ class Batches:
 
     def _measure(self, rows: Rows) -> None:
         run = self._signature.run
-        started = time.perf_counter()
         try:
+            run(rows.cut(0, 1))  # what engines prepare at the first call is no part of the measuring
+            started = time.perf_counter()
             if not _is_by_rows(run, rows):
                 self._cannot_be_cut = True
                 return
-            # The first calls take long where an engine prepares for them; all together it is no more than two seconds.
             left = max(SECONDS - (time.perf_counter() - started), SECONDS / 4)
             self._signature.batch_size = measure_batch_size(
                 lambda size: run(rows.cut(0, size)), rows.count, left
