@@ -76,8 +76,8 @@ class Batches:
         size = None
         rows = None
         if self._signature.is_by_rows and self._asked is not None:
-            rows = Rows(values, self._signature.inputs)
-            size = self._size(rows)
+            rows = self._rows(values)
+            size = None if rows is None else self._size(rows)
         if rows is None or size is None or size >= rows.count:
             return self._signature.run(values)
         try:
@@ -123,7 +123,17 @@ class Batches:
         """The rows of a batch, measured on these if they are enough; None for all at once."""
         if not self._signature.is_by_rows or self._asked is None:
             return None
-        return self._size(Rows(values, self._signature.inputs), always=True)
+        rows = self._rows(values)
+        return None if rows is None else self._size(rows, always=True)
+
+    def _rows(self, values: Mapping[str, Any]) -> Rows | None:
+        """The rows. Inputs of different lengths have none where nobody asked for batches: not every first axis is one of rows."""
+        try:
+            return Rows(values, self._signature.inputs)
+        except InputError:
+            if self._asked == AUTO:
+                return None
+            raise
 
     def _size(self, rows: Rows, *, always: bool = False) -> int | None:
         if isinstance(self._asked, int):
