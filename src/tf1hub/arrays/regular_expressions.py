@@ -88,7 +88,7 @@ def replace_matches(pattern: str, rewrite: bytes, text: bytes, everywhere: bool 
         MissingDependencyError: the pattern needs `google-re2`.
 
     Example:
-        >>> replaced(r"(\\w+) (\\w+)", rb"\\2 \\1", b"hello world")
+        >>> replace_matches(r"(\\w+) (\\w+)", rb"\\2 \\1", b"hello world")
         b'world hello'
     """
     expression = compile_expression(pattern)
