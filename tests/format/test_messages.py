@@ -11,13 +11,17 @@ import json
 import pathlib
 from typing import Any
 
+import pytest
+
 from tf1hub.format import messages_pb2
 
 RECORD: dict[str, dict[str, list[Any]]] = json.loads(
     pathlib.Path(__file__).with_name("tensorflow_fields.json").read_text()
 )
 # Ours by other names or places: TensorFlow nests it, protobuf has it, the format of modules adds it.
-OTHERS = {"ArgDef", "Any", "Attachment", "ImageModuleInfo", "ImageSize", "ModuleDef"}
+ROWS = {"BytesList", "FloatList", "Int64List", "Feature", "Features", "Features.FeatureEntry", "Example"}
+"""Of files with rows, which no module holds."""
+OTHERS = ROWS | {"ArgDef", "Any", "Attachment", "ImageModuleInfo", "ImageSize", "ModuleDef"}
 
 
 def ours() -> dict[str, dict[str, int]]:
@@ -37,6 +41,14 @@ def test_each_field_is_one_of_tensorflows_by_the_same_number() -> None:
     )
     for message in found.keys() - OTHERS:
         assert found[message] == {name: RECORD[message].get(name, [0])[0] for name in found[message]}, message
+
+
+def test_messages_of_rows_are_tensorflows() -> None:
+    tf = pytest.importorskip("tensorflow")
+    found = ours()
+    for message in ROWS - {"Features.FeatureEntry"}:
+        fields = getattr(tf.train, message).DESCRIPTOR.fields
+        assert found[message] == {field.name: field.number for field in fields}
 
 
 def test_when_variables_and_contexts_got_their_fields() -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +137,9 @@ DOORS: list[Callable[[str, Any], Any]] = [
     evaluated,
     predicted,
     predicted_on_numpy,
-    in_jax,
     converted,
     column,
+    *([in_jax] if find_spec("jax") else []),
 ]
 NOT_OF_TRAINING = {"read_in_loss", "write_in_update_ops"}
 """What only training runs; doors for inference may be opened."""
