@@ -24,6 +24,10 @@ BIG = 100_000_000
 SECONDS = 60
 CLIENTS = 200
 DOWNLOADING = 20
+_INDEX = (
+    "import sys; from tf1hub.repository.repository import Repository; found = Repository(sys.argv[1]); found.refresh(); "
+    "found.close()"
+)
 _GOLDEN = ROOT / "tests" / "golden" / "modules" / "half_plus_two" / "module"
 _PAGES = [
     "/",
@@ -41,8 +45,8 @@ def rows(bench: Bench) -> Iterator[Row]:
             return
     folder = bench.workdir / "repository"
     fill(folder)
-    with serving(bench.python, folder):
-        pass  # the first start makes the index
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([bench.python, "-c", _INDEX, str(folder)], env=environment, check=True)
     started = min(_start_seconds(bench.python, folder) for _ in range(3))
     yield Row(
         f"serve: start on {MODULES:,} modules with an index",
