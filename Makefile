@@ -110,5 +110,5 @@ lock:  ## pins anew what pyproject.toml asks for (ARGS=--upgrade: the newest ver
 	@$(SETUP) --lock $(ARGS)
 
 clean:  ## removes all that the commands above made
-	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
