@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tf1hub.predict.row_values import has_rows
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 Array = npt.NDArray[Any]
@@ -106,7 +107,7 @@ def _groups_by_shape(
     for members in found.values():
         stacked = {
             name: np.stack([arrays[number] for _, arrays in members])
-            if _has_rows(info)
+            if has_rows(info)
             else members[0][1][number]
             for number, (name, info) in enumerate(inputs.items())
         }
@@ -127,12 +128,8 @@ def _as_array(value: Any, info: ParsedTensorInfo) -> Array:
 
 def _key(array: Array, info: ParsedTensorInfo) -> Any:
     # An input without rows is the same for all rows of a batch.
-    own = b"" if _has_rows(info) else repr(array.tolist())
+    own = b"" if has_rows(info) else repr(array.tolist())
     return array.shape, array.dtype.str, own
-
-
-def _has_rows(info: ParsedTensorInfo) -> bool:
-    return bool(info.shape) and info.shape[0] is None  # type: ignore[index]  # not None, nor empty
 
 
 def byte_count(example: Any) -> int:
