@@ -203,6 +203,13 @@ class Module:
         plain = graph is self._graph and is_plain_place(graph)
         variables = resources.values(), self._graph, f"tf1hub.Module {self._scope}"
         with pausing_collection():
+            # A lookup of constants depends on no input, and would say in TensorFlow's words that its table is empty.
+            tables = {
+                name: tensor
+                for name, tensor in state.items()
+                if tensor.dtype == tf.resource and not any(tensor is v.handle for v in resources.values())
+            }
+            state = {**state, **once_initialized(tables, *variables)}
             tensors: Mapping[str, Any] = apply(
                 application,
                 importable,
