@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tf1hub.checks.findings import ADVICE, ERROR, WARNING, Finding
 from tf1hub.format.saved_model import format_tags
@@ -29,13 +29,14 @@ def op_support(
     verdicts = dict.fromkeys(graph_versions(), YES)
     findings: list[Finding] = []
     for variant in spec.variants():
-        of_packages = [op for op in sorted(_uses(variant)) if _is_nowhere(op) and loaded(op)]
+        uses = _uses(variant)
+        of_packages = [op for op in sorted(uses) if _is_nowhere(op) and loaded(op)]
         if of_packages:
             findings.append(_of_packages(variant, of_packages))
-        for fault, each in _faults(variant, set(of_packages)):
+        for fault, each in _faults(variant, uses, set(of_packages)):
             verdicts.update((version, NO) for version, verdict in each.items() if verdict == NO)
             findings.append(_finding(variant, fault, each))
-        findings.extend(_find_deprecated(variant))
+        findings.extend(_find_deprecated(variant, uses))
     return verdicts, findings
 
 
@@ -54,10 +55,12 @@ def _of_packages(variant: Variant, ops: list[str]) -> Finding:
     )
 
 
-def _faults(variant: Variant, of_packages: set[str]) -> Iterator[tuple[tuple[str, str, str], dict[str, str]]]:
+def _faults(
+    variant: Variant, uses: Mapping[str, set[str]], of_packages: set[str]
+) -> Iterator[tuple[tuple[str, str, str], dict[str, str]]]:
     """Yields what some TensorFlow lacks: the fault's id, its words and the op, and the verdict on each version."""
     tables = recorded_ops()
-    for op, attrs in sorted(_uses(variant).items()):
+    for op, attrs in sorted(uses.items()):
         if op in of_packages:
             continue
         each = {version: YES if op in table else NO for version, table in tables.items()}
@@ -85,9 +88,9 @@ def _uses(variant: Variant) -> dict[str, set[str]]:
     for body in bodies:
         for node in body:
             if node.op not in functions:
-                # Attributes that begin with `_` are hints, and no op declares them.
-                uses.setdefault(node.op, set()).update(name for name in node.attr if not name.startswith("_"))
-    return uses
+                uses.setdefault(node.op, set()).update(node.attr)
+    # Attributes that begin with `_` are hints, and no op declares them.
+    return {op: {name for name in attrs if not name.startswith("_")} for op, attrs in uses.items()}
 
 
 def _finding(variant: Variant, fault: tuple[str, str, str], each: Mapping[str, str]) -> Finding:
@@ -107,10 +110,10 @@ def _finding(variant: Variant, fault: tuple[str, str, str], each: Mapping[str, s
     return Finding(fault[0], ERROR if nowhere else WARNING, message, remedy, format_tags(variant.tags))
 
 
-def _find_deprecated(variant: Variant) -> Iterator[Finding]:
+def _find_deprecated(variant: Variant, uses: Iterable[str]) -> Iterator[Finding]:
     producer = variant.meta_graph.graph_def.versions.producer
     tables = recorded_ops()
-    for op in sorted(_uses(variant)):
+    for op in sorted(uses):
         since = max(int(table.get(op, {}).get("deprecated", 0)) for table in tables.values())
         if not since:
             continue

@@ -29,6 +29,8 @@ _SOURCE = re.compile(rb"/[\w.~-]+(?:/[\w.~ -]+)+\.py")
 _NAMES = ("shared_name", "container", "table_name")
 # Not paths whatever they look like.
 _TEXT = ("pattern", "rewrite")
+_NO_STRINGS = frozenset({"T", "dtype", "_output_shapes"})
+"""Attributes of most nodes that are types and shapes."""
 # Longer constants are vocabularies, whose tokens are what they are.
 _MAX_STRINGS = 16
 _SHOWN = 5
@@ -65,8 +67,10 @@ def _leaks(variant: Variant) -> Iterator[str]:
 
 def _leaks_of_nodes(nodes: Iterable[NodeDef], restored: dict[str, str]) -> Iterator[str]:
     for node in nodes:
-        for name, attr in node.attr.items():
-            for text in _strings(attr):
+        for name in node.attr:
+            if name in _NO_STRINGS:
+                continue
+            for text in _strings(node.attr[name]):
                 found = _path(name, text)
                 if found is not None:
                     where = f"the {name} of {node.op} {node.name!r}"

@@ -11,6 +11,8 @@ def node_of(name: str) -> str:
         ('layer/add', 'init', 'x')
     """
     name = name.removeprefix("^")
+    if ":" not in name:  # as most names are, of which a graph has many
+        return name
     node, separator, index = name.rpartition(":")
     # Inside functions a name reads `node:output:index`, hence only digits end a plain one.
     return node if separator and index.isdigit() else name

@@ -72,18 +72,16 @@ class Freezing:
     nodes: dict[str, NodeDef] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.graph = GraphDef()
-        self.graph.CopyFrom(self.variant.meta_graph.graph_def)
-        inside = {
-            name
-            for name in self._find_kept(self.variant.nodes)
-            if self.variant.nodes[name].op in op_types.CALLS
-        }
-        if inside:
-            inline_calls(self.graph, recorded_definition)
-        self.nodes = {node.name: node for node in self.graph.node}
-        self.fed = {tensor for name in self.signatures for tensor in tensors_of(self.variant.inputs(name))}
+        self.graph = self.variant.meta_graph.graph_def
+        self.nodes = self.variant.nodes
         self.keep = self._find_kept(self.nodes)
+        if any(self.nodes[name].op in op_types.CALLS for name in self.keep):
+            self.graph = GraphDef()
+            self.graph.CopyFrom(self.variant.meta_graph.graph_def)
+            inline_calls(self.graph, recorded_definition)
+            self.nodes = {node.name: node for node in self.graph.node}
+            self.keep = self._find_kept(self.nodes)
+        self.fed = {tensor for name in self.signatures for tensor in tensors_of(self.variant.inputs(name))}
         self.fillers = self._fillers()
         self.keep |= ancestors(self.nodes, self.fillers)
         for tensor in self.fed:

@@ -133,6 +133,8 @@ def writes_inside(node: NodeDef, index: int, library: FunctionDefLibrary) -> boo
         index: of the input.
         library: the functions.
     """
+    if not library.function:
+        return False
     functions = {function.signature.name: function for function in library.function}
     seen: set[tuple[str, int]] = set()
     waiting = [(node, index)]

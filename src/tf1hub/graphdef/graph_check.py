@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tf1hub.errors import FormatError
 from tf1hub.format import dtypes
 from tf1hub.format.assets import asset_files
-from tf1hub.format.messages_pb2 import AttrValue, GraphDef, MetaGraphDef, TensorShapeProto
+from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of
 from tf1hub.graphdef.op_types import VARIABLES
@@ -16,7 +14,6 @@ from tf1hub.graphdef.variable_defs import stored_variables
 MAX_TENSOR_ELEMENTS = 2**40
 """No stored tensor has as many elements. More of them are damage, and TensorFlow may abort."""
 
-_WITH_SHAPES = frozenset(["shape", "tensor", "list"])
 # fmt: off
 WITHOUT_SHAPES = frozenset(
     [
@@ -60,6 +57,8 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
 def _check_nodes(graph: GraphDef, where: str) -> set[str]:
     names: set[str] = set()
     edges: set[str] = set()
+    # Most lists of shapes of a graph are the same few; those that are sound need no second look.
+    sound: set[bytes] = set()
     for node in graph.node:
         name = node.name
         if not name or not node.op:
@@ -72,9 +71,15 @@ def _check_nodes(graph: GraphDef, where: str) -> set[str]:
             if key in WITHOUT_SHAPES:
                 continue
             value = node.attr[key]
-            if value.WhichOneof("value") in _WITH_SHAPES:
-                for shape in _shapes(value):
-                    _check_shape(shape, name, where)
+            kind = value.WhichOneof("value")
+            if kind == "tensor":
+                _check_shape(value.tensor.tensor_shape, name, where)
+            elif kind == "shape" or kind == "list":
+                shapes = value.SerializeToString()
+                if shapes not in sound:
+                    for shape in (value.shape,) if kind == "shape" else value.list.shape:
+                        _check_shape(shape, name, where)
+                    sound.add(shapes)
     missing = {edge for edge in edges if edge not in names and node_of(edge) not in names}
     for node in graph.node if missing else ():
         for edge in node.input:
@@ -113,16 +118,6 @@ def _check_variables(meta_graph: MetaGraphDef, where: str) -> None:
                 f"{where} has the variable {node.name!r} of the dtype {dtype}, which TensorFlow does not have. "
                 "The file is damaged."
             )
-
-
-def _shapes(value: AttrValue) -> Iterator[TensorShapeProto]:
-    kind = value.WhichOneof("value")
-    if kind == "shape":
-        yield value.shape
-    elif kind == "tensor":
-        yield value.tensor.tensor_shape
-    else:
-        yield from value.list.shape
 
 
 def _check_shape(shape: TensorShapeProto, node: str, where: str) -> None:

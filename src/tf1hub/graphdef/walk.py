@@ -30,6 +30,8 @@ def ancestors(
     waiting = list(targets)
     while waiting:
         edge = waiting.pop()
+        if edge in found and not edge.startswith("^"):
+            continue
         name = node_of(edge)
         if name in found or name in outside or not (checked or name in nodes):
             continue

@@ -11,7 +11,7 @@ from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.spec.permission import LISTS, NATIVE, NETWORK, READS, REFUSED, WRITES
 from tf1hub.trust.abilities import ABILITIES, UNBOUNDED, Ability, rules_of
-from tf1hub.trust.expansion import expanded_too_far, is_counted
+from tf1hub.trust.expansion import asks_for_size, expanded_too_far, is_counted
 from tf1hub.trust.origins import ASSET, CONSTANT, ELSEWHERE, INPUT, Origin, Origins, input_edges
 from tf1hub.trust.units import Library, Unit, reach
 
@@ -79,15 +79,23 @@ def deeds_of(
         given: name of the input by the tensor that it feeds.
     """
     reached = reach(library, start)
+    telling = [(unit, name) for unit, names in reached.items() for name in _find_telling(unit) if name in names]
+    if not telling:
+        return ()
     origins = Origins(reached, assets, given)
     found = dict.fromkeys(
-        deed
-        for unit, names in reached.items()
-        for name in names
-        if name in unit.nodes
-        for deed in _deeds(unit, unit.nodes[name], origins)
+        deed for unit, name in telling for deed in _deeds(unit, unit.nodes[name], origins)
     )
     return tuple(sorted(found, key=_worst_first))
+
+
+def _find_telling(unit: Unit) -> Iterator[str]:
+    """The nodes of a graph that may do anything besides computing; most graphs have few."""
+    if unit.library.circular:
+        yield from unit.links
+    for op, names in unit.by_op.items():
+        if rules_of(op) or asks_for_size(op):
+            yield from names
 
 
 def refused_deeds(

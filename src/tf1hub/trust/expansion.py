@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from tf1hub.format import dtypes
 from tf1hub.format.messages_pb2 import NodeDef, TensorProto
 from tf1hub.graphdef.op_record import recorded_definition
@@ -17,11 +19,19 @@ _SIZES = frozenset(
 _COMPARISONS = frozenset({"Less", "LessEqual", "Greater", "GreaterEqual"})
 
 
+@cache
+def asks_for_size(op: str) -> bool:
+    """Whether an input of an op says how large its result is."""
+    definition = recorded_definition(op)
+    return definition is not None and any(argument.name in _SIZES for argument in definition.input_arg)
+
+
 def expanded_too_far(node: NodeDef, unit: Unit) -> bool:
     """Whether constants ask for a tensor of more than `MAX_ELEMENTS`."""
-    definition = recorded_definition(node.op)
-    if definition is None or not node.input:
+    if not asks_for_size(node.op) or not node.input:
         return False
+    definition = recorded_definition(node.op)
+    assert definition is not None
     for argument, edge in zip(definition.input_arg, node.input, strict=False):
         if argument.name in _SIZES:
             source = unit.nodes.get(unit.node_of(edge))

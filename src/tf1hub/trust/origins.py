@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from tf1hub.format import dtypes
@@ -97,28 +98,39 @@ class Origins:
         self._main = next(iter(reached))
         self._assets = assets
         self._given = given
-        self._calls: dict[Unit, list[tuple[Unit, NodeDef]]] = {}
-        self._array_writes: list[tuple[Unit, str, str]] = []
-        self._iterators: list[_Edge] = []
-        for unit, names in reached.items():
-            self._note_calls(unit, names)
-        self._note_writes()
 
-    def _note_calls(self, unit: Unit, names: Collection[str]) -> None:
-        for name, linked in unit.links.items():
-            if name in names:
-                for other in linked:
-                    self._calls.setdefault(other, []).append((unit, unit.nodes[name]))
+    @cached_property
+    def _calls(self) -> dict[Unit, list[tuple[Unit, NodeDef]]]:
+        """The nodes that call each function."""
+        found: dict[Unit, list[tuple[Unit, NodeDef]]] = {}
+        for unit, names in self._reached.items():
+            for name, linked in unit.links.items():
+                if name in names:
+                    for other in linked:
+                        found.setdefault(other, []).append((unit, unit.nodes[name]))
+        return found
 
-    def _note_writes(self) -> None:
-        for unit in self._reached:
-            for node in unit.nodes.values():
-                what = op_types.TENSOR_ARRAYS.get(node.op)
-                data = _data(node)
-                if what in _ARRAY_VALUES and len(data) > 2:
-                    self._array_writes.append((unit, data[0], data[_ARRAY_VALUES[what]]))
-                elif node.op == "MakeIterator" and data:
-                    self._iterators.append((unit, data[0]))
+    @cached_property
+    def _array_writes(self) -> list[tuple[Unit, str, str]]:
+        """What is written to TensorArrays: the edge of the handle, and that of the values."""
+        return [
+            (unit, data[0], data[_ARRAY_VALUES[what]])
+            for unit in self._reached
+            for op, names in unit.by_op.items()
+            if (what := op_types.TENSOR_ARRAYS.get(op)) in _ARRAY_VALUES
+            for data in map(_data, map(unit.nodes.__getitem__, names))
+            if len(data) > 2
+        ]
+
+    @cached_property
+    def _iterators(self) -> list[_Edge]:
+        """The datasets that iterators are made of."""
+        return [
+            (unit, data[0])
+            for unit in self._reached
+            for name in unit.by_op.get("MakeIterator", ())
+            if (data := _data(unit.nodes[name]))
+        ]
 
     def of(self, unit: Unit, edge: str, joins: int = 0) -> set[Origin]:
         """The origins of the value on an edge."""

@@ -60,7 +60,7 @@ class Analysis:
     """
 
     def __init__(self, variant: Variant) -> None:
-        self._library = Library(variant.meta_graph.graph_def)
+        self._library = Library(variant.meta_graph.graph_def, nodes=variant.nodes)
         self._library.restored = variant.variable_nodes
         self._assets = variant.asset_files
         self._nodes = self._library.graph.nodes

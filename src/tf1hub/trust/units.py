@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from google.protobuf.message import DecodeError
@@ -33,10 +33,10 @@ class Unit:
     """
 
     def __init__(
-        self, library: Library, nodes: Iterable[NodeDef], where: str, function: FunctionDef | None = None
+        self, library: Library, nodes: Iterable[NodeDef] | Mapping[str, NodeDef], where: str, function: FunctionDef | None = None
     ) -> None:
         self.library = library
-        self.nodes = {node.name: node for node in nodes}
+        self.nodes = nodes if isinstance(nodes, Mapping) else {node.name: node for node in nodes}
         self.where = where
         self.function = function
         self.name = function.signature.name if function is not None else ""
@@ -57,13 +57,21 @@ class Unit:
         return [ret[result.name] for result in self.function.signature.output_arg if result.name in ret]
 
     @cached_property
+    def by_op(self) -> dict[str, list[str]]:
+        """The names of the nodes of each op, so that who looks for some ops need not look at every node."""
+        found: dict[str, list[str]] = {}
+        for name, node in self.nodes.items():
+            found.setdefault(node.op, []).append(name)
+        return found
+
+    @cached_property
     def links(self) -> dict[str, list[Unit]]:
         """For each node that runs other graphs, which: by a function's name, wherever it stands, or in serialized form."""
         found: dict[str, list[Unit]] = {}
-        for node in self.nodes.values():
-            linked = list(dict.fromkeys(self.library.list_linked(self, node)))
+        for name, node in self.nodes.items():
+            linked = self.library.list_linked(self, node)
             if linked:
-                found[node.name] = linked
+                found[name] = list(dict.fromkeys(linked))
         return found
 
     def find_links(self) -> None:
@@ -73,10 +81,13 @@ class Unit:
     @cached_property
     def reaching(self) -> list[str]:
         """The nodes whose ops can do what is refused."""
-        ops = {node.op for node in self.nodes.values()}
         # A function that is called like an op does not take the op's place.
-        can = {op for op in ops if is_reaching(op) and self.library.is_op(op)}
-        return [node.name for node in self.nodes.values() if node.op in can] if can else []
+        return [
+            name
+            for op, names in self.by_op.items()
+            if is_reaching(op) and self.library.is_op(op)
+            for name in names
+        ]
 
     def node_of(self, edge: str) -> str:
         """The node, or the argument, that an edge names."""
@@ -90,9 +101,12 @@ class Library:
         graph: the graph.
         where: in words; empty for the main graph.
         depth: how many graphs in serialized form lie around it.
+        nodes: the graph's nodes by name, where somebody has them already.
     """
 
-    def __init__(self, graph: GraphDef, where: str = "", depth: int = 0) -> None:
+    def __init__(
+        self, graph: GraphDef, where: str = "", depth: int = 0, nodes: Mapping[str, NodeDef] | None = None
+    ) -> None:
         self.depth = depth
         self.functions = {
             function.signature.name: Unit(
@@ -101,7 +115,7 @@ class Library:
             for function in graph.library.function
         }
         self.gradients = {given.function_name: given.gradient_func for given in graph.library.gradient}
-        self.graph = Unit(self, graph.node, where)
+        self.graph = Unit(self, graph.node if nodes is None else nodes, where)
         self.restored: Collection[str] = ()
         """Nodes of variables whose values a checkpoint has, whatever the graph assigns to them."""
         self.embedded: list[Library] = []
@@ -134,24 +148,29 @@ class Library:
                 unit.find_links()
             waiting.extend(library.embedded)
 
-    def list_linked(self, unit: Unit, node: NodeDef) -> Iterator[Unit]:
-        """The graphs that a node runs."""
-        if node.op in self.functions:
-            yield from self._function(node.op)
-        for key, attr in node.attr.items():
+    def list_linked(self, unit: Unit, node: NodeDef) -> list[Unit]:
+        """The graphs that a node runs; one that it names twice is twice there."""
+        found: list[Unit] = []
+        if self.functions and node.op in self.functions:
+            found += self._function(node.op)
+        attrs = node.attr
+        for key in attrs:
+            # A name alone costs much less than the value behind it, and this looks at every node.
             if key in _NEVER_RUN:
                 continue
+            attr = attrs[key]
             kind = attr.WhichOneof("value")
             if kind == "func":
-                yield from self._list_called(attr.func)
+                found += self._list_called(attr.func)
             elif kind == "list":
                 for function in attr.list.func:
-                    yield from self._list_called(function)
-                yield from self._list_named(unit, node, attr.list.s)
+                    found += self._list_called(function)
+                found += self._list_named(unit, node, attr.list.s)
             elif kind == "s":
-                yield from self._list_named(unit, node, (attr.s,))
+                found += self._list_named(unit, node, (attr.s,))
             elif kind == "tensor" and attr.tensor.dtype == dtypes.STRING:
-                yield from self._list_embedded(unit, node, attr.tensor.string_val)
+                found += self._list_embedded(unit, node, attr.tensor.string_val)
+        return found
 
     def _list_called(self, called: NameAttrList) -> Iterator[Unit]:
         yield from self._function(called.name)
