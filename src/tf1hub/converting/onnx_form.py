@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
 from tf1hub.converting.numpy_oracle import OnNumpy, interface_of, outputs_by_name
+from tf1hub.converting.refusal import refusals_of_each
 from tf1hub.errors import ArgumentError, UnsupportedGraphError
 from tf1hub.spec.identity import module_digest
 from tf1hub.spec.module_spec import ModuleSpec
@@ -53,9 +54,11 @@ class OnnxForm(CallableForm):
             raise ArgumentError(f"strings= is 'host' or 'graph'. It was given {options.strings!r}.")
         if options.signature is None and not self._for_one:
             # Asked about the module as a whole.
-            names = variants[0].signature_names
-            each = [self._refusals(spec, variants[0], Options(signature=name)) for name in names]
-            return [refusal for found in each for refusal in found]
+            return refusals_of_each(
+                variants[0],
+                variants[0].signature_names,
+                lambda name: self._refusals(spec, variants[0], Options(signature=name)),
+            )
         return self._refusals(spec, variants[0], options)
 
     def _refusals(self, spec: ModuleSpec, variant: Variant, options: Options) -> list[Refusal]:

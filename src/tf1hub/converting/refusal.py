@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tf1hub.graphdef.op_record import recorded_definition
@@ -25,6 +25,35 @@ def _definition_of(op: str) -> Any:
     from tf1hub._tensorflow import op_def
 
     return op_def(op)
+
+
+def refusals_of_each(
+    variant: Variant, names: Iterable[str], refusals_of: Callable[[str], list[Refusal]]
+) -> list[Refusal]:
+    """What a form cannot take of signatures, one by one.
+
+    Of those that compute the same tensors from the same ones, and differ in names alone, one answers for all that it is
+    taken: many modules give their default signature a second name.
+
+    Args:
+        variant: the variant.
+        names: the signatures.
+        refusals_of: what the form cannot take of one.
+    """
+    found: list[Refusal] = []
+    taken: set[tuple[frozenset[str], ...]] = set()
+    for name in names:
+        tensors = tuple(
+            frozenset(tensor for info in infos.values() for tensor in info.tensor_names)
+            for infos in (variant.inputs(name), variant.outputs(name))
+        )
+        if tensors in taken:
+            continue
+        refused = refusals_of(name)
+        found += refused
+        if not refused:
+            taken.add(tensors)
+    return found
 
 
 class RefusedError(Exception):

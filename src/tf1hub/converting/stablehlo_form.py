@@ -13,6 +13,7 @@ import numpy as np
 
 from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
 from tf1hub.converting.numpy_oracle import OnNumpy
+from tf1hub.converting.refusal import refusals_of_each
 from tf1hub.errors import Error
 from tf1hub.format import dtypes
 from tf1hub.spec.identity import module_digest
@@ -67,13 +68,10 @@ class StablehloForm(CallableForm):
         missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
         if missing:
             return [Refusal(f"{' and '.join(missing)} are not installed: pip install 'tf1hub[{self.extra}]'")]
-        found: list[Refusal] = []
-        for name in _names(variant, options):
-            try:
-                found += self._refusals_of(spec, variant, name)
-            except Error as error:
-                found.append(Refusal(str(error), signatures=(name,)))
-        return found
+        names = _names(variant, options)
+        if self._for_one:
+            return [refusal for name in names for refusal in self._refusals_of(spec, variant, name)]
+        return refusals_of_each(variant, names, lambda name: self._refusals_of(spec, variant, name))
 
     def write(self, request: ConversionRequest, path: str) -> Written:
         from safetensors.numpy import save_file
@@ -145,6 +143,12 @@ class StablehloForm(CallableForm):
             yield call
 
     def _refusals_of(self, spec: ModuleSpec, variant: Variant, name: str) -> list[Refusal]:
+        try:
+            return self._find_refusals(spec, variant, name)
+        except Error as error:
+            return [Refusal(str(error), signatures=(name,))]
+
+    def _find_refusals(self, spec: ModuleSpec, variant: Variant, name: str) -> list[Refusal]:
         for side, infos in (("input", variant.inputs(name)), ("output", variant.outputs(name))):
             for key, info in infos.items():
                 if info.dtype_name == "string" or (info.is_composite and not info.is_sparse):
@@ -157,7 +161,8 @@ class StablehloForm(CallableForm):
         if function.needs_host:
             reason = "values of its inputs decide shapes, or it looks something up in a table"
             return [Refusal(reason, signatures=(name,))]
-        params = function.initial_params()
+        # Who only asks needs their types and shapes.
+        params = function.initial_params() if self._for_one else function.stored_params()
         try:
             exported, told = _export(function, params)
         except Exception as error:  # noqa: BLE001  # JAX's exporter has errors of private types

@@ -152,6 +152,10 @@ class JaxFunction:
         """The values that the module has, by the names of its variables; arrays of JAX."""
         import jax.numpy as jnp
 
+        return {name: jnp.asarray(value) for name, value in self.stored_params().items()}
+
+    def stored_params(self) -> Params:
+        """The same as they are stored: NumPy's arrays, which no device has yet."""
         names = dict.fromkeys(variable.name for variable in self._variant.variables)
         if names and self._spec.checkpoint is None:
             raise CheckpointError(
@@ -159,7 +163,7 @@ class JaxFunction:
                 "initializers give: tf1hub.initial_values(spec)"
             )
         values = read_variables(self._spec) if names else {}
-        return {name: jnp.asarray(values[name]) for name in names}
+        return {name: values[name] for name in names}
 
     def __call__(self, params: Mapping[str, Any], inputs: Any = None, key: Any = None) -> dict[str, Any]:
         """The outputs.

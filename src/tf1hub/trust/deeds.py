@@ -79,13 +79,13 @@ def deeds_of(
         given: name of the input by the tensor that it feeds.
     """
     reached = reach(library, start)
-    telling = [(unit, name) for unit, names in reached.items() for name in _find_telling(unit) if name in names]
+    telling = [
+        (unit, name) for unit, names in reached.items() for name in _find_telling(unit) if name in names
+    ]
     if not telling:
         return ()
     origins = Origins(reached, assets, given)
-    found = dict.fromkeys(
-        deed for unit, name in telling for deed in _deeds(unit, unit.nodes[name], origins)
-    )
+    found = dict.fromkeys(deed for unit, name in telling for deed in _deeds(unit, unit.nodes[name], origins))
     return tuple(sorted(found, key=_worst_first))
 
 

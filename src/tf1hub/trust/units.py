@@ -33,7 +33,11 @@ class Unit:
     """
 
     def __init__(
-        self, library: Library, nodes: Iterable[NodeDef] | Mapping[str, NodeDef], where: str, function: FunctionDef | None = None
+        self,
+        library: Library,
+        nodes: Iterable[NodeDef] | Mapping[str, NodeDef],
+        where: str,
+        function: FunctionDef | None = None,
     ) -> None:
         self.library = library
         self.nodes = nodes if isinstance(nodes, Mapping) else {node.name: node for node in nodes}
