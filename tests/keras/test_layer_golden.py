@@ -14,17 +14,26 @@ from golden_models import assert_trained_like_the_original, fit_one_step, functi
 import tf1hub as hub
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[cases.Case], str]:
+    """Where the module of a case lies as TensorFlow 2 saves it, which is done once."""
+    directory = tmp_path_factory.mktemp("saved")
+
+    def save(case: cases.Case) -> str:
+        path = directory / case.name
+        if not path.exists():
+            tf.saved_model.save(hub.load(case.path), str(path))
+        return str(path)
+
+    return save
+
+
 @pytest.fixture(params=["module", "saved_model"])
-def handle_of(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Callable[[cases.Case], str]:
+def handle_of(
+    request: pytest.FixtureRequest, saved: Callable[[cases.Case], str]
+) -> Callable[[cases.Case], str]:
     """Where a module of a case lies: as the original wrote it, or as TensorFlow 2 saves it."""
-
-    def handle(case: cases.Case) -> str:
-        if request.param == "module":
-            return case.path
-        tf.saved_model.save(hub.load(case.path), str(tmp_path / case.name))
-        return str(tmp_path / case.name)
-
-    return handle
+    return saved if request.param == "saved_model" else lambda case: case.path
 
 
 @pytest.mark.parametrize("name", cases.NAMES)
