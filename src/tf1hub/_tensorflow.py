@@ -19,6 +19,7 @@ except ImportError as error:
 
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.core.protobuf import (
+    config_pb2,
     saved_model_pb2,
     saved_object_graph_pb2,
     struct_pb2,
@@ -86,6 +87,7 @@ __all__ = [
     "saved_model",
     "saved_objects",
     "serialize_feature_column",
+    "session_call",
     "set_colocation",
     "set_trainable",
     "trains_columns",
@@ -499,6 +501,19 @@ def wrapped_graph(graph: Any) -> Any:
             found = graph
         graph = graph.outer_graph
     return found
+
+
+def session_call(session: Any, feeds: Sequence[str], fetches: Sequence[str]) -> Callable[..., list[Any]]:
+    """What runs a part of a session's graph: `Session.make_callable` prepares each call anew where something is fed.
+
+    Args:
+        session: a session of TensorFlow 1.
+        feeds: the names of the tensors that are given, as arrays, one after the other.
+        fetches: the names of those that are wanted. None may be twice, nor among the feeds.
+    """
+    options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+    call: Callable[..., list[Any]] = session._make_callable_from_options(options)
+    return call
 
 
 def compiled_kernels(op_type: str) -> list[dict[str, frozenset[int]]]:

@@ -12,13 +12,18 @@ from typing import Any
 LARGEST = 8192
 SECONDS = 1.6
 """The last measurement may take longer than expected, and all of it no more than two seconds."""
-_LEAST = 0.02
-"""Seconds that each size is measured for, so that the clock and a busy moment matter little."""
+_SWEEP = 0.6
+"""The part of the time in which sizes are doubled; in the rest, those that may be the best are measured again."""
+_LEAST = 0.01
+"""Seconds that each measurement of a size takes, so that the clock matters little."""
 _NEAR = 0.95
 _FALLEN = 0.8
 """A size whose rate is below this part of the best is no longer looked at."""
 _FALLS = 2
-_ROUNDS = 3
+_STEADY = 0.99
+"""A time that another round leaves above this part of itself has not changed."""
+_ROUNDS = 5
+"""So many rounds without a change end the measuring before the time is up."""
 _SHARE = 4
 """The part of the free memory that a batch may take is one in so many."""
 
@@ -26,54 +31,88 @@ _SHARE = 4
 def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SECONDS) -> int:
     """The smallest number of rows whose rate is within 5 % of the best.
 
-    Sizes are doubled until two in a row are much slower, until the rows, the memory or the time are used up. The rate
-    is that of rows per second of this process's processors, which other processes hardly disturb; with an accelerator, of
-    the clock.
+    Sizes are doubled until two in a row are much slower, until the rows, the memory or the time are used up. Those near the
+    best are then measured in turn until their times no longer change. The rate is that of rows per second of this
+    process's processors, which other processes hardly disturb; with an accelerator, of the clock.
 
     Args:
         run: computes that many rows.
         rows: how many there are to measure with.
         seconds: how long to measure.
     """
-    deadline = time.perf_counter() + seconds
-    clock = time.perf_counter if _has_accelerator() else time.process_time
+    sizes = _Sizes(run, time.perf_counter() + seconds)
     run(1)  # what engines prepare at the first call
-    least: dict[int, float] = {}
+    ends = time.perf_counter() + _SWEEP * seconds
     size, falls = 1, 0
     while size <= min(rows, LARGEST):
         before = _held_bytes()
-        started = time.perf_counter()
-        least[size] = _time_of(run, size, deadline, clock) / size
-        took = time.perf_counter() - started
-        falls = falls + 1 if least[size] > min(least.values()) / _FALLEN else 0
+        run(size)  # what it prepares for a size
+        sizes.measure(size)
+        if sizes.has_fallen(size):
+            # A moment in which others used the processor must not decide.
+            sizes.measure(size)
+        falls = falls + 1 if sizes.has_fallen(size) else 0
         grown, free = _held_bytes() - before, _free_bytes()
         if falls >= _FALLS or (free and grown * 2 > free / _SHARE):
             break
-        # The next size may well take twice as long.
-        if time.perf_counter() + 2 * took > deadline:
+        # The next size may well take twice as long, and runs twice at least.
+        if time.perf_counter() + 4 * sizes.lasted[size] > ends:
             break
         size *= 2
-    for _ in range(_ROUNDS):
-        # A moment in which others used the processor must not decide.
-        for size in [size for size, took in least.items() if took < min(least.values()) / _FALLEN]:
-            if time.perf_counter() + 3 * least[size] * size < deadline:
-                least[size] = min(least[size], _time_of(run, size, deadline, clock) / size)
-    return min(size for size, took in least.items() if took <= min(least.values()) / _NEAR)
+    sizes.settle()
+    return min(size for size, took in sizes.least.items() if took <= min(sizes.least.values()) / _NEAR)
 
 
-def _time_of(run: Callable[[int], Any], size: int, deadline: float, clock: Callable[[], float]) -> float:
-    """Seconds of one run: the shortest of several, the first of which does not count if there is time for others."""
-    least, runs = float("inf"), 0
-    ends = time.perf_counter() + _LEAST
-    while runs < 3 or time.perf_counter() < ends:
-        if runs and time.perf_counter() > deadline:
-            break
-        started = clock()
-        run(size)
-        took = clock() - started
-        least = min(least, took) if runs > 1 else took
-        runs += 1
-    return max(least, 1e-9)
+class _Sizes:
+    """What is known of sizes.
+
+    Args:
+        run: computes that many rows.
+        deadline: when to stop, by `time.perf_counter`.
+
+    Attributes:
+        least: the shortest time of a row, by size.
+        lasted: how long the last measurement took, by the clock.
+    """
+
+    def __init__(self, run: Callable[[int], Any], deadline: float) -> None:
+        self._run = run
+        self._deadline = deadline
+        self._clock = time.perf_counter if _has_accelerator() else time.process_time
+        self.least: dict[int, float] = {}
+        self.lasted: dict[int, float] = {}
+
+    def measure(self, size: int) -> bool:
+        """Runs a size for a while; whether its shortest time is now another one."""
+        began = time.perf_counter()
+        before = self.least.get(size, float("inf"))
+        least = before
+        while True:
+            started = self._clock()
+            self._run(size)
+            least = min(least, max(self._clock() - started, 1e-9) / size)
+            if time.perf_counter() - began > _LEAST:
+                break
+        self.least[size], self.lasted[size] = least, time.perf_counter() - began
+        return least < before * _STEADY
+
+    def has_fallen(self, size: int) -> bool:
+        """Whether a size is much slower than the best."""
+        return self.least[size] > min(self.least.values()) / _FALLEN
+
+    def settle(self) -> None:
+        """Measures the sizes near the best in turn, so that a slow moment of the machine hits all of them."""
+        steady = 0
+        while steady < _ROUNDS:
+            near = [size for size in self.least if not self.has_fallen(size)]
+            some, changed = False, False
+            for size in near:
+                if time.perf_counter() + self.lasted[size] < self._deadline:
+                    some = True
+                    changed |= self.measure(size)
+            if not some or len(near) == 1:
+                return
+            steady = 0 if changed else steady + 1
 
 
 def _has_accelerator() -> bool:

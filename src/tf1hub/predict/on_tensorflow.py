@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from typing import Any
 
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.tensor_names import node_of, tensor_name
+from tf1hub.freezing.batch_norms import fold_batch_norms
 from tf1hub.freezing.dense_parts import tensors_of
 from tf1hub.freezing.frozen_graph import Freezing
 from tf1hub.graphdef.op_record import recorded_definition
@@ -67,6 +69,9 @@ def _of_constants(tf: Any, freezing: Freezing, config: Any) -> Compute:
     tf1 = tf.compat.v1
     variant, (signature,) = freezing.variant, freezing.signatures
     frozen = freezing.freeze()
+    arguments = tensors_of(variant.inputs(signature))
+    results = tensors_of(variant.outputs(signature))
+    fold_batch_norms(frozen.graph, [*arguments, *results])
     message = tf1.GraphDef()
     # Each of these holds all of the constants, so none is kept beside the next.
     data = frozen.graph.SerializeToString()
@@ -87,12 +92,7 @@ def _of_constants(tf: Any, freezing: Freezing, config: Any) -> Compute:
     if frozen.initializer:
         with initializing(variant.where):
             session.run(graph.get_operation_by_name(frozen.initializer), files)
-    arguments = tensors_of(variant.inputs(signature))
-    results = tensors_of(variant.outputs(signature))
-    call = session.make_callable(
-        list(map(graph.get_tensor_by_name, results)), list(map(graph.get_tensor_by_name, arguments))
-    )
-    return _Session(session, call, arguments, results, writes=False)
+    return _Session(session, arguments, results, (arguments, results), writes=False)
 
 
 def _with_variables(tf: Any, spec: ModuleSpec, request: Request) -> Compute:
@@ -112,17 +112,18 @@ def _with_variables(tf: Any, spec: ModuleSpec, request: Request) -> Compute:
         session = tf1.Session(graph=graph, config=_config(tf, request))
         with initializing(request.variant.where):
             session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
-        call = session.make_callable(list(fetches.values()), list(feeds.values()))
-    return _Session(session, call, list(feeds), list(fetches), bool(request.code.written))
+    names = tuple([tensor.name for tensor in each.values()] for each in (feeds, fetches))
+    return _Session(session, list(feeds), list(fetches), names, bool(request.code.written))
 
 
 def _config(tf: Any, request: Request) -> Any:
-    """How many threads an op takes; the first session of a process decides that for all that come after it."""
+    """How many threads a call takes. What one op takes, the first session of a process decides for all that come after it."""
+    if request.threads is not None:
+        # All ops run in the thread that calls: to hand each of them to another one takes longer than many an op.
+        return tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1)
     threads = tf.config.threading
     return tf.compat.v1.ConfigProto(
-        intra_op_parallelism_threads=1
-        if request.threads is not None
-        else threads.get_intra_op_parallelism_threads(),
+        intra_op_parallelism_threads=threads.get_intra_op_parallelism_threads(),
         inter_op_parallelism_threads=threads.get_inter_op_parallelism_threads(),
     )
 
@@ -156,24 +157,41 @@ def _placeholder(tf: Any, info: Any) -> Any:
 class _Session:
     """A session as a function of arrays.
 
+    Args:
+        session: the session.
+        arguments: what the arrays are called that are given.
+        results: and those that are wanted.
+        tensors: the names of the tensors that these are in the session's graph.
+        writes: whether a call changes what the next one reads.
+
     Attributes:
         session: the session.
     """
 
     def __init__(
-        self, session: Any, call: Any, arguments: list[str], results: list[str], writes: bool
+        self,
+        session: Any,
+        arguments: list[str],
+        results: list[str],
+        tensors: Sequence[list[str]],
+        writes: bool,
     ) -> None:
+        from tf1hub._tensorflow import session_call
+
         self.session = session
-        self._call = call
-        self._arguments = [tensor_name(name) for name in arguments]
-        self._results = [tensor_name(name) for name in results]
+        fed, fetched = ([*map(tensor_name, names)] for names in tensors)
+        # A tensor may be several inputs or outputs, or both.
+        feeds = dict(zip(fed, map(tensor_name, arguments), strict=True))
+        self._arguments = list(feeds.values())
+        self._fetched = [name for name in dict.fromkeys(fetched) if name not in feeds]
+        self._call = session_call(session, list(feeds), self._fetched)
+        self._results = dict(zip(map(tensor_name, results), fetched, strict=True))
+        self._echoed = {name: feeds[name] for name in fetched if name in feeds}
         self._turn = threading.Lock() if writes else None
 
     def __call__(self, feeds: Mapping[str, Any]) -> Mapping[str, Any]:
         given = [feeds[name] for name in self._arguments]
-        if self._turn is None:
-            values = self._call(*given)
-        else:
-            with self._turn:
-                values = self._call(*given)
-        return dict(zip(self._results, values, strict=True))
+        with self._turn or contextlib.nullcontext():
+            values = dict(zip(self._fetched, self._call(*given), strict=True))
+        values.update((name, feeds[argument]) for name, argument in self._echoed.items())
+        return {name: values[tensor] for name, tensor in self._results.items()}
