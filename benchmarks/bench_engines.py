@@ -2,6 +2,7 @@
 
 Each job reads Parquet and computes embeddings of texts (50,000 words, 128 numbers each). It runs over few and over many
 rows; the difference leaves out what it costs to start an engine. The CPU time is that of the whole tree of processes.
+The size of batches is given: to measure it takes each process some seconds, more or less as the machine is busy.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "engines-tensorflow"
 WORDS, DIMENSIONS = 50_000, 128
-FEW, MANY = 100_000, 600_000
+FEW, MANY = 100_000, 1_600_000
+BATCH = 1024
 REPEATS = 3
 FAULTY = 200_000
 TARGETS = {"Beam tables": 110_000, "Beam elements": 45_000, "Ray": 62_000, "Spark mapInArrow": 35_000}
@@ -29,7 +31,7 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    from benchmarks.harness import Row, measure, python_of
+    from benchmarks.harness import Row, at_most, measure, python_of, times
 
     module, texts = bench.workdir / "words_128", bench.workdir / "texts"
     if not module.exists():
@@ -54,14 +56,8 @@ def rows(bench: Bench) -> Iterator[Row]:
             rate >= target,
         )
     for job in jobs():
-        done = bench.run(
-            "bench_engines:faults",
-            repeats=1,
-            job=job,
-            module=module,
-            texts=texts / "faulty",
-            good=texts / "good",
-        )
+        given = {"job": job, "module": module, "texts": texts / "faulty", "good": texts / "good"}
+        done = bench.run("bench_engines:faults", repeats=1, **given)
         yield Row(
             f"three bad rows among {FAULTY:,}, others equal to the bit: {job}",
             f"{done['errors']:.0f} errors",
@@ -69,6 +65,12 @@ def rows(bench: Bench) -> Iterator[Row]:
             f"{done['equal']:,.0f} equal",
             f"3 and {FAULTY - 3:,}",
             (done["errors"], done["equal"]) == (3, FAULTY - 3),
+        )
+        yield at_most(
+            f"CPU time with three bad rows among {FAULTY:,}, against none: {job}",
+            done["cpu_s"] / done["good_cpu_s"],
+            1.1,
+            times,
         )
 
 
@@ -123,15 +125,17 @@ def faulty_rows() -> list[int]:
     return [0, FAULTY // 3, FAULTY - 1]
 
 
-def cpu_time(job: str, module: str, texts: str) -> dict[str, Any]:
+def cpu_time(job: str, module: str, texts: str, target: str | None = None) -> dict[str, Any]:
     """The CPU seconds of a job and of all processes that it starts, daemons among them."""
     if sys.platform != "linux":
         raise OSError("Only Linux tells the CPU time of processes that others started.")
     # What loses its parent becomes ours, so that its time is told to us, too.
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.bench_engines", job, module, texts]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable}
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([*command, *([target] if target else [])], check=True, env=environment, **quiet)
     until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
@@ -140,35 +144,24 @@ def cpu_time(job: str, module: str, texts: str) -> dict[str, Any]:
         except ChildProcessError:
             break
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"cpu_s": used.ru_utime + used.ru_stime}
+    return {"cpu_s": used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime}
 
 
 def faults(job: str, module: str, texts: str, good: str) -> dict[str, Any]:
-    """How many rows are errors, and how many others have the numbers that they have without bad rows, to the bit."""
+    """How many rows are errors, and how many others have the numbers that they have without bad rows, to the bit.
+
+    Also the CPU seconds of both jobs, which write what they compute.
+    """
     import tempfile
 
     import numpy as np
     import pyarrow.parquet as pq
 
-    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable}
     with tempfile.TemporaryDirectory() as folder:
-        found = []
+        found, took = [], []
         for source in (texts, good):
             out = Path(folder) / Path(source).name
-            command = [
-                sys.executable,
-                "-W",
-                "ignore",
-                "-m",
-                "benchmarks.bench_engines",
-                job,
-                module,
-                source,
-                str(out),
-            ]
-            subprocess.run(
-                command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            took.append(cpu_time(job, module, source, str(out))["cpu_s"])
             table = pq.read_table(out).sort_by("id")
             assert table.column("id").to_pylist() == list(range(FAULTY))
             found.append(table)
@@ -180,7 +173,8 @@ def faults(job: str, module: str, texts: str, good: str) -> dict[str, Any]:
     assert not errors[1].any()
     equal = (vectors[0] == vectors[1]).all(1)
     assert not (equal & errors[0]).any()
-    return {"errors": int(errors[0].sum()), "equal": int(equal.sum())}
+    counts = {"errors": int(errors[0].sum()), "equal": int(equal.sum())}
+    return {**counts, "cpu_s": took[0], "good_cpu_s": took[1]}
 
 
 def run_beam_tables(module: str, texts: str, target: str | None) -> None:
@@ -189,7 +183,7 @@ def run_beam_tables(module: str, texts: str, target: str | None) -> None:
 
     import tf1hub.beam
 
-    predict = tf1hub.beam.PredictTables(module, columns="text", output_columns="embedding")
+    predict = tf1hub.beam.PredictTables(module, columns="text", output_columns="embedding", batch_size=BATCH)
     schema = predict.schema(pa.schema([("id", pa.int64()), ("text", pa.string())]))
     with beam.Pipeline("FnApiRunner") as pipeline:
         tables = pipeline | beam.io.ReadFromParquetBatched(f"{texts}/*.parquet") | predict
@@ -208,7 +202,9 @@ def run_beam_elements(module: str, texts: str, target: str | None) -> None:
 
     import tf1hub.beam
 
-    handler = tf1hub.beam.HubModelHandler(module, min_batch_size=1024, max_batch_size=1024)
+    handler = tf1hub.beam.HubModelHandler(
+        module, min_batch_size=BATCH, max_batch_size=BATCH, batch_size=BATCH
+    )
     with beam.Pipeline("FnApiRunner") as pipeline:
         if target is None:
             read = pipeline | beam.io.ReadFromParquetBatched(f"{texts}/*.parquet", columns=["text"])
@@ -243,7 +239,7 @@ def run_ray(module: str, texts: str, target: str | None) -> None:
     import tf1hub.ray
 
     ray.init(num_cpus=2, include_dashboard=False, logging_level=logging.ERROR)
-    predict = tf1hub.ray.HubPredictor(module, columns="text", output_columns="embedding")
+    predict = tf1hub.ray.HubPredictor(module, columns="text", output_columns="embedding", batch_size=BATCH)
     found = ray.data.read_parquet(texts).map_batches(predict, batch_format="pyarrow")
     if target is None:
         for _ in found.iter_internal_ref_bundles():
@@ -265,7 +261,7 @@ def run_spark(module: str, texts: str, target: str | None) -> None:
     }
     spark = SparkSession.builder.master("local[2]").config(map=local).getOrCreate()
     frame = spark.read.parquet(texts)
-    predict = tf1hub.spark.ArrowMapper(module, columns="text", output_columns="embedding")
+    predict = tf1hub.spark.ArrowMapper(module, columns="text", output_columns="embedding", batch_size=BATCH)
     found = frame.mapInArrow(predict, predict.schema(frame.schema))
     writer = found.write.format("noop").mode("overwrite") if target is None else found.write.format("parquet")
     writer.save(target)

@@ -43,14 +43,15 @@ def ray(_environment_of_workers: None) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def spark(_environment_of_workers: None) -> Iterator[Any]:
-    """Spark with two workers; a task may fail three times."""
+    """Spark with two workers; a task may fail once. Java compiles little: it does not run long enough for more."""
     pytest.importorskip("pyspark", reason="Spark is not installed: make test-engines")
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         pytest.skip("Spark needs Java 17 or newer, which is not on this machine.")
     from pyspark.sql import SparkSession
 
     session = (
-        SparkSession.builder.master("local[2,4]")
+        SparkSession.builder.master("local[2,2]")
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.bindAddress", "127.0.0.1")

@@ -1,7 +1,11 @@
-"""What the tests of all engines feed: many texts, three rows of them bad; and what must come of them."""
+"""What the tests of all engines feed: many texts, three rows of them bad; and what must come of them.
+
+`TF1HUB_ENGINE_ROWS=200000 make test-engines` takes so many.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,8 @@ import tf1hub as hub
 
 MODULE = cases.load("text_embedding").path
 COLUMNS = {"columns": "text", "output_columns": "embedding"}
-ROWS = 3000
-BAD = (0, 1234, 2999)
+ROWS = int(os.environ.get("TF1HUB_ENGINE_ROWS", "3000"))
+BAD = (0, ROWS * 2 // 5 + 34, ROWS - 1)
 ENGINE = "numpy"
 SENTENCE = "is string [?]; it was given"
 """What the message about a bad row has."""

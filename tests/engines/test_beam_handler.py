@@ -46,6 +46,10 @@ _COUNTED: dict[str, int] = {}
 _KEPT: dict[str, list[Any]] = {}
 
 
+def good_texts() -> list[str]:
+    return [text for text in texts() if text is not None]
+
+
 class Named(NamedTuple):
     id: int
     default: str
@@ -189,6 +193,25 @@ def test_a_fault_of_the_setup_fails_the_pipeline_and_no_row_is_a_dead_letter(
     assert not any(_KEPT.values())
 
 
+def test_in_a_process_of_its_own_only_bad_rows_are_dead_letters() -> None:
+    """`use_subprocess` forks."""
+
+    def build(pipeline: Any) -> dict[str, Any]:
+        step = RunInference(HubModelHandler(MODULE, engine=ENGINE))
+        good, dead = pipeline | beam.Create(texts()) | step.with_exception_handling(use_subprocess=True)
+        return {"good": good, "rows": dead.failed_postprocessing[0], "batches": dead.failed_inferences}
+
+    found = run(build)
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "good": ROWS - len(BAD),
+        "rows": len(BAD),
+        "batches": 0,
+    }
+    wanted = {text: vector.tolist() for text, vector in zip(good_texts(), expected().values(), strict=True)}
+    for result in found["good"]:
+        assert result.inference["default"].tolist() == wanted[result.example]
+
+
 def test_a_fault_of_a_call_that_is_not_of_a_row() -> None:
     handler = HubModelHandler(HALF.path, engine=ENGINE)
 
@@ -245,12 +268,20 @@ def test_batching_arguments_reach_beam() -> None:
         min_batch_size=2,
         max_batch_size=8,
         max_batch_duration_secs=3,
+        max_batch_weight=100,
+        element_size_fn=len,
+        batch_length_fn=len,
+        batch_bucket_boundaries=[4, 16],
         env_vars={"A": "b"},
     )
     assert handler.batch_elements_kwargs() == {
         "min_batch_size": 2,
         "max_batch_size": 8,
         "max_batch_duration_secs": 3,
+        "max_batch_weight": 100,
+        "element_size_fn": len,
+        "length_fn": len,
+        "bucket_boundaries": [4, 16],
     }
     assert handler.get_num_bytes(["four", {"x": np.ones([2], np.float32)}]) == 12
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from tf1hub.predict.prediction import Predictor
-from tf1hub.spec.module_spec import ModuleSpec
-from tf1hub.tables.table_mapper import Names, TableMapper, predictor_of
+from tf1hub.tables.table_adapter import TableAdapter
+from tf1hub.tables.table_mapper import TableMapper
 
 NAMESPACE = "BeamML_TF1Hub"
 
 
-class PredictTables(beam.PTransform):
+class PredictTables(TableAdapter, beam.PTransform):
     """Calls a module on each `pyarrow.Table` of a pipeline, as `ReadFromParquetBatched` gives them.
 
     All rows stay, in their order, and the outputs become columns. A row that the module cannot take has NaN there (0 where there is none, no bytes for
@@ -48,26 +46,6 @@ class PredictTables(beam.PTransform):
         ResolveError: the module could not be obtained.
         InputError: the names do not fit the signature.
     """
-
-    def __init__(
-        self,
-        handle: Predictor | ModuleSpec | str | os.PathLike[str],
-        *,
-        columns: Names = None,
-        output_columns: Names = None,
-        keep: Iterable[str] | None = None,
-        error_column: str | None = "error",
-        **options: Any,
-    ) -> None:
-        super().__init__()
-        self._error_column = error_column
-        self._mapper = TableMapper(
-            predictor_of(handle, options),
-            columns=columns,
-            output_columns=output_columns,
-            keep=keep,
-            error_column=error_column,
-        )
 
     def schema(self, schema: pa.Schema) -> pa.Schema:
         """The schema of the tables that come out, as `WriteToParquetBatched` asks for it.

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tf1hub.predict.prediction import Predictor
-from tf1hub.spec.module_spec import ModuleSpec
-from tf1hub.tables.table_mapper import Names, TableMapper, predictor_of
+from tf1hub.tables.table_adapter import TableAdapter
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class HubPredictor:
+class HubPredictor(TableAdapter):
     """A TF1 Hub module for `map_batches`.
 
     Give an object of it: then Ray runs tasks, which need no more CPUs than there are, and each process loads the module once
@@ -48,25 +44,6 @@ class HubPredictor:
         InputError: the names do not fit the signature.
         MissingDependencyError: PyArrow is not installed.
     """
-
-    def __init__(
-        self,
-        handle: Predictor | ModuleSpec | str | os.PathLike[str],
-        *,
-        columns: Names = None,
-        output_columns: Names = None,
-        keep: Iterable[str] | None = None,
-        error_column: str | None = "error",
-        **options: Any,
-    ) -> None:
-        self._error_column = error_column
-        self._mapper = TableMapper(
-            predictor_of(handle, options),
-            columns=columns,
-            output_columns=output_columns,
-            keep=keep,
-            error_column=error_column,
-        )
 
     def __call__(self, batch: pa.Table | dict[str, Any]) -> pa.Table | dict[str, Any]:
         """The batch with the new columns, of the kind that was given.

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf1hub.errors import MissingDependencyError
-from tf1hub.predict.prediction import Predictor
 from tf1hub.spark.spark_types import arrow_type_for_spark, spark_type
-from tf1hub.spec.module_spec import ModuleSpec
-from tf1hub.tables.table_mapper import Names, TableMapper, predictor_of
+from tf1hub.tables.table_adapter import TableAdapter
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class ArrowMapper:
+class ArrowMapper(TableAdapter):
     """A TF1 Hub module for `mapInArrow`.
 
     The module is found and pinned where the object is made. What it takes to find it again goes to the workers, and each of
@@ -51,25 +48,6 @@ class ArrowMapper:
         InputError: the names do not fit the signature.
         MissingDependencyError: PyArrow is not installed.
     """
-
-    def __init__(
-        self,
-        handle: Predictor | ModuleSpec | str | os.PathLike[str],
-        *,
-        columns: Names = None,
-        output_columns: Names = None,
-        keep: Iterable[str] | None = None,
-        error_column: str | None = "error",
-        **options: Any,
-    ) -> None:
-        self._error_column = error_column
-        self._mapper = TableMapper(
-            predictor_of(handle, options),
-            columns=columns,
-            output_columns=output_columns,
-            keep=keep,
-            error_column=error_column,
-        )
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches of a partition with the new columns.
