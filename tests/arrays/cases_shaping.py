@@ -79,6 +79,7 @@ exactly("Pack", {"values": [s32(1), s32(2)]})
 exactly("ParallelConcat", {"values": [numbers(1, 3), numbers(1, 3, seed=1)]}, {"shape": [2, 3]}, session=True)
 for axis, count in ((0, 2), (1, 3), (-1, 3)):
     exactly("Unpack", {"value": numbers(2, 3)}, {"num": count, "axis": axis})
+exactly("Unpack", {"value": STRINGS}, {"num": 2, "axis": 0})
 for axis, count in ((0, 2), (-1, 3), (1, 1)):
     exactly("Split", {"axis": s32(axis), "value": numbers(4, 6)}, {"num_split": count})
 for sizes in ([2, 3, 1], [2, -1], [0, 6]):

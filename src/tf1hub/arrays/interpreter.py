@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.backend import Backend
-from tf1hub.arrays.prepared import Block, Code, PreparedCond, PreparedFunctions, PreparedLoop, PreparedOp
+from tf1hub.arrays.prepared import (
+    Block,
+    Code,
+    PreparedCond,
+    PreparedFunctions,
+    PreparedLoop,
+    PreparedOp,
+    PreparedWords,
+)
 from tf1hub.arrays.run_state import RunState
 from tf1hub.errors import Error, InputError, UnsupportedGraphError
 from tf1hub.program.nodes import Tensor
@@ -92,6 +100,8 @@ class ProgramRun:
                 self._choose(item)
             elif type(item) is PreparedLoop:
                 self._repeat(item)
+            elif type(item) is PreparedWords:
+                self._recall(item)
             for tensor in item.last:
                 self.values.pop(tensor, None)
 
@@ -128,6 +138,18 @@ class ProgramRun:
         if step.kernel.form == "computes":
             return step.kernel.function(namespace, step.attributes, *inputs)
         return step.kernel.function(namespace, step.attributes, self.random, *inputs)
+
+    def _recall(self, chain: PreparedWords) -> None:
+        """What a chain gives for words; only those that are new are computed."""
+
+        def compute(words: Any) -> list[Any]:
+            run = ProgramRun(self.code, self.library, self.backend, self.state, self.random)
+            run.values = {**self.code.constants, chain.words: words}
+            run.execute(chain.steps)
+            return [run.values[tensor] for tensor in chain.results]
+
+        found = chain.memory.find(self.plain(chain.words), compute)
+        self.values.update(zip(chain.results, found, strict=True))
 
     # ------------------------------------------------------------------ conds and loops
 

@@ -16,6 +16,7 @@ from tf1hub.arrays.interpreter import ProgramRun
 from tf1hub.arrays.prepared import Code, PreparedFunctions
 from tf1hub.arrays.randomness import Random
 from tf1hub.arrays.run_state import RunState
+from tf1hub.arrays.word_chains import fold_word_chains
 from tf1hub.errors import FormatError, UnsupportedGraphError
 from tf1hub.format.checkpoint import read_checkpoint
 from tf1hub.format.tensor_names import split_tensor_name, tensor_name
@@ -202,7 +203,7 @@ class ModuleCode:
             definition = recorded_definition(op.node.op)
             if definition is not None:
                 check_inputs(op.node.definition, len(op.inputs), definition)
-        return self.library.prepare(program, arguments)
+        return fold_word_chains(self.library.prepare(program, arguments))
 
     def written_nodes(self, program: Program) -> set[str]:
         """The nodes of the variables that a program may write."""

@@ -63,7 +63,26 @@ class PreparedLoop:
     last: tuple[Tensor, ...] = ()
 
 
-Block: TypeAlias = "list[PreparedOp | PreparedCond | PreparedLoop]"
+@dataclass(slots=True, eq=False)
+class PreparedWords:
+    """Ops that turn each word of a text into numbers, as one step.
+
+    Attributes:
+        words: what they work on.
+        steps: the ops.
+        results: what others take of them.
+        memory: what they gave for words that came before.
+    """
+
+    words: Tensor
+    steps: Block
+    results: tuple[Tensor, ...]
+    memory: Any
+    last: tuple[Tensor, ...] = ()
+
+
+PreparedStep: TypeAlias = "PreparedOp | PreparedCond | PreparedLoop | PreparedWords"
+Block: TypeAlias = "list[PreparedStep]"
 
 
 @dataclass(eq=False, repr=False)
@@ -123,7 +142,7 @@ class PreparedFunctions:
     ) -> Code:
         code = Code(program, [], tuple(arguments))
         code.block = self._block(program.region, code, constant)
-        _find_last_uses(code)
+        find_last_uses(code)
         return code
 
     def _block(self, region: Region, code: Code, constant: Callable[[Tensor], Any]) -> Block:
@@ -165,23 +184,26 @@ class PreparedFunctions:
         return found
 
 
-def _find_last_uses(code: Code) -> None:
+def find_last_uses(code: Code) -> None:
     """Notes after which item each tensor is needed no more, so that its memory can be given back."""
     needed: set[Tensor] = {*code.program.fetches, *code.arguments}
     for item in reversed(code.block):
-        used = set(_tensors_used([item]))
+        used = set(tensors_used([item]))
         item.last = tuple(used - needed)
         needed |= used
 
 
-def _tensors_used(block: Block) -> Iterator[Tensor]:
+def tensors_used(block: Iterable[PreparedStep]) -> Iterator[Tensor]:
+    """All that steps take."""
     for item in block:
         if isinstance(item, PreparedOp):
             yield from item.inputs
+        elif isinstance(item, PreparedWords):
+            yield item.words
         elif isinstance(item, PreparedCond):
             yield item.cond.predicate
             for branch in item.branches:
-                yield from _tensors_used(branch)
+                yield from tensors_used(branch)
             for merged in item.cond.results:
                 yield from merged.values
         else:
@@ -189,8 +211,8 @@ def _tensors_used(block: Block) -> Iterator[Tensor]:
             yield from (bound for bound in item.loop.bounds if not isinstance(bound, int))
             for variable in item.loop.variables:
                 yield from (variable.initial, variable.next)
-            yield from _tensors_used(item.condition)
-            yield from _tensors_used(item.body)
+            yield from tensors_used(item.condition)
+            yield from tensors_used(item.body)
 
 
 def _none(_: Tensor) -> None:

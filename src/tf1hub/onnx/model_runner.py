@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 import threading
@@ -84,28 +83,35 @@ class ModelRunner:
         self._ports = ports
         self._host = host
         self._names = [port.name for port in ports.outputs] + [after for _, _, after in ports.state]
+        self._fed = [(port.tensor, name_of(port.tensor)) for port in ports.fed]
+        self._inputs = [(port.name, port.tensor) for port in ports.inputs]
+        self._outputs = [(port.tensor, port.is_complex) for port in ports.outputs]
+        self._fetched = [(name_of(port.tensor), port.tensor) for port in ports.fetched]
         self._state: dict[str, _Array] = {}
-        # What one call writes, the next one reads: such calls wait for each other.
-        self._turn: contextlib.AbstractContextManager[Any] = (
-            threading.Lock() if ports.state else contextlib.nullcontext()
-        )
+        self._turn = threading.Lock()
 
     def __call__(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays behind the signature's outputs, for those behind its inputs, by the names of their tensors."""
-        ports = self._ports
-        values: dict[Tensor, Any] = {port.tensor: feeds[name_of(port.tensor)] for port in ports.fed}
+        values: dict[Tensor, Any] = {tensor: feeds[name] for tensor, name in self._fed}
         if self._host is not None:
             values.update(self._host.run_before(values))
-        given = {port.name: _as_given(values[port.tensor]) for port in ports.inputs}
-        with self._turn:
-            results = self._run({**given, **self._state})
-            written = results[len(ports.outputs) :]
-            self._state = {before: value for (_, before, _), value in zip(ports.state, written, strict=True)}
-        for port, value in zip(ports.outputs, results, strict=False):
-            values[port.tensor] = _as_complex(value) if port.is_complex else _as_bytes(value)
+        given = {name: _as_given(values[tensor]) for name, tensor in self._inputs}
+        results = self._run_with_state(given) if self._ports.state else self._run(given)
+        for (tensor, is_complex), value in zip(self._outputs, results, strict=False):
+            values[tensor] = _as_complex(value) if is_complex else _as_bytes(value)
         if self._host is not None:
             values.update(self._host.run_after(values))
-        return {name_of(port.tensor): values[port.tensor] for port in ports.fetched}
+        return {name: values[tensor] for name, tensor in self._fetched}
+
+    def _run_with_state(self, given: Mapping[str, _Array]) -> list[_Array]:
+        """What one call writes, the next one reads: such calls wait for each other."""
+        with self._turn:
+            results = self._run({**given, **self._state})
+            written = results[len(self._outputs) :]
+            self._state = {
+                before: value for (_, before, _), value in zip(self._ports.state, written, strict=True)
+            }
+        return results
 
     @property
     def writes(self) -> bool:

@@ -152,6 +152,8 @@ class Graph:
             domain: of the operator.
             attributes: those that are None are left out.
         """
+        if kind == "Gather" and (rows := inputs[0]) is not None and rows.dtype.kind == "O" and rows.rank != 1:
+            raise CannotLower("gathers rows of strings, of which ONNX Runtime copies the first alone")
         home = self._home(kind, inputs)
         label = self.label or kind
         results = [self.names.free(label if outputs == 1 else f"{label}:{i}") for i in range(outputs)]

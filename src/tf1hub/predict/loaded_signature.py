@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -107,21 +106,31 @@ def _draws(kind: str) -> bool:
     return definition is not None and {"seed", "seed2"} <= {attr.name for attr in definition.attr}
 
 
-@contextlib.contextmanager
-def readable(where: str) -> Iterator[None]:
-    """Turns what engines trip over into errors of ours: a damaged graph, or an input that TensorFlow refuses."""
-    try:
-        yield
-    except Error:
-        raise
-    except _TRIPS as error:
-        raise UnsupportedGraphError(f"{where} cannot be run: {type(error).__name__}: {error}") from error
-    except Exception as error:
+class readable:  # noqa: N801  # used as a function is
+    """Turns what engines trip over into errors of ours: a damaged graph, or an input that TensorFlow refuses.
+
+    Args:
+        where: what runs, in words.
+    """
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        """Nothing is prepared: a call passes through here each time."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        if error is None or isinstance(error, Error) or not isinstance(error, Exception):
+            return
+        if isinstance(error, _TRIPS):
+            said = f"{self._where} cannot be run: {type(error).__name__}: {error}"
+            raise UnsupportedGraphError(said) from error
         # TensorFlow's errors, without importing it: they derive from Exception alone.
         names = {each.__name__ for each in type(error).__mro__ if each.__module__.startswith("tensorflow.")}
         if names.intersection(_OF_INPUTS):
             said = str(error).split("\n")[0]
-            raise InputError(f"{where} cannot compute with what it is given: {said}") from error
+            raise InputError(f"{self._where} cannot compute with what it is given: {said}") from error
         if _OF_MEMORY in names:
-            raise MemoryError(f"{where}: {error}") from error
-        raise
+            raise MemoryError(f"{self._where}: {error}") from error

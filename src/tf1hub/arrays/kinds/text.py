@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.op_attributes import Attributes, text_bytes
-from tf1hub.arrays.op_table import computes
+from tf1hub.arrays.op_table import Kernel, computes
 from tf1hub.arrays.string_arrays import Strings, each, each_number, string_array
 from tf1hub.errors import InputError
 
@@ -87,18 +87,22 @@ def join_segments(xp: Any, attributes: Attributes, strings: Strings, ids: Any, c
 
 
 def _sparse(rows: list[list[bytes]]) -> list[Any]:
-    """Rows of strings as indices, values and shape of a sparse matrix."""
-    sizes = np.fromiter(map(len, rows), np.int64, len(rows))
-    pieces = string_array(itertools.chain.from_iterable(rows))
-    indices = np.empty((len(pieces), 2), np.int64)
-    indices[:, 0] = np.arange(len(rows)).repeat(sizes)
-    indices[:, 1] = np.arange(len(pieces)) - (sizes.cumsum() - sizes).repeat(sizes)
-    return [indices, pieces, np.array([len(rows), sizes.max(initial=0)], np.int64)]
+    """Rows of strings as indices, values and shape of a sparse matrix; the values as a list."""
+    lengths = list(map(len, rows))
+    pieces = list(itertools.chain.from_iterable(rows))
+    places = np.arange(len(pieces))
+    indices = np.zeros((len(pieces), 2), np.int64)
+    if len(rows) > 1:
+        sizes = np.array(lengths)
+        starts = sizes.cumsum()
+        starts -= sizes
+        indices[:, 0] = of = np.arange(len(rows)).repeat(sizes)
+        places -= starts[of]
+    indices[:, 1] = places
+    return [indices, pieces, np.array([len(rows), max(lengths, default=0)], np.int64)]
 
 
-@computes("StringSplit", host=True)
-def split(xp: Any, attributes: Attributes, strings: Strings, delimiter: Any) -> list[Any]:
-    """A sparse matrix of the pieces between any of the bytes of the delimiter; single bytes where it is empty."""
+def _split(xp: Any, attributes: Attributes, strings: Strings, delimiter: Any) -> list[Any]:
     marks = delimiter.reshape(-1)[0]
     texts = strings.tolist()
     first = marks[:1]
@@ -108,14 +112,13 @@ def split(xp: Any, attributes: Attributes, strings: Strings, delimiter: Any) -> 
         rows = [text.split(first) if text else [] for text in texts]
     else:
         rows = [[text[at : at + 1] for at in range(len(text))] for text in texts]
-    if attributes["skip_empty"] and any(b"" in row for row in rows):
-        rows = [[piece for piece in row if piece] for row in rows]
-    return _sparse(rows)
+    found = _sparse(rows)
+    if attributes["skip_empty"] and b"" in found[1]:
+        return _sparse([[piece for piece in row if piece] for row in rows])
+    return found
 
 
-@computes("StringSplitV2", host=True)
-def split_like_python(xp: Any, attributes: Attributes, strings: Strings, separator: Any) -> list[Any]:
-    """A sparse matrix of the pieces, split as Python's `bytes.split` does; at white space where `sep` is empty."""
+def _split_like_python(xp: Any, attributes: Attributes, strings: Strings, separator: Any) -> list[Any]:
     mark = separator.reshape(-1)[0]
     limit = attributes["maxsplit"]
     if mark:
@@ -123,6 +126,27 @@ def split_like_python(xp: Any, attributes: Attributes, strings: Strings, separat
     rows = [text.split(None, limit) for text in strings.tolist()]
     # TensorFlow's kernel gives what follows the last split, though nothing does.
     return _sparse([[*row, b""] if len(row) == limit else row for row in rows])
+
+
+CUTS = {
+    "StringSplit": Kernel(_split, "computes", host=True),
+    "StringSplitV2": Kernel(_split_like_python, "computes", host=True),
+}
+"""What cuts texts into words, by op type, and gives the words, the second output, as a list of Python's."""
+
+
+@computes("StringSplit", host=True)
+def split(xp: Any, attributes: Attributes, strings: Strings, delimiter: Any) -> list[Any]:
+    """A sparse matrix of the pieces between any of the bytes of the delimiter; single bytes where it is empty."""
+    indices, pieces, shape = _split(xp, attributes, strings, delimiter)
+    return [indices, string_array(pieces), shape]
+
+
+@computes("StringSplitV2", host=True)
+def split_like_python(xp: Any, attributes: Attributes, strings: Strings, separator: Any) -> list[Any]:
+    """A sparse matrix of the pieces, split as Python's `bytes.split` does; at white space where `sep` is empty."""
+    indices, pieces, shape = _split_like_python(xp, attributes, strings, separator)
+    return [indices, string_array(pieces), shape]
 
 
 @computes("Substr", host=True)

@@ -39,8 +39,6 @@ def _gather(call: LoweringCall, x: Value, indices: Value, axis: int, batch: int)
     if batch < 0:
         batch += call.rank(indices, "its indices")
     if not batch:
-        if x.dtype.kind == "O" and x.rank != 1:
-            raise CannotLower("gathers rows of strings, of which ONNX Runtime copies the first alone")
         places = indices if indices.dtype in (np.int32, np.int64) else graph.int64(indices)
         result = graph.op("Gather", x, places, axis=axis)
         if x.elements is not None and x.rank == 1 and indices.known is not None:

@@ -118,12 +118,22 @@ def unsorted_segments(call: LoweringCall, rows: Value, ids: Value, count: Value)
 def sparse_segments(call: LoweringCall, x: Value, indices: Value, ids: Value, *count: Value) -> Value:
     """Groups of rows that indices name."""
     graph = call.graph
-    groups = graph.int64(ids)
+    groups = _before_cast(call, ids)
     table, places = _skip_unique(call, x, indices)
     rows = graph.op("Gather", table, places, axis=0)
     number = graph.reshape(graph.int64(count[0]), [1]) if count else _last_plus_one(call, groups)
     how = call.kind.removeprefix("SparseSegment").removesuffix("WithNumSegments")
     return _reduce_segments(call, how, rows, groups, number)
+
+
+def _before_cast(call: LoweringCall, ids: Value) -> Value:
+    """The numbers of groups as int64. Where they were int64 before a cast to int32, those: none of them is larger."""
+    op = call.scope.program.maker(call.op.inputs[2])
+    if op is not None and op.node.op == "Cast" and ids.dtype == np.int32:
+        wide_ids = call.scope.values.get(op.inputs[0])
+        if isinstance(wide_ids, Value) and wide_ids.dtype == np.int64:
+            return wide_ids
+    return call.graph.int64(ids)
 
 
 def _skip_unique(call: LoweringCall, rows: Value, indices: Value) -> tuple[Value, Value]:

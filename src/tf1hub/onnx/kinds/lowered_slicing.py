@@ -95,7 +95,16 @@ def strided_slice(call: LoweringCall, x: Value, begin: Value, end: Value, stride
             return found
     result = x
     trivial = all(s == 0 and e == _FAR and b == 1 for s, e, b in zip(starts, ends, by, strict=True))
-    if axes and not trivial:
+    cut_axes = [a for a, s, e, b in zip(axes, starts, ends, by, strict=True) if (s, e, b) != (0, _FAR, 1)]
+    if (
+        cut_axes == squeezed
+        and len(squeezed) == 1
+        and x.dtype.kind != "O"  # of rows of strings, ONNX Runtime's Gather copies the first string alone
+        and isinstance(start := starts[axes.index(squeezed[0])], int)
+    ):
+        result = graph.gather(x, graph.const(start, np.int64), squeezed[0])
+        squeezed = []
+    elif axes and not trivial:
         result = graph.op(
             "Slice",
             x,
