@@ -16,6 +16,7 @@ from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.walk import ancestors
 from tf1hub.predict.array_inputs import ArrayInterface, fits_shape
+from tf1hub.predict.prepared_inputs import Prepared, check_width
 from tf1hub.spec.module_spec import ModuleSpec, Tags, choose_variants, load_module_spec
 from tf1hub.spec.module_variables import read_variables
 from tf1hub.spec.permission import Trust
@@ -221,7 +222,7 @@ class JaxFunction:
         }
         traced = {name: arrays[name] for name in parts.arguments if name not in fixed}
         for name, value in traced.items():
-            _check_width(name, value)
+            check_width(name, value)
         return Prepared(traced, fixed)
 
     def run(
@@ -301,79 +302,6 @@ class JaxFunction:
 
     def __repr__(self) -> str:
         return f"<function of JAX: signature {self._signature!r} of {self._variant.where}>"
-
-
-def _check_width(name: str, value: Any) -> None:
-    """Refuses integers that JAX would cut off.
-
-    Raises:
-        InputError: an integer does not fit in 32 bits, and JAX keeps no more.
-    """
-    import jax
-
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu" or not value.size:
-        return
-    narrow = jax.dtypes.canonicalize_dtype(value.dtype)
-    if narrow != value.dtype and not np.array_equal(value.astype(narrow), value):
-        raise InputError(
-            f"The tensor {name!r} holds integers that do not fit in {narrow.name}, and JAX keeps no wider ones here. It does "
-            'after jax.config.update("jax_enable_x64", True)'
-        )
-
-
-class Prepared:
-    """Inputs as arrays for `JaxFunction.run`; a pytree.
-
-    Attributes:
-        arrays: what JAX traces, by the names of the module's tensors.
-        fixed: what it takes as it is: numbers that decide shapes, and texts.
-    """
-
-    def __init__(self, arrays: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
-        _register()
-        self.arrays = dict(arrays)
-        self.fixed = dict(fixed)
-
-    def __repr__(self) -> str:
-        return f"Prepared({', '.join([*self.arrays, *self.fixed])})"
-
-
-class _Fixed:
-    """Arrays that are compared by their content, so that `jit` knows what it has compiled."""
-
-    def __init__(self, arrays: Mapping[str, Any]) -> None:
-        self.arrays = arrays
-        self._content = tuple(
-            (name, str(value.dtype), value.shape, tuple(value.ravel().tolist()))
-            for name, value in sorted(arrays.items())
-        )
-
-    def __hash__(self) -> int:
-        return hash(self._content)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Fixed) and self._content == other._content
-
-
-_REGISTERED: list[bool] = []
-
-
-def _register() -> None:
-    """Tells JAX once that `Prepared` is a pytree."""
-    if _REGISTERED:
-        return
-    import jax
-
-    def rebuild(fixed: _Fixed, leaves: Iterable[Any]) -> Prepared:
-        made = Prepared.__new__(Prepared)
-        (made.arrays,) = leaves
-        made.fixed = dict(fixed.arrays)
-        return made
-
-    jax.tree_util.register_pytree_node(
-        Prepared, lambda prepared: ((prepared.arrays,), _Fixed(prepared.fixed)), rebuild
-    )
-    _REGISTERED.append(True)
 
 
 class _ByNode(Mapping[str, Any]):

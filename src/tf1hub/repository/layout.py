@@ -15,15 +15,19 @@ All but what can be made again is the truth, and lies in the folder wherever tha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from datetime import datetime, timezone
+from typing import Any, NamedTuple
 
 from tf1hub.errors import RepositoryError
 from tf1hub.handles.compression import ARCHIVE_SUFFIXES
 from tf1hub.repository.module_names import RESERVED, ModuleName, VersionName, is_name, is_version
-from tf1hub.storage import Faults, Place, join_path, place_at
+from tf1hub.storage import Faults, Place, is_remote, join_path, place_at
 
 PRIVATE = ".tf1hub"
 FAULTS = Faults(RepositoryError, RepositoryError)
@@ -150,6 +154,43 @@ class Layout:
     def url(self, found: Located) -> str:
         """The path or URL of a version."""
         return join_path(self.place.root, found.path)
+
+    def read_beside(self, name: VersionName) -> dict[str, Any]:
+        """What the files beside a version say of it."""
+        said: dict[str, Any] = {}
+        for kind, file in (
+            ("published", self.published_name(name)),
+            ("yanked", self.yanked_name(name)),
+        ):
+            text = self.text(file)
+            if text:
+                try:
+                    said[kind] = dict(json.loads(text))
+                except (ValueError, TypeError):
+                    said[kind] = {"reason": f"{file} is damaged"}
+        return said
+
+    def when_modified(self, located: Located) -> str:
+        """When a version was last written, in ISO 8601 and UTC; empty where only a store knows."""
+        if not self.place.is_local:
+            return ""
+        with contextlib.suppress(OSError):
+            status = os.stat(self.place.path(located.path))
+            return datetime.fromtimestamp(status.st_mtime, timezone.utc).isoformat(timespec="seconds")
+        return ""
+
+
+def find_state_folder(folder: str) -> str:
+    """Where what can be made again is kept: in the folder if that can be written, else in this user's cache."""
+    if not is_remote(folder):
+        inside = os.path.join(folder, PRIVATE)
+        if os.access(inside if os.path.isdir(inside) else folder, os.W_OK):
+            return inside
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    key = hashlib.sha256(folder.encode()).hexdigest()[:24]
+    if not os.access(os.path.dirname(home), os.W_OK) and not os.path.isdir(home):
+        home = tempfile.gettempdir()
+    return os.path.join(home, "tf1hub", "repositories", key)
 
 
 def _walk(path: str, parts: tuple[str, ...], depth: int) -> Iterator[Located]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tf1hub.repository.module_names import ModuleName, VersionName
@@ -97,6 +98,48 @@ class Record(NamedTuple):
             "version": self.name.version,
             **plain,
         }
+
+
+def make_record(
+    name: VersionName, details: Mapping[str, Any], said: Mapping[str, Any], summary: str, modified: str
+) -> Record:
+    """The record of a version.
+
+    Args:
+        name: of the version.
+        details: what was found by looking at it; `fault` if it is damaged.
+        said: what the files beside it say: `published`, `yanked`.
+        summary: the first sentences of its page.
+        modified: when it was last written.
+    """
+    published, yanked = said.get("published", {}), said.get("yanked")
+    fault = str(details.get("fault", ""))
+    expected = published.get("digest")
+    if not fault and expected and expected != details["digest"]:
+        fault = f"Its content is not the one that was published, {expected}: it was changed behind the repository's back."
+    status, reason = OK, ""
+    if yanked is not None:
+        status, reason = YANKED, str(yanked.get("reason", ""))
+    if fault:
+        status, reason = DAMAGED, fault
+    return Record(
+        name=name,
+        status=status,
+        reason=reason,
+        digest="" if fault else str(details["digest"]),
+        bytes=int(details.get("bytes", 0)),
+        files=len(details.get("files", ())),
+        parameters=int(details.get("parameters", 0)),
+        published=str(published.get("time") or modified),
+        publisher_token=str(published.get("token", "")),
+        source=str(published.get("source", "")),
+        tasks=tuple(details.get("tasks", ())),
+        dtypes=tuple(details.get("dtypes", ())),
+        fine_tunable=bool(details.get("fine_tunable", False)),
+        tensorflow=tuple(details.get("supported", ())),
+        needs=tuple(details.get("needs", ())),
+        summary=summary,
+    )
 
 
 class Found(NamedTuple):

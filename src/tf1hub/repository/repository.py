@@ -6,11 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from tf1hub.errors import HandleError, RepositoryError, UnknownModuleError
@@ -20,7 +18,7 @@ from tf1hub.progress import ProgressOption, shown
 from tf1hub.repository.examination import plain_words, summary_of
 from tf1hub.repository.examiner import Examiner
 from tf1hub.repository.folder_index import FolderIndex
-from tf1hub.repository.layout import PRIVATE, Layout, Located
+from tf1hub.repository.layout import Layout, Located, find_state_folder
 from tf1hub.repository.module_names import (
     ModuleName,
     VersionName,
@@ -31,7 +29,7 @@ from tf1hub.repository.module_names import (
     version_name,
 )
 from tf1hub.repository.packing import pack
-from tf1hub.repository.record import DAMAGED, OK, YANKED, Found, Record
+from tf1hub.repository.record import OK, Found, Record, make_record
 from tf1hub.storage import absolute, is_remote, place_at
 
 MAX_MODULE_BYTES = 8 << 30
@@ -72,7 +70,7 @@ class Repository:
                 f"{self.folder} is not a directory. Make it, or give one that holds modules."
             )
         self.layout = Layout(self.folder)
-        self.state = absolute(state) if state else _state_of(self.folder)
+        self.state = absolute(state) if state else find_state_folder(self.folder)
         self.max_bytes = max_bytes
         self._index = FolderIndex(os.path.join(self.state, _INDEX_NAME))
         # A large module that lies in the folder must not keep those waiting who publish one.
@@ -410,74 +408,7 @@ class Repository:
         page = self.layout.page(name)
         words = plain_words(page)[:100_000]
         details = {**details, "page_words": words}
-        record = _record_of(name, details, self._read_beside(name), page, self._when_modified(located))
+        said, modified = self.layout.read_beside(name), self.layout.when_modified(located)
+        record = make_record(name, details, said, summary_of(page), modified)
         self._index.put(record, stamps, details, words)
         return record
-
-    def _read_beside(self, name: VersionName) -> dict[str, Any]:
-        """What the files beside a version say of it."""
-        said: dict[str, Any] = {}
-        for kind, file in (
-            ("published", self.layout.published_name(name)),
-            ("yanked", self.layout.yanked_name(name)),
-        ):
-            text = self.layout.text(file)
-            if text:
-                try:
-                    said[kind] = dict(json.loads(text))
-                except (ValueError, TypeError):
-                    said[kind] = {"reason": f"{file} is damaged"}
-        return said
-
-    def _when_modified(self, located: Located) -> str:
-        if not self.layout.place.is_local:
-            return ""
-        with contextlib.suppress(OSError):
-            status = os.stat(self.layout.place.path(located.path))
-            return datetime.fromtimestamp(status.st_mtime, timezone.utc).isoformat(timespec="seconds")
-        return ""
-
-
-def _record_of(
-    name: VersionName, details: Mapping[str, Any], said: Mapping[str, Any], page: str, modified: str
-) -> Record:
-    published, yanked = said.get("published", {}), said.get("yanked")
-    fault = str(details.get("fault", ""))
-    expected = published.get("digest")
-    if not fault and expected and expected != details["digest"]:
-        fault = f"Its content is not the one that was published, {expected}: it was changed behind the repository's back."
-    status, reason = OK, ""
-    if yanked is not None:
-        status, reason = YANKED, str(yanked.get("reason", ""))
-    if fault:
-        status, reason = DAMAGED, fault
-    return Record(
-        name=name,
-        status=status,
-        reason=reason,
-        digest="" if fault else str(details["digest"]),
-        bytes=int(details.get("bytes", 0)),
-        files=len(details.get("files", ())),
-        parameters=int(details.get("parameters", 0)),
-        published=str(published.get("time") or modified),
-        publisher_token=str(published.get("token", "")),
-        source=str(published.get("source", "")),
-        tasks=tuple(details.get("tasks", ())),
-        dtypes=tuple(details.get("dtypes", ())),
-        fine_tunable=bool(details.get("fine_tunable", False)),
-        tensorflow=tuple(details.get("supported", ())),
-        needs=tuple(details.get("needs", ())),
-        summary=summary_of(page),
-    )
-
-
-def _state_of(folder: str) -> str:
-    if not is_remote(folder):
-        inside = os.path.join(folder, PRIVATE)
-        if os.access(inside if os.path.isdir(inside) else folder, os.W_OK):
-            return inside
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    key = hashlib.sha256(folder.encode()).hexdigest()[:24]
-    if not os.access(os.path.dirname(home), os.W_OK) and not os.path.isdir(home):
-        home = tempfile.gettempdir()
-    return os.path.join(home, "tf1hub", "repositories", key)
