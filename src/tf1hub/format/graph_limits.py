@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tf1hub.errors import FormatError
 from tf1hub.format import dtypes
-from tf1hub.format.messages_pb2 import FunctionDef, GraphDef, NodeDef, TensorProto
+from tf1hub.format.messages_pb2 import AttrValue, FunctionDef, GraphDef, NodeDef, TensorProto
 
 MAX_CONSTANT_BYTES = 2**31
 """Of one constant in memory. Written out, no more fits into a file: a protobuf message has at most 2 GiB."""
@@ -36,7 +36,7 @@ _CALLING = frozenset({"f", "then_branch", "else_branch", "branches", "cond"})
 # fmt: off
 NO_TENSORS = frozenset(
     [
-        "N", "Tdim", "Tidx", "T", "Tshape", "_class", "_output_shapes", "container", "data_format", "dtype",
+        "N", "Tdim", "Tidx", "T", "Tshape", "U", "_class", "_output_shapes", "container", "data_format", "debug_name", "dtype",
         "epsilon", "index_type", "is_training", "keep_dims", "padding", "shape", "shared_name", "strides",
         "transpose_a", "transpose_b", "use_locking", "validate_shape",
     ]
@@ -117,17 +117,15 @@ def calls_itself(functions: Mapping[str, FunctionDef]) -> set[str]:
 
 
 def _check_constants(graph: GraphDef, where: str) -> None:
-    total = held = largest = 0
+    total = largest = 0
     name = ""
     for node in _all_nodes(graph):
-        for key in node.attr:
+        attrs = node.attr
+        for key in attrs:
             if key in NO_TENSORS:
                 continue
-            attr = node.attr[key]
-            kind = attr.WhichOneof("value")
-            if kind != "tensor" and kind != "list":
-                continue
-            for tensor in (attr.tensor,) if kind == "tensor" else attr.list.tensor:
+            attr = attrs[key]
+            for tensor in _tensors_of(attr):
                 size = _bytes_in_memory(tensor)
                 if size > MAX_CONSTANT_BYTES:
                     raise FormatError(
@@ -142,22 +140,34 @@ def _check_constants(graph: GraphDef, where: str) -> None:
                         )
                     )
                 total += size
-                held += tensor.ByteSize()
                 if size > largest:
                     largest, name = size, node.name
     if total > MAX_CONSTANTS_BYTES:
+        constants = (
+            tensor
+            for node in _all_nodes(graph)
+            for attr in node.attr.values()
+            for tensor in _tensors_of(attr)
+        )
+        held = sum(tensor.ByteSize() for tensor in constants)
         raise FormatError(
             _CONSTANTS.format(where=where, bytes=total, held=held, node=name, limit=MAX_CONSTANTS_BYTES)
         )
 
 
+def _tensors_of(attr: AttrValue) -> Iterable[TensorProto]:
+    kind = attr.WhichOneof("value")
+    if kind == "tensor":
+        return (attr.tensor,)
+    return attr.list.tensor if kind == "list" else ()
+
+
 def _bytes_in_memory(tensor: TensorProto) -> int:
     """What the elements of a constant take; more than the limit for one that passes it by far."""
     width = dtypes.size_of(tensor.dtype) or (_STRING_BYTES if tensor.dtype == dtypes.STRING else 1)
-    sides = [side.size for side in tensor.tensor_shape.dim]
+    size, sides = width, [side.size for side in tensor.tensor_shape.dim]
     if 0 in sides:
         return 0
-    size = width
     for side in sides:
         size *= max(side, 1)
         if size > 2**80:

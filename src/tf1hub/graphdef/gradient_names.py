@@ -7,8 +7,8 @@ process too, as long as it lives in the process that made it; a stored one does 
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import Callable
 
 from tf1hub.format.messages_pb2 import GraphDef
@@ -17,7 +17,7 @@ ATTRIBUTE = "_gradient_op_type"
 """The attribute of a node by which TensorFlow finds its gradient, where that is not its op type's."""
 
 _NUMBERED = re.compile(r"(?P<stored>(CustomGradient|PartitionedCall)-\d+)(@\w+)?")
-_THIS_PROCESS = uuid.uuid4().hex
+_THIS_PROCESS = os.urandom(16).hex()
 
 
 def is_numbered(name: str) -> bool:

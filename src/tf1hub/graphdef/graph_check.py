@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
+
 from tf1hub.errors import FormatError
 from tf1hub.format import dtypes
 from tf1hub.format.assets import asset_files
-from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, TensorShapeProto
+from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of
 from tf1hub.graphdef.op_types import VARIABLES
-from tf1hub.graphdef.variable_defs import stored_variables
+from tf1hub.graphdef.variable_defs import StoredVariable, stored_variables
 
 MAX_TENSOR_ELEMENTS = 2**40
 """No stored tensor has as many elements. More of them are damage, and TensorFlow may abort."""
@@ -43,6 +45,7 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
     if not meta_graph.signature_def:
         raise FormatError(f"{where} has no signature. A module has at least one.")
     outputs = _check_nodes(meta_graph.graph_def, where)
+    variables = stored_variables(meta_graph, where)
     for signature, definition in meta_graph.signature_def.items():
         for direction, infos in (("input", definition.inputs), ("output", definition.outputs)):
             for name, info in infos.items():
@@ -50,12 +53,12 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
                 for tensor in tensors_of(info):
                     if node_of(tensor) not in outputs:
                         raise FormatError(f"{named} is the tensor {tensor!r}, which the graph does not have.")
-    _check_collections(meta_graph, outputs, where)
-    _check_variables(meta_graph, where)
+    _check_collections(meta_graph, variables, outputs, where)
+    _check_variables(variables, outputs, where)
 
 
-def _check_nodes(graph: GraphDef, where: str) -> set[str]:
-    names: set[str] = set()
+def _check_nodes(graph: GraphDef, where: str) -> dict[str, NodeDef]:
+    names: dict[str, NodeDef] = {}
     edges: set[str] = set()
     # Most lists of shapes of a graph are the same few; those that are sound need no second look.
     sound: set[bytes] = set()
@@ -65,7 +68,7 @@ def _check_nodes(graph: GraphDef, where: str) -> set[str]:
             raise FormatError(f"{where} has a node without a name or an op: name {name!r}, op {node.op!r}.")
         if name in names:
             raise FormatError(f"{where} has two nodes named {name!r}. Node names are unique.")
-        names.add(name)
+        names[name] = node
         edges.update(node.input)
         for key in node.attr:
             if key in WITHOUT_SHAPES:
@@ -90,12 +93,14 @@ def _check_nodes(graph: GraphDef, where: str) -> set[str]:
     return names
 
 
-def _check_collections(meta_graph: MetaGraphDef, nodes: set[str], where: str) -> None:
+def _check_collections(
+    meta_graph: MetaGraphDef, variables: Iterable[StoredVariable], nodes: Collection[str], where: str
+) -> None:
     used = [("saved_model_assets", name) for name in asset_files(meta_graph, where)]
     for collection in _NODE_COLLECTIONS:
         if collection in meta_graph.collection_def:
             used += [(collection, name) for name in meta_graph.collection_def[collection].node_list.value]
-    for variable in stored_variables(meta_graph, where):
+    for variable in variables:
         definition = variable.definition
         names = (definition.variable_name, definition.initializer_name, definition.snapshot_name)
         used += [("variables", name) for name in (*names, definition.initial_value_name) if name]
@@ -106,10 +111,10 @@ def _check_collections(meta_graph: MetaGraphDef, nodes: set[str], where: str) ->
             )
 
 
-def _check_variables(meta_graph: MetaGraphDef, where: str) -> None:
-    declared = {variable.node for variable in stored_variables(meta_graph, where)}
-    for node in meta_graph.graph_def.node:
-        if node.op not in VARIABLES and node.name not in declared:
+def _check_variables(variables: Iterable[StoredVariable], nodes: Mapping[str, NodeDef], where: str) -> None:
+    declared = {variable.node for variable in variables}
+    for name, node in nodes.items():
+        if node.op not in VARIABLES and name not in declared:
             continue
         # A protobuf map would insert a missing key on `[]`.
         dtype = node.attr["dtype"].type if "dtype" in node.attr else 0

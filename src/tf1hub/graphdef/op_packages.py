@@ -103,7 +103,7 @@ def import_packages(modules: Iterable[str], named_by: str) -> None:
 @cache
 def _packages() -> tuple[OpPackage, ...]:
     # Everything imports this file, and the import takes longer than asking a module what it is.
-    from importlib.resources import files
+    import pkgutil
 
-    entries = json.loads(files("tf1hub.graphdef").joinpath("op_packages.json").read_text("utf-8"))
+    entries = json.loads(pkgutil.get_data("tf1hub.graphdef", "op_packages.json") or "")
     return tuple(OpPackage(**{**entry, "ops": frozenset(entry["ops"])}) for entry in entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -20,7 +20,7 @@ REFUSED = (NATIVE, PYTHON, WRITES, NETWORK, READS, LISTS, STOPS, UNKNOWN)
 """What no module may do unless its user allows it, the worst first."""
 
 EVERYTHING = "everything"
-MADE_HERE = f"made by the process {uuid.uuid4().hex}"
+MADE_HERE = f"made by the process {os.urandom(16).hex()}"
 """The mark of what this process made itself; no file and no other process can have it."""
 
 Trust: TypeAlias = bool | Iterable[str] | None

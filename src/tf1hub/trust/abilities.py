@@ -7,9 +7,9 @@ and why; or to which group of harmless ops it belongs. An op that it does not ha
 from __future__ import annotations
 
 import json
+import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 from tf1hub.graphdef.op_packages import package_of
@@ -96,8 +96,7 @@ def _rules_of_other(op: str) -> tuple[Ability, ...]:
 
 @cache
 def _read() -> dict[str, Any]:
-    text = files("tf1hub.trust").joinpath(FILE_NAME).read_text("utf-8")
-    read: dict[str, Any] = json.loads(text)
+    read: dict[str, Any] = json.loads(pkgutil.get_data("tf1hub.trust", FILE_NAME) or "")
     return read
 
 
