@@ -12,6 +12,7 @@ import pytest
 beam = pytest.importorskip("apache_beam", reason="Apache Beam is not installed: make test-engines")
 import pyarrow as pa  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
+from apache_beam.metrics import MetricsFilter  # noqa: E402
 from engines import corpus_of_texts as corpus  # noqa: E402
 from golden import cases  # noqa: E402
 
@@ -30,6 +31,11 @@ def test_parquet_to_parquet_with_errors_as_a_column(tmp_path: Path) -> None:
     found = pa.concat_tables([pq.read_table(path) for path in glob.glob(str(tmp_path / "embedded*"))])
     assert found.schema.field("embedding").type == pa.list_(pa.float32(), 7)
     corpus.check_rows(corpus.rows_of(found))
+    counters = pipeline.result.metrics().query(MetricsFilter().with_namespace("BeamML_TF1Hub"))["counters"]
+    assert {counter.key.metric.name: counter.committed for counter in counters} == {
+        "num_inferences": corpus.ROWS,
+        "num_bad_rows": len(corpus.BAD),
+    }
 
 
 def test_a_bad_row_fails_the_pipeline_where_no_column_is_for_errors() -> None:
