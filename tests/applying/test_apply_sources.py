@@ -114,6 +114,7 @@ def test_folders_of_images(tmp_path: Path) -> None:
 def test_a_remote_source_and_target(tmp_path: Path, embedded: Any) -> None:
     fsspec = pytest.importorskip("fsspec")
     files = fsspec.filesystem("memory")
+    before = set(files.ls("/", detail=False))
     for number, rows in enumerate([slice(0, 600), slice(600, None)]):
         files.pipe(f"/rows/{number}.parquet", write("parquet", tmp_path, rows).read_bytes())
     apply(TEXT, "memory://rows/*.parquet", "memory://out", columns="text", part_rows=512)
@@ -122,7 +123,7 @@ def test_a_remote_source_and_target(tmp_path: Path, embedded: Any) -> None:
     apply(TEXT, "memory://rows", "memory://one.parquet", columns="text", part_rows=512)
     files.get("/one.parquet", str(tmp_path / "one.parquet"))
     np.testing.assert_array_equal(array(read(tmp_path / "one.parquet")), embedded)
-    assert sorted(files.ls("/", detail=False)) == ["/one.parquet", "/out", "/rows"]
+    assert sorted(set(files.ls("/", detail=False)) - before) == ["/one.parquet", "/out", "/rows"]
     for path in ("/one.parquet", "/out", "/rows"):
         files.rm(path, recursive=True)
 
@@ -137,7 +138,7 @@ def test_lines_and_records_that_are_none(tmp_path: Path) -> None:
         row: said for row, said in enumerate(read(tmp_path / "out").column("error").to_pylist()) if said
     }
     assert done.errors == 4
-    assert errors.pop(9).startswith("Line 10 is no JSON: maximum recursion depth exceeded")
+    assert errors.pop(9) == "Line 10 is no JSON: it is nested too deeply"
     assert errors == {
         3: "Line 4 is no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
         7: "Line 8 is list, not an object",

@@ -15,9 +15,9 @@ import tensorflow as tf
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.converting.frozen_graph_form import NAMES_NODE
 from tf1hub.errors import UnknownSignatureError, UnsupportedGraphError
 from tf1hub.freezing import frozen_graph
+from tf1hub.freezing.frozen_graph import NAMES_NODE
 
 tf1 = tf.compat.v1
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "modules"

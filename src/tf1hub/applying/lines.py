@@ -86,7 +86,9 @@ def _object(line: bytes) -> Any:
     """The object of a line; or what is wrong with it."""
     try:
         found = json.loads(line)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return "is no JSON: it is nested too deeply"
+    except ValueError as error:
         return f"is no JSON: {error}"
     return found if isinstance(found, dict) else f"is {type(found).__name__}, not an object"
 

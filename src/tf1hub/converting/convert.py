@@ -111,7 +111,8 @@ def convert(
     options = Options(trainable, serving_default, frozen, signature, strings)
     _check_options(form_named(to), options, examples)
     form = form_named(to).choose(options)
-    import_packages(imports, "imports=")
+    packages = tuple(imports)
+    import_packages(packages, "imports=")
     target = path_text(path)
     _check_tolerance(tolerance)
     _check_free(form, target)
@@ -121,6 +122,7 @@ def convert(
         old_objects_set_aside(),
         open_source(handle, tags, options, say, trust) as request,
     ):
+        request.imports = packages
         check_state(request.spec, request.variants)
         check_signatures(request.variants, options.signature)
         if examples and isinstance(form, CallableForm):

@@ -52,6 +52,7 @@ class ConversionRequest:
         variants: those that run without and with `training=True`; they may be one.
         options: what the caller asks for.
         say: is told what is under way.
+        imports: modules that bring ops, to import before what was written is opened.
         module: the module loaded, where it had to be, or was given so. A form that needs it takes it from here, so that
             nobody else holds its variables.
     """
@@ -60,6 +61,7 @@ class ConversionRequest:
     variants: tuple[Variant, Variant]
     options: Options
     say: Say
+    imports: tuple[str, ...] = ()
     module: LoadedModule | None = field(default=None, repr=False)
 
     @property

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tf1hub.converting.form import CallableForm, ConversionRequest, Options, Written
 from tf1hub.format import dtypes
 from tf1hub.format.messages_pb2 import GraphDef
-from tf1hub.freezing.dense_parts import part_names
-from tf1hub.freezing.frozen_graph import Freezing, Frozen
+from tf1hub.freezing.frozen_graph import NAMES_NODE, Freezing, Frozen
 from tf1hub.graphdef.names import free_name
 from tf1hub.spec.identity import module_digest
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.expected import Oracle
-from tf1hub.trial.shared_runs import Arrays
 from tf1hub.trial.signature_check import Opened
-
-NAMES_NODE = "tf1hub_signatures"
-"""The constant of the graph that tells the names of inputs and outputs, as JSON."""
 
 
 class FrozenGraphForm(CallableForm):
@@ -40,6 +35,9 @@ class FrozenGraphForm(CallableForm):
         return list(freezing(spec, variants[0], options).refusals())
 
     def write(self, request: ConversionRequest, path: str) -> Written:
+        from tf1hub.converting.tensorflow_calls import start_process
+
+        start_process()
         frozen = freezing(request.spec, request.inference, request.options).freeze()
         tensors = {
             name: {"inputs": frozen.inputs[name], "outputs": frozen.outputs[name]} for name in frozen.inputs
@@ -57,39 +55,10 @@ class FrozenGraphForm(CallableForm):
     def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
         return fresh_original(request, spec)
 
-    @contextlib.contextmanager
-    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
-        del request
-        import tensorflow as tf
+    def open(self, request: ConversionRequest, path: str) -> AbstractContextManager[Opened]:
+        from tf1hub.converting.tensorflow_calls import open_apart
 
-        from tf1hub.trial.original import dense_values, failures_told
-
-        graph_def = tf.compat.v1.GraphDef()
-        with open(path, "rb") as file:
-            graph_def.ParseFromString(file.read())
-        told = {node.name: node for node in graph_def.node}[NAMES_NODE].attr["value"].tensor.string_val[0]
-        names = json.loads(told)
-        config = tf.compat.v1.ConfigProto()
-        config.graph_options.rewrite_options.disable_meta_optimizer = True
-        with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph, config=config) as session:
-            tf.graph_util.import_graph_def(graph_def, name="")
-            if names["initializer"]:
-                session.run(graph.get_operation_by_name(names["initializer"]))
-
-            def call(
-                variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]
-            ) -> list[Arrays]:
-                del training
-                tensors = names["signatures"][signature]
-                values = dense_values(feeds, variant.inputs(signature), part_names)
-                infos = variant.outputs(signature)
-                with failures_told():
-                    found = session.run(
-                        tensors["outputs"], {tensors["inputs"][name]: value for name, value in values.items()}
-                    )
-                return [{key: [found[part] for part in part_names(key, infos)] for key in infos}]
-
-            yield call
+        return open_apart(request, "open_frozen_graph", path)
 
 
 def freezing(spec: ModuleSpec, variant: Variant, options: Options, files: bool = False) -> Freezing:

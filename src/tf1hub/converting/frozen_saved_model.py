@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tf1hub.converting.converted_assets import with_assets_of
@@ -23,7 +22,6 @@ from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.storage import copy_file
 from tf1hub.trial.expected import Oracle
-from tf1hub.trial.shared_runs import Arrays
 from tf1hub.trial.signature_check import Opened
 
 _METHOD = "tensorflow/serving/predict"
@@ -50,6 +48,9 @@ class FrozenSavedModelForm(CallableForm):
         choose_default_signature(request.inference, request.options.serving_default)
 
     def write(self, request: ConversionRequest, path: str) -> Written:
+        from tf1hub.converting.tensorflow_calls import start_process
+
+        start_process()
         variant = request.inference
         frozen = freezing(request.spec, variant, request.options, files=True).freeze()
         default = choose_default_signature(variant, request.options.serving_default)
@@ -72,30 +73,10 @@ class FrozenSavedModelForm(CallableForm):
     def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
         return fresh_original(request, spec)
 
-    @contextlib.contextmanager
-    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
-        del request
-        import tensorflow as tf
+    def open(self, request: ConversionRequest, path: str) -> AbstractContextManager[Opened]:
+        from tf1hub.converting.tensorflow_calls import open_apart
 
-        from tf1hub.converting.saved_model_calls import unoptimized
-        from tf1hub.trial.original import dense_values, failures_told
-
-        loaded = tf.saved_model.load(path)
-
-        def call(variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]) -> list[Arrays]:
-            del training
-            infos = variant.inputs(signature)
-            values = dense_values(feeds, infos, part_names)
-            types = {
-                part: info.dtype for key, info in infos.items() if info.kind == "dense" for part in [key]
-            }
-            with failures_told(), unoptimized():
-                given = {name: tf.convert_to_tensor(value, types.get(name)) for name, value in values.items()}
-                found = loaded.signatures[signature](**given)
-            outputs = variant.outputs(signature)
-            return [{key: [found[part].numpy() for part in part_names(key, outputs)] for key in outputs}]
-
-        yield call
+        return open_apart(request, "open_saved_model", path)
 
 
 def _meta_graph(frozen: Frozen, variant: Variant, default: str | None) -> MetaGraphDef:

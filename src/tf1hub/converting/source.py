@@ -117,7 +117,7 @@ def _of_module(module: LoadedModule, directory: str, options: Options, say: Say)
         callables.inference.variant.trusted,
     )
     variants = spec.variant(callables.inference.variant.tags), spec.variant(callables.training.variant.tags)
-    return ConversionRequest(spec, variants, options, say, module)
+    return ConversionRequest(spec, variants, options, say, module=module)
 
 
 def _spec_at(path: str) -> ModuleSpec:

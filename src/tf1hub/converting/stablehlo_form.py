@@ -21,7 +21,7 @@ from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.expected import Oracle
-from tf1hub.trial.other_process import OtherProcess
+from tf1hub.trial.other_process import OtherProcess, start_importing
 from tf1hub.trial.shared_runs import Arrays, CannotRunError
 from tf1hub.trial.signature_check import Opened
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 WEIGHTS = "weights.safetensors"
 SIGNATURES = "signatures.json"
 PLATFORMS = ("cpu", "cuda", "tpu")
+_CALLS = "tf1hub.converting.stablehlo_calls"
+_IMPORTS = ("jax", "jax.export", "safetensors.numpy", _CALLS)
 
 
 class _ExportedSignature(NamedTuple):
@@ -76,6 +78,7 @@ class StablehloForm(CallableForm):
     def write(self, request: ConversionRequest, path: str) -> Written:
         from safetensors.numpy import save_file
 
+        start_importing(_IMPORTS)
         names = _names(request.inference, request.options)
         told: dict[str, Any] = {}
         weights: dict[str, Any] = {}
@@ -139,7 +142,7 @@ class StablehloForm(CallableForm):
                 }
             ]
 
-        with OtherProcess("tf1hub.converting.stablehlo_calls:open_calls", path) as process:
+        with OtherProcess(f"{_CALLS}:open_calls", path, _IMPORTS) as process:
             yield call
 
     def _refusals_of(self, spec: ModuleSpec, variant: Variant, name: str) -> list[Refusal]:

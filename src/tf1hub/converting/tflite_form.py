@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
-
-import numpy as np
 
 from tf1hub.converting.form import CallableForm, ConversionRequest, Options, Written
 from tf1hub.converting.frozen_graph_form import freezing
 from tf1hub.converting.refusal import RefusedError, program_refusals
 from tf1hub.converting.saved_model_form import check_eager
-from tf1hub.freezing.dense_parts import part_names
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.shared_runs import Arrays
 from tf1hub.trial.signature_check import Opened
 
 _SCOPE = re.compile(r"^module(_\d+)?/")
@@ -52,8 +46,10 @@ class TFLiteForm(CallableForm):
 
         from tf1hub._tensorflow import converter_error
         from tf1hub.converting.saved_model_files import write_saved_model
+        from tf1hub.converting.tensorflow_calls import start_process
         from tf1hub.tf2.load import load_spec
 
+        start_process()
         variant = request.inference
         names = freezing(request.spec, variant, request.options, files=True).signatures
         module, request.module = request.module, None
@@ -71,37 +67,10 @@ class TFLiteForm(CallableForm):
             file.write(model)
         return Written({name: signatures[name] for name in names}, compared=list(names))
 
-    @contextlib.contextmanager
-    def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
-        del request
-        import tensorflow as tf
+    def open(self, request: ConversionRequest, path: str) -> AbstractContextManager[Opened]:
+        from tf1hub.converting.tensorflow_calls import open_apart
 
-        from tf1hub.tf2.serving import as_keywords
-        from tf1hub.trial.original import dense_values, failures_told
-
-        with warnings.catch_warnings():
-            # It tells of its successor, which is the same interpreter as a package of its own.
-            warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated", UserWarning)
-            interpreter = tf.lite.Interpreter(model_path=path)
-
-        def call(variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]) -> list[Arrays]:
-            del training
-            runner = interpreter.get_signature_runner(signature)
-            infos = variant.outputs(signature)
-            given = as_keywords(dense_values(feeds, variant.inputs(signature), part_names))
-            details = runner.get_input_details()
-            with failures_told(RuntimeError):
-                # What the outputs do not need is no input of the model.
-                found = runner(
-                    **{
-                        name: np.asarray(value).astype(details[name]["dtype"])
-                        for name, value in given.items()
-                        if name in details
-                    }
-                )
-            return [{key: [found[part] for part in part_names(key, infos)] for key in infos}]
-
-        yield call
+        return open_apart(request, "open_tflite", path)
 
 
 def _refusals_of(error: Any) -> list[Refusal]:

@@ -25,6 +25,9 @@ from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 
+NAMES_NODE = "tf1hub_signatures"
+"""The constant of a frozen graph that tells the names of inputs and outputs, as JSON."""
+
 LIMIT = (1 << 31) - 1
 """The most bytes that a message of protobuf may have."""
 
