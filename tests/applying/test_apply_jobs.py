@@ -101,6 +101,35 @@ def test_an_interrupted_run_says_what_was_resumed(tmp_path: Path, monkeypatch: p
     assert apply(TEXT, source, tmp_path / "out", columns="text", part_rows=128).resumed == ROWS
 
 
+@pytest.mark.parametrize("name", ["out", "out.parquet"])
+def test_a_second_run_of_a_job_says_that_another_one_writes(tmp_path: Path, name: str) -> None:
+    source, target = write("parquet", tmp_path), tmp_path / name
+    said: list[str] = []
+
+    def again(progress: hub.Progress) -> None:
+        if (progress.done or 0) > 200 and not said:
+            with pytest.raises(ExportError) as caught:
+                apply(TEXT, source, target, columns="text", part_rows=128)
+            said.append(str(caught.value))
+
+    done = apply(TEXT, source, target, columns="text", part_rows=128, progress=again)
+    where = target if name == "out" else tmp_path / f".{name}.tf1hub-apply"
+    assert said == [
+        f"Cannot write to {where}: another run writes there now. Wait for its end, or end it, and call again: it goes on where "
+        "that one stopped."
+    ]
+    assert (done.rows, done.resumed) == (ROWS, 0)
+    assert read(target).column("id").to_pylist() == IDS
+
+
+def test_a_run_that_writes_nothing_leaves_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "out.parquet").write_bytes(b"mine")
+    for _ in range(2):
+        with pytest.raises(ExportError, match="something is there already"):
+            apply(TEXT, write("parquet", tmp_path), tmp_path / "out.parquet", columns="text")
+    assert not list(tmp_path.glob(".out*"))
+
+
 def test_a_measured_size_holds_for_the_whole_job(tmp_path: Path) -> None:
     source = write("parquet", tmp_path)
 

@@ -16,6 +16,7 @@ import numpy as np
 from tf1hub.applying.blocks import RowBlock, cut_into_blocks, rows_of_a_block
 from tf1hub.applying.column_choice import ColumnChoice, Columns, choose_columns
 from tf1hub.applying.job import Job, JobPart, stored_job
+from tf1hub.applying.one_run import only_run
 from tf1hub.applying.ordered import compute_in_order
 from tf1hub.applying.readers import READERS, count_rows, first_piece
 from tf1hub.applying.source_files import find_files
@@ -129,13 +130,13 @@ def apply(
         InputError: the source is not there, of no known kind, or cannot be read; no row can be computed; or, with
             `on_error="raise"`, one cannot.
         ArgumentError: an input has no column, or an argument is of another kind.
-        ExportError: something else is at the target, or it cannot be written.
+        ExportError: something else is at the target, another run writes there, or it cannot be written.
         MissingDependencyError: pyarrow is not installed.
         Error: whatever `Predictor` raises: a fault of the set-up is never one of the rows.
     """
     import_pyarrow("tf1hub.apply")
     started = time.perf_counter()
-    with shown(progress) as say:
+    with shown(progress) as say, contextlib.ExitStack() as held:
         say("Looking at the source")
         found = Target(path_text(target, "target"))
         on_error = on_error or ("file" if found.ending == ".npy" else "column")
@@ -165,6 +166,7 @@ def apply(
             "on_error": on_error,
             "part_rows": part_rows,
         }
+        held.enter_context(only_run(found.directory))
         job = stored_job(found.directory, asked) or Job(asked)
         run = _JobRun(predictor, choice, found, job, on_error)
         resumed = job.rows
@@ -174,7 +176,7 @@ def apply(
                 infos = [*predictor.inputs.values(), *predictor.outputs.values()]
                 job.block_rows = min(rows_of_a_block(piece, infos), part_rows)
                 run.measure(next(cut_into_blocks(READERS[kind](files, choice.read, 0), job.block_rows, 0)))
-                place_at(found.directory, Faults()).make_directory("")
+                run.place.make_directory("")
                 job.store(run.place)
             pieces = READERS[kind](files, choice.read, resumed)
             blocks = cut_into_blocks(pieces, job.block_rows, resumed)

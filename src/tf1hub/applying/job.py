@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tf1hub.errors import ExportError, FormatError
@@ -59,8 +60,20 @@ class Job:
 
     def store(self, place: Place) -> None:
         """Writes it down, whole or not at all."""
-        document = {"version": VERSION, **asdict(self)}
-        place.write(STATE, [json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"])
+        document = {
+            "version": VERSION,
+            "batch_size": self.batch_size,
+            "block_rows": self.block_rows,
+            "complete": self.complete,
+            "parts": [vars(part) for part in self.parts],
+        }
+        # What was asked names each file of the source, and is the same each time.
+        head = json.dumps(document, ensure_ascii=False)[:-1]
+        place.write(STATE, [f'{head}, "asked": {self._asked_as_json}}}\n'.encode()])
+
+    @cached_property
+    def _asked_as_json(self) -> str:
+        return json.dumps(self.asked, ensure_ascii=False)
 
 
 def stored_job(directory: str, asked: dict[str, Any]) -> Job | None:

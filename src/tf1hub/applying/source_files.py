@@ -64,15 +64,15 @@ def find_files(source: Any, kind: str | None = None) -> tuple[str, list[SourceFi
         file for each in (source if listed else [source]) for file in _files_of(path_text(each, "source"))
     ]
     if kind is None:
-        kinds = {kind_of(file.path): file.path for file in files}
-        files = [file for file in files if kind_of(file.path) is not None]
-        kinds.pop(None, None)
+        known = [(each, file) for file in files if (each := kind_of(file.path)) is not None]
+        kinds = {each: file.path for each, file in known}
+        files = [file for _, file in known]
         if len(kinds) > 1:
             shown = ", ".join(f"{each} ({path})" for each, path in kinds.items())
             raise InputError(
                 f"The source has files of several kinds: {shown}. Give those of one: kind=, or a pattern."
             )
-        kind = next((each for each in kinds if each is not None), None)
+        kind = next(iter(kinds), None)
     if kind is None or not files:
         endings = ", ".join(each for ends in ENDINGS.values() for each in ends if not each.endswith(".gz"))
         raise InputError(

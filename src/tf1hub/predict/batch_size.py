@@ -15,7 +15,10 @@ SECONDS = 1.6
 _SWEEP = 0.6
 """The part of the time in which sizes are doubled; in the rest, those that may be the best are measured again."""
 _LEAST = 0.01
-"""Seconds that each measurement of a size takes, so that the clock matters little."""
+_RUNS, _MOST = 2, 0.05
+"""Each measurement of a size takes so many seconds and runs, so that the clock matters little, and ends after so many."""
+_CHEAP = 0.004
+"""Seconds of a run below which it costs nothing to look at further sizes."""
 _NEAR = 0.95
 _FALLEN = 0.8
 """A size whose rate is below this part of the best is no longer looked at."""
@@ -51,7 +54,7 @@ def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SE
         if sizes.has_fallen(size):
             # A moment in which others used the processor must not decide.
             sizes.measure(size)
-        falls = falls + 1 if sizes.has_fallen(size) else 0
+        falls = falls + 1 if sizes.is_slow(size) else 0
         grown, free = _held_bytes() - before, _free_bytes()
         if falls >= _FALLS or (free and grown * 2 > free / _SHARE):
             break
@@ -86,12 +89,14 @@ class _Sizes:
         """Runs a size for a while; whether its shortest time is now another one."""
         began = time.perf_counter()
         before = self.least.get(size, float("inf"))
-        least = before
-        while True:
+        least, runs, spent = before, 0, 0.0
+        # By the processor's time, of which a busy machine gives little in a moment; but not for ever.
+        while runs < _RUNS or (spent < _LEAST and time.perf_counter() - began < _MOST):
             started = self._clock()
             self._run(size)
-            least = min(least, max(self._clock() - started, 1e-9) / size)
-            if time.perf_counter() - began > _LEAST:
+            took = max(self._clock() - started, 1e-9)
+            least, runs, spent = min(least, took / size), runs + 1, spent + took
+            if time.perf_counter() > self._deadline:
                 break
         self.least[size], self.lasted[size] = least, time.perf_counter() - began
         return least < before * _STEADY
@@ -99,6 +104,10 @@ class _Sizes:
     def has_fallen(self, size: int) -> bool:
         """Whether a size is much slower than the best."""
         return self.least[size] > min(self.least.values()) / _FALLEN
+
+    def is_slow(self, size: int) -> bool:
+        """Whether a size has fallen, and takes so long that looking further costs something."""
+        return self.has_fallen(size) and self.least[size] * size > _CHEAP
 
     def settle(self) -> None:
         """Measures the sizes near the best in turn, so that a slow moment of the machine hits all of them."""
