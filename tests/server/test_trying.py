@@ -53,7 +53,7 @@ def test_what_takes_too_much_is_ended(monkeypatch):
 @pytest.mark.parametrize("can_try", [True, False])
 def test_the_server_runs_modules_only_where_it_was_told_to(tmp_path, can_try):
     shutil.copytree(cases.load("half_plus_two").path, tmp_path / "demo" / "half" / "1")
-    with serving(tmp_path, ServerOptions(try_modules=can_try)) as served:
+    with serving(tmp_path, ServerOptions(try_modules=can_try, in_browsers=False)) as served:
         served.repository.refresh()
         body = json.dumps({"signature": "default", "inputs": {"default": [[1.0], [2.0]]}})
         headers = {"Content-Type": "application/json"}

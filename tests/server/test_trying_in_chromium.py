@@ -1,10 +1,8 @@
-"""Trying a module in a real browser: by the server, and in the browser alone where onnxruntime-web is at hand."""
+"""Trying a module in a real browser: by the server, and in the browser alone with what the package brings along."""
 
 from __future__ import annotations
 
-import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +10,16 @@ from golden import cases
 from serving import serving
 from test_pages_in_chromium import OUT, axe, browser, opened, playwright
 
+import tf1hub as hub
 from tf1hub.server.options import ServerOptions
 
 __all__ = ["browser"]
-RUNTIME = os.environ.get("ONNXRUNTIME_WEB", "")
+
+
+def numbers_of(plot):
+    """The numbers that a plot shows, by index, as it tells them to who cannot see it."""
+    words = plot.get_attribute("aria-label").rpartition("]: ")[2].split(": ", 1)[-1]
+    return {int(index): float(value) for index, value in (part.split(": ") for part in words.split(", "))}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,7 @@ def folder(tmp_path_factory):
 
 
 def test_the_server_runs_it_and_the_page_shows_bars_and_neighbours(browser, folder):
-    with serving(folder, ServerOptions(try_modules=True)) as served:
+    with serving(folder, ServerOptions(try_modules=True, in_browsers=False)) as served:
         served.repository.refresh()
         with opened(browser, served, "/demo/text_embedding/1") as page:
             form = page.locator("form.try")
@@ -52,32 +56,40 @@ def test_the_server_runs_it_and_the_page_shows_bars_and_neighbours(browser, fold
             playwright.expect(form.locator(".said")).to_contain_text("takes float32 [?, 1]", timeout=30_000)
 
 
-@pytest.mark.skipif(
-    not Path(RUNTIME, "ort.wasm.min.mjs").is_file(),
-    reason="ONNXRUNTIME_WEB names no directory 'dist' of the npm package onnxruntime-web",
-)
 def test_the_browser_alone_runs_it_with_the_numbers_of_the_original(browser, folder, tmp_path):
     from PIL import Image
 
     pixels = (np.random.default_rng(3).random([16, 16, 3]) * 255).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "noise.png")
-    with serving(folder, ServerOptions(browser_runtime=RUNTIME)) as served:
+    with serving(folder, ServerOptions()) as served:
         served.repository.refresh()
         with opened(browser, served, "/demo/image/1") as page:
             form = page.locator("#try-1 form")
             form.locator("input[type=file]").set_input_files(tmp_path / "noise.png")
             form.get_by_role("button", name="Run").click()
             playwright.expect(form.locator(".said")).to_have_text("Ran in this browser.", timeout=60_000)
-            shown = form.locator("svg.plot").get_attribute("aria-label")
+            found = numbers_of(form.locator("svg.plot"))
             page.screenshot(path=OUT / "tried-in-browser.png", full_page=True)
-    import tf1hub as hub
-
     expected = hub.Predictor(cases.load("image").path, "image_classification", engine="numpy")(
         pixels[None].astype(np.float32) / 255
     )["default"][0]
-    found = {
-        int(part.split(":")[0]): float(part.split(":")[1]) for part in shown.partition(": ")[2].split(", ")
-    }
     assert len(found) == 5
     for index, value in found.items():
         assert value == pytest.approx(expected[index], rel=0.01)
+
+
+def test_texts_are_taken_apart_in_the_browser_too(browser, folder):
+    with serving(folder, ServerOptions()) as served:
+        served.repository.refresh()
+        with opened(browser, served, "/demo/text_embedding/1") as page:
+            form = page.locator("form.try")
+            form.locator("textarea").fill("a cat\na cat and a dog\na fish")
+            form.get_by_role("button", name="Run").click()
+            playwright.expect(form.locator(".said")).to_have_text("Ran in this browser.", timeout=60_000)
+            shown = [numbers_of(plot) for plot in form.locator("svg.plot").all()]
+            page.screenshot(path=OUT / "tried-texts-in-browser.png", full_page=True)
+    texts = np.array(["a cat", "a cat and a dog", "a fish"], object)
+    expected = hub.Predictor(cases.load("text_embedding").path, engine="numpy")(texts)["default"]
+    assert len(shown) == len(expected)
+    for found, row in zip(shown, expected, strict=True):
+        assert found == {index: pytest.approx(row[index], rel=0.01) for index in found}

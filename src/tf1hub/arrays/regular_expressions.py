@@ -93,7 +93,7 @@ def replace_matches(pattern: str, rewrite: bytes, text: bytes, everywhere: bool 
     """
     expression = compile_expression(pattern)
     given = expression.subject(text)
-    parts = _rewrite(pattern, rewrite)
+    parts = parts_of_rewrite(pattern, rewrite)
     nothing = given[:0]
     result: list[Any] = []
     last, barred = 0, -1
@@ -114,8 +114,12 @@ def replace_matches(pattern: str, rewrite: bytes, text: bytes, everywhere: bool 
 
 
 @lru_cache(maxsize=256)
-def _rewrite(pattern: str, rewrite: bytes) -> list[Any]:
-    """What stands for a match: pieces as the pattern's subjects are, and numbers of groups."""
+def parts_of_rewrite(pattern: str, rewrite: bytes) -> list[Any]:
+    """What stands for a match: pieces as the pattern's subjects are, and numbers of groups.
+
+    Raises:
+        UnsupportedGraphError: it is no such thing, or names a group that the pattern does not have.
+    """
     expression = compile_expression(pattern)
     parts: list[Any] = []
     for piece in re.split(rb"(\\.?)", rewrite, flags=re.DOTALL):

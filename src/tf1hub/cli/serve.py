@@ -35,10 +35,16 @@ def register(subparsers: Any) -> None:
         help="let visitors have the server run modules, in a process with limits; never what trust refuses",
     )
     parser.add_argument(
+        "--not-in-browsers",
+        dest="in_browsers",
+        action="store_false",
+        help="do not offer visitors to run modules in their own browsers",
+    )
+    parser.add_argument(
         "--browser-runtime",
         default="",
         metavar="DIR",
-        help="let visitors' browsers run modules: DIR is 'dist' of the npm package onnxruntime-web; needs the extra 'onnx'",
+        help="'dist' of another version of the npm package onnxruntime-web than came along",
     )
     parser.add_argument("--read-only", action="store_true", help="take nothing")
     parser.add_argument("--private", action="store_true", help="ask for a token to read, too")
@@ -89,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         title=args.title,
         read_only=args.read_only,
         try_modules=args.try_modules,
+        in_browsers=args.in_browsers,
         browser_runtime=args.browser_runtime,
         private=args.private,
         upstreams=tuple(args.upstream),

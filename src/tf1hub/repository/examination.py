@@ -64,8 +64,8 @@ def examine(handle: str, directory: str, max_bytes: int) -> dict[str, Any]:
         max_bytes: how large a module may be.
 
     Returns:
-        `fault`: why it is damaged, else empty. For one that is not: `files`, `digest`, `bytes`, `description`,
-        `capabilities`, `tensorflow`, and what modules are chosen by.
+        `fault`: why it is damaged, or lacks a signature that is demanded; else empty. For one that is whole: `files`,
+        `digest`, `bytes`, `description`, `capabilities`, `tensorflow`, `signature`, and what modules are chosen by.
     """
     place = place_at(directory, FAULTS)
     size = sum(place.files("").values())
@@ -84,11 +84,13 @@ def examine(handle: str, directory: str, max_bytes: int) -> dict[str, Any]:
 def _examine_whole(handle: str, directory: str, place: Place) -> dict[str, Any]:
     from tf1hub.checks.op_support import YES, op_support
     from tf1hub.checks.stored import stored_files
+    from tf1hub.repository.signatures import examine_signature
     from tf1hub.spec.inspection import inspect
     from tf1hub.spec.module_spec import load_module_spec
     from tf1hub.trust.scan import of_spec
 
     spec = load_module_spec(directory)
+    signature = examine_signature(handle, place)
     # Numbers that are not finite are what the publisher has; a checkpoint that cannot be read is damage.
     for finding in stored_files(spec, lambda *_: None):
         if finding.id != "not-finite-variable":
@@ -121,6 +123,7 @@ def _examine_whole(handle: str, directory: str, place: Place) -> dict[str, Any]:
         "fine_tunable": description.trainable_parameters > 0,
         "supported": [version for version, verdict in versions.items() if verdict == YES],
         "needs": list(capabilities.needs()),
+        "signature": signature,
         "words": " ".join(
             dict.fromkeys(
                 word

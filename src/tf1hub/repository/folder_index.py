@@ -16,7 +16,7 @@ from tf1hub.errors import RepositoryError
 from tf1hub.repository.module_names import ModuleName, VersionName
 from tf1hub.repository.record import FACETS, YANKED, Found, Record, size_class
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE versions (
   publisher TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,

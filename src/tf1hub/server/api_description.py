@@ -57,7 +57,19 @@ _SCHEMAS: dict[str, Any] = {
     "Error": _object(error=_object(status=_NUMBER, message=_STRING)),
     "Record": _RECORD,
     "Description": {
-        "allOf": [_ref("Record"), {"type": "object", "properties": {"description": {"type": "object"}}}]
+        "allOf": [
+            _ref("Record"),
+            {
+                "type": "object",
+                "properties": {
+                    "description": {"type": "object"},
+                    "signature": {
+                        "type": ["object", "null"],
+                        "properties": {"signer": _STRING, "trusted": {"type": "boolean"}},
+                    },
+                },
+            },
+        ]
     },
     "Found": _object(
         total=_NUMBER,

@@ -74,7 +74,8 @@ def describe_version(request: Request) -> Response:
     record = find_record(request, repository, str(_version(request)))
     document = record.to_dict()
     if record.digest:
-        document["description"] = repository.description(record.name)
+        details = repository.details(record.name)
+        document |= {"description": details["description"], "signature": details["signature"]}
     return JsonAnswer(document, headers=version_headers(record))
 
 

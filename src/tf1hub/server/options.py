@@ -19,7 +19,8 @@ class ServerOptions(NamedTuple):
         keep_seconds: how long a page is handed out again; what other servers of the folder change is seen after it.
         upstreams: hubs whose modules are fetched, kept and served when somebody asks for them.
         try_modules: whether visitors may have the server run modules.
-        browser_runtime: the directory `dist` of the npm package onnxruntime-web: with it, visitors' browsers run modules.
+        in_browsers: whether visitors' browsers run modules, where what makes models for them is installed.
+        browser_runtime: the directory `dist` of another version of the npm package onnxruntime-web than came along.
         quota_bytes: what one publisher may publish in all; None: no end.
         behind_proxy: whether a proxy of one's own stands before it, whose X-Forwarded-For tells the address of clients.
         access_log: where each request is written to; empty: nowhere, `-`: standard error.
@@ -33,6 +34,7 @@ class ServerOptions(NamedTuple):
     keep_seconds: float = SECONDS
     upstreams: tuple[str, ...] = ()
     try_modules: bool = False
+    in_browsers: bool = True
     browser_runtime: str = ""
     quota_bytes: int | None = None
     access_log: str = ""

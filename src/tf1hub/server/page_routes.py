@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-import anyio.to_thread
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
@@ -21,31 +19,24 @@ from starlette.routing import BaseRoute, Route
 
 from tf1hub.drawing.svg import style
 from tf1hub.errors import (
-    ArgumentError,
     Error,
     HandleError,
     UnknownModuleError,
     UnknownNameError,
-    UnsupportedGraphError,
 )
 from tf1hub.repository.module_names import ModuleName, VersionName, check_publisher, is_version
 from tf1hub.repository.module_page import KEYS, read_page
 from tf1hub.repository.record import FACETS, SIZES, Record
 from tf1hub.repository.repository import Repository
-from tf1hub.server import page_parts
-from tf1hub.server.answers import AGAIN, FileAnswer, JsonAnswer, fault, not_modified, status_of
+from tf1hub.server import page_parts, trial_routes
+from tf1hub.server.answers import AGAIN, not_modified
 from tf1hub.server.looking import MOST_BYTES_COMPARED, Looks
 from tf1hub.server.markdown import render
 from tf1hub.server.options import ServerOptions
 from tf1hub.server.protocol_routes import find_record, version_headers
-from tf1hub.server.request_bodies import pieces_of
-from tf1hub.server.trying import BusyError, model_for_browsers, run_apart
 from tf1hub.spec.description import human_count
 from tf1hub.storage import join_path, place_at
 
-MOST_BYTES_TRIED = 500_000_000
-"""Larger modules are not offered to be tried."""
-_MOST_TRIED = 4 << 20
 _CARDS = 30
 _VARIABLES = 40
 _VARIABLES_OF_A_PAGE = 500
@@ -68,21 +59,12 @@ _ERRORS = {
     422: "Damaged",
     429: "Too much at once",
 }
-_WITH_WASM = (
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'; object-src 'none'"
-)
-_RUNTIME = {
-    "ort.wasm.min.mjs": "text/javascript; charset=utf-8",
-    "ort-wasm-simd-threaded.mjs": "text/javascript; charset=utf-8",
-    "ort-wasm-simd-threaded.wasm": "application/wasm",
-}
-"""The files of onnxruntime-web that run a model in one thread, and their types."""
 _STATIC = {
     "site.css": "text/css; charset=utf-8",
     "site.js": "text/javascript; charset=utf-8",
     "theme.js": "text/javascript; charset=utf-8",
     "try.js": "text/javascript; charset=utf-8",
+    "text.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 
@@ -93,8 +75,7 @@ def routes() -> list[BaseRoute]:
         Route("/", show_catalogue, methods=["GET"]),
         Route("/static/{name}", send_static, methods=["GET"]),
         Route("/favicon.ico", send_icon, methods=["GET"]),
-        Route("/static/onnxruntime/{name}", send_runtime, methods=["GET"]),
-        Route("/{path:path}/try", try_version, methods=["POST"]),
+        *trial_routes.routes(),
         Route("/{publisher}", show_publisher, methods=["GET"]),
         Route("/{path:path}", show_below, methods=["GET"]),
     ]
@@ -160,8 +141,8 @@ def show_below(request: Request) -> Response:
         return show_variables(request, record)
     if rest == ["graph"]:
         return show_graph(request, record)
-    if rest == ["model.onnx"]:
-        return send_model(request, record)
+    if rest in (["model.onnx"], ["model.onnx.text"]):
+        return trial_routes.send_model(request, record, is_text=rest == ["model.onnx.text"])
     if rest == ["graph.svg"]:
         return send_graph(request, record)
     if rest[0] == "compare" and len(rest) <= 2:
@@ -202,9 +183,10 @@ def show_version(request: Request, record: Record) -> Response:
             ],
             "ops": page_parts.count_ops(description),
             "abilities": abilities,
+            "signature": details["signature"],
             "needs": record.needs,
             "only_computes": page_parts.is_for_visitors(capabilities),
-            **_trials(request, record, description, capabilities),
+            **trial_routes.trials(request, record, description, capabilities),
             "picture": looks.first_picture(record.digest, lambda: repository.directory(record.name)),
             **_variables(description, 0, _VARIABLES),
         }
@@ -228,7 +210,7 @@ def show_version(request: Request, record: Record) -> Response:
         ]
     headers = version_headers(record)
     if given.get("runtime"):
-        headers["Content-Security-Policy"] = _WITH_WASM
+        headers["Content-Security-Policy"] = trial_routes.WITH_WASM
     return _page(request, "module.html", headers=headers, **given)
 
 
@@ -324,63 +306,6 @@ def show_difference(request: Request, record: Record, rest: list[str]) -> Respon
     )
 
 
-def send_model(request: Request, record: Record) -> Response:
-    """A signature as an ONNX model, which the visitor's browser runs; made once, and kept."""
-    options: ServerOptions = request.app.state.options
-    capabilities = _repository(request).capabilities(record.name)
-    if not options.browser_runtime or not page_parts.is_for_visitors(capabilities):
-        raise UnknownModuleError(f"{record.name} has no model for browsers here.")
-    repository = _repository(request)
-    signature = request.query_params.get("signature", "")
-    path = model_for_browsers(repository.directory(record.name), record.digest, signature, repository.state)
-    etag = f'"{hashlib.sha256(path.encode()).hexdigest()[:32]}"'
-    return FileAnswer(path, etag, "application/octet-stream", {"Cache-Control": AGAIN})
-
-
-def send_runtime(request: Request) -> Response:
-    """A file of onnxruntime-web, from where the server was told that it lies."""
-    options: ServerOptions = request.app.state.options
-    name = request.path_params["name"]
-    if not options.browser_runtime or name not in _RUNTIME:
-        raise UnknownNameError(f"There is no file {name[:80]!r}.")
-    path = os.path.join(options.browser_runtime, name)
-    if not os.path.isfile(path):
-        raise UnknownNameError(f"There is no file {name!r} in the directory of --browser-runtime.")
-    return FileAnswer(path, f'"{os.path.getsize(path):x}"', _RUNTIME[name], {"Cache-Control": AGAIN})
-
-
-async def try_version(request: Request) -> Response:
-    """Runs a module for a visitor, where that is allowed."""
-    options: ServerOptions = request.app.state.options
-    if not options.try_modules:
-        return fault(403, "Modules are not run here.")
-    if request.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
-        # A page of another site can send forms, but not this.
-        return fault(415, "Send JSON, as application/json.")
-    body = b"".join([piece async for piece in pieces_of(request, _MOST_TRIED)])
-    try:
-        asked = json.loads(body)
-        signature, inputs = str(asked["signature"]), dict(asked["inputs"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return fault(400, "Send an object with 'signature' and 'inputs'.")
-
-    def run() -> Response:
-        try:
-            repository = _repository(request)
-            record = find_record(request, repository, request.path_params["path"])
-            if not page_parts.is_for_visitors(repository.capabilities(record.name)):
-                return fault(403, f"{record.name} reaches for more than its own files: it is not run here.")
-            return JsonAnswer(run_apart(repository.directory(record.name), signature, inputs))
-        except BusyError as error:
-            return fault(429, str(error), {"Retry-After": "5"})
-        except (ArgumentError, UnsupportedGraphError) as error:
-            return fault(422, str(error))
-        except Error as error:
-            return fault(status_of(error), str(error))
-
-    return await anyio.to_thread.run_sync(run)
-
-
 def send_static(request: Request) -> Response:
     """A style sheet, a script or a picture of the pages."""
     name = request.path_params["name"]
@@ -412,17 +337,6 @@ def _show_newest(request: Request, repository: Repository, path: str) -> Respons
     if is_version(asked):
         return RedirectResponse(f"{_root(request)}{name.module}/{asked}", 302)
     return show_version(request, find_record(request, repository, str(name)))
-
-
-def _trials(
-    request: Request, record: Record, description: Mapping[str, Any], capabilities: Mapping[str, Any]
-) -> dict[str, Any]:
-    options: ServerOptions = request.app.state.options
-    runtime = f"{_root(request)}static/onnxruntime/" if options.browser_runtime else ""
-    allowed = record.bytes <= MOST_BYTES_TRIED and page_parts.is_for_visitors(capabilities)
-    can = allowed and (options.try_modules or runtime)
-    trials = page_parts.tryable(description) if can else []
-    return {"trials": trials, "runtime": runtime if trials else "", "try_here": options.try_modules}
 
 
 def _assets(repository: Repository, record: Record, description: Mapping[str, Any]) -> list[dict[str, Any]]:

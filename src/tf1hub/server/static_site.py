@@ -81,7 +81,9 @@ def write_site(
     ):
         repository.refresh()
         writer = _SiteWriter(
-            repository, make_app(repository, ServerOptions(title=title, read_only=True)), Path(target)
+            repository,
+            make_app(repository, ServerOptions(title=title, read_only=True, in_browsers=False)),
+            Path(target),
         )
         return writer.write(base_url.rstrip("/"), title, say)
 

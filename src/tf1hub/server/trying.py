@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -23,6 +22,7 @@ MOST_VALUES = 5000
 """Numbers of one output that are shown."""
 _LARGEST_MODEL = 1 << 30
 _AT_ONCE = 2
+_MODEL_SECONDS = 120
 _turns = threading.BoundedSemaphore(_AT_ONCE)
 
 
@@ -50,40 +50,25 @@ def run_apart(
         RepositoryError: it took too long, or too much memory.
         BusyError: as many others as may try one are doing so.
     """
-    return _ask({"directory": directory, "signature": signature, "inputs": dict(inputs), "memory": memory})
+    return ask_apart(
+        {"directory": directory, "signature": signature, "inputs": dict(inputs), "memory": memory}
+    )
 
 
-def model_for_browsers(directory: str, digest: str, signature: str, state: str) -> str:
-    """The path of a signature as an ONNX model, which is made in a process of its own, once.
+def ask_apart(request: dict[str, Any]) -> dict[str, Any]:
+    """What the process says to a request.
 
     Args:
-        directory: the module's.
-        digest: of its content.
-        signature: its name.
-        state: where the repository keeps what can be made again.
+        request: `directory`, `signature` and `memory`; and either `inputs`, or the `path` of the model to write.
 
     Raises:
-        UnsupportedGraphError: it has no such form, or needs more than the model beside it.
+        ArgumentError: the inputs do not fit.
+        UnsupportedGraphError: it cannot be done here.
         RepositoryError: it took too long, or too much memory.
         BusyError: others are at it.
     """
-    name = hashlib.sha256(f"{digest} {signature}".encode()).hexdigest()[:40]
-    path = os.path.join(state, "onnx", f"{name}.onnx")
-    if not os.path.exists(path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="tf1hub-onnx-", dir=os.path.dirname(path)) as beside:
-            written = os.path.join(beside, "model.onnx")
-            _ask({"directory": directory, "signature": signature, "memory": MEMORY, "path": written})
-            others = [each for each in os.listdir(beside) if each != "model.onnx"]
-            if others:
-                raise UnsupportedGraphError(
-                    "Its model needs more than a browser has: ops on strings, or more than 2 GB."
-                )
-            os.replace(written, path)
-    return path
-
-
-def _ask(request: dict[str, Any]) -> dict[str, Any]:
+    # Nobody computes while a model is made, and it is made once: it may wait for a busy machine.
+    patience = _MODEL_SECONDS if "path" in request else SECONDS
     if not _turns.acquire(blocking=False):
         raise BusyError("Others are trying modules at the moment. Try again in some seconds.")
     try:
@@ -99,12 +84,12 @@ def _ask(request: dict[str, Any]) -> dict[str, Any]:
                 command,
                 input=json.dumps(request).encode(),
                 capture_output=True,
-                timeout=SECONDS,
+                timeout=patience,
                 env=kept,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise RepositoryError(f"It took more than {SECONDS} seconds, and was ended.") from error
+            raise RepositoryError(f"It took more than {patience} seconds, and was ended.") from error
         try:
             answer: dict[str, Any] = json.loads(done.stdout)
         except ValueError as error:
@@ -175,6 +160,13 @@ def _write_model(request: Mapping[str, Any]) -> dict[str, Any]:
         signature=request["signature"] or None,
         progress="none",
     )
+    if os.path.exists(request["path"] + ".host"):
+        from tf1hub.server.text_program import text_program
+
+        program = text_program(request["path"])
+        os.unlink(request["path"] + ".host")
+        with open(request["path"] + ".text", "w", encoding="utf-8") as file:
+            json.dump(program, file, ensure_ascii=False, separators=(",", ":"))
     return {}
 
 

@@ -182,6 +182,24 @@ def verify_signature(
     raise TrustError(f"{directory} is not what was signed by whom you trust, says {path}:{''.join(faults)}")
 
 
+def read_signer(bundle: bytes) -> str:
+    """Who a signature says that it is of, which nobody has verified.
+
+    Args:
+        bundle: the content of the signature's file.
+
+    Raises:
+        FormatError: it is no signature.
+    """
+    try:
+        return _signer(json.loads(bundle))
+    except ImportError:
+        return "somebody with a certificate"
+    except Exception as error:
+        # Anybody may have written it, and a library for certificates parses it.
+        raise FormatError(f"It is no signature: {_words(error)}.") from error
+
+
 def _model_signing() -> Any:
     try:
         import model_signing.hashing
@@ -267,14 +285,15 @@ def _names(bundle: Mapping[str, Any]) -> set[str]:
 
 
 def _describe(directory: str, path: str, bundle: Mapping[str, Any]) -> PublisherSignature:
+    return PublisherSignature(directory, path, _signer(bundle), len(_names(bundle)))
+
+
+def _signer(bundle: Mapping[str, Any]) -> str:
     material = bundle["verificationMaterial"]
     chain = (material.get("x509CertificateChain") or {}).get("certificates")
-    if chain:
-        from cryptography import x509
+    if not chain:
+        return f"the key {material.get('publicKey', {}).get('hint')}"
+    from cryptography import x509
 
-        signer = x509.load_der_x509_certificate(
-            base64.b64decode(chain[0]["rawBytes"])
-        ).subject.rfc4514_string()
-    else:
-        signer = f"the key {material.get('publicKey', {}).get('hint')}"
-    return PublisherSignature(directory, path, signer, len(_names(bundle)))
+    certificate = x509.load_der_x509_certificate(base64.b64decode(chain[0]["rawBytes"]))
+    return certificate.subject.rfc4514_string()

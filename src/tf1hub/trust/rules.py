@@ -24,7 +24,8 @@ class Rule(NamedTuple):
     """What the configuration file says of some modules.
 
     Attributes:
-        of: the beginning of their handles, or a path, or the digest of their content; `"*"` for all.
+        of: the beginning of their handles, or a path, or the digest of their content; `"*"` for all. In a repository,
+            the beginning of their names there.
         allowed: what they may do.
         signed_by: the PEM files of those one of whom must have signed them; none where nobody must.
         where: where the rule stands, for messages.
@@ -34,6 +35,14 @@ class Rule(NamedTuple):
     allowed: frozenset[str]
     signed_by: tuple[str, ...]
     where: str
+
+    def is_of_name(self, name: str) -> bool:
+        """Whether it is for a module of a repository that has this name there.
+
+        Args:
+            name: publisher, name and version, as in `demo/half/1`.
+        """
+        return self.of == ALL or _begins(name, self.of)
 
 
 def find_allowed(module: str, environ: Mapping[str, str] | None = None) -> frozenset[str]:
@@ -67,6 +76,22 @@ def demands(module: str, environ: Mapping[str, str] | None = None) -> list[Rule]
     env = os.environ if environ is None else environ
     rules = _rules(Config(config_path(env)))
     return [rule for rule in rules if rule.signed_by and _is_of(rule.of, module)]
+
+
+def demands_of(name: str, environ: Mapping[str, str] | None = None, *, every: bool = False) -> list[Rule]:
+    """The rules that demand a signature of a module of a repository, by its name there.
+
+    Args:
+        name: publisher, name and version, as in `demo/half/1`.
+        environ: the environment; `os.environ` by default.
+        every: whether to give all rules that demand one of anything.
+
+    Raises:
+        HandleError: the file says what cannot be meant.
+    """
+    env = os.environ if environ is None else environ
+    rules = _rules(Config(config_path(env)))
+    return [rule for rule in rules if rule.signed_by and (every or rule.is_of_name(name))]
 
 
 def _of_environment(text: str) -> frozenset[str]:

@@ -31,34 +31,45 @@ async function valueOf(field) {
   return JSON.parse(field.value);
 }
 
-function shapeOf(value) {
-  const shape = [];
-  for (let inner = value; Array.isArray(inner); inner = inner[0]) shape.push(inner.length);
-  return shape;
+async function fetched(address) {
+  const answer = await fetch(address);
+  if (answer.ok) return answer;
+  const words = await answer.json().then(({ error }) => error.message, () => `The server answered with ${answer.status}.`);
+  throw Object.assign(new Error(words), { elsewhere: true });
 }
 
-async function runHere(form, inputs) {
+// A model ready to be run, and what makes the arrays that it takes of what the visitor gives.
+async function opened(form) {
   const ort = await import(`${form.dataset.runtime}ort.wasm.min.mjs`);
   ort.env.wasm.wasmPaths = form.dataset.runtime;
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = 1; // more would ask for isolation from other pages
+  const [path, query] = form.dataset.model.split("?");
+  const answer = await fetched(form.dataset.model);
+  let feeds = (inputs) => inputs;
+  if (answer.headers.has("X-TF1Hub-Texts")) {
+    const [{ prepare }, program] = await Promise.all([import("./text.js"), fetched(`${path}.text?${query}`).then((text) => text.json())]);
+    feeds = prepare(program);
+  }
+  return { ort, feeds, session: await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer())) };
+}
+
+const KINDS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: BigInt64Array, uint8: Uint8Array, int8: Int8Array, int16: Int16Array, uint16: Uint16Array, uint32: Uint32Array, bool: Uint8Array };
+
+async function runHere(form, inputs) {
+  const { arrayOf, bytesOf } = await import("./text.js");
   const address = form.dataset.model;
-  if (!sessions.has(address)) {
-    const answer = await fetch(address);
-    if (!answer.ok) throw Object.assign(new Error("This signature has no model for browsers."), { elsewhere: true });
-    sessions.set(address, await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer())));
+  if (!sessions.has(address)) sessions.set(address, await opened(form));
+  const { ort, feeds, session } = sessions.get(address);
+  const given = feeds(Object.fromEntries(Object.entries(inputs).map(
+    ([name, value]) => [name, arrayOf(value, (each) => (typeof each === "string" ? bytesOf(each) : Number(each)))])));
+  const tensors = {};
+  for (const { name, type } of session.inputMetadata) {
+    const value = given[name];
+    if (value === undefined || !(type in KINDS)) throw Object.assign(new Error(`Its input ${name} cannot be made here.`), { elsewhere: true });
+    const data = KINDS[type].from(type === "int64" ? value.data.map((each) => BigInt(each)) : value.data.map(Number));
+    tensors[name] = new ort.Tensor(type, data, value.shape);
   }
-  const session = sessions.get(address);
-  const kinds = { float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: BigInt64Array, uint8: Uint8Array, int8: Int8Array, int16: Int16Array, bool: Uint8Array };
-  const feeds = {};
-  for (const metadata of session.inputMetadata) {
-    const { name, type } = metadata;
-    const value = inputs[name];
-    if (value === undefined || !(type in kinds)) throw Object.assign(new Error(`Its input ${name} cannot be made here.`), { elsewhere: true });
-    const flat = [value].flat(Infinity);
-    const data = kinds[type].from(type === "int64" ? flat.map((each) => BigInt(each)) : flat.map(Number));
-    feeds[name] = new ort.Tensor(type, data, shapeOf(value));
-  }
-  const found = await session.run(feeds);
+  const found = await session.run(tensors);
   return Object.fromEntries(Object.entries(found).map(
     ([name, tensor]) => [name, { dtype: tensor.type, shape: [...tensor.dims], values: [...tensor.data].slice(0, 5000).map((each) => typeof each === "string" ? each : Number(each)) }]));
 }
@@ -163,8 +174,7 @@ async function run(form) {
     }
     let outputs;
     let where = "in this browser";
-    const hasTexts = texts !== undefined;
-    if (form.dataset.where !== "server" && !(hasTexts && form.dataset.where === "both")) {
+    if (form.dataset.where !== "server") {
       try {
         outputs = await runHere(form, inputs);
       } catch (error) {
