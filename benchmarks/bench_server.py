@@ -38,7 +38,20 @@ _PAGES = [
 ]
 
 
+LARGE = 1_000_000_000
+_PAGE = (
+    "import sys, time; sys.path.insert(0, sys.argv[1]); from benchmarks.hostile_pages import SHAPES\n"
+    "from tf1hub.server.markdown import render\n"
+    "render('*a*')\n"
+    "def seconds(text):\n"
+    "    started = time.process_time(); render(text); return time.process_time() - started\n"
+    "print(*max((seconds(text), len(render(text)), name) for name, text in SHAPES.items()), sep='|')"
+)
+
+
 def rows(bench: Bench) -> Iterator[Row]:
+    yield _hostile_pages(bench)
+    yield from _memory(bench)
     for tool in ("nginx", "wrk"):
         if shutil.which(tool) is None:
             print(f"There is no {tool} here; the server is not measured. Debian: apt install nginx-light wrk")
@@ -72,10 +85,75 @@ def fill(folder: Path) -> None:
     (directory / "assets" / "blob.bin").write_bytes(os.urandom(BIG))
 
 
+def _hostile_pages(bench: Bench) -> Row:
+    """The page of Markdown that takes longest, of those that are written for that."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [bench.python, "-c", _PAGE, str(ROOT)], env=environment, capture_output=True, text=True, check=True
+    )
+    seconds, _, name = done.stdout.strip().split("|", 2)
+    return Row(
+        f"serve: the worst page of hostile Markdown ({name}), processor time",
+        f"{float(seconds):.2f} s",
+        "",
+        f"{float(seconds):.2f} s",
+        "at most 5 s, once",
+        float(seconds) <= 5,
+    )
+
+
+def _memory(bench: Bench) -> Iterator[Row]:
+    """What a server takes at most, for a small module and for a large one; and one that copies from it."""
+    folder, copies = bench.workdir / "two-sizes", bench.workdir / "copies"
+    block = os.urandom(10_000_000)
+    for name, count in (("small", 1), ("large", LARGE // len(block))):
+        directory = folder / "demo" / name / "1"
+        shutil.copytree(_GOLDEN, directory)
+        (directory / "assets").mkdir(exist_ok=True)
+        with open(directory / "assets" / "blob.bin", "wb") as file:
+            file.writelines(block for _ in range(count))
+    copies.mkdir()
+    peaks: dict[str, list[int]] = {"serve": [], "serve --upstream": []}
+    with (
+        serving_process(bench.python, folder) as (url, number),
+        serving_process(bench.python, copies, "--upstream", url) as (copying, other),
+    ):
+        for name in ("small", "large"):
+            for which, where, process in (("serve", url, number), ("serve --upstream", copying, other)):
+                address = f"{where}/demo/{name}/1?tf-hub-format=compressed"
+                subprocess.run(["curl", "-sfo", "/dev/null", address], check=True)
+                peaks[which].append(_peak_bytes(process))
+    for which, (small, large) in peaks.items():
+        more = large / small
+        yield Row(
+            f"{which}: peak memory, module of 1 GB against 10 MB",
+            f"{large / 1e6:,.0f} MB",
+            f"{small / 1e6:,.0f} MB",
+            f"{more:.2f} x",
+            "at most 1.2 x",
+            more <= 1.2,
+        )
+    shutil.rmtree(folder)
+    shutil.rmtree(copies)
+
+
+def _peak_bytes(process: int) -> int:
+    """The most memory that a process has had so far."""
+    said = Path(f"/proc/{process}/status").read_text()
+    return int(said.partition("VmHWM:")[2].split()[0]) * 1024
+
+
 @contextlib.contextmanager
 def serving(python: str, folder: Path) -> Iterator[str]:
     """A server in a process of its own, and its URL, once it answers."""
-    command = [python, "-m", "tf1hub", "serve", str(folder), "--port", "0"]
+    with serving_process(python, folder) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def serving_process(python: str, folder: Path, *options: str) -> Iterator[tuple[str, int]]:
+    """The same with the number of the process."""
+    command = [python, "-m", "tf1hub", "serve", str(folder), "--port", "0", *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -89,7 +167,7 @@ def serving(python: str, folder: Path) -> Iterator[str]:
             if found:
                 url = found[0].rstrip("/")
                 _get(f"{url}/api/v1/modules?q=half")
-                yield url
+                yield url, process.pid
                 return
         raise RuntimeError(f"the server did not start:\n{said}")
     finally:

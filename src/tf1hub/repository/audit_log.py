@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
@@ -94,29 +92,8 @@ class AuditLog:
 
     def _write_new(self, name: str, data: bytes) -> bool:
         """Writes a file that must not be there; whether it was not."""
-        if not self._place.is_local:
-            # Stores have no way to ask for that which all of them know.
-            if self._place.size(name) is not None:
-                return False
-            self._place.write(name, [data])
-            return True
-        path = self._place.path(name)
-        beside = f"{path}.{os.getpid()}-{os.urandom(4).hex()}"
-        try:
-            with room_watched():
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with open(beside, "xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                try:
-                    os.link(beside, path)
-                except FileExistsError:
-                    return False
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(beside)
-        return True
+        with room_watched():
+            return self._place.create(name, data)
 
 
 def _name(number: int) -> str:

@@ -82,6 +82,16 @@ class Layout:
                 return Located(version, base + suffix, True)
         return None
 
+    def is_arriving(self, version: VersionName) -> bool:
+        """Whether a version is being written into a store, or was when somebody was killed: not all of it is there."""
+        if self.place.is_local:
+            return False
+        try:
+            wanted = dict(json.loads(self.text(self.published_name(version)) or "{}").get("sizes") or {})
+        except (ValueError, TypeError, AttributeError):
+            return False
+        return bool(wanted) and not wanted.items() <= self.place.files(str(version)).items()
+
     def stamp(self, found: Located, listing: Mapping[str, int] | None = None) -> str:
         """What changes when the content of a version does, as far as a look can tell.
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import shutil
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from tf1hub.errors import PublishError, RepositoryError, UnknownModuleError
+from tf1hub.errors import Error, PublishError, RepositoryError, UnknownModuleError
 from tf1hub.repository.audit_log import AuditLog
 from tf1hub.repository.module_names import ModuleName, VersionName, check_alias
 from tf1hub.repository.private_files import locked, read_json, room_watched, write_json
 from tf1hub.repository.record import Record
 from tf1hub.repository.repository import Repository
-from tf1hub.storage import absolute
-from tf1hub.storage.whole import flush, new_directory
+from tf1hub.storage import absolute, place_at
+from tf1hub.storage.whole import flush
 
 _MAX_PAGE = 1 << 20
+_ARRIVAL = 3600.0
+"""Seconds after which whoever began to write into a store, and did not end, is taken for killed."""
 
 
 class Publishing:
@@ -199,16 +204,60 @@ class Publishing:
         # Before it is visible: what cannot be logged must not happen.
         self.log.append("publish", str(name), by, digest=digest, bytes=details["bytes"], source=source)
         said = {"time": _now(), "token": by, "digest": digest, "source": source}
+        if not layout.place.is_local:
+            self._place_in_store(name, directory, said, page)
+            return
         write_json(layout.place, layout.published_name(name), said)
         if page:
             self._write_page(name, page)
-        if not layout.place.is_local:
-            with new_directory(layout.place.path(str(name)), "tfhub_module.pb") as target:
-                shutil.copytree(directory, target, dirs_exist_ok=True)
-            return
         target = absolute(layout.place.path(str(name)))
         os.rename(directory, target)
         _flush_parents(target, layout.place.root)
+
+    def _place_in_store(self, name: VersionName, directory: str, said: dict[str, Any], page: str) -> None:
+        """Writes a version where nothing can be renamed: it is taken for there once all files have their sizes.
+
+        What says who publishes it is written first, by one server of all that share the store.
+        """
+        layout, place = self.repository.layout, self.repository.layout.place
+        source = place_at(directory)
+        said["sizes"] = source.files("")
+        claim = json.dumps(said, ensure_ascii=False, indent=1).encode() + b"\n"
+        is_first = place.create(layout.published_name(name), claim)
+        if not is_first:
+            other = read_json(place, layout.published_name(name)) or {}
+            if other.get("digest") != said["digest"]:
+                if not layout.is_arriving(name) or _age(other) < _ARRIVAL:
+                    raise PublishError(
+                        f"Somebody else publishes {name} at the moment. Try again later, or publish the next number.",
+                        "exists",
+                    )
+                # Whoever began it was killed.
+                place.remove(str(name))
+                write_json(place, layout.published_name(name), said)
+        try:
+            if page:
+                self._write_page(name, page)
+            for file in sorted(said["sizes"]):
+                place.write(f"{name}/{file}", source.chunks(file))
+        except BaseException:
+            if is_first:
+                with contextlib.suppress(Error):
+                    place.remove(str(name))
+                    place.remove(layout.published_name(name))
+            raise
+        there = read_json(place, layout.published_name(name)) or {}
+        if there.get("digest") != said["digest"] or layout.is_arriving(name):
+            raise PublishError(f"Somebody else changed {name} while it was published. Try again.", "exists")
+
+
+def _age(said: Mapping[str, Any]) -> float:
+    """How many seconds ago somebody began to publish."""
+    try:
+        began = datetime.fromisoformat(str(said["time"]))
+    except (KeyError, ValueError):
+        return math.inf
+    return (datetime.now(timezone.utc) - began).total_seconds()
 
 
 def check_page(page: str) -> None:

@@ -30,6 +30,7 @@ from tf1hub.repository.module_names import (
 )
 from tf1hub.repository.packing import pack
 from tf1hub.repository.record import OK, Found, Record, make_record
+from tf1hub.repository.signatures import Demands
 from tf1hub.storage import absolute, is_remote, place_at
 
 MAX_MODULE_BYTES = 8 << 30
@@ -76,6 +77,7 @@ class Repository:
         # A large module that lies in the folder must not keep those waiting who publish one.
         self._examiner = Examiner(max_bytes=max_bytes, memory=memory)
         self._in_background = Examiner(max_bytes=max_bytes, memory=memory)
+        self._demands = Demands()
         self._packing: dict[str, threading.Lock] = {}
         self._turn = threading.Lock()
 
@@ -190,7 +192,7 @@ class Repository:
         if known is not None and not self.layout.place.is_local:
             return known[0]
         located = self.layout.find(version)
-        if located is None:
+        if located is None or self.layout.is_arriving(version):
             if known is not None:
                 self._index.remove([version])
             raise UnknownModuleError(f"There is no {version} in this repository.")
@@ -200,7 +202,7 @@ class Repository:
         return self._look(located, stamps)
 
     def details(self, name: VersionName | str) -> dict[str, Any]:
-        """All that is known of a version that is whole: `description`, `capabilities`, `tensorflow`, `files`.
+        """All that is known of a version that is whole: `description`, `capabilities`, `tensorflow`, `files`, `signature`.
 
         Raises:
             UnknownModuleError: there is no such version.
@@ -294,7 +296,7 @@ class Repository:
         for located in self.layout.versions():
             there.add(located.version)
             stamps = self._stamps(located, self.layout.listing)
-            if known.get(located.version) != stamps:
+            if known.get(located.version) != stamps and not self.layout.is_arriving(located.version):
                 changed.append((located, stamps))
         gone = [name for name in known if name not in there]
         self._index.remove(gone)
@@ -368,7 +370,8 @@ class Repository:
         return located
 
     def _stamps(self, located: Located, listing: Mapping[str, int] | None = None) -> tuple[str, str]:
-        return self.layout.stamp(located, listing), self.layout.page_stamp(located.version, listing)
+        stamp = self.layout.stamp(located, listing) + self._demands.stamp(located.version)
+        return stamp, self.layout.page_stamp(located.version, listing)
 
     def _look(self, located: Located, stamps: tuple[str, str], examiner: Examiner | None = None) -> Record:
         known = self._index.record(located.version)

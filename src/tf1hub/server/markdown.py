@@ -88,6 +88,8 @@ _DROPPED = {
 }
 _MOST = 60_000
 """Characters of a page that are shown: nobody reads more, and hostile ones take time that grows with the square."""
+_MOST_HTML = 120_000
+"""Characters that they may become; of what becomes more, the first part is shown."""
 
 
 @lru_cache(256)
@@ -98,7 +100,11 @@ def render(text: str, highest: int = 2) -> Markup:
         text: the Markdown.
         highest: the level that its first heading gets; the page around it has those above.
     """
-    html = _parser(highest).render(text[:_MOST])
+    most = _MOST
+    html = _parser(highest).render(text[:most])
+    while len(html) > _MOST_HTML and most > 1000:
+        most = max(1000, most * _MOST_HTML // len(html) // 2)
+        html = _parser(highest).render(text[:most])
     cleaned = nh3.clean(
         html,
         tags=set(_TAGS),

@@ -90,6 +90,26 @@ class LocalPlace:
                     os.unlink(beside)
                 raise
 
+    def create(self, name: str, data: bytes) -> bool:
+        path = self.path(name)
+        folder, base = os.path.split(path)
+        beside = os.path.join(folder, f".{base}.tf1hub-{os.urandom(4).hex()}")
+        with mapped(path, "written", self._faults.write):
+            os.makedirs(folder or ".", exist_ok=True)
+            try:
+                with open(beside, "xb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                # A link fails where the name is taken.
+                os.link(beside, path)
+            except FileExistsError:
+                return False
+            finally:
+                with contextlib.suppress(OSError):
+                    os.unlink(beside)
+        return True
+
     def remove(self, name: str) -> None:
         import shutil  # with all that it can unpack; only those who remove need wait for that
 

@@ -75,6 +75,13 @@ class Place(Protocol):
         """Writes the file `name` anew, its directory too; a failure leaves nothing."""
         ...
 
+    def create(self, name: str, data: bytes) -> bool:
+        """Writes a small file that must not be there yet; whether it was not.
+
+        Of several who do it at once, one succeeds, where the place can be asked for that.
+        """
+        ...
+
     def remove(self, name: str) -> None:
         """Removes a file, or a directory with all that is below it, if it is there."""
         ...

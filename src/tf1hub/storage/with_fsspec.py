@@ -99,6 +99,23 @@ class FsspecPlace:
                     self._files.rm_file(inner)
                 raise
 
+    def create(self, name: str, data: bytes) -> bool:
+        inner = self._inner(name)
+        with mapped(self.path(name), "written", self._faults.write):
+            self._files.makedirs(inner.rpartition("/")[0], exist_ok=True)
+            try:
+                with self._files.open(inner, "xb") as file:
+                    file.write(data)
+                return True
+            except FileExistsError:
+                return False
+            except (ValueError, NotImplementedError):
+                pass  # the store, or this version of what speaks to it, cannot be asked for that
+        if self.size(name) is not None:
+            return False
+        self.write(name, [data])
+        return True
+
     def remove(self, name: str) -> None:
         inner = self._inner(name)
         with mapped(self.path(name), "removed", self._faults.write):

@@ -124,6 +124,12 @@ class TensorFlowPlace:
                     self._files.remove(path)
                 raise
 
+    def create(self, name: str, data: bytes) -> bool:
+        if self.size(name) is not None:
+            return False
+        self.write(name, [data])
+        return True
+
     def remove(self, name: str) -> None:
         path = self.path(name)
         with mapped(path, "removed", self._faults.write):
