@@ -82,7 +82,6 @@ def test_another_version_may_lie_elsewhere(tmp_path):
 @pytest.mark.parametrize("name", ["sparse_io", "half_plus_two"])
 def test_a_page_offers_what_a_browser_can_run_until_it_is_known_that_it_cannot(tmp_path, name):
     shutil.copytree(cases.load(name).path, tmp_path / "demo" / "it" / "1")
-    signature = "default"
     with serving(tmp_path, ServerOptions(keep_seconds=0.0)) as served:
         served.repository.refresh()
         page = served.ask("GET", "/demo/it/1")
@@ -93,12 +92,12 @@ def test_a_page_offers_what_a_browser_can_run_until_it_is_known_that_it_cannot(t
             return
         no = served.ask("GET", "/demo/it/1/model.onnx?signature=nothing")
         assert no.status == 404
-        model = served.ask("GET", f"/demo/it/1/model.onnx?signature={signature}")
+        model = served.ask("GET", "/demo/it/1/model.onnx?signature=default", timeout=120.0)
         assert (model.status, model.headers["Content-Type"]) == (200, "application/octet-stream")
         assert "X-TF1Hub-Texts" not in model.headers
-        assert served.ask("GET", f"/demo/it/1/model.onnx.text?signature={signature}").status == 404
+        assert served.ask("GET", "/demo/it/1/model.onnx.text?signature=default").status == 404
         for kept in (tmp_path / ".tf1hub" / "onnx").glob("*.onnx"):
             kept.rename(f"{kept}.refused").write_text("It cannot.")
-        again = served.ask("GET", f"/demo/it/1/model.onnx?signature={signature}")
+        again = served.ask("GET", "/demo/it/1/model.onnx?signature=default")
         assert (again.status, json.loads(again.data)["error"]["message"]) == (422, "It cannot.")
         assert 'data-signature="default"' not in served.ask("GET", "/demo/it/1").data.decode()

@@ -14,7 +14,7 @@ from typing import Any
 
 from tf1hub.errors import RepositoryError
 from tf1hub.repository.module_names import ModuleName, VersionName
-from tf1hub.repository.record import FACETS, YANKED, Found, Record, size_class
+from tf1hub.repository.record import DAMAGED, FACETS, YANKED, Found, Record, size_class
 
 _SCHEMA_VERSION = 2
 _SCHEMA = """
@@ -182,7 +182,8 @@ class FolderIndex:
             return
         cursor = connection.execute(
             "INSERT INTO modules (publisher, name, version, published) VALUES (?,?,?,?)",
-            (*chosen.name, chosen.published),
+            # What nobody can use comes behind all else.
+            (*chosen.name, "" if chosen.status == DAMAGED else chosen.published),
         )
         signatures, page = words.get(chosen.version) or self._words_of(connection, chosen.name)
         # Parts of names are words too: `dim50` of `nnlm-en-dim50`, and the whole.

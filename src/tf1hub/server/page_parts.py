@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
@@ -273,6 +274,12 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(given[:6]) + (f" and {len(given) - 6} more" if len(given) > 6 else "")
 
 
+def variant_title(tags: Iterable[str]) -> str:
+    """What pages call a variant."""
+    words = ", ".join(tags)
+    return f"with the tag {words}" if words else "for inference"
+
+
 # Filters of the templates.
 
 
@@ -295,6 +302,20 @@ def kind_of(tensor: Mapping[str, Any]) -> str:
 def words_of(name: str) -> str:
     """A name of code in words."""
     return name.replace("_", " ")
+
+
+def place_words(where: str) -> str:
+    """Where two modules differ, with a variant called as on other pages.
+
+    >>> place_words("{} ReadVariableOp"), place_words("{'train'} nodes"), place_words("w, 2 of 3 differ")
+    ('for inference: ReadVariableOp', 'with the tag train: nodes', 'w, 2 of 3 differ')
+    """
+    found = re.match(r"\{([^}]*)\}(?: |$)", where)
+    if found is None:
+        return where
+    title = variant_title(tag.strip(" '\"") for tag in found[1].split(",") if tag)
+    rest = where[found.end() :]
+    return f"{title}: {rest}" if rest else title
 
 
 def day_of(time: str) -> str:

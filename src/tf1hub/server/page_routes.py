@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -255,7 +255,7 @@ def show_graph(request: Request, record: Record) -> Response:
         record=record,
         picture=picture,
         svg=Markup(picture.to_fragment(opened, link)),  # made by us; names in it are escaped
-        variants=[(",".join(each["tags"]), _variant_title(each["tags"])) for each in variants],
+        variants=[(",".join(each["tags"]), page_parts.variant_title(each["tags"])) for each in variants],
         signatures=[each["name"] for each in chosen["signatures"]],
         tags=tags,
         signature=signature,
@@ -366,13 +366,8 @@ def _variables(description: Mapping[str, Any], start: int, count: int) -> dict[s
 
 def _give_title(description: dict[str, Any]) -> dict[str, Any]:
     for variant in description["variants"]:
-        variant["title"] = _variant_title(variant["tags"])
+        variant["title"] = page_parts.variant_title(variant["tags"])
     return description
-
-
-def _variant_title(tags: Iterable[str]) -> str:
-    words = ", ".join(tags)
-    return f"with the tag {words}" if words else "for inference"
 
 
 def _facet(facet: str, counts: Mapping[str, int], chosen: list[str]) -> dict[str, Any]:
@@ -450,6 +445,7 @@ def _templates() -> Environment:
         "shape": page_parts.shape_of,
         "thousands": lambda number: f"{number:,}",
         "tojson_plain": lambda value: json.dumps(list(value)),
+        "where": page_parts.place_words,
         "words": page_parts.words_of,
     }
     return environment
