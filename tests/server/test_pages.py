@@ -14,6 +14,7 @@ from serving import serving
 import tf1hub
 import tf1hub.server
 from tf1hub.server.markdown import render
+from tf1hub.server.page_parts import place_words
 
 
 class Parts(html.parser.HTMLParser):
@@ -152,8 +153,9 @@ def test_what_changed_is_told_with_values(served):
     left, right = (f"{served.repository.folder}/demo/image/{number}" for number in (1, 2))
     differences = tf1hub.diff(left, right, progress="none").differences
     assert f"{len(differences)} differences" in text
+    assert "for inference: ReadVariableOp" in text
     for difference in differences:
-        assert html.escape(difference.where, quote=False).replace("'", "&#39;") in text
+        assert html.escape(place_words(difference.where), quote=False).replace("'", "&#39;") in text
     same = served.ask("GET", "/demo/image/1/compare/1").data.decode()
     assert "Nothing differs" in same
     assert (
@@ -227,3 +229,11 @@ def test_static_files_are_all_that_there_are():
     from tf1hub.server import page_routes
 
     assert {path.name for path in folder.iterdir()} == set(page_routes._STATIC)
+
+
+def test_what_becomes_too_much_html_is_cut_short():
+    """Each short row of a wide table becomes a row of as many cells as its head has."""
+    head = "|" + "a|" * 500 + "\n|" + "-|" * 500 + "\n"
+    assert len(render("Before.\n\n" + head + "|x\n" * 100)) < 130_000
+    assert len(render("&<" * 40_000)) < 130_000
+    assert "Before." in render("Before.\n\n" + head + "|x\n" * 100)
