@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from repository.folders import golden, lay, lay_archive
 
-from tf1hub.errors import PublishError
+from tf1hub.errors import PublishError, UnknownModuleError
 from tf1hub.handles.manifest import of_directory
 from tf1hub.repository.audit_log import AuditLog
 from tf1hub.repository.module_names import version_name
@@ -65,3 +66,31 @@ def test_a_remote_folder_is_published_into(url: str, tmp_path: Path) -> None:
         repository.refresh()
         assert repository.record("demo/image/1").status == "yanked"
         assert str(repository.find("demo/image/prod")) == "demo/image/1"
+
+
+def test_what_is_not_all_there_yet_is_seen_by_nobody(url: str, tmp_path: Path) -> None:
+    """A server that was killed while it wrote, or writes: another one neither shows it nor takes its name from it."""
+    store, name = tmp_path / "store", version_name("demo/image/1")
+    archive = shutil.make_archive(str(tmp_path / "image"), "gztar", golden("image"))
+    with Repository(url, state=str(tmp_path / "state")) as repository:
+        Publishing(repository).publish(name, archive, by="me")
+    (store / "demo" / "image" / "1" / "saved_model.pb").unlink()
+    other = shutil.make_archive(str(tmp_path / "half"), "gztar", golden())
+    with Repository(url, state=str(tmp_path / "other")) as repository:
+        assert repository.refresh() == (2, 0)
+        with pytest.raises(UnknownModuleError, match=r"^There is no demo/image/1 in this repository\.$"):
+            repository.record(name)
+        publishing = Publishing(repository)
+        with pytest.raises(PublishError, match=r"^Somebody else publishes demo/image/1 at the moment\."):
+            publishing.publish(name, other, by="me")
+        # The same content completes it.
+        assert publishing.publish(name, archive, by="me").status == "ok"
+    claim = store / "demo" / "image" / "1.published.json"
+    said = json.loads(claim.read_text())
+    claim.write_text(json.dumps({**said, "time": "2020-01-01T00:00:00+00:00"}))
+    (store / "demo" / "image" / "1" / "saved_model.pb").unlink()
+    with Repository(url, state=str(tmp_path / "third")) as repository:
+        # Whoever began that long ago is not there any more.
+        record = Publishing(repository).publish(name, other, by="me")
+        assert (record.status, record.files) == ("ok", len(of_directory(str(golden()))))
+    assert of_directory(str(store / "demo" / "image" / "1")) == of_directory(str(golden()))

@@ -237,3 +237,11 @@ def test_what_becomes_too_much_html_is_cut_short():
     assert len(render("Before.\n\n" + head + "|x\n" * 100)) < 130_000
     assert len(render("&<" * 40_000)) < 130_000
     assert "Before." in render("Before.\n\n" + head + "|x\n" * 100)
+
+
+def test_what_is_damaged_comes_last_and_says_why(served):
+    text = served.ask("GET", "/").data.decode()
+    names = re.findall(r"</span>(\w+)</a>", text)
+    assert len(names) == 5
+    assert names[-1] == "broken"
+    assert "demo/broken/1 has no tfhub_module.pb" in text

@@ -63,6 +63,14 @@ def test_what_cannot_be_read_is_an_error_of_ours_whose_class_the_caller_chooses(
         list(place_at(root, FAULTS).chunks("nothing.pb"))
 
 
+def test_a_file_is_created_once(root):
+    place = place_at(f"{root}/claims")
+    assert place.create("claim.json", b"mine")
+    assert not place.create("claim.json", b"yours")
+    assert place.read("claim.json") == b"mine"
+    assert place.list("") == ["claim.json"]
+
+
 def test_a_write_that_breaks_off_leaves_nothing(root):
     def breaking():
         yield b"half"

@@ -109,7 +109,7 @@ class FsspecPlace:
                 return True
             except FileExistsError:
                 return False
-            except (ValueError, NotImplementedError):
+            except (ValueError, NotImplementedError, TypeError, AttributeError):
                 pass  # the store, or this version of what speaks to it, cannot be asked for that
         if self.size(name) is not None:
             return False
