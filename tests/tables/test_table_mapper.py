@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pa = pytest.importorskip("pyarrow")
@@ -9,6 +10,8 @@ from golden import cases  # noqa: E402
 
 import tf1hub as hub  # noqa: E402
 from tf1hub.errors import InputError  # noqa: E402
+from tf1hub.predict.arrow_columns import table_from_arrays  # noqa: E402
+from tf1hub.predict.batches import RowResults  # noqa: E402
 from tf1hub.tables.table_mapper import TableMapper, predictor_of  # noqa: E402
 
 TEXT = hub.Predictor(cases.load("text_embedding").path, engine="numpy")
@@ -25,6 +28,22 @@ def test_rows_stay_and_outputs_and_errors_become_columns() -> None:
     assert found.column("embedding").take([0, 2]).to_pylist() == wanted.tolist()
     assert mapper(TABLE.slice(0, 0)).schema == found.schema
     assert mapper(TABLE.slice(1, 1)).schema == found.schema
+
+
+def test_faulty_rows_of_sparse_outputs_are_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = hub.Predictor(cases.load("sparse_io").path, engine="numpy", outputs=["doubled"])
+    rows = hub.SparseArray(np.array([[0, 1], [1, 0]]), np.array([1, 2], np.float32), np.array([2, 3]))
+    good = table_from_arrays({"x": rows})
+    found = TableMapper(predictor, columns="x")(good)
+    assert found.schema == TableMapper(predictor, columns="x").schema(good.schema)
+    results = RowResults({"doubled": predictor(rows)["doubled"]}, np.array([0, 2]), {1: "It is wrong."})
+    monkeypatch.setattr(hub.Predictor, "predict_rows", lambda *_: results)
+    three = pa.concat_tables([good, good.slice(0, 1)])
+    made = TableMapper(predictor, columns="x")(three)
+    assert made.schema == found.schema
+    wanted = found.column("doubled").to_pylist()
+    assert made.column("doubled").to_pylist() == [wanted[0], None, wanted[1]]
+    assert made.column("error").to_pylist() == [None, "It is wrong.", None]
 
 
 def test_sizes_that_a_signature_leaves_open_are_lists_of_any_size() -> None:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-
 from tf1hub.applying.blocks import RowBlock, cut_into_blocks, rows_of_a_block
 from tf1hub.applying.column_choice import ColumnChoice, Columns, choose_columns
 from tf1hub.applying.job import Job, JobPart, stored_job
@@ -26,7 +24,7 @@ from tf1hub.errors import ArgumentError, InputError
 from tf1hub.predict.arrow_columns import import_pyarrow, table_from_arrays
 from tf1hub.predict.batches import AUTO, RowResults
 from tf1hub.predict.decoding import IMAGE, Decode
-from tf1hub.predict.error_column import ERROR, with_errors
+from tf1hub.predict.error_column import ERROR, table_with_errors, with_errors
 from tf1hub.predict.prediction import Predictor
 from tf1hub.progress import ProgressOption, shown
 from tf1hub.spec.inner_outputs import Outputs
@@ -278,24 +276,10 @@ class _JobRun:
     def _join(self, kept: Any, results: RowResults) -> Any:
         """The kept columns, the outputs, and the column of errors where one is wanted."""
         infos = self._predictor.outputs
-        if self._on_error != "column":
-            computed = table_from_arrays(results.outputs, infos)
+        if self._on_error == "column":
+            computed = table_with_errors(results, infos)
         else:
-            pa = import_pyarrow("tf1hub.apply")
-            # Readers of Parquet fail at nulls among lists of fixed size: such rows are filled.
-            dense = {name: value for name, value in results.outputs.items() if infos[name].kind == "dense"}
-            filled = with_errors(RowResults(dense, results.rows, results.errors), infos)
-            said = pa.array(filled.pop(ERROR), pa.string())
-            computed = table_from_arrays(filled, infos)
-            others = {name: value for name, value in results.outputs.items() if name not in dense}
-            if others:
-                places = np.full(len(kept), -1, np.int64)
-                places[results.rows] = np.arange(len(results.rows))
-                taken = table_from_arrays(others, infos).take(pa.array(places, mask=places < 0))
-                for name in others:
-                    computed = computed.append_column(taken.schema.field(name), taken.column(name))
-                computed = computed.select([*results.outputs])
-            computed = computed.append_column(ERROR, said)
+            computed = table_from_arrays(results.outputs, infos)
         for index, name in enumerate(kept.column_names):
             computed = computed.add_column(index, kept.schema.field(index), kept.column(name))
         return computed.replace_schema_metadata(None)

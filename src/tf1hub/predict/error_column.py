@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.errors import InputError
+from tf1hub.predict.arrow_columns import import_pyarrow, table_from_arrays
 from tf1hub.predict.batches import RowResults
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 
@@ -38,6 +39,35 @@ def with_errors(results: RowResults, infos: Mapping[str, ParsedTensorInfo]) -> d
     for row, said in results.errors.items():
         errors[row] = said
     return {**found, ERROR: errors}
+
+
+def table_with_errors(results: RowResults, infos: Mapping[str, ParsedTensorInfo], error: str = ERROR) -> Any:
+    """The same as a table of Arrow's, where faulty rows of sparse and ragged outputs are null.
+
+    Args:
+        results: of all rows.
+        infos: what the signature says of its outputs.
+        error: what the column of errors is called, the last one; null where nothing is wrong.
+
+    Raises:
+        ArgumentError: an output has a type that Arrow has none for.
+        MissingDependencyError: pyarrow is not installed.
+    """
+    pa = import_pyarrow("A table of Arrow's")
+    # Readers of Parquet fail at nulls among lists of fixed size: such rows are filled.
+    dense = {name: value for name, value in results.outputs.items() if infos[name].kind == "dense"}
+    filled = with_errors(RowResults(dense, results.rows, results.errors), infos)
+    said = pa.array(filled.pop(ERROR), pa.string())
+    made = table_from_arrays(filled, infos)
+    columns = {name: (made.schema.field(name), made.column(name)) for name in filled}
+    others = {name: value for name, value in results.outputs.items() if name not in dense}
+    if others:
+        places = np.full(len(said), -1, np.int64)
+        places[results.rows] = np.arange(len(results.rows))
+        taken = table_from_arrays(others, infos).take(pa.array(places, mask=places < 0))
+        columns.update((name, (taken.schema.field(name), taken.column(name))) for name in others)
+    fields, values = zip(*(columns[name] for name in results.outputs), strict=True)
+    return pa.table([*values, said], pa.schema([*fields, pa.field(error, pa.string())]))
 
 
 def _nothing(dtype: np.dtype[Any]) -> Any:

@@ -11,8 +11,9 @@ import numpy as np
 
 from tf1hub.errors import InputError
 from tf1hub.predict.arrow_columns import import_pyarrow, table_from_arrays
+from tf1hub.predict.batches import RowResults
 from tf1hub.predict.engines import AUTO
-from tf1hub.predict.error_column import ERROR, with_errors
+from tf1hub.predict.error_column import ERROR, table_with_errors, with_errors
 from tf1hub.predict.prediction import Predictor
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.tensor_info import ParsedTensorInfo
@@ -106,19 +107,21 @@ class TableMapper:
             InputError: a column is missing, or would be there twice; or a row cannot be taken, and there is no column for
                 errors.
         """
-        import pyarrow as pa
-
         kept = self.kept_columns(table.column_names)
         given = table.select(list(self._inputs.values())).rename_columns(list(self._inputs))
-        values = self._predict(given, table.num_rows)
-        made = table_from_arrays({name: values[name] for name in self._outputs})
+        found = self._predict(given, table.num_rows)
+        infos = self.predictor.outputs
+        if self._error_column is None:
+            made = table_from_arrays(found.outputs, infos)
+        else:
+            made = table_with_errors(found, infos)
         result = table.select(kept)
         for name, type_ in self._types().items():
             # A batch's own sizes, where the signature leaves them open, are not those of the next one.
             result = result.append_column(self._outputs[name], made.column(name).cast(type_))
         if self._error_column is None:
             return result
-        return result.append_column(self._error_column, pa.array(values[ERROR], pa.string()))
+        return result.append_column(self._error_column, made.column(made.num_columns - 1))
 
     def map_arrays(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """The same for columns that are arrays.
@@ -129,7 +132,8 @@ class TableMapper:
         kept = self.kept_columns(list(arrays))
         inputs = self.predictor.inputs
         given = {name: _rows_of(arrays[column], inputs[name]) for name, column in self._inputs.items()}
-        values = self._predict(given, len(next(iter(given.values()), ())))
+        found = self._predict(given, len(next(iter(given.values()), ())))
+        values = found.outputs if self._error_column is None else with_errors(found, self.predictor.outputs)
         result = {column: arrays[column] for column in kept}
         result.update((column, values[name]) for name, column in self._outputs.items())
         if self._error_column is not None:
@@ -195,13 +199,13 @@ class TableMapper:
             )
         return kept
 
-    def _predict(self, given: Any, rows: int) -> dict[str, Any]:
-        """The outputs of all rows and what is wrong with each."""
+    def _predict(self, given: Any, rows: int) -> RowResults:
+        """The outputs of the rows, and what is wrong with the others."""
         found = self.predictor.predict_rows(given)
         if found.errors and self._error_column is None:
             row, sentence = min(found.errors.items())
             raise InputError(f"Row {row} of a batch of {rows}: {sentence}")
-        return found.outputs if self._error_column is None else with_errors(found, self.predictor.outputs)
+        return found
 
 
 def _name_columns(given: Names, names: list[str], what: str) -> dict[str, str]:
