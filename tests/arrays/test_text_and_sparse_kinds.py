@@ -236,6 +236,31 @@ def test_ragged() -> None:
     assert_same("RaggedTensorToSparse", (np.array([0, 1, 3]), np.array([0, 2, 2, 5])), np.arange(5))
 
 
+def test_ragged_tensors_become_dense() -> None:
+    kind = "RaggedTensorToTensor"
+    splits, ids = np.array([0, 2, 2, 5]), np.array([0, 0, 2, 2, 2])
+    values = np.arange(1, 6, dtype=np.float32)
+    for shape in (np.array(-1), np.array([-1, -1]), np.array([2, 2]), np.array([5, -1]), np.array([-1, 4])):
+        for parts, types in (
+            ((splits,), ["ROW_SPLITS"]),
+            ((np.array(3), ids), ["FIRST_DIM_SIZE", "VALUE_ROWIDS"]),
+        ):
+            assert_same(kind, shape, values, np.float32(-1), parts, row_partition_types=types)
+    texts = np.array([b"a", b"b", b"c", b"d", b"e"], object)
+    assert_same(kind, np.array([-1, -1]), texts, b"-", (splits,), row_partition_types=["ROW_SPLITS"])
+    inner = np.arange(20, dtype=np.int64).reshape(5, 2, 2)
+    for default in (np.int64(7), np.array([7, 8]), np.array([[7, 8], [9, 0]])):
+        assert_same(kind, np.array(-1), inner, default, (splits,), row_partition_types=["ROW_SPLITS"])
+    two = (np.array([0, 1, 1, 3]), np.array([0, 2, 2, 5]))
+    for shape in (np.array(-1), np.array([-1, -1, 2]), np.array([4, 1, -1])):
+        assert_same(kind, shape, values, np.float32(0), two, row_partition_types=["ROW_SPLITS"] * 2)
+    types = ["FIRST_DIM_SIZE", "VALUE_ROWIDS", "VALUE_ROWIDS"]
+    rows = (np.array(3), np.array([0, 2, 2]), np.array([0, 0, 2, 2, 2]))
+    assert_same(kind, np.array(-1), values, np.float32(0), rows, row_partition_types=types)
+    nothing = (np.array([0, 0, 0]),)
+    assert_same(kind, np.array(-1), values[:0], np.float32(0), nothing, row_partition_types=["ROW_SPLITS"])
+
+
 def test_what_python_s_patterns_lack_needs_a_package() -> None:
     texts = np.array(["a漢字b".encode(), b"\xff plain"], object)
     try:

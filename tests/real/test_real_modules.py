@@ -16,6 +16,7 @@ from real import plain
 
 import tf1hub as hub
 from tf1hub.format.checkpoint import CheckpointReader
+from tf1hub.predict.engines import installed_engines
 
 tf1 = tf.compat.v1
 
@@ -57,6 +58,15 @@ def test_dm21_in_keras() -> None:
     (call,) = case.calls
     layer = hub.KerasLayer(case.path, signature_outputs_as_dict=True)
     found = layer(in_tensorflow2.feeds(case, call["inputs"]))
+    for output, expected in case.values(call["outputs"]).items():
+        cases.assert_matches(found[output], expected)
+
+
+@pytest.mark.parametrize("engine", [name for name in installed_engines() if name != "tensorflow"])
+def test_dm21_on_an_engine(engine: str) -> None:
+    case = dm21()
+    (call,) = case.calls
+    found = hub.Predictor(case.path, engine=engine)(case.values(call["inputs"]))
     for output, expected in case.values(call["outputs"]).items():
         cases.assert_matches(found[output], expected)
 
@@ -146,7 +156,9 @@ def test_inception_for_inference(inception: pathlib.Path, tmp_path: pathlib.Path
     loaded = hub.load(tmp_path / "exported")
     cases.assert_matches(loaded(IMAGES), expected)
     cases.assert_matches(hub.KerasLayer(str(inception))(IMAGES), expected)
-    cases.assert_matches(hub.Predictor(str(inception), engine="numpy")(IMAGES)["default"], expected)
+    for engine in {"numpy", "onnx"} & set(installed_engines()):
+        found = hub.Predictor(str(inception), engine=engine)(IMAGES)["default"]
+        assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max(), engine
 
 
 def test_inception_in_training(inception: pathlib.Path) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tf1hub.arrays.op_attributes import Attributes
+from tf1hub.arrays.op_attributes import Attributes, text_bytes
 from tf1hub.arrays.op_table import computes
+from tf1hub.errors import InputError
 
 
 @computes("RaggedRange", host=True)
@@ -56,3 +57,60 @@ def gather(xp: Any, attributes: Attributes, *inputs: Any) -> list[Any]:
         pieces = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
         chosen = np.concatenate(pieces).astype(np.int64) if pieces else np.zeros(0, np.int64)
     return [*found, values[chosen]]
+
+
+@computes("RaggedTensorToTensor", host=True)
+def to_dense(
+    xp: Any, attributes: Attributes, shape: Any, values: Any, default: Any, *parts: Any
+) -> list[Any]:
+    """The elements in a dense tensor; what lies beyond its sizes is left out, and the default fills the rest.
+
+    Raises:
+        InputError: the wanted shape has another number of dimensions.
+    """
+    kinds = [text_bytes(kind).decode() for kind in attributes["row_partition_types"]]
+    has_count = kinds[0] == "FIRST_DIM_SIZE"
+    first = int(parts[0]) if has_count else _count_rows(kinds[0], parts[0])
+    owners = [
+        _find_owners(kind, part) for kind, part in zip(kinds[has_count:], parts[has_count:], strict=True)
+    ]
+    natural, columns = [first], []
+    for each in owners:
+        starts = np.searchsorted(each, np.arange(len(each) and int(each[-1]) + 1))
+        columns.append(np.arange(len(each)) - starts[each] if len(each) else each)
+        natural.append(int(columns[-1].max(initial=-1)) + 1)
+    wanted = np.asarray(shape)
+    sizes = [*natural, *values.shape[1:]]
+    if wanted.ndim:
+        if len(wanted) != len(sizes):
+            raise InputError(
+                f"RaggedTensorToTensor: the shape {wanted.tolist()} has {len(wanted)} dimensions, and the ragged tensor "
+                f"{len(sizes)}."
+            )
+        sizes = [
+            size if given < 0 else int(given) for given, size in zip(wanted.tolist(), sizes, strict=True)
+        ]
+    places: list[Any] = []
+    rows = np.arange(len(values))
+    for each, column in zip(reversed(owners), reversed(columns), strict=True):
+        places.insert(0, column[rows])
+        rows = each[rows]
+    places.insert(0, rows)
+    outer = sizes[: len(places)]
+    inside = np.all([place < size for place, size in zip(places, outer, strict=True)], axis=0)
+    out = np.empty(sizes, values.dtype)
+    out[...] = default[()] if default.ndim == 0 else default
+    out[tuple(place[inside] for place in places)] = values[inside]
+    return [out]
+
+
+def _count_rows(kind: str, part: Any) -> int:
+    return len(part) - 1 if kind == "ROW_SPLITS" else len(part)
+
+
+def _find_owners(kind: str, part: Any) -> Any:
+    """For each element the row that it is in."""
+    if kind == "VALUE_ROWIDS":
+        return np.asarray(part, np.int64)
+    lengths = np.diff(part) if kind == "ROW_SPLITS" else np.asarray(part)
+    return np.arange(len(lengths)).repeat(lengths)
