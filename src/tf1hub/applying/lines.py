@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from tf1hub.applying.blocks import Piece
-from tf1hub.applying.source_files import SourceFile, local_copy
-from tf1hub.errors import InputError
+from tf1hub.applying.source_files import SourceFile, read_together
 from tf1hub.predict.arrow_columns import import_pyarrow
 
 TEXT = "text"
 """The column of a text file."""
-_TOGETHER = 4096
 
 
 def read_text_lines(
@@ -60,26 +56,7 @@ def read_json_lines(
 
 def _some_lines(files: Sequence[SourceFile], skip: int) -> Iterator[tuple[int, list[bytes]]]:
     """Yields some lines at a time, with the number of the first one of these in its file, from 0 on."""
-    for file in files:
-        with local_copy(file) as path:
-            opener: Any = gzip.open if file.path.lower().endswith(".gz") else open
-            number = 0
-            lines: list[bytes] = []
-            try:
-                with opener(path, "rb") as stream:
-                    for line in stream:
-                        if skip:
-                            skip -= 1
-                            number += 1
-                            continue
-                        lines.append(line.rstrip(b"\r\n"))
-                        if len(lines) == _TOGETHER:
-                            yield number, lines
-                            number, lines = number + len(lines), []
-            except (OSError, EOFError, zlib.error) as error:
-                raise InputError(f"{file.path} cannot be read: {error}") from error
-            if lines:
-                yield number, lines
+    return read_together(files, lambda stream, _: (line.rstrip(b"\r\n") for line in stream), skip)
 
 
 def _object(line: bytes) -> Any:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from tf1hub.applying.blocks import Piece
-from tf1hub.applying.source_files import SourceFile, local_copy
+from tf1hub.applying.source_files import SourceFile, read_together
 from tf1hub.errors import InputError
 from tf1hub.format.checkpoint.crc import crc32c, mask
 from tf1hub.format.messages_pb2 import Example
 from tf1hub.predict.arrow_columns import import_pyarrow
 
-_TOGETHER = 4096
 _LARGEST = 1 << 31
 
 
@@ -28,7 +25,7 @@ def read_records(files: Sequence[SourceFile], columns: Collection[str] | None, s
     """
     pa = import_pyarrow("tf1hub.apply")
     fields: dict[str, tuple[Any, bool]] | None = None
-    for number, records in _some_records(files):
+    for number, records in read_together(files, _records):
         rows: list[dict[str, Any]] = []
         faults: dict[int, str] = {}
         for row, record in enumerate(records):
@@ -86,24 +83,6 @@ def _column(
             found = None
         values.append(found[0] if is_single and found else found)
     return pa.array(values, kind if is_single else pa.large_list(kind))
-
-
-def _some_records(files: Sequence[SourceFile]) -> Iterator[tuple[int, list[bytes]]]:
-    for file in files:
-        with local_copy(file) as path:
-            number, records = 0, list[bytes]()
-            opener: Any = gzip.open if file.path.lower().endswith(".gz") else open
-            try:
-                with opener(path, "rb") as stream:
-                    for record in _records(stream, file.path):
-                        records.append(record)
-                        if len(records) == _TOGETHER:
-                            yield number, records
-                            number, records = number + len(records), []
-            except (OSError, EOFError, zlib.error) as error:
-                raise InputError(f"{file.path} cannot be read: {error}") from error
-            if records:
-                yield number, records
 
 
 def _records(stream: Any, path: str) -> Iterator[bytes]:

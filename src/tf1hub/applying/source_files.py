@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import gzip
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +30,7 @@ ENDINGS = {
 """The kinds of sources, and how the names of their files end."""
 
 _FAULTS = Faults(InputError)
+_TOGETHER = 4096
 
 
 @dataclass(frozen=True)
@@ -154,3 +157,37 @@ def read_file(file: SourceFile) -> bytes:
         InputError: it cannot be read.
     """
     return place_at(file.path, _FAULTS).read("")
+
+
+def read_together(
+    files: Sequence[SourceFile], split: Callable[[Any, str], Iterator[bytes]], skip: int = 0
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Yields some records of files at a time, with the number of the first one of these in its file, from 0 on.
+
+    Args:
+        files: the files; those whose names end in `.gz` are inflated.
+        split: yields the records of a stream, given that and the file's path.
+        skip: how many records are passed over.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    for file in files:
+        with local_copy(file) as path:
+            number, records = 0, list[bytes]()
+            opener: Any = gzip.open if file.path.lower().endswith(".gz") else open
+            try:
+                with opener(path, "rb") as stream:
+                    for record in split(stream, file.path):
+                        if skip:
+                            skip -= 1
+                            number += 1
+                            continue
+                        records.append(record)
+                        if len(records) == _TOGETHER:
+                            yield number, records
+                            number, records = number + len(records), []
+            except (OSError, EOFError, zlib.error) as error:
+                raise InputError(f"{file.path} cannot be read: {error}") from error
+            if records:
+                yield number, records
