@@ -189,6 +189,13 @@ def test_a_signature_that_is_not_there(door: str) -> None:
     )
 
 
+@pytest.mark.parametrize("door", ASK_FOR_SIGNATURES)
+def test_a_number_where_a_signature_goes(door: str) -> None:
+    with pytest.raises(errors.ArgumentError) as caught:
+        ASK_FOR_SIGNATURES[door](3)
+    assert str(caught.value) == "A signature is named by a string, not by 3."
+
+
 ASK_FOR_TAGS: dict[str, Door] = {
     **{door: lambda tags, convert=convert: convert(STORED, tags=tags) for door, convert in CONVERT.items()},
     **{door: lambda tags, convert=convert: convert(STORED, tags=tags) for door, convert in TO_JAX.items()},
@@ -218,6 +225,33 @@ def test_tags_that_are_one_string(door: str) -> None:
     with pytest.raises(errors.ArgumentError) as caught:
         ASK_FOR_TAGS[door]("train")
     assert str(caught.value) == "Tags are a set of strings: write {'train'} instead of 'train'."
+
+
+@pytest.mark.parametrize("door", ASK_FOR_TAGS)
+def test_tags_that_are_no_strings(door: str) -> None:
+    with pytest.raises(errors.ArgumentError) as caught:
+        ASK_FOR_TAGS[door](3)
+    assert str(caught.value) == "Tags are a set of strings, not 3."
+
+
+TAKE_WORDS: dict[str, tuple[str, Door]] = {
+    "draw": ("Signatures", lambda words: hub.draw(STORED, signatures=words)),
+    "check": ("The modules that imports= names", lambda words: hub.check(STORED, imports=words)),
+    "convert": ("The modules that imports= names", lambda words: hub.convert(STORED, "c", imports=words)),
+    "search": ("Hubs", lambda words: hub.search("a", hubs=words)),
+    "info": ("Hubs", lambda words: hub.info("a/b/1", hubs=words)),
+}
+
+
+@pytest.mark.parametrize("door", TAKE_WORDS)
+def test_words_that_are_one_string_or_none(door: str) -> None:
+    what, open_door = TAKE_WORDS[door]
+    with pytest.raises(errors.ArgumentError) as caught:
+        open_door("one")
+    assert str(caught.value) == f"{what} are a set of strings: write {{'one'}} instead of 'one'."
+    with pytest.raises(errors.ArgumentError) as caught:
+        open_door(3)
+    assert str(caught.value) == f"{what} are a set of strings, not 3."
 
 
 ASK_FOR_OUTPUTS: dict[str, Door] = {
@@ -323,6 +357,22 @@ TAKE_CACHE_DIR: dict[str, Door] = {
     "download": lambda path: hub.download(STORED, cache_dir=path),
     "compare": lambda path: hub.compare([STORED], (np.ones([4]), np.ones([4])), cache_dir=path),
 }
+
+
+TAKE_FILES: dict[str, tuple[str, Door]] = {
+    "resolve": ("lock file", lambda path: hub.resolve(STORED, lock_file=path)),
+    "download": ("lock file", lambda path: hub.download(STORED, lock_file=path)),
+    "run_program": ("program", hub.run_program),
+    "verify_signature": ("trusted", lambda path: hub.verify_signature(STORED, path)),
+}
+
+
+@pytest.mark.parametrize("door", TAKE_FILES)
+def test_a_number_where_a_file_goes(door: str) -> None:
+    what, open_door = TAKE_FILES[door]
+    with pytest.raises(errors.ArgumentError) as caught:
+        open_door(3)
+    assert str(caught.value) == f"A {what} is a string or an os.PathLike, not 3."
 
 
 @pytest.mark.parametrize("door", TAKE_CACHE_DIR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from tf1hub.errors import ArgumentError
 
@@ -45,3 +46,25 @@ def path_text(path: object, what: str = "path") -> str:
     if isinstance(text, str):
         return text
     raise ArgumentError(f"A {what} is a string or an os.PathLike, not {path!r}.")
+
+
+def word_list(words: object, what: str) -> list[str]:
+    """Several words as a list.
+
+    Args:
+        words: what was given.
+        what: the words in words, a plural that begins the sentence: `"Tags"`.
+
+    Raises:
+        ArgumentError: it is one string, or holds something else than strings.
+    """
+    if isinstance(words, str):
+        # A string is iterable: it would be its letters, and later messages would make no sense.
+        raise ArgumentError(f"{what} are a set of strings: write {{{words!r}}} instead of {words!r}.")
+    if not isinstance(words, Iterable) or isinstance(words, bytes):
+        raise ArgumentError(f"{what} are a set of strings, not {words!r}.")
+    found = list(words)
+    for word in found:
+        if not isinstance(word, str):
+            raise ArgumentError(f"{what} are a set of strings, and {word!r} is none.")
+    return found

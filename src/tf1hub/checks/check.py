@@ -80,6 +80,7 @@ def _check(spec: ModuleSpec, run: bool | None, say: Say) -> Report:
     if running:
         say("importing TensorFlow")
         # Raises the error that says what to install, and brings what the environment names.
+        import tf1hub._tensorflow
         import tf1hub.graph  # noqa: F401
     versions, lacking = op_support(spec, _is_loaded)
     findings += lacking

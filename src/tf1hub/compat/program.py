@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import CodeType, ModuleType, TracebackType
 from typing import Any
 
+from tf1hub.arguments import path_text
 from tf1hub.compat.hub_alias import install_as_tensorflow_hub
 from tf1hub.errors import Error
 
@@ -45,6 +46,7 @@ def run_program(
         Error: there is no such program.
     """
     # What is missing is said before TensorFlow's seconds pass.
+    program = path_text(program, "program")
     code, main = _module_program(program) if as_module else _file_program(program)
     sys.argv = [str(main.__file__) if as_module else program, *arguments]
     install_as_tensorflow_hub()
@@ -67,8 +69,9 @@ def _file_program(program: str) -> tuple[CodeType, ModuleType]:
     try:
         with open(program, "rb") as file:
             source = file.read()
-    except OSError as error:
-        raise Error(f"Cannot open the program {program!r}: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Error(f"Cannot open the program {program!r}: {reason}.") from error
     if not sys.flags.safe_path if hasattr(sys.flags, "safe_path") else True:
         sys.path[0] = os.path.dirname(os.path.realpath(program))
     main = ModuleType("__main__")

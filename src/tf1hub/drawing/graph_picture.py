@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from tf1hub.arguments import path_text
+from tf1hub.arguments import path_text, word_list
 from tf1hub.drawing.box import Box
 from tf1hub.drawing.scope_tree import read_tree
 from tf1hub.drawing.svg import Drawn, Link, draw_inside, style, text_of
@@ -31,7 +31,7 @@ class GraphPicture:
     def __init__(
         self, variant: Variant, signatures: Iterable[str] | None = None, title: str | None = None
     ) -> None:
-        names = variant.signature_names if signatures is None else [*signatures]
+        names = variant.signature_names if signatures is None else word_list(signatures, "Signatures")
         for name in names:
             variant.check_signature(name)
         self._root, self.drawn, self.left_out = read_tree(variant, names)

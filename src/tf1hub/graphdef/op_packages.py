@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from tf1hub.arguments import word_list
 from tf1hub.errors import MissingDependencyError
 
 VARIABLE = "TF1HUB_IMPORTS"
@@ -87,9 +88,10 @@ def import_packages(modules: Iterable[str], named_by: str) -> None:
         named_by: who asks for them, in words.
 
     Raises:
+        ArgumentError: they are no strings.
         MissingDependencyError: one cannot be imported.
     """
-    for module in modules:
+    for module in word_list(modules, f"The modules that {named_by} names"):
         try:
             importlib.import_module(module)
         except Exception as error:  # whatever the code of a package raises

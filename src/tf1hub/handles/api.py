@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tf1hub.arguments import path_text
 from tf1hub.handles import settings as settings_module
 from tf1hub.handles.handle import Handle, Kind, parse
 from tf1hub.handles.plan import Action, Plan, plan
@@ -65,7 +66,7 @@ def resolve(
         offline=offline,
         allow_extra_files=allow_extra_files,
         max_bytes=max_bytes,
-        lock_file=None if lock_file is None else absolute(os.fspath(lock_file)),
+        lock_file=None if lock_file is None else absolute(path_text(lock_file, "lock file")),
     )
     with shown(progress):
         return carry_out(decide(parse(handle), settings, full=verify), settings)
@@ -113,7 +114,7 @@ def download(
         offline=offline,
         allow_extra_files=allow_extra_files,
         max_bytes=max_bytes,
-        lock_file=None if lock_file is None else absolute(os.fspath(lock_file)),
+        lock_file=None if lock_file is None else absolute(path_text(lock_file, "lock file")),
     )
     with shown(progress):
         return carry_out(decide(parse(handle), settings, in_place=False, force=force), settings)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from tf1hub.arguments import handle_text, path_text, word_list
 from tf1hub.configuration import Config, config_path
 from tf1hub.errors import Error, HandleError, UnknownModuleError
 from tf1hub.handles.manifest import content_digest
@@ -166,9 +167,9 @@ def info(handle: str, *, hubs: Iterable[str] | None = None) -> dict[str, Any]:
         UnknownModuleError: no hub has it.
         RepositoryError: a hub cannot be reached.
     """
-    named, places = handle, hubs
-    if scheme_of(handle) in ("http", "https"):
-        parts = urlsplit(handle)
+    named, places = handle_text(handle), hubs
+    if scheme_of(named) in ("http", "https"):
+        parts = urlsplit(named)
         named, places = parts.path.strip("/"), [f"{parts.scheme}://{parts.netloc}"]
     missing = []
     for where in _hubs_of(places):
@@ -187,7 +188,8 @@ def _hubs_of(given: Iterable[str] | None) -> list[str]:
         HandleError: there are none.
     """
     if given is not None:
-        found = [os.fspath(one) for one in given]
+        several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+        found = [path_text(one, "hub") for one in given] if several else word_list(given, "Hubs")
     elif os.environ.get(VARIABLE):
         found = os.environ[VARIABLE].split()
     else:

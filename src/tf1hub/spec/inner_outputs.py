@@ -135,7 +135,7 @@ def _definition(variant: Variant, name: str, outputs: Mapping[str, str]) -> Sign
     changed.CopyFrom(known)
     changed.ClearField("outputs")
     for key, tensor in outputs.items():
-        info = known.outputs[tensor] if tensor in known.outputs else tensors.info(tensor)
+        info = known.outputs[tensor] if tensor in [*known.outputs] else tensors.info(tensor)
         _check_computable(variant, known, f"no input of the signature {name!r} feeds", tensor, info)
         changed.outputs[key].CopyFrom(info)
     return changed

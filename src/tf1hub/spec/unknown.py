@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tf1hub.arguments import word_list
 from tf1hub.errors import ArgumentError, UnknownOutputError, UnknownSignatureError, UnknownTagsError
 from tf1hub.format.saved_model import format_tags
 
@@ -12,14 +13,9 @@ def tag_set(tags: Iterable[str] | None) -> frozenset[str]:
     """The tags of a variant as a set; None is the empty one.
 
     Raises:
-        ArgumentError: they are one string.
+        ArgumentError: they are one string, or no strings.
     """
-    if tags is None:
-        return frozenset()
-    # A string is iterable: the search would be for {"t", "r", ...}, and the message would make no sense.
-    if isinstance(tags, str):
-        raise ArgumentError(f"Tags are a set of strings: write {{{tags!r}}} instead of {tags!r}.")
-    return frozenset(tags)
+    return frozenset() if tags is None else frozenset(word_list(tags, "Tags"))
 
 
 def unknown_tags(tags: frozenset[str], where: str, known: Sequence[frozenset[str]]) -> UnknownTagsError:
@@ -30,8 +26,12 @@ def unknown_tags(tags: frozenset[str], where: str, known: Sequence[frozenset[str
     )
 
 
-def unknown_signature(name: str, where: str, known: Iterable[str]) -> UnknownSignatureError:
-    """The error about a signature that a variant does not have."""
+def unknown_signature(
+    name: object, where: str, known: Iterable[str]
+) -> ArgumentError | UnknownSignatureError:
+    """The error about a signature that a variant does not have, or about what names none."""
+    if not isinstance(name, str):
+        return ArgumentError(f"A signature is named by a string, not by {name!r}.")
     return UnknownSignatureError(f"No signature {name!r} in {where}. It has: {', '.join(known) or 'none'}.")
 
 

@@ -127,13 +127,15 @@ class Variant:
         """The name of a signature that is there.
 
         Raises:
+            ArgumentError: it is no string.
             UnknownSignatureError: it is not there; the message lists those that are.
         """
         return self._check_name(signature)
 
     def _check_name(self, signature: str | None) -> str:
         name = DEFAULT_SIGNATURE if signature is None else signature
-        if name not in self.meta_graph.signature_def:
+        # Of a string that no file can hold, protobuf's maps raise an error of their own.
+        if name not in self.signature_names:
             raise unknown_signature(name, self.where, self.signature_names)
         return name
 

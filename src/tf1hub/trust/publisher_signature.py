@@ -166,7 +166,10 @@ def verify_signature(
         if signature is None
         else path_text(signature, "signature")
     )
-    given = [trusted] if isinstance(trusted, str | os.PathLike) else list(trusted)
+    if isinstance(trusted, str | bytes | os.PathLike) or not isinstance(trusted, Iterable):
+        given = [trusted]
+    else:
+        given = [*trusted]
     if not given:
         raise ArgumentError("trusted= names nobody. Give a PEM file with a public key or with certificates.")
     package = _model_signing()
