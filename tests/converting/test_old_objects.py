@@ -34,3 +34,15 @@ def test_what_a_program_has_set_aside_stays_so() -> None:
     with old_objects_set_aside():
         assert gc.get_freeze_count() <= count
     assert gc.get_freeze_count() > 0
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_waits_and_then_is_as_it_was(enabled: bool) -> None:
+    if not enabled:
+        gc.disable()
+    try:
+        with old_objects_set_aside():
+            assert not gc.isenabled()
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()

@@ -559,6 +559,25 @@ def test_batch_and_other_open_dimensions_take_two_values_each(tmp_path: pathlib.
     ]
 
 
+def test_a_signature_that_another_program_serves_is_tried_on_its_first_inputs(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        middle = tf.nn.relu(x)
+        y = tf.tanh(middle)
+        hub.add_signature(inputs=x, outputs=y)
+        hub.add_signature("inner", inputs=x, outputs={"default": y, "middle": middle})
+        hub.add_signature("other", inputs=x, outputs=tf.exp(x))
+
+    rows = hub.convert(hub.create_module_spec(module_fn), tmp_path / "out").compared
+    both = ("default float32 [1]", "default float32 [3]")
+    assert {(row.signature, row.output): (row.inputs, row.max_abs) for row in rows} == {
+        ("default", "default"): (both[:1], 0.0),
+        ("inner", "default"): (both, 0.0),
+        ("inner", "middle"): (both, 0.0),
+        ("other", "default"): (both, 0.0),
+    }
+
+
 def test_what_serving_tools_call_is_compared_too(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import gc
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,16 +13,17 @@ from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.parts import flatten, part_names
 from tf1hub.tf2.serving import as_keywords
-from tf1hub.tf2.signature_functions import input_types
+from tf1hub.tf2.shared_programs import program_signature
 from tf1hub.tf2.variables import updated_nodes
 from tf1hub.trial.original import as_tensorflow_values, failures_told
 from tf1hub.trial.shared_runs import Arrays
 
-_MANY_NODES = 2_000
-
 
 class SavedModelCalls:
     """A converted module, called in all ways: an `Opened`.
+
+    A signature that another one's program serves has its first inputs tried: on all others the program is tried by
+    the signature whose program it is, and once is enough to see that this one hands it the right tensors.
 
     Args:
         module: what `tf.saved_model.load` made of the conversion.
@@ -31,6 +32,7 @@ class SavedModelCalls:
 
     def __init__(self, module: Any, training: Variant) -> None:
         calls = Calls(module)
+        self._seen: set[tuple[str, bool]] = set()
         self._inference = Inference(module, calls)
         self._training = Training(module, calls, updated_nodes([training]))
 
@@ -38,6 +40,9 @@ class SavedModelCalls:
         self, variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]
     ) -> Iterator[Arrays]:
         infos = variant.outputs(signature)
+        if (signature, training) in self._seen and program_signature(variant, signature) != signature:
+            return
+        self._seen.add((signature, training))
         with failures_told(), unoptimized():
             given = as_tensorflow_values(feeds)
             inputs = convert_inputs(given, variant.inputs(signature), signature, variant.where)
@@ -110,37 +115,19 @@ class Training:
 class Calls:
     """Calls a converted module.
 
-    Inside a function, which takes inputs of all sizes: called by itself, what TensorFlow restored is traced
-    and prepared anew for each. There is one function at a time, because TensorFlow keeps what it prepared as long as
-    the function lives.
+    A restored function is traced anew for each size of inputs: into a graph with a placeholder for each variable, around
+    a call of the saved function that it chose. So what chooses that function is called instead, which then runs it.
+
+    Args:
+        module: the converted module.
     """
 
     def __init__(self, module: Any) -> None:
-        self._module = module
-        self._signature: tuple[str, bool] | None = None
-        self._function: Any = None
+        self._signature = inspect.signature(module.__call__)
+        self._choose = getattr(module.__call__, "python_function", module.__call__)
 
     def __call__(
         self, variant: Variant, signature: str, training: bool, inputs: dict[str, Any]
     ) -> dict[str, Any]:
-        infos, module = variant.outputs(signature), self._module
-
-        def call(given: dict[str, Any] | None) -> dict[str, Any]:
-            return flatten(module(given, training=training, signature=signature, as_dict=True), infos)
-
-        if not inputs:
-            return call(None)
-        if self._signature != (signature, training):
-            self._forget(variant)
-            types = input_types(variant.inputs(signature))
-            self._function = tf.function(call, autograph=False, input_signature=[types])
-            self._signature = signature, training
-        outputs: dict[str, Any] = self._function(inputs)
-        return outputs
-
-    def _forget(self, variant: Variant) -> None:
-        """Lets go of the function that was called before."""
-        self._function = None
-        # A graph and its ops hold each other. To look for them takes time of its own, so only where they are many.
-        if self._signature is not None and len(variant.nodes) > _MANY_NODES:
-            gc.collect()
+        bound = self._signature.bind(inputs or None, training=training, signature=signature, as_dict=True)
+        return flatten(self._choose(*bound.args, **bound.kwargs), variant.outputs(signature))

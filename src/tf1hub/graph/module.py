@@ -204,10 +204,11 @@ class Module:
         variables = resources.values(), self._graph, f"tf1hub.Module {self._scope}"
         with pausing_collection():
             # A lookup of constants depends on no input, and would say in TensorFlow's words that its table is empty.
+            handles = {id(variable.handle) for variable in resources.values()}
             tables = {
                 name: tensor
                 for name, tensor in state.items()
-                if tensor.dtype == tf.resource and not any(tensor is v.handle for v in resources.values())
+                if tensor.dtype == tf.resource and id(tensor) not in handles
             }
             state = {**state, **once_initialized(tables, *variables)}
             tensors: Mapping[str, Any] = apply(
