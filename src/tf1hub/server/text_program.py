@@ -11,13 +11,14 @@ import numpy as np
 import onnx
 
 from tf1hub.arrays.module_code import ModuleCode
-from tf1hub.arrays.op_attributes import Attributes, text_bytes
-from tf1hub.arrays.prepared import PreparedOp
+from tf1hub.arrays.op_attributes import Attributes, attributes_of, text_bytes
 from tf1hub.arrays.regular_expressions import compile_expression, parts_of_rewrite
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.graphdef import op_types
+from tf1hub.graphdef.op_record import recorded_definition
 from tf1hub.onnx.host_file import SUFFIX, read_host
 from tf1hub.onnx.model_ports import ModelPorts, name_of
+from tf1hub.program.code import Op
 from tf1hub.program.nodes import Tensor
 
 OPS = frozenset(
@@ -129,12 +130,13 @@ class _Writer:
 
     def write(self) -> dict[str, Any]:
         steps = []
-        for step in self._code.block:
-            if not isinstance(step, PreparedOp):
+        # Of the program itself: what is prepared to be run has steps that are several ops at once.
+        for item in self._code.program.region.items:
+            if not isinstance(item, Op):
                 raise UnsupportedGraphError("It has a loop or a choice over strings: no browser runs that.")
-            if step.kind in ("Assert", "Const", "NoOp") or step.kind in op_types.TABLES:
+            if item.node.op in ("Assert", "Const", "NoOp") or item.node.op in op_types.TABLES:
                 continue
-            steps.append(self._step(step))
+            steps.append(self._step(item))
         for tensor, value in self._code.constants.items():
             self._constants[name_of(tensor)] = array_for_browsers(value)
         given = {port.tensor for port in self._ports.fed}
@@ -153,12 +155,12 @@ class _Writer:
             "gives": gives,
         }
 
-    def _step(self, step: PreparedOp) -> dict[str, Any]:
-        kind = "Identity" if step.kind in op_types.IDENTITIES else step.kind
-        attributes = step.attributes
+    def _step(self, op: Op) -> dict[str, Any]:
+        kind = "Identity" if op.node.op in op_types.IDENTITIES else op.node.op
+        attributes = attributes_of(op.node.definition, recorded_definition(op.node.op))
         if kind not in OPS:
             raise UnsupportedGraphError(f"It uses {kind}, which has no counterpart in a browser.")
-        inputs = list(step.inputs)
+        inputs = list(op.inputs)
         if kind == "RegexReplace":
             pattern, rewrite = (self._find_known(tensor) for tensor in inputs[1:])
             attributes = {**attributes, "pattern": pattern, "rewrite": rewrite}
@@ -167,7 +169,7 @@ class _Writer:
         if kind.startswith("LookupTable"):
             entry["table"] = self._table(inputs.pop(0))
         entry["inputs"] = [name_of(tensor) for tensor in inputs]
-        entry["outputs"] = [f"{step.name}:{index}" for index in range(4)]
+        entry["outputs"] = [f"{op.node.name}:{index}" for index in range(4)]
         return entry
 
     def _find_known(self, tensor: Tensor) -> str:
