@@ -208,7 +208,8 @@ def find_python(environment: Environment) -> Path:
 def candidates() -> Iterator[Path]:
     """Programs that may be a Python: this one, those on PATH, those of pyenv."""
     yield Path(sys.executable)
-    names = [f"python{version}" for version in (*SUPPORTED, "3.7", "3.6")] + ["python3", "python"]
+    versions = dict.fromkeys(version for each in ENVIRONMENTS.values() for version in each.pythons)
+    names = [*(f"python{version}" for version in versions), "python3", "python"]
     folders = os.environ.get("PATH", "").split(os.pathsep)
     for name in names:
         for folder in folders:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from fresh_process import printed
 from golden import cases
 
@@ -23,6 +25,7 @@ pytest.importorskip("flatbuffers")
 pytest.importorskip("safetensors")
 from safetensors import numpy as numpy_files
 
+tf1 = tf.compat.v1
 TEXT = {"launch_text", "text_embedding", "text_embedding_partitioned", "text_hashed", "tf112_text"}
 REFUSED = {*TEXT, "sparse_io"}
 SOME = {"dropout_cond", "half_plus_two", "image", "lstm", "tiny_tf16"}
@@ -75,6 +78,32 @@ def test_no_tensorflow_is_needed(tmp_path: pathlib.Path) -> None:
         "print(conversion.all_compared, max(row.max_rel for row in conversion.compared) < 1e-5)\n"
     )
     assert printed(program, cases.load("lstm").path, str(tmp_path / "exported")) == "True True\n"
+
+
+def test_open_sizes_may_have_a_limit_and_pictures_any_size(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        # As in ALBERT: a table of positions cut to the length, a mask of the same length, and a product of sizes.
+        ids = tf1.placeholder(tf.float32, [None, None, 3])
+        mask = tf1.placeholder(tf.float32, [None, None])
+        table = tf1.get_variable("positions", initializer=np.arange(24, dtype=np.float32).reshape(8, 3))
+        size = tf.shape(ids)
+        found = (ids + table[None, : size[1]]) * mask[:, :, None]
+        rows = tf.reshape(found, [tf.reduce_prod(size[:2]), 3])
+        hub.add_signature("positions", {"ids": ids, "mask": mask}, {"rows": rows})
+        for name, align in (("resized", False), ("aligned", True)):
+            images = tf1.placeholder(tf.float32, [None, None, None, 1])
+            hub.add_signature(name, images, tf1.image.resize_bilinear(images, [5, 4], align))
+
+    spec = hub.create_module_spec(module_fn)
+    conversion = hub.convert(spec, tmp_path / "exported", to="stablehlo")
+    assert conversion.all_compared
+    assert "Sizes have limits, as tables of positions set them: d1 <= 8." in conversion.notes
+    about = json.loads((tmp_path / "exported" / "signatures.json").read_text())["signatures"]
+    assert {name: told["limits"] for name, told in about.items()} == {
+        "aligned": [],
+        "positions": ["d1 <= 8"],
+        "resized": [],
+    }
 
 
 def test_weights_that_read_otherwise_are_found_in_the_other_process(

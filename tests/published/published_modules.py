@@ -104,7 +104,7 @@ PUBLISHED: dict[str, Published] = {
         (("tokens", TOKENS),),
         step=("tokens", "pooled_output"),
         variables="resource",
-        refused={"tflite": "StridedSlice", "stablehlo": "The node 'bert/add' .AddV2. cannot compute"},
+        refused={"tflite": "StridedSlice"},
     ),
     "elmo": Published(
         text_encoders.elmo,
@@ -207,7 +207,7 @@ PUBLISHED: dict[str, Published] = {
         variables="resource",
         refused={
             "tflite": "TensorListReserve",
-            "stablehlo": "The node 'map/while/resize/ResizeBilinear' .ResizeBilinear. cannot compute",
+            "stablehlo": "The node 'map_1/while/Where' .Where. cannot compute",
         },
     ),
     "captions": Published(

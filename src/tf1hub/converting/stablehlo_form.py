@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +34,10 @@ WEIGHTS = "weights.safetensors"
 SIGNATURES = "signatures.json"
 PLATFORMS = ("cpu", "cuda", "tpu")
 _CALLS = "tf1hub.converting.stablehlo_calls"
+_AXES = 32
+"""More than the axes of any tensor."""
+_LIMIT = re.compile(r"\bmin\((\d+), (\w+)\)")
+"""What JAX calls the size of a slice that an open dimension ends: if it is to have that dimension's size, this may not be larger."""
 _IMPORTS = ("jax", "jax.export", "safetensors.numpy", _CALLS)
 
 
@@ -101,6 +107,9 @@ class StablehloForm(CallableForm):
         written = sorted({key for each in told.values() for key in each["writes"]})
         self._writes = bool(written)
         notes = ["Integers and floating-point numbers of 64 bits have 32 bits, as JAX has them by default."]
+        limits = sorted({limit for each in told.values() for limit in each["limits"]})
+        if limits:
+            notes.append(f"Sizes have limits, as tables of positions set them: {', '.join(limits)}.")
         if written:
             notes.append(
                 f"Calls write {', '.join(map(repr, written))}: their new values come out beside the outputs."
@@ -213,23 +222,34 @@ def _export(function: JaxFunction, params: Mapping[str, Any]) -> tuple[Any, dict
         for name, value in params.items()
     }
     keys = (jax.ShapeDtypeStruct((2,), np.uint32),) if draws else ()
-    errors: list[Exception] = []
-    for shared in (False, True):  # each open dimension of its own; else all first ones the same
+    failed: dict[int, Exception] = {}
+    # Each open dimension of its own; else all first ones the same; else all of each axis; at last, no longer than tables of
+    # positions are.
+    for limited, shared in itertools.product((False, True), (0, 1, _AXES)):
+        limits = _limits_told(failed[shared]) if limited else ()
+        if limited and not limits:
+            continue
         try:
-            scope = export.SymbolicScope()
+            scope = export.SymbolicScope(limits)
             inputs = {name: _symbolic(name, info, scope, shared) for name, info in infos.items()}
             exported = export.export(jax.jit(call), platforms=PLATFORMS)(weights, inputs, *keys)
         except Exception as error:  # noqa: BLE001  # JAX's exporter has errors of private types
-            errors.append(error)
+            failed[shared] = error
             continue
         told = {
             "inputs": {name: _tell(each) for name, each in inputs.items()},
             "weights": sorted(params),
             "writes": sorted(function.written),
             "draws": draws,
+            "limits": limits,
         }
         return exported, told
-    raise errors[-1]
+    raise failed[1]
+
+
+def _limits_told(error: Exception) -> tuple[str, ...]:
+    """The limits of open dimensions without which JAX's exporter failed."""
+    return tuple(sorted({f"{name} <= {size}" for size, name in _LIMIT.findall(str(error))}))
 
 
 def _tell(spec: Any) -> Any:
@@ -238,7 +258,8 @@ def _tell(spec: Any) -> Any:
     return {"dtype": str(spec.dtype), "shape": [str(size) for size in spec.shape]}
 
 
-def _symbolic(name: str, info: Any, scope: Any, shared: bool) -> Any:
+def _symbolic(name: str, info: Any, scope: Any, shared: int) -> Any:
+    """An input with names for its open dimensions, those of the first `shared` axes the same for all inputs."""
     import jax
     from jax import export
 
@@ -261,9 +282,9 @@ def _symbolic(name: str, info: Any, scope: Any, shared: bool) -> Any:
             describe_symbol((f"n_{plain}",), dtype),
             describe_symbol((rank,), np.int64),
         ]
-    open_name = {0: "batch"} if shared else {}
+    common = ["batch", *(f"d{axis}" for axis in range(1, _AXES))][:shared]
     sizes = [
-        open_name.get(axis, f"d{axis}_{plain}") if size is None else size
+        (common[axis] if axis < shared else f"d{axis}_{plain}") if size is None else size
         for axis, size in enumerate(info.shape)
     ]
     return describe_symbol(tuple(sizes), dtype)

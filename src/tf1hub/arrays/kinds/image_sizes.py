@@ -40,8 +40,8 @@ def bilinear(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[An
     """Between the four nearest pixels; float32."""
     height, width = _sizes(size)
     images = images.astype(np.float32)
-    low_y, high_y, part_y = _neighbours(images.shape[1], height, attributes)
-    low_x, high_x, part_x = _neighbours(images.shape[2], width, attributes)
+    low_y, high_y, part_y = _neighbours(xp, images.shape[1], height, attributes)
+    low_x, high_x, part_x = _neighbours(xp, images.shape[2], width, attributes)
     part_y, part_x = part_y[:, None, None], part_x[:, None]
     upper, lower = images[:, low_y], images[:, high_y]
     top = upper[:, :, low_x] + (upper[:, :, high_x] - upper[:, :, low_x]) * part_x
@@ -49,12 +49,26 @@ def bilinear(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[An
     return [top + (bottom - top) * part_y]
 
 
-def _neighbours(before: int, after: int, attributes: Attributes) -> tuple[Any, Any, _Floats]:
-    places = _places(before, after, attributes)
-    floors = np.floor(places)
-    low = np.maximum(floors, 0).astype(np.int64)
-    high = np.minimum(np.ceil(places), before - 1).astype(np.int64)
-    return low, np.maximum(high, 0), places - floors
+def _neighbours(xp: Any, before: Any, after: Any, attributes: Attributes) -> tuple[Any, Any, Any]:
+    """The pixels before and behind each new one, and how far it lies between them; sizes may be symbolic."""
+    if isinstance(before, int) and isinstance(after, int):
+        xp, last, dtype = np, before - 1, "int64"
+        places: Any = _places(before, after, attributes)
+    else:
+        last, dtype = xp.asarray(before, np.int32) - 1, "int32"
+        places = _symbolic_places(xp, before, after, attributes)
+    floors = xp.floor(places)
+    low = xp.maximum(floors, 0).astype(dtype)
+    high = xp.minimum(xp.ceil(places), last).astype(dtype)
+    return low, xp.maximum(high, 0), places - floors
+
+
+def _symbolic_places(xp: Any, before: Any, after: Any, attributes: Attributes) -> Any:
+    align = int(attributes["align_corners"] and after > 1)
+    sizes = (xp.asarray(size, np.float32) - align for size in (before, after))
+    scale = next(sizes) / next(sizes)
+    half = np.float32(0.5 if attributes.get("half_pixel_centers", False) else 0)
+    return (xp.arange(after, dtype=np.float32) + half) * scale - half
 
 
 @computes("ResizeNearestNeighbor", known=(1,))

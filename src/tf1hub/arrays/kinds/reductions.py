@@ -22,7 +22,13 @@ def reduce(call: Call, x: Any, axes: Any) -> Any:
     if not axis:  # NumPy takes no axes for all of them
         return call.xp.abs(x) if call.kind == "EuclideanNorm" and not is_complex(x) else x
     wide = x.astype(np.float32) if str(x.dtype) in _NARROW else x
-    return _REDUCE[call.kind](call.xp, wide, axis, keep).astype(x.dtype)
+    found = _REDUCE[call.kind](call.xp, wide, axis, keep)
+    if x.dtype == object and not isinstance(found, np.ndarray):
+        # Sizes that JAX knows by name: NumPy gives the element itself, not an array of it.
+        alone = np.empty((), object)
+        alone[()] = found
+        return alone
+    return found.astype(x.dtype)
 
 
 def _mean(xp: Any, x: Any, axis: tuple[int, ...], keep: bool) -> Any:
