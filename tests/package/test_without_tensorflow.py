@@ -103,6 +103,17 @@ def test_what_needs_tensorflow_says_what_to_install() -> None:
     )
 
 
+def test_a_check_that_is_to_run_says_that_tensorflow_is_missing() -> None:
+    printed = run_alone(
+        "import tf1hub as hub\n"
+        "try:\n"
+        f"    hub.check({str(GOLDEN / 'half_plus_two' / 'module')!r}, run=True)\n"
+        "except hub.errors.Error as error:\n"
+        "    print(type(error).__name__)\n"
+    )
+    assert printed == "MissingDependencyError\n"
+
+
 def test_the_metadata_and_the_package_agree() -> None:
     printed = run_alone("import tf1hub; print(tf1hub.__version__)")
     assert printed.strip() == version("tf1hub")

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -29,12 +25,10 @@ from tf1hub.repository.module_page import KEYS, read_page
 from tf1hub.repository.record import FACETS, SIZES, Record
 from tf1hub.repository.repository import Repository
 from tf1hub.server import page_parts, trial_routes
-from tf1hub.server.answers import AGAIN, not_modified
 from tf1hub.server.looking import MOST_BYTES_COMPARED, Looks
 from tf1hub.server.markdown import render
-from tf1hub.server.options import ServerOptions
+from tf1hub.server.page_answers import answer_text, read_static, render_page, root_of
 from tf1hub.server.protocol_routes import find_record, version_headers
-from tf1hub.spec.description import human_count
 from tf1hub.storage import join_path, place_at
 
 _CARDS = 30
@@ -50,15 +44,6 @@ _TITLES = {
     "status": "State",
 }
 _SHOWN_CHOICES = 12
-_ERRORS = {
-    400: "That cannot be asked",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Not possible here",
-    409: "Not possible now",
-    422: "Damaged",
-    429: "Too much at once",
-}
 _STATIC = {
     "site.css": "text/css; charset=utf-8",
     "site.js": "text/javascript; charset=utf-8",
@@ -92,9 +77,9 @@ def show_catalogue(request: Request) -> Response:
 
     def at(number: int) -> str:
         words = {**({"q": query} if query else {}), **chosen, **({"start": number} if number else {})}
-        return f"{_root(request)}?{urlencode(words, doseq=True)}"
+        return f"{root_of(request)}?{urlencode(words, doseq=True)}"
 
-    return _page(
+    return render_page(
         request,
         "catalogue.html",
         query=query,
@@ -115,7 +100,7 @@ def show_publisher(request: Request) -> Response:
     if not found.total and not text:
         raise UnknownModuleError(f"There is no publisher {publisher} in this repository.")
     page = read_page(text)
-    return _page(
+    return render_page(
         request,
         "publisher.html",
         publisher=publisher,
@@ -211,15 +196,15 @@ def show_version(request: Request, record: Record) -> Response:
     headers = version_headers(record)
     if given.get("runtime"):
         headers["Content-Security-Policy"] = trial_routes.WITH_WASM
-    return _page(request, "module.html", headers=headers, **given)
+    return render_page(request, "module.html", headers=headers, **given)
 
 
 def show_variables(request: Request, record: Record) -> Response:
     """All variables of a version, some hundreds at a time."""
     start = _number(request, "start")
     description = _repository(request).description(record.name)
-    total, here = len(description["variables"]), f"{_root(request)}{record.name}/variables"
-    return _page(
+    total, here = len(description["variables"]), f"{root_of(request)}{record.name}/variables"
+    return render_page(
         request,
         "variables.html",
         record=record,
@@ -241,7 +226,7 @@ def show_graph(request: Request, record: Record) -> Response:
     # What is open is told as the difference from what is open at first: the address stays short.
     changed = set(asked.getlist("turn")[:200]) & set(picture.scopes)
     opened = first ^ changed
-    here = f"{_root(request)}{record.name}/graph"
+    here = f"{root_of(request)}{record.name}/graph"
     kept = {key: value for key, value in (("tags", tags), ("signature", signature)) if value}
 
     def link(box: Any, _: bool) -> str:
@@ -249,7 +234,7 @@ def show_graph(request: Request, record: Record) -> Response:
 
     variants = repository.description(record.name)["variants"]
     chosen = next((each for each in variants if ",".join(each["tags"]) == tags), variants[0])
-    return _page(
+    return render_page(
         request,
         "graph.html",
         record=record,
@@ -274,7 +259,7 @@ def send_graph(request: Request, record: Record) -> Response:
     )
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'"
-    return _answer(request, picture.to_svg(), "image/svg+xml", {"Content-Security-Policy": policy})
+    return answer_text(request, picture.to_svg(), "image/svg+xml", {"Content-Security-Policy": policy})
 
 
 def show_difference(request: Request, record: Record, rest: list[str]) -> Response:
@@ -285,7 +270,7 @@ def show_difference(request: Request, record: Record, rest: list[str]) -> Respon
         left, right = asked.get("left", ""), asked.get("right", "")
         if not (is_version(left) and is_version(right)):
             raise HandleError("Say which two versions to compare: compare?left=1&right=2")
-        return RedirectResponse(f"{_root(request)}{record.module}/{left}/compare/{right}", 302)
+        return RedirectResponse(f"{root_of(request)}{record.module}/{left}/compare/{right}", 302)
     if not is_version(rest[0]):
         raise HandleError(f"{rest[0]!r} is no version. Write a number.")
     other = repository.record(record.module.at(int(rest[0])))
@@ -293,7 +278,7 @@ def show_difference(request: Request, record: Record, rest: list[str]) -> Respon
         (record.digest, lambda: repository.directory(record.name), record.bytes),
         (other.digest, lambda: repository.directory(other.name), other.bytes),
     )
-    return _page(
+    return render_page(
         request,
         "compare.html",
         left=record.name,
@@ -310,21 +295,15 @@ def send_static(request: Request) -> Response:
     """A style sheet, a script or a picture of the pages."""
     name = request.path_params["name"]
     if name == "graph.css":
-        return _answer(request, style(), "text/css; charset=utf-8")
+        return answer_text(request, style(), "text/css; charset=utf-8")
     if name not in _STATIC:
         raise UnknownNameError(f"There is no file {name[:80]!r}.")
-    return _answer(request, _static(name), _STATIC[name])
+    return answer_text(request, read_static(name), _STATIC[name])
 
 
 def send_icon(request: Request) -> Response:
     """The picture that browsers ask every server for."""
-    return _answer(request, _static("icon.svg"), _STATIC["icon.svg"])
-
-
-def error_page(request: Request, status: int, message: str) -> Response:
-    """What people are told that cannot have what they ask for."""
-    title = _ERRORS.get(status, "Something went wrong here" if status >= 500 else "Not possible")
-    return _page(request, "error.html", status, title=title, message=message, code=status)
+    return answer_text(request, read_static("icon.svg"), _STATIC["icon.svg"])
 
 
 def _show_newest(request: Request, repository: Repository, path: str) -> Response:
@@ -335,7 +314,7 @@ def _show_newest(request: Request, repository: Repository, path: str) -> Respons
         name = repository.versions(path)[0].name
     asked = request.query_params.get("version", "")
     if is_version(asked):
-        return RedirectResponse(f"{_root(request)}{name.module}/{asked}", 302)
+        return RedirectResponse(f"{root_of(request)}{name.module}/{asked}", 302)
     return show_version(request, find_record(request, repository, str(name)))
 
 
@@ -413,70 +392,5 @@ def _looks(request: Request) -> Looks:
     return found
 
 
-def _root(request: Request) -> str:
-    """The beginning of addresses: what a server in front of this one put before them."""
-    return f"{request.scope.get('root_path', '')}/"
-
-
 def _url(request: Request, name: VersionName | ModuleName) -> str:
     return f"{str(request.base_url).rstrip('/')}/{name}"
-
-
-@cache
-def _static(name: str) -> str:
-    return files("tf1hub.server").joinpath("static", name).read_text("utf-8")
-
-
-@cache
-def _templates() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("tf1hub.server"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "bytes": page_parts.bytes_of,
-        "count": human_count,
-        "day": page_parts.day_of,
-        "fields": page_parts.fields_of,
-        "kind": page_parts.kind_of,
-        "shape": page_parts.shape_of,
-        "thousands": lambda number: f"{number:,}",
-        "tojson_plain": lambda value: json.dumps(list(value)),
-        "where": page_parts.place_words,
-        "words": page_parts.words_of,
-    }
-    return environment
-
-
-def _page(
-    request: Request,
-    template: str,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    **given: Any,
-) -> Response:
-    options: ServerOptions = request.app.state.options
-    root = _root(request)
-    if "record" in given:
-        given["handle"] = f"{root}{given['record'].name}"
-    if template == "error.html":
-        given["status"] = given.pop("code")
-    text = _templates().get_template(template).render(site=options.title, root=root, **given)
-    answer = _answer(request, text, "text/html; charset=utf-8", headers)
-    if answer.status_code == 200:
-        answer.status_code = status
-    return answer
-
-
-def _answer(
-    request: Request, text: str, media_type: str, headers: Mapping[str, str] | None = None
-) -> Response:
-    body = text.encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    every = {"ETag": etag, "Cache-Control": AGAIN, "Vary": "Accept-Encoding", **(headers or {})}
-    if not_modified(request, etag):
-        return Response(status_code=304, headers=every)
-    return Response(body, media_type=media_type, headers=every)
