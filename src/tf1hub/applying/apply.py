@@ -170,15 +170,16 @@ def apply(
         resumed = job.rows
         if not job.complete:
             found.check_free()
+            total = count_rows(kind, files)
             if not job.block_rows:
                 infos = [*predictor.inputs.values(), *predictor.outputs.values()]
                 job.block_rows = min(rows_of_a_block(piece, infos), part_rows)
-                run.measure(next(cut_into_blocks(READERS[kind](files, choice.read, 0), job.block_rows, 0)))
+                block = next(cut_into_blocks(READERS[kind](files, choice.read, 0), job.block_rows, 0))
+                run.measure(block, total)
                 run.place.make_directory("")
                 job.store(run.place)
             pieces = READERS[kind](files, choice.read, resumed)
             blocks = cut_into_blocks(pieces, job.block_rows, resumed)
-            total = count_rows(kind, files)
             count = threads or _processors()
             named = isinstance(source, str | os.PathLike)
             what = f"Applying the module to {source if named else f'{len(files)} files'}"
@@ -235,10 +236,10 @@ class _JobRun:
         self._some_row_was_good = threading.Event()
         self.place = place_at(target.directory, Faults())
 
-    def measure(self, block: RowBlock) -> None:
-        """Finds out how many rows are computed at once."""
+    def measure(self, block: RowBlock, total: int | None) -> None:
+        """Finds out how many of all rows are computed at once."""
         table, _ = self._choice.table(block, self._predictor.inputs, self._predictor.encoded)
-        self._job.batch_size = self._predictor.measure_batch_size(table)
+        self._job.batch_size = self._predictor.measure_batch_size(table, total=total)
 
     def compute(self, block: RowBlock) -> _Computed:
         """What is to be written of a block; runs in several threads at once."""

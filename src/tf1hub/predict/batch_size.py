@@ -14,9 +14,8 @@ SECONDS = 1.6
 """The last measurement may take longer than expected, and all of it no more than two seconds."""
 _SWEEP = 0.6
 """The part of the time in which sizes are doubled; in the rest, those that may be the best are measured again."""
-_LEAST = 0.01
-_RUNS, _MOST = 2, 0.05
-"""Each measurement of a size takes so many seconds and runs, so that the clock matters little, and ends after so many."""
+_BRIEF, _RUNS, _LONG = 1 / 160, 2, 5
+"""Each measurement of a size takes this part of the time, and so many runs, and ends when it took so many times as long."""
 _CHEAP = 0.004
 """Seconds of a run below which it costs nothing to look at further sizes."""
 _NEAR = 0.95
@@ -43,7 +42,7 @@ def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SE
         rows: how many there are to measure with.
         seconds: how long to measure.
     """
-    sizes = _Sizes(run, time.perf_counter() + seconds)
+    sizes = _Sizes(run, time.perf_counter() + seconds, seconds * _BRIEF)
     run(1)  # what engines prepare at the first call
     ends = time.perf_counter() + _SWEEP * seconds
     size, falls = 1, 0
@@ -72,14 +71,16 @@ class _Sizes:
     Args:
         run: computes that many rows.
         deadline: when to stop, by `time.perf_counter`.
+        brief: seconds that a measurement takes.
 
     Attributes:
         least: the shortest time of a row, by size.
         lasted: how long the last measurement took, by the clock.
     """
 
-    def __init__(self, run: Callable[[int], Any], deadline: float) -> None:
+    def __init__(self, run: Callable[[int], Any], deadline: float, brief: float) -> None:
         self._run = run
+        self._brief = brief
         self._deadline = deadline
         self._clock = time.perf_counter if _has_accelerator() else time.process_time
         self.least: dict[int, float] = {}
@@ -91,7 +92,7 @@ class _Sizes:
         before = self.least.get(size, float("inf"))
         least, runs, spent = before, 0, 0.0
         # By the processor's time, of which a busy machine gives little in a moment; but not for ever.
-        while runs < _RUNS or (spent < _LEAST and time.perf_counter() - began < _MOST):
+        while runs < _RUNS or (spent < self._brief and time.perf_counter() - began < _LONG * self._brief):
             started = self._clock()
             self._run(size)
             took = max(self._clock() - started, 1e-9)

@@ -23,6 +23,8 @@ _WORTH_MEASURING = 256
 _LARGE = 1 << 25
 """Bytes of inputs that are large whatever the number of rows."""
 _PROBED = 8
+_PART, _LEAST_SECONDS = 0.1, 0.3
+"""Where it is known how many rows there are, the measuring takes this part of their time, but so many seconds at least."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,17 @@ class Batches:
         """What rows gave that are all at fault."""
         return RowResults(self._nothing(), np.empty(0, np.int64), errors)
 
-    def measure(self, values: Mapping[str, Any]) -> int | None:
-        """The rows of a batch, measured on these if they are enough; None for all at once."""
+    def measure(self, values: Mapping[str, Any], total: int | None = None) -> int | None:
+        """The rows of a batch, measured on these if they are enough; None for all at once.
+
+        Args:
+            values: of some rows.
+            total: how many are to be computed, so that the measuring takes a small part of that.
+        """
         if not self._signature.is_by_rows or self._asked is None:
             return None
         rows = self._rows(values)
-        return None if rows is None else self._size(rows, always=True)
+        return None if rows is None else self._size(rows, always=True, total=total)
 
     def _rows(self, values: Mapping[str, Any]) -> Rows | None:
         """The rows. Inputs of different lengths have none where nobody asked for batches: not every first axis is one of rows."""
@@ -135,7 +142,7 @@ class Batches:
                 return None
             raise
 
-    def _size(self, rows: Rows, *, always: bool = False) -> int | None:
+    def _size(self, rows: Rows, *, always: bool = False, total: int | None = None) -> int | None:
         if isinstance(self._asked, int):
             return self._asked
         signature = self._signature
@@ -149,10 +156,10 @@ class Batches:
                 return None
             with self._measuring:
                 if signature.batch_size is None and not self._cannot_be_cut:
-                    self._measure(rows)
+                    self._measure(rows, total)
         return None if self._cannot_be_cut else signature.batch_size
 
-    def _measure(self, rows: Rows) -> None:
+    def _measure(self, rows: Rows, total: int | None) -> None:
         run = self._signature.run
         start = 0
 
@@ -170,6 +177,11 @@ class Batches:
                 self._cannot_be_cut = True
                 return
             left = max(SECONDS - (time.perf_counter() - started), SECONDS / 4)
+            if total is not None:
+                started = time.perf_counter()
+                run(rows.cut(0, rows.count))
+                whole = (time.perf_counter() - started) / max(rows.count, 1) * total
+                left = min(left, max(_PART * whole, _LEAST_SECONDS))
             self._signature.batch_size = measure_batch_size(
                 lambda size: run(next_rows(size)), rows.count, left
             )

@@ -267,17 +267,18 @@ class Predictor:
         other._take(other._specification.load())
         return other
 
-    def measure_batch_size(self, inputs: Any) -> int | None:
+    def measure_batch_size(self, inputs: Any, *, total: int | None = None) -> int | None:
         """How many rows are computed at once, measured on these where `batch_size="auto"` was not measured yet.
 
         Args:
             inputs: as for a call.
+            total: how many rows are to be computed, if that is known: the measuring then takes a small part of their time.
 
         Returns:
             The number; None where all rows are computed at once.
         """
         values, _ = self._rows_of(inputs)
-        return self._batches.measure(values)
+        return self._batches.measure(values, total)
 
     def _rows_of(self, inputs: Any) -> tuple[dict[str, Any], dict[int, str]]:
         _ = self._signature
