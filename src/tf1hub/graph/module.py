@@ -121,10 +121,11 @@ class Module:
         first = spec if isinstance(spec, Module) else None
         self._spec = load_module_spec(spec.spec if isinstance(spec, Module) else spec, trust=trust)
         self._trainable = bool(trainable)
-        self._variant = self._spec.variant(tags)
+        with pausing_collection():
+            self._variant = self._spec.variant(tags)
         self._first_scopes: dict[str, str] = {}
         self._repeaters: dict[str, Repeater] = {}
-        with building(self._variant):
+        with building(self._variant), pausing_collection():
             self._definition = definition_of(self._spec, self._variant)
         with graph_of_state(shown), building(self._variant), pausing_collection():
             self._graph = tf.compat.v1.get_default_graph()
@@ -180,7 +181,7 @@ class Module:
         infos = self._variant.inputs(name)
         with tf.compat.v1.name_scope(f"{self._scope.rpartition('/')[2]}_apply_{_scope_name(name)}") as scope:
             values = conversion.convert_inputs(inputs, infos, name, self._variant.where)
-        with building(self._variant):
+        with building(self._variant), pausing_collection():
             tensors = self._apply(name, graph, scope.rstrip("/"), conversion.dense_tensors(values, infos))
         if not as_dict:
             return conversion.assemble(outputs["default"], tensors)
@@ -202,25 +203,24 @@ class Module:
             state, feeds = _local(graph, state), _local(graph, feeds)
         plain = graph is self._graph and is_plain_place(graph)
         variables = resources.values(), self._graph, f"tf1hub.Module {self._scope}"
-        with pausing_collection():
-            # A lookup of constants depends on no input, and would say in TensorFlow's words that its table is empty.
-            handles = {id(variable.handle) for variable in resources.values()}
-            tables = {
-                name: tensor
-                for name, tensor in state.items()
-                if tensor.dtype == tf.resource and id(tensor) not in handles
-            }
-            state = {**state, **once_initialized(tables, *variables)}
-            tensors: Mapping[str, Any] = apply(
-                application,
-                importable,
-                self._definition.contexts,
-                scope,
-                state,
-                resources,
-                once_initialized(feeds, *variables),
-                self._repeater(name, application) if plain else None,
-            )
+        # A lookup of constants depends on no input, and would say in TensorFlow's words that its table is empty.
+        handles = {id(variable.handle) for variable in resources.values()}
+        tables = {
+            name: tensor
+            for name, tensor in state.items()
+            if tensor.dtype == tf.resource and id(tensor) not in handles
+        }
+        state = {**state, **once_initialized(tables, *variables)}
+        tensors: Mapping[str, Any] = apply(
+            application,
+            importable,
+            self._definition.contexts,
+            scope,
+            state,
+            resources,
+            once_initialized(feeds, *variables),
+            self._repeater(name, application) if plain else None,
+        )
         if not feeds:
             tensors = once_initialized(tensors, *variables)
         if plain:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from tf1hub.errors import FormatError
 from tf1hub.format import dtypes
@@ -29,7 +29,9 @@ WITHOUT_SHAPES = frozenset(
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 
-def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
+def check_meta_graph(
+    meta_graph: MetaGraphDef, where: str, variables_of: Callable[[], Iterable[StoredVariable]] | None = None
+) -> None:
     """Checks one variant before anything is built from it.
 
     Every name that an edge, a signature or a colocation uses must exist exactly once, and every shape must be
@@ -38,6 +40,7 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
     Args:
         meta_graph: the variant.
         where: the variant in words, for messages.
+        variables_of: gives the variant's variables, for whoever goes on with them: parsing them takes long.
 
     Raises:
         FormatError: the first fault found.
@@ -45,7 +48,7 @@ def check_meta_graph(meta_graph: MetaGraphDef, where: str) -> None:
     if not meta_graph.signature_def:
         raise FormatError(f"{where} has no signature. A module has at least one.")
     outputs = _check_nodes(meta_graph.graph_def, where)
-    variables = stored_variables(meta_graph, where)
+    variables = stored_variables(meta_graph, where) if variables_of is None else variables_of()
     for signature, definition in meta_graph.signature_def.items():
         for direction, infos in (("input", definition.inputs), ("output", definition.outputs)):
             for name, info in infos.items():

@@ -142,7 +142,7 @@ class ModuleSpec:
             raise unknown_tags(wanted, self._name, self.get_tags())
         variant = self._variants[wanted]
         if wanted not in self._checked:
-            check_meta_graph(variant.meta_graph, variant.where)
+            check_meta_graph(variant.meta_graph, variant.where, lambda: variant.variables)
             self._checked.add(wanted)
         return variant
 
