@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from tf1hub.arguments import path_text
+from tf1hub.arguments import path_text, word_list
 from tf1hub.converting.conversion import Conversion
 from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options
 from tf1hub.converting.old_objects import old_objects_set_aside
@@ -111,7 +111,8 @@ def convert(
     options = Options(trainable, serving_default, frozen, signature, strings)
     _check_options(form_named(to), options, examples)
     form = form_named(to).choose(options)
-    packages = tuple(imports)
+    # Before it is made a tuple: one string would be its letters.
+    packages = tuple(word_list(imports, "The modules that imports= names"))
     import_packages(packages, "imports=")
     target = path_text(path)
     _check_tolerance(tolerance)
