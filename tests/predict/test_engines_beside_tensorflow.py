@@ -220,3 +220,27 @@ def test_chance(engine: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(hub.Predictor(path, engine=engine, seed=3)(1000)["default"], first)
     assert abs(first.mean()) < 0.2
     assert abs(first.std() - 1) < 0.2
+
+
+def test_boxes_are_chosen_outside_of_what_is_traced() -> None:
+    jax = pytest.importorskip("jax")
+
+    def module_fn() -> None:
+        boxes, scores = tf1.placeholder(tf.float32, [None, 4]), tf1.placeholder(tf.float32, [None])
+        chosen = tf.raw_ops.NonMaxSuppressionV3(
+            boxes=boxes, scores=scores, max_output_size=3, iou_threshold=0.5, score_threshold=0.1
+        )
+        hub.add_signature(inputs={"boxes": boxes, "scores": scores}, outputs=chosen)
+
+    function, params = hub.to_jax(hub.create_module_spec(module_fn))[:2]
+    boxes = np.array([[0, 0, 1, 1], [0, 0, 1, 1.1], [2, 2, 3, 3], [5, 5, 6, 6]], np.float32)
+    inputs = {"boxes": boxes, "scores": np.array([0.9, 0.8, 0.7, 0.05], np.float32)}
+    assert function(params, inputs)["default"].tolist() == [0, 2]
+    with pytest.raises(InputError) as caught:
+        jax.jit(function)(params, inputs)
+    assert str(caught.value) == (
+        "What decides shapes or is text is computed in NumPy, and JAX traces it: Placeholder:0, Placeholder_1:0. Call "
+        "function.prepare(inputs) outside of jax.jit, grad or vmap, and trace function.run(params, prepared) in place of "
+        "the whole call."
+    )
+    assert jax.jit(function.run)(params, function.prepare(inputs))[0]["default"].tolist() == [0, 2]

@@ -210,8 +210,18 @@ class JaxFunction:
 
     def prepare_arrays(self, feeds: Mapping[str, Any]) -> Prepared:
         """The same for the arrays behind the inputs, by the names of the module's tensors."""
+        import jax
+
         parts = self._parts
         arrays = feeds
+        needed = [] if parts.host is None else [*self._host_arguments]
+        needed += [name for name in parts.known if name in feeds]
+        if any(isinstance(feeds[name], jax.core.Tracer) for name in needed):
+            raise InputError(
+                "What decides shapes or is text is computed in NumPy, and JAX traces it: "
+                f"{', '.join(sorted(set(needed)))}. Call function.prepare(inputs) outside of jax.jit, grad or vmap, and "
+                "trace function.run(params, prepared) in place of the whole call."
+            )
         if parts.host is not None:
             given = [np.asarray(feeds[name]) for name in self._host_arguments]
             arrays = {**feeds, **dict(zip(parts.handed, self._module.run(parts.host, given), strict=True))}
