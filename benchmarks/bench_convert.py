@@ -32,7 +32,21 @@ def rows(bench: Bench) -> Iterator[Row]:
     yield from _rows_of(bench, "BERT-base", bench.module("bert_base", "ours"), alone)
     if _INCEPTION.exists():
         bench.run("bench_convert:fill", repeats=1, archive=_INCEPTION, directory=bench.workdir)
-        yield from _rows_of(bench, "Inception-v3", bench.workdir / "inception_v3_fv1", alone)
+        inception = bench.workdir / "inception_v3_fv1"
+        yield from _rows_of(bench, "Inception-v3", inception, alone)
+        plain = bench.run(
+            "bench_convert:plain", repeats=1, module=inception, path=bench.workdir / "converted"
+        )
+        weights = sum(file.stat().st_size for file in (inception / "variables").iterdir())
+        peak = times((plain["peak_bytes"] - alone) / weights)
+        yield Row(
+            "plain TensorFlow running Inception-v3 and its result, nothing written: processor time, peak per weight",
+            seconds(plain["cpu_s"]),
+            "",
+            peak,
+            "told",
+            True,
+        )
 
 
 def _rows_of(bench: Bench, name: str, module: Path, alone: float) -> Iterator[Row]:
@@ -81,6 +95,32 @@ def load(path: str) -> dict[str, Any]:
 
     assert tf.saved_model.load(path).signatures
     return {}
+
+
+def plain(module: str, path: str) -> dict[str, Any]:
+    """The least that comparing takes, without this library: both variants in sessions, and the result called in all ways."""
+    import numpy as np
+    import tensorflow as tf
+
+    tf1, images = tf.compat.v1, np.zeros((2, 299, 299, 3), np.float32)
+    cpu = time.process_time()
+    config = tf1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    for tags in ([], ["train"]):
+        with tf.Graph().as_default(), tf1.Session(config=config) as session:
+            signature = tf1.saved_model.load(session, tags, module).signature_def["image_feature_vector"]
+            (given,), outputs = signature.inputs.values(), [info.name for info in signature.outputs.values()]
+            for count in (1, 2):
+                session.run(outputs, {given.name: images[:count]})
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    loaded = tf.saved_model.load(path)
+    for name in ("default", "image_feature_vector"):
+        loaded.signatures[name](tf.constant(images[:1]))
+        for training in (False, True):
+            for count in (1, 2):
+                given = {"images": tf.constant(images[:count])}
+                loaded.__call__.python_function(given, training, name, True)
+    return {"cpu_s": time.process_time() - cpu}
 
 
 def fill(archive: str, directory: str) -> dict[str, Any]:
