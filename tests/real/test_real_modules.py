@@ -62,7 +62,7 @@ def test_dm21_in_keras() -> None:
         cases.assert_matches(found[output], expected)
 
 
-@pytest.mark.parametrize("engine", [name for name in installed_engines() if name != "tensorflow"])
+@pytest.mark.parametrize("engine", installed_engines())
 def test_dm21_on_an_engine(engine: str) -> None:
     case = dm21()
     (call,) = case.calls

@@ -60,7 +60,6 @@ class _Folding:
             return False
         kernel = self._constant(convolution.input[1])
         found = [self._constant(edge) for edge in norm.input[1:5]]
-        found = [self._constant(edge) for edge in norm.input[1:5]]
         if kernel is None or kernel.ndim != 4:
             return False
         # The outputs of a depthwise convolution are some for each of its inputs.

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from tf1hub.format.messages_pb2 import SavedModel
+from tf1hub.format.messages_pb2 import NodeDef, SavedModel
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.freezing.batch_norms import fold_batch_norms
 from tf1hub.freezing.dense_parts import tensors_of
 from tf1hub.freezing.frozen_graph import Freezing
 from tf1hub.graphdef.op_record import recorded_definition
+from tf1hub.graphdef.walk import dependents
 from tf1hub.predict.engine_request import Compute, Request
 from tf1hub.spec.module_spec import ModuleSpec
 
 _MOST_CONSTANTS = 1 << 25
 """The most bytes of variables that become constants: while TensorFlow optimizes a graph, it holds each of them a dozen times."""
+
+_OFF = 2
+"""`RewriterConfig.Toggle.OFF`."""
 
 
 class TensorflowEngine:
@@ -80,12 +84,16 @@ def _of_constants(tf: Any, freezing: Freezing, config: Any) -> Compute:
     del data
     with tf.Graph().as_default() as graph, building(variant):
         tf.graph_util.import_graph_def(message, name="")
-    del message
     files = {
         tensor: freezing.spec.asset_paths[file]
         for tensor, file in variant.asset_files.items()
         if node_of(tensor) in freezing.keep
     }
+    if _normalizes_layers(message.node, map(node_of, arguments)):
+        # The op of oneDNN that TensorFlow 2.21 puts in place of a layer normalization adds 0.001 to each variance, whatever
+        # the graph adds.
+        config.graph_options.rewrite_options.remapping = _OFF
+    del message
     # The session keeps no second copy of the graph, with all of its constants.
     config.experimental.optimize_for_static_graph = True
     session = tf1.Session(graph=graph, config=config)
@@ -93,6 +101,13 @@ def _of_constants(tf: Any, freezing: Freezing, config: Any) -> Compute:
         with initializing(variant.where):
             session.run(graph.get_operation_by_name(frozen.initializer), files)
     return _Session(session, arguments, results, (arguments, results), writes=False)
+
+
+def _normalizes_layers(nodes: Iterable[NodeDef], inputs: Iterable[str]) -> bool:
+    """Whether something is divided by a deviation that depends on inputs: not by a stored one, as in batch normalization."""
+    nodes = list(nodes)
+    computed = dependents(nodes, set(inputs))
+    return any(node.op == "Rsqrt" and node.name in computed for node in nodes)
 
 
 def _with_variables(tf: Any, spec: ModuleSpec, request: Request) -> Compute:
