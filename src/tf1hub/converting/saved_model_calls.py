@@ -13,7 +13,6 @@ from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.parts import flatten, part_names
 from tf1hub.tf2.serving import as_keywords
-from tf1hub.tf2.shared_programs import program_signature
 from tf1hub.tf2.variables import updated_nodes
 from tf1hub.trial.original import as_tensorflow_values, failures_told
 from tf1hub.trial.shared_runs import Arrays
@@ -22,9 +21,6 @@ from tf1hub.trial.shared_runs import Arrays
 class SavedModelCalls:
     """A converted module, called in all ways: an `Opened`.
 
-    A signature that another one's program serves has its first inputs tried: on all others the program is tried by
-    the signature whose program it is, and once is enough to see that this one hands it the right tensors.
-
     Args:
         module: what `tf.saved_model.load` made of the conversion.
         training: the variant that runs with `training=True`.
@@ -32,7 +28,6 @@ class SavedModelCalls:
 
     def __init__(self, module: Any, training: Variant) -> None:
         calls = Calls(module)
-        self._seen: set[tuple[str, bool]] = set()
         self._inference = Inference(module, calls)
         self._training = Training(module, calls, updated_nodes([training]))
 
@@ -40,9 +35,6 @@ class SavedModelCalls:
         self, variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]
     ) -> Iterator[Arrays]:
         infos = variant.outputs(signature)
-        if (signature, training) in self._seen and program_signature(variant, signature) != signature:
-            return
-        self._seen.add((signature, training))
         with failures_told(), unoptimized():
             given = as_tensorflow_values(feeds)
             inputs = convert_inputs(given, variant.inputs(signature), signature, variant.where)
