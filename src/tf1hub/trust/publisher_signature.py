@@ -99,7 +99,7 @@ def sign(
     target = (
         os.path.join(path, SIGNATURE_FILE_NAME) if signature is None else path_text(signature, "signature")
     )
-    package = _model_signing()
+    leaf = None if certificate is None else path_text(certificate, "certificate")
     chain = [path_text(each, "certificate_chain") for each in certificate_chain]
     if certificate is None and chain:
         raise ArgumentError("certificate_chain= was given without certificate=, to which it belongs.")
@@ -108,12 +108,12 @@ def sign(
             "password= was given with certificate=, where the package model-signing takes no encrypted key. Decrypt it "
             "into a file first: openssl ec -in KEY -out DECRYPTED_KEY"
         )
+    package = _model_signing()
     config = package.signing.Config().set_hashing_config(_hashing(package, path, target))
-    if certificate is None:
+    if leaf is None:
         word = None if password is None else password.encode()
         _configure(lambda: config.use_elliptic_key_signer(private_key=key, password=word), key)
     else:
-        leaf = path_text(certificate, "certificate")
         # The package takes no empty chain; a certificate that stands in it twice changes nothing.
         _configure(
             lambda: config.use_certificate_signer(
@@ -167,13 +167,12 @@ def verify_signature(
         else path_text(signature, "signature")
     )
     if isinstance(trusted, str | bytes | os.PathLike) or not isinstance(trusted, Iterable):
-        given = [trusted]
-    else:
-        given = [*trusted]
+        trusted = [trusted]
+    given = [path_text(each, "trusted") for each in trusted]
     if not given:
         raise ArgumentError("trusted= names nobody. Give a PEM file with a public key or with certificates.")
     package = _model_signing()
-    verifiers = {key: _verifier(package, key) for key in (path_text(each, "trusted") for each in given)}
+    verifiers = {key: _verifier(package, key) for key in given}
     if not os.path.isfile(path):
         raise TrustError(f"{directory} is not signed: there is no {path}.")
     faults = []
