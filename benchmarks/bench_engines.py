@@ -71,6 +71,14 @@ def rows(bench: Bench) -> Iterator[Row]:
             1.1,
             times,
         )
+    if "Spark mapInArrow" in jobs():
+        done = bench.run("bench_engines:write_with_spark", repeats=1, module=module, texts=texts / "good")
+        yield at_most(
+            f"CPU time to compute and write {FAULTY:,} rows with Spark, without dictionaries against with",
+            done["plain_s"] / done["dictionary_s"],
+            0.5,
+            times,
+        )
 
 
 def jobs() -> list[str]:
@@ -191,6 +199,24 @@ def faults(job: str, module: str, few: str, texts: str, good: str) -> dict[str, 
     assert not (equal & errors[0]).any()
     counts = {"errors": int(errors[0].sum()), "equal": int(equal.sum())}
     return {**counts, "cpu_s": least[texts], "good_cpu_s": least[good]}
+
+
+def write_with_spark(module: str, texts: str) -> dict[str, Any]:
+    """The CPU seconds to compute the texts of a folder and write them as Parquet, as Spark does and as docs/spark.md says."""
+    import tempfile
+
+    from pyspark.sql import SparkSession
+
+    with tempfile.TemporaryDirectory() as folder, start("Spark mapInArrow", module) as compute:
+        compute(texts, f"{folder}/first")
+        context = SparkSession.getActiveSession().sparkContext
+        found = {}
+        for name, enabled in (("dictionary_s", "true"), ("plain_s", "false")):
+            context._jsc.hadoopConfiguration().set("parquet.enable.dictionary", enabled)
+            before = cpu_of_tree()
+            compute(texts, f"{folder}/{name}")
+            found[name] = cpu_of_tree() - before
+    return found
 
 
 @contextlib.contextmanager
