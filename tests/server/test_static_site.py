@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import re
-import threading
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from repository.folders import golden, lay
+from serving import serving_files
 
 import tf1hub as hub
 from tf1hub.cli.main import main
 from tf1hub.errors import ExportError
 from tf1hub.handles.manifest import of_directory
+from tf1hub.server.browser_runtime import TYPES
 from tf1hub.server.static_site import write_site
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -39,17 +32,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_server_of_files_speaks_the_protocol(site: Path, tmp_path: Path) -> None:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}"
+    with serving_files(site) as url:
         path = hub.resolve(f"{url}/other/deep/image/3", cache_dir=tmp_path)
         assert of_directory(path) == of_directory(str(golden("image")))
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_all_links_lead_to_files(site: Path) -> None:
@@ -60,8 +45,9 @@ def test_all_links_lead_to_files(site: Path) -> None:
     followed = 0
     for page in pages:
         text = page.read_text()
-        assert "<form" not in text
-        for url in re.findall(r'\b(?:href|src)="([^"#]+)', text):
+        assert text.count("<form") == text.count('<form class="try"') == text.count(" data-model=")
+        assert "data-address" not in text
+        for url in re.findall(r'\b(?:href|src|data-model|data-texts)="([^"#]+)', text):
             parts = urlsplit(url)
             if parts.scheme:
                 continue
@@ -70,6 +56,22 @@ def test_all_links_lead_to_files(site: Path) -> None:
             assert site in target.parents
             followed += 1
     assert followed > 50
+
+
+def test_pages_offer_to_try_what_has_a_model(site: Path) -> None:
+    page = (site / "demo/half/2.html").read_text()
+    (runtime,) = re.findall(r' data-runtime="([^"]+)"', page)
+    assert {path.name for path in (site / "demo" / "half" / runtime).iterdir()} == set(TYPES)
+    assert {"try.js", "text.js"} <= {path.name for path in (site / "static").iterdir()}
+    (model,) = re.findall(r' data-model="([^"]+)"', page)
+    assert (site / "demo" / "half" / model).stat().st_size > 100
+
+
+def test_models_are_left_out_where_nobody_wants_them(tmp_path: Path) -> None:
+    lay(tmp_path / "folder", "demo/half/1")
+    assert main(["site", str(tmp_path / "folder"), str(tmp_path / "out"), "--not-in-browsers", "-q"]) == 0
+    assert not [*(tmp_path / "out").rglob("*.onnx"), *(tmp_path / "out").rglob("*.wasm")]
+    assert "<form" not in (tmp_path / "out" / "demo" / "half" / "1.html").read_text()
 
 
 def test_the_api_is_there_as_files(site: Path) -> None:

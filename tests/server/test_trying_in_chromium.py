@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import types
 
 import numpy as np
 import pytest
 from golden import cases
-from serving import serving
+from serving import serving, serving_files
 from test_pages_in_chromium import OUT, axe, browser, opened, playwright
 
 import tf1hub as hub
 from tf1hub.server.options import ServerOptions
+from tf1hub.server.static_site import write_site
 
 __all__ = ["browser"]
 
@@ -78,16 +81,24 @@ def test_the_browser_alone_runs_it_with_the_numbers_of_the_original(browser, fol
         assert value == pytest.approx(expected[index], rel=0.01)
 
 
-def test_texts_are_taken_apart_in_the_browser_too(browser, folder):
-    with serving(folder, ServerOptions()) as served:
-        served.repository.refresh()
-        with opened(browser, served, "/demo/text_embedding/1") as page:
+@pytest.mark.parametrize("by", ["server", "files"])
+def test_texts_are_taken_apart_in_the_browser_too(browser, folder, by, tmp_path):
+    with contextlib.ExitStack() as stack:
+        if by == "server":
+            served = stack.enter_context(serving(folder, ServerOptions()))
+            served.repository.refresh()
+            path = "/demo/text_embedding/1"
+        else:
+            write_site(folder, tmp_path / "site")
+            served = types.SimpleNamespace(url=stack.enter_context(serving_files(tmp_path / "site")))
+            path = "/demo/text_embedding/1.html"
+        with opened(browser, served, path) as page:
             form = page.locator("form.try")
             form.locator("textarea").fill("a cat\na cat and a dog\na fish")
             form.get_by_role("button", name="Run").click()
             playwright.expect(form.locator(".said")).to_have_text("Ran in this browser.", timeout=60_000)
             shown = [numbers_of(plot) for plot in form.locator("svg.plot").all()]
-            page.screenshot(path=OUT / "tried-texts-in-browser.png", full_page=True)
+            page.screenshot(path=OUT / f"tried-texts-by-{by}.png", full_page=True)
     texts = np.array(["a cat", "a cat and a dog", "a fish"], object)
     expected = hub.Predictor(cases.load("text_embedding").path, engine="numpy")(texts)["default"]
     assert len(shown) == len(expected)

@@ -19,6 +19,11 @@ def register(subparsers: Any) -> None:
     parser.add_argument("out", metavar="OUT", help="a new directory")
     parser.add_argument("--title", default="Modules", help="what the pages call it")
     parser.add_argument("--base-url", default="", metavar="URL", help="where it will be served, for the feed")
+    parser.add_argument(
+        "--not-in-browsers",
+        action="store_true",
+        help="without the models that visitors' browsers run to try modules",
+    )
     _output.add_progress_option(parser)
     _output.add_output_options(parser)
     parser.set_defaults(run=run)
@@ -35,7 +40,12 @@ def run(args: argparse.Namespace) -> int:
         ) from error
 
     written = write_site(
-        args.folder, args.out, title=args.title, base_url=args.base_url, progress=_output.progress_of(args)
+        args.folder,
+        args.out,
+        title=args.title,
+        base_url=args.base_url,
+        in_browsers=not args.not_in_browsers,
+        progress=_output.progress_of(args),
     )
     text = f"{args.out}: {written['modules']} versions, {written['pages']} pages, {_output.human_bytes(written['bytes'])}"
     _output.emit(args, text, written)

@@ -73,6 +73,14 @@ def send_runtime_file(request: Request, directory: str) -> Response:
     return StreamingResponse(pieces, headers=plain)
 
 
+def write_runtime(directory: Path) -> None:
+    """Writes the files that came along as they are unpacked, for a server of files, which knows no packed ones."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in TYPES:
+        with (directory / name).open("wb") as file:
+            file.writelines(_unpack(_FOLDER / f"{name}.gz"))
+
+
 def _unpack(path: Path) -> Iterator[bytes]:
     with gzip.open(path) as file:
         while piece := file.read(_PIECE):

@@ -1,36 +1,47 @@
 """`tf1hub site`: a repository as files that any web server or bucket can serve, the hosting protocol included.
 
 A module's archive lies at the very address of its handle, so that `?tf-hub-format=compressed`, which a server of files does
-not look at, leads to it. Its page lies beside, as `VERSION.html`.
+not look at, leads to it. Its page lies beside, as `VERSION.html`, and the models that visitors' browsers run.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import posixpath
 import re
 import shutil
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.applications import Starlette
 
-from tf1hub.errors import RepositoryError
+from tf1hub.errors import RepositoryError, UnsupportedGraphError
 from tf1hub.progress import ProgressOption, shown
 from tf1hub.repository.module_names import is_version
+from tf1hub.repository.record import Record
 from tf1hub.repository.repository import Repository
 from tf1hub.server.app import make_app
+from tf1hub.server.browser_models import TEXT, BrowserModels
+from tf1hub.server.browser_runtime import write_runtime
 from tf1hub.server.options import ServerOptions
 from tf1hub.server.service_routes import feed_of
+from tf1hub.server.trial_routes import offered_trials
 from tf1hub.storage.whole import new_directory
 
-_LINK = re.compile(r'(?P<name>\b(?:href|src|data-src))="(?P<url>/[^"/][^"]*|/)"')
-_FORM = re.compile(r"<form\b(?![^>]*\bcatalogue\b).*?</form>", re.DOTALL)
+_LINK = re.compile(r'(?P<name>\b(?:href|src|data-src|data-model))="(?P<url>/[^"/][^"]*|/)"')
+_FORM = re.compile(r"<form\b(?![^>]*\b(?:catalogue|try)\b).*?</form>", re.DOTALL)
+_CATALOGUE = re.compile(r"<form (?=[^>]*\bcatalogue\b)(.*?)</form>", re.DOTALL)
+_TRIAL = re.compile(r'<form class="try"[^>]* data-model="(?P<model>[^"]*)"[^>]*>.*?</form>', re.DOTALL)
+_TO_SERVER = re.compile(r' data-address="[^"]*"')
+_RUNTIME = re.compile(r'(?<= data-runtime=")/static/(?P<folder>[^"]*)(?=")')
+_NO_MODEL = "<p>This signature does not run in browsers.</p>"
 _ASK = re.compile(r'<div class="ask">.*?</div>', re.DOTALL)
 _FACETS = re.compile(r'<div class="facets".*?</details>\s*</div>', re.DOTALL)
 _FILTER = (
@@ -56,6 +67,7 @@ def write_site(
     *,
     title: str = "Modules",
     base_url: str = "",
+    in_browsers: bool = True,
     progress: ProgressOption = None,
 ) -> dict[str, Any]:
     """Writes the whole of a repository as static files; what is damaged is left out of the archives.
@@ -65,6 +77,8 @@ def write_site(
         out: a new directory, or an empty one; it appears whole or not at all.
         title: what the pages call the hub.
         base_url: where it will be served, for the feed.
+        in_browsers: whether visitors' browsers can run modules, whose models are written too, where what makes these is
+            installed.
         progress: how progress is shown; see `resolve`.
 
     Returns:
@@ -80,18 +94,16 @@ def write_site(
         new_directory(os.fspath(out), "index.html") as target,
     ):
         repository.refresh()
-        writer = _SiteWriter(
-            repository,
-            make_app(repository, ServerOptions(title=title, read_only=True, in_browsers=False)),
-            Path(target),
-        )
+        options = ServerOptions(title=title, read_only=True, in_browsers=in_browsers)
+        writer = _SiteWriter(repository, options, Path(target))
         return writer.write(base_url.rstrip("/"), title, say)
 
 
 class _SiteWriter:
-    def __init__(self, repository: Repository, app: Starlette, target: Path) -> None:
+    def __init__(self, repository: Repository, options: ServerOptions, target: Path) -> None:
         self._repository = repository
-        self._app = app
+        self._options = options
+        self._app = make_app(repository, options)
         self._target = target
         self._pages: dict[str, str] = {}
         self._queue: deque[str] = deque()
@@ -104,10 +116,12 @@ class _SiteWriter:
                 path = self._file(str(record.name))
                 shutil.copyfile(self._repository.archive(record.name), path)
                 api = f"api/v1/modules/{record.module}/versions/{record.version}"
-                document = {**record.to_dict(), "description": self._repository.description(record.name)}
-                self._write_json(f"{api}.json", document)
+                description = self._repository.description(record.name)
+                capabilities = self._repository.capabilities(record.name)
+                self._write_json(f"{api}.json", {**record.to_dict(), "description": description})
                 self._write_json(f"{api}/manifest.json", self._repository.manifest(record.name))
-                self._write_json(f"{api}/capabilities.json", self._repository.capabilities(record.name))
+                self._write_json(f"{api}/capabilities.json", capabilities)
+                self._write_models(record, description, capabilities)
         found = self._repository.modules(limit=1_000_000)
         self._write_json("api/v1/modules.json", found.to_dict())
         self._file("feed.xml").write_text(
@@ -118,9 +132,26 @@ class _SiteWriter:
             self._ask_for(url)
         for record in records:
             self._ask_for(f"/{record.name}")
-        asyncio.run(self._write_pages(say))
+        # In a thread of its own, since a notebook's has a loop that runs already.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, self._write_pages(say)).result()
         size = sum(path.stat().st_size for path in self._target.rglob("*") if path.is_file())
         return {"modules": len(records), "pages": len(self._pages), "bytes": size}
+
+    def _write_models(self, record: Record, description: Any, capabilities: Any) -> None:
+        """Writes what browsers run of a version; before its page, which offers no signature that has no model."""
+        models = BrowserModels(self._repository.state)
+        for trial in offered_trials(self._repository, self._options, record, description, capabilities):
+            try:
+                path = models.model(self._repository.directory(record.name), record.digest, trial["name"])
+            except (UnsupportedGraphError, RepositoryError):
+                continue
+            target = self._file(
+                file_of(f"/{record.name}/model.onnx?{urlencode({'signature': trial['name']})}")
+            )
+            shutil.copyfile(path, target)
+            if os.path.exists(path + TEXT):
+                shutil.copyfile(path + TEXT, f"{target}{TEXT}")
 
     def _modules(self) -> list[str]:
         found = self._repository.layout.versions()
@@ -175,9 +206,28 @@ class _SiteWriter:
             target = posixpath.relpath(self._ask_for(url), here)
             return f'{match["name"]}="{target}{"#" + fragment if fragment else ""}"'
 
+        def with_model(match: re.Match[str]) -> str:
+            model = self._target / file_of(unescape(match["model"]))
+            if not model.exists():
+                return _NO_MODEL
+            form = _TO_SERVER.sub("", match[0])
+            texts = Path(f"{model}{TEXT}")
+            if not texts.exists():
+                return form
+            address = posixpath.relpath(texts.relative_to(self._target).as_posix(), here)
+            return form.replace(" data-model=", f' data-texts="{address}" data-model=', 1)
+
+        def with_runtime(match: re.Match[str]) -> str:
+            self._ask_for("/static/text.js")  # try.js asks for it, no page does
+            folder = f"static/{match['folder']}"
+            if not (self._target / folder).exists():
+                write_runtime(self._target / folder)
+            return posixpath.relpath(folder, here) + "/"
+
         # What asks a server is left out; the lists and tables say the same.
         html = _FACETS.sub("", _ASK.sub(_FILTER.format(root="/"), _FORM.sub("", html)))
-        html = html.replace("<form ", "<div ").replace("</form>", "</div>").replace(" data-live", "")
+        html = _CATALOGUE.sub(r"<div \1</div>", html).replace(" data-live", "")
+        html = _RUNTIME.sub(with_runtime, _TRIAL.sub(with_model, html))
         return _LINK.sub(relative, html)
 
 
@@ -188,6 +238,8 @@ def file_of(url: str) -> str:
     ('demo/half/1.html', 'demo/half/1', 'demo/half/1.graph.svg')
     >>> file_of("/"), file_of("/?start=24"), file_of("/demo"), file_of("/static/site.css")
     ('index.html', 'index-24.html', 'demo/index.html', 'static/site.css')
+    >>> file_of("/demo/half/1/model.onnx?signature=default")
+    'demo/half/1.37a8eec1ce19687d.onnx'
     """
     parts = urlsplit(url)
     path, query = parts.path.strip("/"), parse_qs(parts.query)
@@ -205,6 +257,10 @@ def file_of(url: str) -> str:
         return version
     if rest.endswith(".svg"):
         return f"{version}.{rest}"
+    if rest == "model.onnx":
+        # Any text is the name of a signature, and not any text that of a file.
+        signature = query.get("signature", [""])[0]
+        return f"{version}.{hashlib.sha256(signature.encode()).hexdigest()[:16]}.onnx"
     return f"{version}.{rest}{start}.html" if rest else f"{version}.html"
 
 
@@ -215,6 +271,7 @@ def address_of_file(url: str) -> str | None:
     if (
         "tf-hub-format" in query
         or parts.path.startswith("/api/")
+        or parts.path.endswith("/model.onnx")
         or parts.path in ("/feed.xml", "/static/filter.js")
     ):
         return None

@@ -48,18 +48,31 @@ def trials(
 ) -> dict[str, Any]:
     """What a page offers to try: the signatures, each with `where` it runs."""
     options: ServerOptions = request.app.state.options
-    found = []
-    if record.bytes <= MOST_BYTES and page_parts.is_for_visitors(capabilities):
-        models = BrowserModels(request.app.state.repository.state)
-        for trial in page_parts.tryable(description):
-            here = _runs_models(options) and not models.refusal(record.digest, trial["name"])
-            if here or options.try_modules:
-                where = "server" if not here else "both" if options.try_modules else "browser"
-                found.append({**trial, "where": where})
+    found = offered_trials(request.app.state.repository, options, record, description, capabilities)
     in_browser = any(trial["where"] != "server" for trial in found)
     root = request.scope.get("root_path", "")
     runtime = f"{root}/static/onnxruntime/{version_of(options.browser_runtime)}/" if in_browser else ""
     return {"trials": found, "runtime": runtime}
+
+
+def offered_trials(
+    repository: Repository,
+    options: ServerOptions,
+    record: Record,
+    description: Mapping[str, Any],
+    capabilities: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """The signatures of a version that visitors may try, each with `where` it runs."""
+    if record.bytes > MOST_BYTES or not page_parts.is_for_visitors(capabilities):
+        return []
+    models = BrowserModels(repository.state)
+    found = []
+    for trial in page_parts.tryable(description):
+        here = _runs_models(options) and not models.refusal(record.digest, trial["name"])
+        if here or options.try_modules:
+            where = "server" if not here else "both" if options.try_modules else "browser"
+            found.append({**trial, "where": where})
+    return found
 
 
 def _runs_models(options: ServerOptions) -> bool:

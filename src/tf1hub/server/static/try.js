@@ -40,14 +40,17 @@ async function fetched(address) {
 
 // A model ready to be run, and what makes the arrays that it takes of what the visitor gives.
 async function opened(form) {
-  const ort = await import(`${form.dataset.runtime}ort.wasm.min.mjs`);
-  ort.env.wasm.wasmPaths = form.dataset.runtime;
+  const runtime = new URL(form.dataset.runtime, document.baseURI).href;
+  const ort = await import(`${runtime}ort.wasm.min.mjs`);
+  ort.env.wasm.wasmPaths = runtime;
   ort.env.wasm.numThreads = 1; // more would ask for isolation from other pages
   const [path, query] = form.dataset.model.split("?");
   const answer = await fetched(form.dataset.model);
   let feeds = (inputs) => inputs;
-  if (answer.headers.has("X-TF1Hub-Texts")) {
-    const [{ prepare }, program] = await Promise.all([import("./text.js"), fetched(`${path}.text?${query}`).then((text) => text.json())]);
+  // A server of files sends no such header: its pages say where the program is.
+  const texts = form.dataset.texts ?? (answer.headers.has("X-TF1Hub-Texts") ? `${path}.text?${query}` : "");
+  if (texts) {
+    const [{ prepare }, program] = await Promise.all([import("./text.js"), fetched(texts).then((text) => text.json())]);
     feeds = prepare(program);
   }
   return { ort, feeds, session: await ort.InferenceSession.create(new Uint8Array(await answer.arrayBuffer())) };
