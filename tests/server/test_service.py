@@ -33,6 +33,11 @@ def test_health_numbers_and_feed(tmp_path: Path) -> None:
         assert [item.findtext("link") for item in feed.iter("item")] == [f"{served.url}/demo/half/1"]
         assert feed.findtext("channel/title") == "Ours"
         assert feed.findtext("channel/item/description") == "Small & ."
+    with serving(tmp_path, ServerOptions(base_url="https://models.example/")) as served:
+        assert b"https://models.example/demo/half/1" in served.ask("GET", "/feed.xml").data
+        page = served.ask("GET", "/demo/half/1").data
+        assert b"https://models.example/demo/half/1" in page
+        assert b"127.0.0.1" not in page
 
 
 def test_the_access_log_has_no_secrets_and_no_foreign_lines(tmp_path: Path) -> None:

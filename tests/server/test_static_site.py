@@ -84,6 +84,8 @@ def test_the_api_is_there_as_files(site: Path) -> None:
     described = json.loads((site / "api/v1/modules/other/deep/image/versions/3.json").read_text())
     assert described["description"]["totals"]["variables"] == len(hub.inspect(str(golden("image"))).variables)
     assert "https://hub.example/demo/half/2" in (site / "feed.xml").read_text()
+    assert "https://hub.example/demo/half/2" in (site / "demo/half/2.html").read_text()
+    assert "localhost" not in (site / "demo/half/2.html").read_text()
     assert not (site / "demo/broken/1").exists()
 
 

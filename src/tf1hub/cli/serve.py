@@ -23,6 +23,12 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("--title", default="Modules", help="what the pages call it")
     parser.add_argument(
+        "--base-url",
+        default="",
+        metavar="URL",
+        help="what snippets and the feed say, where visitors come by another address, such as a proxy's",
+    )
+    parser.add_argument(
         "--state", metavar="DIR", help="where index and archives are kept (default: FOLDER/.tf1hub)"
     )
     parser.add_argument(
@@ -93,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
     )
     options = ServerOptions(
         title=args.title,
+        base_url=args.base_url,
         read_only=args.read_only,
         try_modules=args.try_modules,
         in_browsers=args.in_browsers,

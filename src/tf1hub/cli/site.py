@@ -18,7 +18,12 @@ def register(subparsers: Any) -> None:
     parser.add_argument("folder", metavar="FOLDER", help="the repository's folder")
     parser.add_argument("out", metavar="OUT", help="a new directory")
     parser.add_argument("--title", default="Modules", help="what the pages call it")
-    parser.add_argument("--base-url", default="", metavar="URL", help="where it will be served, for the feed")
+    parser.add_argument(
+        "--base-url",
+        default="",
+        metavar="URL",
+        help="where it will be served: what snippets and the feed say",
+    )
     parser.add_argument(
         "--not-in-browsers",
         action="store_true",

@@ -12,6 +12,7 @@ class ServerOptions(NamedTuple):
 
     Attributes:
         title: what the pages call it.
+        base_url: where visitors find it, for snippets and the feed; empty: where they asked.
         read_only: whether nothing can be published, yanked or renamed.
         private: whether reading asks for a token too.
         storage_url: where others find the folder, such as `gs://bucket/models`: the answer to `uncompressed`.
@@ -27,6 +28,7 @@ class ServerOptions(NamedTuple):
     """
 
     title: str = "Modules"
+    base_url: str = ""
     read_only: bool = False
     private: bool = False
     storage_url: str = ""
@@ -39,3 +41,7 @@ class ServerOptions(NamedTuple):
     quota_bytes: int | None = None
     access_log: str = ""
     behind_proxy: bool = False
+
+    def base_of(self, asked: object) -> str:
+        """The address that pages give of the hub, without a slash at its end."""
+        return (self.base_url or str(asked)).rstrip("/")

@@ -27,6 +27,7 @@ from tf1hub.repository.repository import Repository
 from tf1hub.server import page_parts, trial_routes
 from tf1hub.server.looking import MOST_BYTES_COMPARED, Looks
 from tf1hub.server.markdown import render
+from tf1hub.server.options import ServerOptions
 from tf1hub.server.page_answers import answer_text, read_static, render_page, root_of
 from tf1hub.server.protocol_routes import find_record, version_headers
 from tf1hub.storage import join_path, place_at
@@ -393,4 +394,5 @@ def _looks(request: Request) -> Looks:
 
 
 def _url(request: Request, name: VersionName | ModuleName) -> str:
-    return f"{str(request.base_url).rstrip('/')}/{name}"
+    options: ServerOptions = request.app.state.options
+    return f"{options.base_of(request.base_url)}/{name}"

@@ -48,7 +48,7 @@ def tell_metrics(request: Request) -> Response:
 def tell_feed(request: Request) -> Response:
     """The versions that were published last, as RSS 2.0."""
     repository: Repository = request.app.state.repository
-    base = str(request.base_url).rstrip("/")
+    base = request.app.state.options.base_of(request.base_url)
     return Response(
         feed_of(repository.newest(_ENTRIES), base, request.app.state.options.title),
         media_type="application/rss+xml",

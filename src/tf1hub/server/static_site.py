@@ -41,6 +41,8 @@ _CATALOGUE = re.compile(r"<form (?=[^>]*\bcatalogue\b)(.*?)</form>", re.DOTALL)
 _TRIAL = re.compile(r'<form class="try"[^>]* data-model="(?P<model>[^"]*)"[^>]*>.*?</form>', re.DOTALL)
 _TO_SERVER = re.compile(r' data-address="[^"]*"')
 _RUNTIME = re.compile(r'(?<= data-runtime=")/static/(?P<folder>[^"]*)(?=")')
+# What pages say of an address that nobody told.
+_NOWHERE = "https://models.example"
 _NO_MODEL = "<p>This signature does not run in browsers.</p>"
 _ASK = re.compile(r'<div class="ask">.*?</div>', re.DOTALL)
 _FACETS = re.compile(r'<div class="facets".*?</details>\s*</div>', re.DOTALL)
@@ -76,7 +78,7 @@ def write_site(
         folder: the repository's folder.
         out: a new directory, or an empty one; it appears whole or not at all.
         title: what the pages call the hub.
-        base_url: where it will be served, for the feed.
+        base_url: where it will be served, for snippets and the feed; empty: they say https://models.example.
         in_browsers: whether visitors' browsers can run modules, whose models are written too, where what makes these is
             installed.
         progress: how progress is shown; see `resolve`.
@@ -94,9 +96,11 @@ def write_site(
         new_directory(os.fspath(out), "index.html") as target,
     ):
         repository.refresh()
-        options = ServerOptions(title=title, read_only=True, in_browsers=in_browsers)
+        options = ServerOptions(
+            title=title, base_url=base_url or _NOWHERE, read_only=True, in_browsers=in_browsers
+        )
         writer = _SiteWriter(repository, options, Path(target))
-        return writer.write(base_url.rstrip("/"), title, say)
+        return writer.write(say)
 
 
 class _SiteWriter:
@@ -108,7 +112,7 @@ class _SiteWriter:
         self._pages: dict[str, str] = {}
         self._queue: deque[str] = deque()
 
-    def write(self, base_url: str, title: str, say: Any) -> dict[str, Any]:
+    def write(self, say: Any) -> dict[str, Any]:
         records = [record for module in self._modules() for record in self._repository.versions(module)]
         for number, record in enumerate(records):
             say(f"Writing {record.name}", number, len(records), "versions")
@@ -125,7 +129,8 @@ class _SiteWriter:
         found = self._repository.modules(limit=1_000_000)
         self._write_json("api/v1/modules.json", found.to_dict())
         self._file("feed.xml").write_text(
-            feed_of(self._repository.newest(50), base_url, title), encoding="utf-8"
+            feed_of(self._repository.newest(50), self._options.base_of(""), self._options.title),
+            encoding="utf-8",
         )
         self._file("static/filter.js").write_text(_FILTER_SCRIPT, encoding="utf-8")
         for url in ("/", *(f"/{publisher}" for publisher in self._repository.publishers())):
