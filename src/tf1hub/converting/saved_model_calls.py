@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tf1hub.graph.inputs import convert_inputs
@@ -41,7 +42,8 @@ class SavedModelCalls:
             call = self._training if training else self._inference
             # One after the other, so that the outputs of one way of calling are in memory at a time.
             for outputs in call(variant, signature, inputs):
-                yield {name: [outputs[part].numpy() for part in part_names(name, infos)] for name in infos}
+                # `numpy()` would copy each.
+                yield {name: [np.asarray(outputs[part]) for part in part_names(name, infos)] for name in infos}
 
 
 @contextlib.contextmanager

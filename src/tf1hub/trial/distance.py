@@ -41,10 +41,13 @@ def distance(a: Any, b: Any) -> Distance:
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
         return Distance(float("inf"), 1.0)
+    # Most that are compared are equal, which is seen in a tenth of the time that a distance takes.
+    if np.array_equal(a, b):
+        return NONE
     # The small floats of ml_dtypes are of kind "V".
     numbers = all(array.dtype.kind in "fiubcV" for array in (a, b))
     if not numbers:
-        return NONE if np.array_equal(a, b) else Distance(float("inf"), 1.0)
+        return Distance(float("inf"), 1.0)
     absolute = max((_apart(one, other) for one, other in _pieces(a, b)), default=0.0)
     if absolute == 0.0:
         return NONE
