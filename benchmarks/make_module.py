@@ -16,6 +16,7 @@ from types import ModuleType
 import tensorflow as tf
 
 from benchmarks.harness import WEIGHTS
+from benchmarks.language_model import elmo
 from benchmarks.networks import nasnet
 from benchmarks.published_networks import bert_base, resnet50, sentences
 
@@ -84,7 +85,13 @@ def big_module_fn(hub: ModuleType) -> None:
     hub.add_signature(inputs=ids, outputs=tf.add_n(looked_up))
 
 
-_INFERENCE = {"big": big_module_fn, "resnet50": resnet50, "bert_base": bert_base, "sentences": sentences}
+_INFERENCE = {
+    "big": big_module_fn,
+    "resnet50": resnet50,
+    "bert_base": bert_base,
+    "elmo": elmo,
+    "sentences": sentences,
+}
 """Modules of one variant."""
 
 

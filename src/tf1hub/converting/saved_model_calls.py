@@ -43,7 +43,9 @@ class SavedModelCalls:
             # One after the other, so that the outputs of one way of calling are in memory at a time.
             for outputs in call(variant, signature, inputs):
                 # `numpy()` would copy each.
-                yield {name: [np.asarray(outputs[part]) for part in part_names(name, infos)] for name in infos}
+                yield {
+                    name: [np.asarray(outputs[part]) for part in part_names(name, infos)] for name in infos
+                }
 
 
 @contextlib.contextmanager

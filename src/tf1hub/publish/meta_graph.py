@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -74,7 +74,7 @@ def capture_meta_graph(
                 f"TensorFlow {tf.__version__} cannot import the graph of {where}: {error}"
             ) from error
         _restore_collections(graph, meta_graph, where)
-        (sign or _signer(meta_graph))(graph)
+        (sign or _signer(meta_graph, where))(graph)
         return capture_variant(graph, tags, where, (), assets)
 
 
@@ -91,14 +91,22 @@ def _restore_collections(graph: Any, meta_graph: MetaGraphDef, where: str) -> No
             ) from error
 
 
-def _signer(meta_graph: MetaGraphDef) -> Sign:
+def _signer(meta_graph: MetaGraphDef, where: str) -> Sign:
+    def values(graph: Any, signature: str, kind: str, infos: Mapping[str, TensorInfo]) -> dict[str, Any]:
+        found = {}
+        for key, info in infos.items():
+            try:
+                found[key] = _value(graph, info)
+            except (LookupError, TypeError, ValueError) as error:
+                raise CreationError(
+                    f"The signature {signature!r} of {where} has an {kind} {key!r} that its graph does not have: {error}"
+                ) from error
+        return found
+
     def sign(graph: Any) -> None:
         for name, definition in sorted(meta_graph.signature_def.items()):
-            add_signature(
-                name,
-                {key: _value(graph, info) for key, info in definition.inputs.items()},
-                {key: _value(graph, info) for key, info in definition.outputs.items()},
-            )
+            inputs = values(graph, name, "input", definition.inputs)
+            add_signature(name, inputs, values(graph, name, "output", definition.outputs))
 
     return sign
 
