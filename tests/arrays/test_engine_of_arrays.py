@@ -31,20 +31,22 @@ def test_a_signature_runs_as_a_program_over_arrays() -> None:
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
 @pytest.mark.parametrize("more", [0, 100])
-def test_a_file_of_words_is_a_table(end: bytes, more: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [-1, 6, 4])
+def test_a_file_of_words_is_a_table(end: bytes, more: int, size: int, tmp_path: Path) -> None:
     """The file is searched as it is at first, and taken apart once many words were looked up."""
     words = [b"a", b"", b"ab", b"b a", "ü".encode(), b"last"]
     path = tmp_path / "words.txt"
     path.write_bytes(b"\n".join(words) + end)
     table = LookupTable("table", np.dtype(object), np.dtype(np.int64), (), changes=False)
-    table.fill_from_file(str(path), -2, -1, -1, "\t", 0)
-    assert len(table) == len(words)
+    table.fill_from_file(str(path), -2, -1, size, "\t", 0)
+    count = len(words) if size == -1 else size
+    assert len(table) == count
     asked = string_array([*words, b"b", b"a\nab", b"las", *[b"?"] * more], (1, len(words) + 3 + more))
     found = table.find(asked, np.array(-7))
-    assert found.tolist() == [[*range(len(words)), *[-7] * (3 + more)]]
+    assert found.tolist() == [[*range(count), *[-7] * (len(words) - count + 3 + more)]]
     keys, values = table.contents()
     assert dict(zip(keys.tolist(), values.tolist(), strict=True)) == {
-        word: at for at, word in enumerate(words)
+        word: at for at, word in enumerate(words[:count])
     }
 
 

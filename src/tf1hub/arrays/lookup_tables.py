@@ -185,12 +185,10 @@ class LookupTable(Reference):
         self._recent = None
         directory, name = split_path(path)
         data = place_at(directory).read(name)
-        if (
-            (key_index, value_index, size, offset) == (-2, -1, -1, 0)
-            and self.key_dtype.hasobject
-            and b"\r" not in data
-        ):
-            self._lines = WholeLines(data)
+        if (key_index, value_index, offset) == (-2, -1, 0) and self.key_dtype.hasobject and b"\r" not in data:
+            whole = WholeLines(data)
+            self._lines = whole if size in (-1, len(whole)) else None
+        if self._lines is not None:
             self.value_shape = ()
             lines = self._lines.split()
             if len(set(lines)) < len(lines):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,12 @@ class Random:
     """
 
     def __init__(self, seed: int | Sequence[int] | None = None) -> None:
-        self._generator = np.random.Generator(np.random.SFC64(seed))
+        self._seed = seed
+
+    @cached_property
+    def _generator(self) -> np.random.Generator:
+        # Made when a number is drawn: NumPy imports this part of itself when it is asked for.
+        return np.random.Generator(np.random.SFC64(self._seed))
 
     def uniform(self, shape: Sequence[int], dtype: Any) -> Any:
         """Numbers from 0 (included) to 1 (excluded)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ _WORTH_MEASURING = 256
 _LARGE = 1 << 25
 """Bytes of inputs that are large whatever the number of rows."""
 _PROBED = 8
-_PART, _LEAST_SECONDS = 0.1, 0.3
+_PART, _LEAST_SECONDS = 0.1, 0.1
 """Where it is known how many rows there are, the measuring takes this part of their time, but so many seconds at least."""
 
 
@@ -198,6 +197,10 @@ class Batches:
         if self._threads == 1 or len(starts) == 1 or self._signature.writes:
             yield from map(compute, starts)
             return
+        from concurrent.futures import (
+            ThreadPoolExecutor,  # which takes longer to import than a sentence to embed
+        )
+
         with ThreadPoolExecutor(self._threads, "tf1hub") as pool:
             try:
                 yield from pool.map(compute, starts)

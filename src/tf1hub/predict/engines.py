@@ -7,17 +7,40 @@ from typing import NamedTuple
 
 from tf1hub.errors import ArgumentError, Error, MissingDependencyError, UnsupportedGraphError
 from tf1hub.predict.engine_request import Compute, Engine, Request
-from tf1hub.predict.on_jax import JaxEngine
-from tf1hub.predict.on_numpy import NumpyEngine
-from tf1hub.predict.on_onnx import OnnxEngine
-from tf1hub.predict.on_tensorflow import TensorflowEngine
 
 AUTO = "auto"
+
+
+# Each is imported when it is asked for: a process that embeds one sentence feels the others.
+def _make_jax() -> Engine:
+    from tf1hub.predict.on_jax import JaxEngine
+
+    return JaxEngine()
+
+
+def _make_numpy() -> Engine:
+    from tf1hub.predict.on_numpy import NumpyEngine
+
+    return NumpyEngine()
+
+
+def _make_onnx() -> Engine:
+    from tf1hub.predict.on_onnx import OnnxEngine
+
+    return OnnxEngine()
+
+
+def _make_tensorflow() -> Engine:
+    from tf1hub.predict.on_tensorflow import TensorflowEngine
+
+    return TensorflowEngine()
+
+
 _ENGINES: dict[str, Callable[[], Engine]] = {
-    "jax": JaxEngine,
-    "numpy": NumpyEngine,
-    "onnx": OnnxEngine,
-    "tensorflow": TensorflowEngine,
+    "jax": _make_jax,
+    "numpy": _make_numpy,
+    "onnx": _make_onnx,
+    "tensorflow": _make_tensorflow,
 }
 FASTEST_FIRST = tuple(name for name in ("onnx", "jax", "numpy") if name in _ENGINES)
 """What `"auto"` tries. TensorFlow is not among them: it is imported by those who ask for it."""
