@@ -13,7 +13,7 @@ from tf1hub.onnx.lowering_scope import LoweringScope
 from tf1hub.onnx.lowering_table import CannotLower
 from tf1hub.onnx.onnx_graph import Graph, tensor_type, type_of
 from tf1hub.onnx.stacked_arrays import Elements, join_elements
-from tf1hub.onnx.traced_values import Entity, Poison, Shape, Value
+from tf1hub.onnx.traced_values import Entity, Poison, Shape, Value, wider
 from tf1hub.program.references import Reference
 
 _Branch: TypeAlias = Callable[[LoweringScope], list[Entity]]
@@ -133,13 +133,6 @@ def _output(inner: Graph, value: Value, shape: Shape) -> onnx.ValueInfoProto:
     inner.nodes.append(helper.make_node("Identity", [inner.name_of(value)], [name], name=name))
     full = (*shape, 2) if shape is not None and value.dtype.kind == "c" else shape
     return helper.make_tensor_value_info(name, tensor_type(value.dtype), full)
-
-
-def wider(first: Shape, second: Shape) -> Shape:
-    """What two shapes have in common."""
-    if first is None or second is None or len(first) != len(second):
-        return None
-    return tuple(a if a == b else None for a, b in zip(first, second, strict=True))
 
 
 # ------------------------------------------------------------------ loops

@@ -43,7 +43,7 @@ def host_outputs(scope: LoweringScope, op: Op) -> Sequence[Entity] | None:
         return None
     if kind in op_types.IDENTITIES or kind in ("Assert", "Const", "StopGradient"):
         return None
-    if kind in op_types.FUNCTIONAL or kind in scope.lowering.functions:
+    if kind in op_types.FUNCTIONAL or kind.startswith(_LISTS) or kind in scope.lowering.functions:
         return None
     if kind in _SIZES:
         table = scope.lowering.table(tables[0].node)
@@ -135,6 +135,9 @@ def _has_strings(scope: LoweringScope, region: Region) -> bool:
                 return True
     return False
 
+
+_LISTS = ("TensorList", "EmptyTensorList")
+"""How the op types on lists of tensors begin, none of which run on the host: their lowering refuses strings."""
 
 _GO_ALONG = frozenset({"SparseFillEmptyRows", "SparseReshape"})
 """Op types that are one op in NumPy and dozens in ONNX: they run on the host where all that they take comes from there."""

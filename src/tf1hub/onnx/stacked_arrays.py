@@ -1,4 +1,4 @@
-"""TensorArrays as one tensor, the elements stacked.
+"""TensorArrays as one tensor, the elements stacked. Lists of tensors (`kinds/lowered_lists.py`) are kept in the same way.
 
 A handle travels as a Python object; its flow is the tensor. Sizes of elements that nothing tells before the first
 write are 0 until then, so an array that a loop fills has the rank that it keeps from the start.
@@ -15,17 +15,17 @@ from tf1hub.graphdef import op_types
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, by_reference, lowers
 from tf1hub.onnx.onnx_graph import Graph
-from tf1hub.onnx.traced_values import Shape, Value
+from tf1hub.onnx.traced_values import Shape, Value, wider
 from tf1hub.program.references import Reference
 
 
 class ArrayReference(Reference):
-    """What is fixed about a TensorArray.
+    """What is fixed about a TensorArray or a list of tensors.
 
     Args:
         name: the node that made it.
         dtype: of its elements.
-        size: how many it was made for, a vector of one int64.
+        size: how many it was made for, a vector of one int64; a list may have more or fewer once something is written.
         element_shape: as far as it is told.
         grows: whether it may grow.
     """
@@ -36,6 +36,13 @@ class ArrayReference(Reference):
         self.size = size
         self.element_shape = element_shape
         self.grows = grows
+
+    def join(self, other: ArrayReference) -> ArrayReference:
+        """What is true of this one and of another; itself where that is all."""
+        shape = wider(self.element_shape, other.element_shape)
+        if shape == self.element_shape:
+            return self
+        return ArrayReference(self.name, self.dtype, self.size, shape, self.grows)
 
 
 class Elements(Reference):
@@ -54,39 +61,53 @@ class Elements(Reference):
 
     def widen(self, after: Elements, graph: Graph) -> Elements:
         """Elements of which no more is told than is true of others, too; itself where that is so already."""
+        _check_alike(self, after)
         if self.fresh and not after.fresh:
             shape = after.stacked.shape
             if shape is None:
                 raise CannotLower(
                     "fills a TensorArray with elements whose number of dimensions nothing tells"
                 )
-            return Elements(self.array, _zeros(graph, self.array, shape[1:]))
+            return Elements(self.array, zeros_of(graph, self.array, shape[1:]))
         mine, others = self.stacked.shape, after.stacked.shape
         if mine is None or others is None or len(mine) != len(others):
             raise CannotLower("fills a TensorArray with elements of different numbers of dimensions")
         shape = tuple(a if a == b else None for a, b in zip(mine, others, strict=True))
-        if shape == mine:
+        array = self.array.join(after.array)
+        if shape == mine and array is self.array:
             return self
         copy = Value(self.stacked.dtype, shape, graph=self.stacked.graph, known=self.stacked.known)
         copy.set_name(self.stacked._name)  # the same tensor
-        return Elements(self.array, copy)
+        copy.first = self.stacked.first
+        return Elements(array, copy, self.fresh)
+
+
+def _check_alike(first: Elements, second: Elements) -> None:
+    """Refuses lists that cannot become one tensor."""
+    if first.array.dtype != second.array.dtype:
+        raise CannotLower("replaces a list of tensors by one of another dtype")
+    if first.fresh and second.fresh and first.array.size is not second.array.size:
+        raise CannotLower("makes a list of tensors longer or shorter before anything tells what is in it")
 
 
 def join_elements(first: Elements, second: Elements, graphs: Sequence[Graph]) -> tuple[Elements, Elements]:
     """Two flows of one array that may become one tensor: one that nothing was written to gets the other's rank."""
+    _check_alike(first, second)
     if first.fresh and not second.fresh:
         first = _like(first, second, graphs[0])
     if second.fresh and not first.fresh:
         second = _like(second, first, graphs[1])
-    return first, second
+    array = first.array.join(second.array)
+    return Elements(array, first.stacked, first.fresh), Elements(array, second.stacked, second.fresh)
 
 
 def _like(fresh: Elements, other: Elements, graph: Graph) -> Elements:
     assert other.stacked.shape is not None
-    return Elements(fresh.array, _zeros(graph, fresh.array, other.stacked.shape[1:]))
+    return Elements(fresh.array, zeros_of(graph, fresh.array, other.stacked.shape[1:]))
 
 
-def _zeros(graph: Graph, array: ArrayReference, element: Sequence[int | None]) -> Value:
+def zeros_of(graph: Graph, array: ArrayReference, element: Sequence[int | None]) -> Value:
+    """The elements of an array that nobody has written; sizes that are open are 0."""
     sizes = graph.concat([array.size, graph.int64s(*(0 if n is None else n for n in element))], 0)
     stacked = graph.zeros(sizes, array.dtype)
     known = array.size.elements[0] if array.size.elements else None
@@ -125,10 +146,10 @@ def _new(call: LoweringCall, size: Any) -> Any:
         raise CannotLower("keeps strings")
     if element_shape is None:
         return array, Elements(array, graph.zeros(number, array.dtype), fresh=True)
-    return array, Elements(array, _zeros(graph, array, element_shape))
+    return array, Elements(array, zeros_of(graph, array, element_shape))
 
 
-def _ready(graph: Graph, elements: Elements, sizes: Value, element: Shape, count: Value | None) -> Value:
+def ready_for(graph: Graph, elements: Elements, sizes: Value, element: Shape, count: Value | None) -> Value:
     """The stacked elements with room for one of some sizes.
 
     Args:
@@ -173,7 +194,7 @@ def _write(call: LoweringCall, array: ArrayReference, index: Value, value: Value
     value = call.scope.value(call.op.inputs[2])
     place = graph.reshape(graph.int64(index), [1], (1,))
     count = graph.op("Add", place, graph.int64s(1)) if array.grows else None
-    stacked = _ready(graph, elements, graph.shape_of(value), value.shape, count)
+    stacked = ready_for(graph, elements, graph.shape_of(value), value.shape, count)
     result = graph.op("ScatterND", stacked, graph.unsqueeze(place, 1), graph.unsqueeze(value, 0))
     result.shape = stacked.shape
     return Elements(array, result)
@@ -188,7 +209,7 @@ def _scatter(call: LoweringCall, array: ArrayReference, indices: Value, value: V
         most = graph.op("ReduceMax", graph.concat([places, graph.int64s(-1)], 0), keepdims=1)
         count = graph.op("Add", most, graph.int64s(1))
     element = None if value.shape is None else value.shape[1:]
-    stacked = _ready(graph, elements, graph.slice(graph.shape_of(value), 1, None, 0), element, count)
+    stacked = ready_for(graph, elements, graph.slice(graph.shape_of(value), 1, None, 0), element, count)
     result = graph.op("ScatterND", stacked, graph.unsqueeze(places, 1), value)
     result.shape = stacked.shape
     return Elements(array, result)
@@ -197,6 +218,14 @@ def _scatter(call: LoweringCall, array: ArrayReference, indices: Value, value: V
 def _read(call: LoweringCall, array: ArrayReference, index: Value, flow: Any) -> Any:
     result = call.graph.op("Gather", _elements(flow).stacked, index, axis=0)
     return _with_shape(result, array.element_shape)
+
+
+def narrow_elements(value: Value, elements: Elements, told: Shape, before: int) -> Value:
+    """Elements with what their list and an op tell of their shape, behind so many dimensions of another kind."""
+    for shape in (elements.array.element_shape, told):
+        if shape is not None:
+            _with_shape(value, (*[None] * before, *shape))
+    return value
 
 
 def _gather(call: LoweringCall, array: ArrayReference, indices: Value, flow: Any) -> Any:
@@ -213,7 +242,12 @@ def _with_shape(value: Value, shape: Shape) -> Value:
 
 
 def _concat(call: LoweringCall, _: ArrayReference, flow: Any) -> Any:
-    graph, stacked = call.graph, _elements(flow).stacked
+    return join_elements_of(call.graph, _elements(flow))
+
+
+def join_elements_of(graph: Graph, elements: Elements) -> tuple[Value, Value]:
+    """All elements one behind the other, and the length of each."""
+    stacked = elements.stacked
     if stacked.shape is None or len(stacked.shape) < 2:
         raise CannotLower("joins the elements of a TensorArray whose number of dimensions nothing tells")
     sizes = graph.shape_of(stacked)
@@ -223,15 +257,19 @@ def _concat(call: LoweringCall, _: ArrayReference, flow: Any) -> Any:
     return joined, lengths
 
 
-def _split(call: LoweringCall, array: ArrayReference, value: Value, lengths: Value, _: Any) -> Any:
+def _split(call: LoweringCall, array: ArrayReference, _: Value, lengths: Value, __: Any) -> Any:
+    return Elements(array, split_evenly(call, call.scope.value(call.op.inputs[1]), lengths)[0])
+
+
+def split_evenly(call: LoweringCall, value: Value, lengths: Value) -> tuple[Value, int]:
+    """A tensor cut into elements of one length, stacked, and how many there are."""
     graph = call.graph
-    value = call.scope.value(call.op.inputs[1])
     numbers = call.require(lengths, "the lengths of the elements of a TensorArray").tolist()
     if len(set(numbers)) > 1 or value.shape is None:
         raise CannotLower("splits a tensor into elements of different lengths")
     rows = graph.int64s(len(numbers), numbers[0] if numbers else 0)
     sizes = graph.concat([rows, graph.slice(graph.shape_of(value), 1, None, 0)], 0)
-    return Elements(array, graph.reshape(value, sizes))
+    return graph.reshape(value, sizes), len(numbers)
 
 
 def _size(call: LoweringCall, array: ArrayReference, flow: Any) -> Any:

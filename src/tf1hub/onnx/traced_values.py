@@ -17,6 +17,13 @@ Shape: TypeAlias = "tuple[int | None, ...] | None"
 """Sizes, None for each that is open; None for a shape of which not even the rank is known."""
 
 
+def wider(first: Shape, second: Shape) -> Shape:
+    """What two shapes have in common."""
+    if first is None or second is None or len(first) != len(second):
+        return None
+    return tuple(a if a == b else None for a, b in zip(first, second, strict=True))
+
+
 class Value:
     """A tensor.
 

@@ -9,6 +9,7 @@ from tf1hub.onnx.kinds import lowered_gathering as lowered_gathering
 from tf1hub.onnx.kinds import lowered_groups as lowered_groups
 from tf1hub.onnx.kinds import lowered_identities as lowered_identities
 from tf1hub.onnx.kinds import lowered_images as lowered_images
+from tf1hub.onnx.kinds import lowered_lists as lowered_lists
 from tf1hub.onnx.kinds import lowered_matrices as lowered_matrices
 from tf1hub.onnx.kinds import lowered_pairs as lowered_pairs
 from tf1hub.onnx.kinds import lowered_random as lowered_random
