@@ -272,6 +272,22 @@ def test_measuring_ends_in_time() -> None:
     assert time.perf_counter() - started < 5
 
 
+def test_a_busy_machine_does_not_end_the_measuring_early() -> None:
+    ran: list[int] = []
+
+    def run(size: int) -> None:
+        ran.append(size)
+        time.sleep(0.002)  # in which others have the processor
+        ends = time.process_time() + 4e-5 + size * 1e-7
+        while time.process_time() < ends:
+            pass
+
+    assert measure_batch_size(run, 4096, 0.1) >= 512
+    ran.clear()
+    measure_batch_size(lambda size: (run(size), time.sleep(0.02)), 4096, 0.1)
+    assert max(ran) < 4096  # but it ends
+
+
 def test_a_size_is_measured_once_and_travels() -> None:
     import pickle
 

@@ -26,6 +26,8 @@ _STEADY = 0.99
 """A time that another round leaves above this part of itself has not changed."""
 _ROUNDS = 5
 """So many rounds without a change end the measuring before the time is up."""
+_PATIENCE = 4
+"""On a busy machine, the clock may tell of so many times the time."""
 _SHARE = 4
 """The part of the free memory that a batch may take is one in so many."""
 
@@ -40,11 +42,11 @@ def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SE
     Args:
         run: computes that many rows.
         rows: how many there are to measure with.
-        seconds: how long to measure.
+        seconds: how long to measure. Where other processes keep the machine busy, it takes up to four times as long, but no
+            more than 1.6 s, or these seconds if they are more.
     """
-    sizes = _Sizes(run, time.perf_counter() + seconds, seconds * _BRIEF)
+    sizes = _Sizes(run, seconds)
     run(1)  # what engines prepare at the first call
-    ends = time.perf_counter() + _SWEEP * seconds
     size, falls = 1, 0
     while size <= min(rows, LARGEST):
         before = _held_bytes()
@@ -58,7 +60,7 @@ def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SE
         if falls >= _FALLS or (free and grown * 2 > free / _SHARE):
             break
         # The next size may well take twice as long, and runs twice at least.
-        if time.perf_counter() + 4 * sizes.lasted[size] > ends:
+        if 4 * sizes.lasted[size] > sizes.left() - (1 - _SWEEP) * seconds:
             break
         size *= 2
     sizes.settle()
@@ -70,21 +72,32 @@ class _Sizes:
 
     Args:
         run: computes that many rows.
-        deadline: when to stop, by `time.perf_counter`.
-        brief: seconds that a measurement takes.
+        seconds: how long to measure.
 
     Attributes:
         least: the shortest time of a row, by size.
-        lasted: how long the last measurement took, by the clock.
+        lasted: seconds that the last measurement took.
     """
 
-    def __init__(self, run: Callable[[int], Any], deadline: float, brief: float) -> None:
+    def __init__(self, run: Callable[[int], Any], seconds: float) -> None:
         self._run = run
-        self._brief = brief
-        self._deadline = deadline
+        self._brief = seconds * _BRIEF
         self._clock = time.perf_counter if _has_accelerator() else time.process_time
+        self._seconds = seconds
+        self._longest = max(seconds, min(_PATIENCE * seconds, SECONDS))
+        self._began, self._began_clock = time.perf_counter(), self._clock()
         self.least: dict[int, float] = {}
         self.lasted: dict[int, float] = {}
+
+    def left(self) -> float:
+        """Seconds until the measuring ends.
+
+        Were they of the clock alone, a busy machine would end it at the first sizes; were they of the processors alone, many
+        threads would.
+        """
+        passed = time.perf_counter() - self._began
+        spent = self._clock() - self._began_clock
+        return min(self._seconds - min(passed, spent), self._longest - passed)
 
     def measure(self, size: int) -> bool:
         """Runs a size for a while; whether its shortest time is now another one."""
@@ -97,9 +110,10 @@ class _Sizes:
             self._run(size)
             took = max(self._clock() - started, 1e-9)
             least, runs, spent = min(least, took / size), runs + 1, spent + took
-            if time.perf_counter() > self._deadline:
+            if self.left() < 0:
                 break
-        self.least[size], self.lasted[size] = least, time.perf_counter() - began
+        took = time.perf_counter() - began
+        self.least[size], self.lasted[size] = least, max(min(spent, took), took / _PATIENCE)
         return least < before * _STEADY
 
     def has_fallen(self, size: int) -> bool:
@@ -117,7 +131,7 @@ class _Sizes:
             near = [size for size in self.least if not self.has_fallen(size)]
             some, changed = False, False
             for size in near:
-                if time.perf_counter() + self.lasted[size] < self._deadline:
+                if self.lasted[size] < self.left():
                     some = True
                     changed |= self.measure(size)
             if not some or len(near) == 1:

@@ -57,7 +57,8 @@ def table_with_errors(results: RowResults, infos: Mapping[str, ParsedTensorInfo]
     # Readers of Parquet fail at nulls among lists of fixed size: such rows are filled.
     dense = {name: value for name, value in results.outputs.items() if infos[name].kind == "dense"}
     filled = with_errors(RowResults(dense, results.rows, results.errors), infos)
-    said = pa.array(filled.pop(ERROR), pa.string())
+    sentences = filled.pop(ERROR)
+    said = pa.array(sentences, pa.string()) if results.errors else pa.nulls(len(sentences), pa.string())
     made = table_from_arrays(filled, infos)
     columns = {name: (made.schema.field(name), made.column(name)) for name in filled}
     others = {name: value for name, value in results.outputs.items() if name not in dense}
