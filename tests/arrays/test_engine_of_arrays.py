@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from golden import cases
 
-from tf1hub.arrays.lookup_tables import LookupTable
+from tf1hub.arrays.lookup_tables import LookupTable, new_table
 from tf1hub.arrays.module_code import ModuleCode
 from tf1hub.arrays.remembered import Remembered
 from tf1hub.arrays.string_arrays import string_array
-from tf1hub.errors import CheckFailedError
+from tf1hub.errors import CheckFailedError, UnsupportedGraphError
+from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.spec.module_spec import load_module_spec
 
 
@@ -56,6 +57,16 @@ def test_a_file_of_words_with_a_word_twice(tmp_path: Path) -> None:
     table = LookupTable("table", np.dtype(object), np.dtype(np.int64), (), changes=False)
     with pytest.raises(CheckFailedError, match="The table 'table' is given two values for the key b'a'"):
         table.fill_from_file(str(path), -2, -1, -1, "\t", 0)
+
+
+def test_a_table_of_handles() -> None:
+    node = NodeDef(name="table", op="HashTableV2")
+    node.attr["key_dtype"].type, node.attr["value_dtype"].type = 7, 21
+    with pytest.raises(UnsupportedGraphError) as caught:
+        new_table(node, [])
+    assert str(caught.value) == (
+        "The table 'table' has values of the type variant, which no table of TensorFlow has."
+    )
 
 
 def test_a_large_vocabulary_keeps_the_words_that_came_last_apart() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -619,3 +620,12 @@ def test_random_ops_without_effect_are_compared_on_all_inputs(tmp_path: pathlib.
     (row,) = hub.convert(hub.create_module_spec(module_fn), tmp_path / "out").compared
     assert row.inputs == ("default float32 [1]", "default float32 [3]")
     assert row.max_abs == 0.0
+
+
+def test_a_signature_that_lost_its_outputs(tmp_path: pathlib.Path) -> None:
+    shutil.copytree(cases.ROOT / "half_plus_two" / "module", tmp_path / "module")
+    file = tmp_path / "module" / "saved_model.pb"
+    saved = SavedModel.FromString(file.read_bytes())
+    saved.meta_graphs[0].signature_def["default"].outputs.clear()
+    file.write_bytes(saved.SerializeToString())
+    assert hub.convert(tmp_path / "module", tmp_path / "out").compared == ()

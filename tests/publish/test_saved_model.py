@@ -463,21 +463,3 @@ def test_a_collection_that_tensorflow_cannot_read(tmp_path: pathlib.Path) -> Non
         f"TensorFlow {tf.__version__} cannot read the collection 'update_ops' of variant {{'serve'}} of the SavedModel "
         f"{path}: "
     )
-
-
-def test_a_signature_whose_output_is_not_in_the_graph(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "saved_model"
-    with tf.Graph().as_default(), tf1.Session() as session:
-        x = tf1.placeholder(tf.float32, [None], name="x")
-        tf1.saved_model.simple_save(session, str(path), {"x": x}, {"y": tf.identity(x, name="y")})
-    file = path / "saved_model.pb"
-    saved = SavedModel.FromString(file.read_bytes())
-    saved.meta_graphs[0].signature_def["serving_default"].outputs["y"].name = "y:99"
-    file.write_bytes(saved.SerializeToString())
-    with pytest.raises(CreationError) as caught:
-        hub.create_module_spec_from_saved_model(str(path))
-    assert str(caught.value) == (
-        f"The signature 'serving_default' of variant {{'serve'}} of the SavedModel {path} has an output 'y' that its "
-        "graph does not have: \"The name 'y:99' refers to a Tensor which does not exist. The operation, 'y', exists but "
-        'only has 1 outputs."'
-    )

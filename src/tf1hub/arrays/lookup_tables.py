@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tf1hub.arrays.op_attributes import plain
 from tf1hub.arrays.remembered import Remembered
-from tf1hub.errors import CheckFailedError, FormatError
+from tf1hub.errors import CheckFailedError, FormatError, UnsupportedGraphError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.graphdef import op_types
 from tf1hub.program.references import Reference
@@ -246,6 +246,9 @@ def new_table(node: NodeDef, inputs: list[Any]) -> LookupTable:  # noqa: ARG001
     Args:
         node: the node.
         inputs: the values of its inputs: the keys that mean "empty" and "deleted", where it has any.
+
+    Raises:
+        UnsupportedGraphError: its keys or values are handles.
     """
 
     def attribute(name: str, default: Any) -> Any:
@@ -255,6 +258,11 @@ def new_table(node: NodeDef, inputs: list[Any]) -> LookupTable:  # noqa: ARG001
     of_tensors = "OfTensors" in node.op or "Dense" in node.op
     shape = attribute("value_shape", ()) if of_tensors else ()
     known = None if shape is None or None in shape else shape
-    return LookupTable(
-        node.name, attribute("key_dtype", None), attribute("value_dtype", None), known, changes
-    )
+    types = [attribute(name, None) for name in ("key_dtype", "value_dtype")]
+    for kind, found in zip(("keys", "values"), types, strict=True):
+        if isinstance(found, str):
+            raise UnsupportedGraphError(
+                f"The table {node.name!r} has {kind} of the type {found}, which no table of TensorFlow has."
+            )
+    key_type, value_type = types
+    return LookupTable(node.name, key_type, value_type, known, changes)

@@ -112,7 +112,12 @@ def _needed_nodes(variant: Variant, *, initial_values: bool = True) -> set[str]:
     keep: set[str] = set()
     while targets:
         _check_present(targets, variant)
-        keep |= with_contexts(nodes, targets, contexts)
+        try:
+            keep |= with_contexts(nodes, targets, contexts)
+        except KeyError as error:
+            # A context may point at what is not there.
+            _check_present(error.args, variant)
+            raise
         held |= {states[name] for name in keep if name in states}
         targets = [name for used, names in initializing if not held.isdisjoint(used) for name in names]
         targets = [name for name in targets if node_of(name) not in keep]

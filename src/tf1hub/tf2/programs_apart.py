@@ -62,7 +62,8 @@ class SavedProgram:
         types = [output.dtype for output in inside]
         # Of a function that TensorFlow knows it asks for all arguments at once.
         called = tf.raw_ops.StatefulPartitionedCall(args=[*given, *captures], Tout=types, f=self.stand_in)
-        outputs = list(called)
+        # A call of what gives nothing is an op.
+        outputs = list(called) if types else []
         for output, inner in zip(outputs, inside, strict=True):
             output.set_shape(inner.shape)
         return outputs
