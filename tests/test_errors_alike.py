@@ -362,6 +362,9 @@ TAKE_CACHE_DIR: dict[str, Door] = {
 TAKE_FILES: dict[str, tuple[str, Door]] = {
     "resolve": ("lock file", lambda path: hub.resolve(STORED, lock_file=path)),
     "download": ("lock file", lambda path: hub.download(STORED, lock_file=path)),
+    "push": ("hub", lambda path: hub.push(STORED, "a/b/1", path)),
+    "yank": ("hub", lambda path: hub.yank("a/b/1", None, path)),
+    "text_embedding": ("source", lambda path: hub.publish.text_embedding(path, "embedding")),
     "run_program": ("program", hub.run_program),
     "verify_signature": ("trusted", lambda path: hub.verify_signature(STORED, path)),
 }

@@ -48,6 +48,20 @@ def path_text(path: object, what: str = "path") -> str:
     raise ArgumentError(f"A {what} is a string or an os.PathLike, not {path!r}.")
 
 
+def check_function(function: object, what: str) -> None:
+    """Refuses what cannot be called.
+
+    Args:
+        function: what was given.
+        what: the argument in words.
+
+    Raises:
+        ArgumentError: it cannot be called.
+    """
+    if not callable(function):
+        raise ArgumentError(f"A {what} is a function, not {function!r}.")
+
+
 def word_list(words: object, what: str) -> list[str]:
     """Several words as a list.
 

@@ -85,7 +85,7 @@ def compare(
         Error: as `load_module_spec`, for each handle.
     """
     import_packages(imports, "imports=")
-    if isinstance(handles, str | os.PathLike) or not handles:
+    if isinstance(handles, str | os.PathLike) or not isinstance(handles, Iterable) or not handles:
         raise InputError(f"compare takes a list of handles, not {handles!r}.")
     if batch_size < 1:
         raise InputError(f"The batch size is a positive number, not {batch_size}.")

@@ -10,6 +10,7 @@ from tf1hub.arguments import path_text, word_list
 from tf1hub.drawing.box import Box
 from tf1hub.drawing.scope_tree import read_tree
 from tf1hub.drawing.svg import Drawn, Link, draw_inside, style, text_of
+from tf1hub.errors import ArgumentError
 from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
 from tf1hub.spec.variant import Variant
 from tf1hub.storage.whole import new_file
@@ -26,11 +27,20 @@ class GraphPicture:
         variant: the variant.
         signatures: the signatures to draw; None draws all.
         title: what the picture is of, in words; None names the variant and the module.
+
+    Raises:
+        ArgumentError: `variant` is no variant, or `signatures` are no set of strings.
+        UnknownSignatureError: the variant has no such signature.
     """
 
     def __init__(
         self, variant: Variant, signatures: Iterable[str] | None = None, title: str | None = None
     ) -> None:
+        if not isinstance(variant, Variant):
+            raise ArgumentError(
+                "A picture is made of a variant, such as tf1hub.load_module_spec(handle).variant(), not of "
+                f"{variant!r}. tf1hub.draw takes a handle or a ModuleSpec."
+            )
         names = variant.signature_names if signatures is None else word_list(signatures, "Signatures")
         for name in names:
             variant.check_signature(name)
@@ -51,7 +61,7 @@ class GraphPicture:
     def find_scopes(self, patterns: Iterable[str]) -> frozenset[str]:
         """The scopes whose name is like one of these patterns of a shell, with those that they are in."""
         found: set[str] = set()
-        for pattern in patterns:
+        for pattern in word_list(patterns, "Patterns"):
             wanted = pattern.rstrip("/")
             for key, box in self._scopes.items():
                 if fnmatchcase(key.rstrip("/"), wanted):
@@ -73,7 +83,7 @@ class GraphPicture:
         Args:
             opened: the scopes that are drawn with what is inside; None opens the outer ones.
         """
-        first = self.first_opened if opened is None else frozenset(opened)
+        first = self.first_opened if opened is None else frozenset(word_list(opened, "Scopes"))
         panels = list(self._panels(first))
         numbers = {box: number for number, (box, _) in enumerate(panels)}
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf1hub.errors import ExportError
+from tf1hub.errors import ArgumentError, ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.format.module_writer import check_free
 from tf1hub.graphdef.variable_defs import StoredVariable, by_name
@@ -36,6 +36,8 @@ def export_from_session(
         path: the new module's directory.
         session: has their values.
     """
+    if not hasattr(session, "run"):
+        raise ArgumentError(f"A session is a tf.compat.v1.Session, not {session!r}.")
     check_free(path)
     write_others = writer_of_others(spec, variant, {stored.name for stored, _ in variables})
     if not variables and write_others is None:

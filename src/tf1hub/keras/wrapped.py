@@ -59,7 +59,7 @@ class Wrapped:
         trust: Trust = None,
     ) -> None:
         handle = os.fspath(handle) if isinstance(handle, os.PathLike) else handle
-        if outputs is not None and not isinstance(outputs, str | Mapping):
+        if isinstance(outputs, Iterable) and not isinstance(outputs, str | Mapping):
             outputs = list(outputs)
         choice = Choice(signature, bool(as_dict), output_key, dict(arguments or {}), outputs)
         self.handle = handle

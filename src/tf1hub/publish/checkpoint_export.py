@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.arguments import path_text
+from tf1hub.arguments import check_function, path_text
 from tf1hub.errors import ExporterError, ExportError
 from tf1hub.format import module_def
 from tf1hub.format.checkpoint import CheckpointReader, read_checkpoint
@@ -71,6 +71,7 @@ def export_from_checkpoint(
         ExportError: something is at `export_dir`, or it cannot be written.
         CheckpointError: the checkpoint is damaged, or has not all variables.
     """
+    check_function(build_fn, "build_fn")
     target = path_text(export_dir)
     path = _checkpoint_prefix(path_text(checkpoint_path))
     with tf.Graph().as_default() as graph:

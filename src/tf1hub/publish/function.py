@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf1hub._tensorflow import Trackable
+from tf1hub.arguments import check_function
 from tf1hub.errors import CreationError, WrongModeError
 from tf1hub.format.messages_pb2 import SavedModel
 from tf1hub.format.saved_model import SCHEMA_VERSION
@@ -84,6 +85,8 @@ def from_function(
             "graphs, with v2 behaviour on."
         )
     functions = dict(function) if isinstance(function, Mapping) else {"default": function}
+    for value in functions.values():
+        check_function(value, "function")
     traced = {name: _trace(value, input_signature, name) for name, value in functions.items()}
     directory = os.path.join(temporary_directory(), "saved_model")
     _save(directory, traced)

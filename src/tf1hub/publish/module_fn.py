@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.errors import CreationError
+from tf1hub.arguments import check_function
+from tf1hub.errors import ArgumentError, CreationError
 from tf1hub.format.messages_pb2 import MetaGraphDef, SavedModel
 from tf1hub.format.saved_model import SCHEMA_VERSION, format_tags
 from tf1hub.publish.asset_files import AssetFiles
@@ -51,8 +52,10 @@ def create_module_spec(
         initializers, because there is no checkpoint yet.
 
     Raises:
+        ArgumentError: `module_fn` is no function, or `tags_and_args` is no list.
         CreationError: the graph cannot become a module; the message says why.
     """
+    check_function(module_fn, "module_fn")
     name = f"{getattr(module_fn, '__name__', type(module_fn).__name__)}()"
     pairs = [(frozenset[str](), {})] if tags_and_args is None else _check_pairs(tags_and_args)
     definition = SavedModel(saved_model_schema_version=SCHEMA_VERSION)
@@ -68,6 +71,11 @@ def _check_pairs(
     tags_and_args: Sequence[tuple[Iterable[str], Mapping[str, Any]]],
 ) -> list[tuple[frozenset[str], dict[str, Any]]]:
     pairs: list[tuple[frozenset[str], dict[str, Any]]] = []
+    if not isinstance(tags_and_args, Iterable):
+        raise ArgumentError(
+            "tags_and_args is a list of pairs of tags and arguments, such as [({'train'}, {'is_training': True})], not "
+            f"{tags_and_args!r}."
+        )
     for tags, arguments in tags_and_args:
         if isinstance(tags, str):
             raise CreationError(

@@ -60,7 +60,7 @@ def push(
         PublishError: the hub does not take it.
         RepositoryError: the hub cannot be reached.
     """
-    name = version_name(handle)
+    name, where = version_name(handle_text(handle)), path_text(to, "hub")
     with shown(progress) as say:
         say("looking at the module")
         from tf1hub.spec.inspection import inspect
@@ -68,7 +68,7 @@ def push(
         inspect(directory)
         place = place_at(directory, FAULTS)
         files = records_of(place)
-        with temporary_archive() as archive, open_hub(os.fspath(to)) as hub:
+        with temporary_archive() as archive, open_hub(where) as hub:
             say("packing")
             pack(place, files, archive)
             return hub.push(archive, name, content_digest(files), page)
@@ -98,8 +98,8 @@ def yank(handle: str, reason: str | None, to: str | os.PathLike[str]) -> dict[st
     Raises:
         RepositoryError: as for `push`.
     """
-    name = version_name(handle)
-    with open_hub(os.fspath(to)) as hub:
+    name = version_name(handle_text(handle))
+    with open_hub(path_text(to, "hub")) as hub:
         return hub.yank(name, reason)
 
 

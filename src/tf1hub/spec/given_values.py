@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tf1hub.errors import ExportError
+from tf1hub.errors import ArgumentError, ExportError
 from tf1hub.format import dtypes
 from tf1hub.format.checkpoint import CheckpointWriter
 from tf1hub.graphdef.variable_defs import StoredVariable, by_name
@@ -33,6 +33,10 @@ class GivenValues:
         named: Iterable[tuple[str, Any]]
         if isinstance(values, Mapping):
             named = values.items()
+        elif not isinstance(values, Iterable):
+            raise ArgumentError(
+                f"values= is a dict of arrays by the names of variables, or a list of variables, not {values!r}."
+            )
         else:
             variables: Iterable[Any] = values
             named = [(variable.name, variable) for variable in variables]

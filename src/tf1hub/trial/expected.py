@@ -94,15 +94,24 @@ def check_given(given: Given, variant: Variant, oracle: Oracle) -> None:
         UnknownSignatureError: there is no such signature.
         InputError: they are no lists of dicts, or an input is missing, extra, or of another type or shape.
     """
+    if not isinstance(given, Mapping):
+        raise InputError(
+            "examples= takes a dict from the name of a signature to a list of dicts of inputs; it was given "
+            f"{type(given).__name__}. Write examples={{'default': [{{'default': ...}}]}}."
+        )
     for name, feeds in given.items():
         infos = variant.inputs(variant.check_signature(name))
-        if isinstance(feeds, Mapping | str) or not all(isinstance(feed, Mapping) for feed in feeds):
+        if isinstance(feeds, Mapping | str) or not _are_dicts(feeds):
             raise InputError(
                 f"examples= takes for each signature a list of dicts of inputs; for {name!r} it was given "
                 f"{type(feeds).__name__}. Write examples={{{name!r}: [{{{', '.join(f'{key!r}: ...' for key in infos)}}}]}}."
             )
         for feed in feeds:
             oracle.check(variant, name, feed)
+
+
+def _are_dicts(feeds: object) -> bool:
+    return isinstance(feeds, Iterable) and all(isinstance(feed, Mapping) for feed in feeds)
 
 
 class _Runs:

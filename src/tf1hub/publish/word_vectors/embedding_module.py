@@ -115,7 +115,7 @@ def text_embedding(
     _check(format, tokenize, combiner, limit, num_oov_buckets, num_partitions)
     target = path_text(path)
     check_free(target)
-    what = f"Reading {os.fspath(source)}"
+    what = f"Reading {path_text(source, 'source')}"
     with (
         shown(progress) as say,
         _directory_beside(target) as directory,
