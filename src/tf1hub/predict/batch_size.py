@@ -60,7 +60,7 @@ def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SE
         if falls >= _FALLS or (free and grown * 2 > free / _SHARE):
             break
         # The next size may well take twice as long, and runs twice at least.
-        if 4 * sizes.lasted[size] > sizes.left() - (1 - _SWEEP) * seconds:
+        if 4 * sizes.lasted[size] > sizes.seconds_left() - (1 - _SWEEP) * seconds:
             break
         size *= 2
     sizes.settle()
@@ -89,7 +89,7 @@ class _Sizes:
         self.least: dict[int, float] = {}
         self.lasted: dict[int, float] = {}
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds until the measuring ends.
 
         Were they of the clock alone, a busy machine would end it at the first sizes; were they of the processors alone, many
@@ -110,7 +110,7 @@ class _Sizes:
             self._run(size)
             took = max(self._clock() - started, 1e-9)
             least, runs, spent = min(least, took / size), runs + 1, spent + took
-            if self.left() < 0:
+            if self.seconds_left() < 0:
                 break
         took = time.perf_counter() - began
         self.least[size], self.lasted[size] = least, max(min(spent, took), took / _PATIENCE)
@@ -131,7 +131,7 @@ class _Sizes:
             near = [size for size in self.least if not self.has_fallen(size)]
             some, changed = False, False
             for size in near:
-                if self.lasted[size] < self.left():
+                if self.lasted[size] < self.seconds_left():
                     some = True
                     changed |= self.measure(size)
             if not some or len(near) == 1:
