@@ -15,6 +15,7 @@ from misbehaving_server import cut, dripping, in_turn, serving, slowly, whole
 
 from tf1hub.errors import ArchiveError, DownloadError
 from tf1hub.handles import cache as caches
+from tf1hub.handles import compression
 from tf1hub.handles.api import resolve
 
 KIB64 = 64 << 10
@@ -272,7 +273,7 @@ def test_does_not_appear_to_be_a_valid_module_for_a_captive_portal(server, cache
         url,
         cache,
         f"{url}?tf-hub-format=compressed answered with a web page titled 'Airport WiFi - Sign in' "
-        f"where a tar (also .tar.gz, .tar.bz2, .tar.xz, .tar.zst) or a zip was expected. It may be the sign-in page of a captive portal or proxy: open the "
+        f"where {compression.KINDS} was expected. It may be the sign-in page of a captive portal or proxy: open the "
         f"address in a "
         f"browser, or set HTTPS_PROXY. Or the host does not speak the hosting protocol "
         f"(tf-hub-format=compressed).",
@@ -287,7 +288,7 @@ def test_does_not_appear_to_be_a_valid_module_for_json(server, cache):
     assert_fails(
         url,
         cache,
-        "answered with text where a tar (also .tar.gz, .tar.bz2, .tar.xz, .tar.zst) or a zip was expected: "
+        f"answered with text where {compression.KINDS} was expected: "
         """'{"error": "nope"}'.""",
     )
 

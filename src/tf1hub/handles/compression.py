@@ -148,7 +148,7 @@ def tar_chunks(chunks: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
     Raises:
         ArchiveError: the bytes are another format, are damaged, or unpack to too much.
         TruncatedArchiveError: the compressed stream ends before its end mark.
-        MissingDependencyError: they are compressed with zstd, and what reads that is not installed.
+        MissingDependencyError: what reads their compression is not installed.
     """
     pieces, head = peek(chunks, _HEAD_BYTES)
     for magic, what in _OTHER_FORMATS:
