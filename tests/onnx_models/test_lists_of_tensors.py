@@ -199,3 +199,14 @@ def test_lists_of_strings_are_refused(tmp_path: Path) -> None:
     path = write(build, tmp_path / "module")
     with pytest.raises(UnsupportedGraphError, match="keeps strings"):
         hub.Predictor(path, engine="onnx")
+
+
+def test_a_list_of_strings_that_are_given_is_refused_in_the_same_words() -> None:
+    def module_fn() -> None:
+        texts = tf1.placeholder(tf.string, [None])
+        values = raw.TensorListFromTensor(tensor=texts, element_shape=ANY)
+        outputs = raw.TensorListStack(input_handle=values, element_shape=ANY, element_dtype=tf.string)
+        hub.add_signature(inputs=texts, outputs=outputs)
+
+    with pytest.raises(UnsupportedGraphError, match="keeps strings"):
+        hub.Predictor(hub.create_module_spec(module_fn), engine="onnx")

@@ -47,12 +47,16 @@ def _sizes(call: LoweringCall, index: int) -> tuple[Shape, Value | None]:
 
 
 def _new(call: LoweringCall, shape: Shape, count: Value) -> ArrayReference:
+    return ArrayReference(call.op.node.name, _dtype(call), count, shape, False)
+
+
+def _dtype(call: LoweringCall) -> np.dtype[Any]:
     dtype = call["element_dtype"]
     if not isinstance(dtype, np.dtype):
         raise CannotLower("keeps lists in a list of tensors")
     if dtype.kind == "O":
         raise CannotLower("keeps strings")
-    return ArrayReference(call.op.node.name, dtype, count, shape, False)
+    return dtype
 
 
 def _unwritten(call: LoweringCall, index: int, count: Value) -> Elements:
@@ -71,6 +75,7 @@ def _unwritten(call: LoweringCall, index: int, count: Value) -> Elements:
 
 def _rows(call: LoweringCall, index: int) -> Value:
     """A tensor that is cut along its first dimension."""
+    _dtype(call)  # before anything of the tensor goes into the model, where no strings are
     rows = _value(call, index)
     if not rows.shape:
         raise CannotLower("makes a list of a tensor whose number of dimensions nothing tells")
