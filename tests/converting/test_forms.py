@@ -17,9 +17,10 @@ from tf1hub.errors import MissingDependencyError, UnsupportedGraphError
 PAGE = (pathlib.Path(__file__).parents[2] / "docs" / "ways_out.md").read_text()
 
 
-def test_the_command_the_page_and_the_registry_have_the_same_forms() -> None:
+def test_the_command_the_page_the_docstring_and_the_registry_have_the_same_forms() -> None:
     assert [form.name for form in FORMS] == list(FORM_NAMES)
     assert [name for name in FORM_NAMES if f"`{name}`" not in PAGE] == []
+    assert [name for name in FORM_NAMES if f'`"{name}"`' not in (hub.convert.__doc__ or "")] == []
 
 
 def test_no_form_brings_tensorflow_before_it_is_used() -> None:

@@ -76,7 +76,7 @@ def convert(
             with the current values of its variables.
         path: the new directory or file, here or at a URL. The directory may hold other files, but nothing of a module
             or SavedModel.
-        to: the form: `"saved_model"`, `"frozen_graph"`, `"tflite"` or `"safetensors"`.
+        to: the form: `"saved_model"`, `"frozen_graph"`, `"tflite"`, `"onnx"`, `"safetensors"` or `"stablehlo"`.
         tags: the graph variant, as for `tf1hub.load`.
         trainable: of a SavedModel, the variables that optimizers will see, as for `tf1hub.load`.
         serving_default: of a SavedModel, the signature that serving tools call by default; None takes `"default"`, or the
