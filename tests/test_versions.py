@@ -46,7 +46,9 @@ def test_environments_have_the_first_and_the_last() -> None:
     assert f"tf-keras=={NEWEST}.*" in groups["legacy"]
 
 
-@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "docs/index.md", "docs/checking.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CHANGELOG.md", "docs/index.md", "docs/checking.md", "docs/security.md"]
+)
 def test_pages_say_so(page: str) -> None:
     ranges = re.findall(r"(2\.\d+) to (2\.\d+)", (ROOT / page).read_text())
     assert {*ranges} == {(OLDEST, NEWEST)}
