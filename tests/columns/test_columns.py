@@ -12,6 +12,7 @@ from columns import modules
 import tf1hub as hub
 from tf1hub._tensorflow import deserialize_feature_column, serialize_feature_column
 from tf1hub.errors import ColumnError
+from tf1hub.format.messages_pb2 import SavedModel
 
 tf1 = tf.compat.v1
 
@@ -138,4 +139,24 @@ def test_a_column_of_a_spec_without_a_handle_cannot_be_saved() -> None:
         "The column 'text_hub_module_embedding' was made from a ModuleSpec, which has no name "
         "by which it could be found again. To save the column, make it from a handle "
         "(a path or a URL) instead: text_embedding_column('text', handle)."
+    )
+
+
+def test_a_module_that_gives_another_shape_than_its_signature_says() -> None:
+    def module_fn() -> None:
+        texts = tf1.placeholder(tf.string, [None])
+        tf.zeros([], name="scalar")
+        hub.add_signature(inputs=texts, outputs=tf.zeros([tf.size(texts), 2]))
+
+    spec = hub.create_module_spec(module_fn)
+    message = SavedModel.FromString(spec.saved_model.SerializeToString())
+    message.meta_graphs[0].signature_def["default"].outputs["default"].name = "scalar:0"
+    damaged = spec.with_values(spec.checkpoint, saved_model=message)
+    column = hub.sparse_text_embedding_column("text", damaged, "sum", None)
+    feature = tf.SparseTensor([[0, 0]], ["a"], [1, 1])
+    with pytest.raises(ColumnError) as caught:
+        column._embed(lambda texts: hub.load(damaged)(texts), feature)
+    assert str(caught.value) == (
+        "The module gives a tensor of the shape () for texts, and its signature says [?, 2]. It is damaged, or was made by "
+        "hand; take another one."
     )

@@ -218,3 +218,16 @@ def test_numpy_files_are_read(tmp_path: pathlib.Path) -> None:
     np.savez(tmp_path / "other.npz", images=np.zeros(3))
     with pytest.raises(InputError, match="has the arrays images; it needs x"):
         read_task(tmp_path / "other.npz")
+
+
+def test_a_module_that_does_not_give_a_row_for_each_text(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        texts = tf1.placeholder(tf.string, [None])
+        hub.add_signature(inputs=texts, outputs=tf1.placeholder_with_default(tf.zeros([7, 2]), [None, 2]))
+
+    path = export(tmp_path / "module", module_fn)
+    with pytest.raises(CheckFailedError) as caught:
+        hub.compare([path], (TEXTS, LABELS), keep_features=False)
+    assert str(caught.value).endswith(
+        "gives a tensor of the shape [7, 2] for 12 examples; feature vectors have the shape [12, N]."
+    )

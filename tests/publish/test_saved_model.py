@@ -463,3 +463,16 @@ def test_a_collection_that_tensorflow_cannot_read(tmp_path: pathlib.Path) -> Non
         f"TensorFlow {tf.__version__} cannot read the collection 'update_ops' of variant {{'serve'}} of the SavedModel "
         f"{path}: "
     )
+
+
+def test_a_colocation_that_is_no_list_of_names(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "saved_model"
+    with tf.Graph().as_default(), tf1.Session() as session:
+        x = tf1.placeholder(tf.float32, [None])
+        tf1.saved_model.simple_save(session, str(path), {"x": x}, {"y": x * 2})
+    file = path / "saved_model.pb"
+    saved = SavedModel.FromString(file.read_bytes())
+    saved.meta_graphs[0].graph_def.node[-1].attr["_class"].type = 1
+    file.write_bytes(saved.SerializeToString())
+    with pytest.raises(CreationError, match="cannot import the graph of variant"):
+        hub.create_module_spec_from_saved_model(str(path))

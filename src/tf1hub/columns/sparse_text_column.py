@@ -91,7 +91,13 @@ class _SparseTextEmbeddingColumn(ModuleColumn):
         if self.default_value is not None:
             bags, _ = tf.sparse.fill_empty_rows(bags, self.default_value)
         texts, numbers = tf.unique(bags.values)
-        embeddings = tf.gather(apply(texts), numbers)
+        found = apply(texts)
+        if not found.shape.is_compatible_with([None, self._width]):
+            raise ColumnError(
+                f"The module gives a tensor of the shape {found.shape} for texts, and its signature says [?, {self._width}]. "
+                "It is damaged, or was made by hand; take another one."
+            )
+        embeddings = tf.gather(found, numbers)
         combined = _COMBINERS[self.combiner](embeddings, bags.indices[:, 0], bags.dense_shape[0])
         # The ops lose the static shape where the batch size is not known.
         return tf.ensure_shape(combined, [None, self._width])

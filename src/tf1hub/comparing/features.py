@@ -79,8 +79,14 @@ def compute(spec: ModuleSpec, task: Task, batch_size: int, advance: Callable[[in
                 # The first run also compiles the graph and warms its buffers.
                 function({name: batch}, signature=signature)
             begun = time.perf_counter()
-            rows.append(np.asarray(function({name: batch}, signature=signature), np.float32))
+            found = np.asarray(function({name: batch}, signature=signature), np.float32)
             seconds += time.perf_counter() - begun
+            if found.ndim != 2 or len(found) != len(batch):
+                raise CheckFailedError(
+                    f"The signature {signature!r} of {spec.name} gives a tensor of the shape {[*found.shape]} for "
+                    f"{len(batch)} examples; feature vectors have the shape [{len(batch)}, N]."
+                )
+            rows.append(found)
             advance(len(batch))
     return Features(np.concatenate(rows), seconds, peak.growth())
 

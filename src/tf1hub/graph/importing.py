@@ -76,7 +76,7 @@ def import_cut(
             found = tf.graph_util.import_graph_def(
                 importable.message, input_map=input_map, return_elements=inside, name=scope + "/"
             )
-        except (ValueError, KeyError, tf.errors.OpError) as error:
+        except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
             raise UnsupportedGraphError(
                 f"TensorFlow {tf.__version__} cannot import the graph of the module as {scope!r}: {error}"
             ) from error

@@ -164,7 +164,7 @@ def _make_placeholders(meta_graph: MetaGraphDef, where: str) -> None:
         message = tf.compat.v1.GraphDef.FromString(meta_graph.graph_def.SerializeToString())
         try:
             tensors = tf.graph_util.import_graph_def(message, return_elements=cut, name="")
-        except (ValueError, KeyError, tf.errors.OpError) as error:
+        except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
             raise CreationError(f"TensorFlow {tf.__version__} cannot import {where}: {error}") from error
     renamed = {}
     for name, tensor in zip(cut, tensors, strict=True):

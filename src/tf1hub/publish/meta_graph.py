@@ -69,7 +69,7 @@ def capture_meta_graph(
     with tf.Graph().as_default() as graph:
         try:
             tf.graph_util.import_graph_def(message, name="")
-        except (ValueError, KeyError, tf.errors.OpError) as error:
+        except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
             raise CreationError(
                 f"TensorFlow {tf.__version__} cannot import the graph of {where}: {error}"
             ) from error
