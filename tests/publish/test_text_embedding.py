@@ -118,6 +118,22 @@ def test_what_is_odd_is_reported_with_its_line(
     assert "  ragged: 4\n    line 4: 1 numbers" in str(made)
 
 
+@pytest.mark.parametrize("parser", ["fast", "numpy"])
+def test_plain_lines_are_parsed_together(
+    tmp_path: pathlib.Path, parser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one takes eight times as long, and gives the same, so nothing else would show it."""
+    if parser == "numpy":
+        monkeypatch.setattr(text_files, "number_parser", lambda: text_files._parse_with_numpy)
+
+    def refuse(number: int, *_: object) -> None:
+        raise AssertionError(f"line {number} was read alone")
+
+    monkeypatch.setattr(text_files, "_read_line", refuse)
+    text_embedding(written(tmp_path, b"cat 1 2\ndog 3 4\nowl -5 6e1\n"), tmp_path / "module", tokenize=None)
+    assert embedded(tmp_path / "module", ["cat", "dog", "owl"]) == [[1, 2], [3, 4], [-5, 60]]
+
+
 def test_any_token_that_a_line_can_hold_is_found(tmp_path: pathlib.Path) -> None:
     tokens = [
         b"a\rb",

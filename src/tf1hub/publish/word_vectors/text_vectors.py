@@ -57,7 +57,7 @@ def number_parser() -> _Parse:
 
     def parse(lines: list[bytes], count: int) -> npt.NDArray[Any] | None:
         text = b"]\n[".join(lines)
-        if b"," in text or b"[" in text:
+        if b"," in text or text.count(b"[") >= len(lines):
             return None
         try:
             parsed = parser.parse(b"[[" + text.replace(b" ", b",").replace(b"\n", b",") + b"]]")
