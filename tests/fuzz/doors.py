@@ -228,8 +228,7 @@ def user_errors(*kinds: type[Exception]) -> Any:
 
     try:
         yield
-    except (tf.errors.OpError, UnicodeDecodeError, *kinds) as error:
-        # TensorFlow cannot decode its own message where that names what is no text.
+    except (tf.errors.OpError, *kinds) as error:
         if isinstance(error, hub.errors.Error):
             raise
 
