@@ -182,18 +182,17 @@ class LookupTable(Reference):
         Raises:
             FormatError: a line lacks a field, or it is no number where one is wanted; or the file has fewer lines.
         """
-        self._recent = None
+        self._recent = self._lines = None
         directory, name = split_path(path)
         data = place_at(directory).read(name)
         if (key_index, value_index, offset) == (-2, -1, 0) and self.key_dtype.hasobject and b"\r" not in data:
             whole = WholeLines(data)
-            self._lines = whole if size in (-1, len(whole)) else None
-        if self._lines is not None:
-            self.value_shape = ()
-            lines = self._lines.split()
-            if len(set(lines)) < len(lines):
-                self._refuse_twice(lines)
-            return
+            if size in (-1, len(whole)):
+                words = whole.split()
+                if len(set(words)) < len(words):
+                    self._refuse_twice(words)
+                self._lines, self.value_shape = whole, ()
+                return
         lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
         if lines and not lines[-1]:
             lines.pop()

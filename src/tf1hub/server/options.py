@@ -12,7 +12,6 @@ class ServerOptions(NamedTuple):
 
     Attributes:
         title: what the pages call it.
-        base_url: where visitors find it, for snippets and the feed; empty: where they asked.
         read_only: whether nothing can be published, yanked or renamed.
         private: whether reading asks for a token too.
         storage_url: where others find the folder, such as `gs://bucket/models`: the answer to `uncompressed`.
@@ -25,10 +24,10 @@ class ServerOptions(NamedTuple):
         quota_bytes: what one publisher may publish in all; None: no end.
         behind_proxy: whether a proxy of one's own stands before it, whose X-Forwarded-For tells the address of clients.
         access_log: where each request is written to; empty: nowhere, `-`: standard error.
+        base_url: where visitors find it, for snippets and the feed; empty: where they asked.
     """
 
     title: str = "Modules"
-    base_url: str = ""
     read_only: bool = False
     private: bool = False
     storage_url: str = ""
@@ -41,6 +40,7 @@ class ServerOptions(NamedTuple):
     quota_bytes: int | None = None
     access_log: str = ""
     behind_proxy: bool = False
+    base_url: str = ""
 
     def base_of(self, asked: object) -> str:
         """The address that pages give of the hub, without a slash at its end."""
