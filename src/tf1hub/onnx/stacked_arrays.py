@@ -192,27 +192,39 @@ def ready_for(graph: Graph, elements: Elements, sizes: Value, element: Shape, co
 def _write(call: LoweringCall, array: ArrayReference, index: Value, value: Value, flow: Any) -> Any:
     graph, elements = call.graph, _elements(flow)
     value = call.scope.value(call.op.inputs[2])
+    return Elements(array, write_element(graph, elements, index, value, array.grows))
+
+
+def write_element(graph: Graph, elements: Elements, index: Value, value: Value, grows: bool) -> Value:
+    """The stacked elements with one replaced; where they grow, it may lie behind their end."""
     place = graph.reshape(graph.int64(index), [1], (1,))
-    count = graph.op("Add", place, graph.int64s(1)) if array.grows else None
+    count = graph.op("Add", place, graph.int64s(1)) if grows else None
     stacked = ready_for(graph, elements, graph.shape_of(value), value.shape, count)
     result = graph.op("ScatterND", stacked, graph.unsqueeze(place, 1), graph.unsqueeze(value, 0))
     result.shape = stacked.shape
-    return Elements(array, result)
+    return result
 
 
 def _scatter(call: LoweringCall, array: ArrayReference, indices: Value, value: Value, flow: Any) -> Any:
     graph, elements = call.graph, _elements(flow)
     value = call.scope.value(call.op.inputs[2])
-    places = graph.int64(indices)
-    count = None
-    if array.grows:
-        most = graph.op("ReduceMax", graph.concat([places, graph.int64s(-1)], 0), keepdims=1)
-        count = graph.op("Add", most, graph.int64s(1))
-    element = None if value.shape is None else value.shape[1:]
-    stacked = ready_for(graph, elements, graph.slice(graph.shape_of(value), 1, None, 0), element, count)
-    result = graph.op("ScatterND", stacked, graph.unsqueeze(places, 1), value)
+    return Elements(array, write_elements(graph, elements, graph.int64(indices), value, array.grows))
+
+
+def write_elements(graph: Graph, elements: Elements, places: Value, rows: Value, grows: bool) -> Value:
+    """The stacked elements with some replaced by rows; where they grow, these may lie behind their end."""
+    count = count_behind(graph, places) if grows else None
+    element = None if rows.shape is None else rows.shape[1:]
+    stacked = ready_for(graph, elements, graph.slice(graph.shape_of(rows), 1, None, 0), element, count)
+    result = graph.op("ScatterND", stacked, graph.unsqueeze(places, 1), rows)
     result.shape = stacked.shape
-    return Elements(array, result)
+    return result
+
+
+def count_behind(graph: Graph, places: Value) -> Value:
+    """The number behind the largest, a vector of one."""
+    most = graph.op("ReduceMax", graph.concat([places, graph.int64s(-1)], 0), keepdims=1)
+    return graph.op("Add", most, graph.int64s(1))
 
 
 def _read(call: LoweringCall, array: ArrayReference, index: Value, flow: Any) -> Any:

@@ -11,10 +11,13 @@ from tf1hub.onnx.lowering_table import CannotLower, by_reference, lowers
 from tf1hub.onnx.stacked_arrays import (
     ArrayReference,
     Elements,
+    count_behind,
     join_elements_of,
     narrow_elements,
     ready_for,
     split_evenly,
+    write_element,
+    write_elements,
     zeros_of,
 )
 from tf1hub.onnx.traced_values import Shape, Value
@@ -128,32 +131,29 @@ def stack_list(call: LoweringCall, values: Reference, *_: Any) -> Value:
 @by_reference
 def get_item(call: LoweringCall, values: Reference, *_: Any) -> Value:
     """One element."""
-    known = _with_rank(_list(values), call, 2)
-    result = call.graph.op("Gather", known.stacked, _value(call, 1), axis=0)
-    return narrow_elements(result, known, _sizes(call, 2)[0], 0)
+    return _take(call, values, 0)
 
 
 @lowers("TensorListGather")
 @by_reference
 def gather_list(call: LoweringCall, values: Reference, *_: Any) -> Value:
     """Some elements, stacked."""
+    return _take(call, values, 1)
+
+
+def _take(call: LoweringCall, values: Reference, before: int) -> Value:
+    """The elements at places that have so many dimensions."""
     known = _with_rank(_list(values), call, 2)
     result = call.graph.op("Gather", known.stacked, _value(call, 1), axis=0)
-    return narrow_elements(result, known, _sizes(call, 2)[0], 1)
+    return narrow_elements(result, known, _sizes(call, 2)[0], before)
 
 
 @lowers("TensorListSetItem")
 @by_reference
 def set_item(call: LoweringCall, values: Reference, *_: Any) -> Elements:
     """The list with one element replaced."""
-    graph, old, item = call.graph, _list(values), _value(call, 2)
-    place = graph.reshape(graph.int64(_value(call, 1)), [1], (1,))
-    grows = call.get("resize_if_index_out_of_bounds", False)
-    count = graph.op("Add", place, graph.int64s(1)) if grows else None
-    stacked = ready_for(graph, old, graph.shape_of(item), item.shape, count)
-    result = graph.op("ScatterND", stacked, graph.unsqueeze(place, 1), graph.unsqueeze(item, 0))
-    result.shape = stacked.shape
-    return Elements(old.array, result)
+    old, grows = _list(values), call.get("resize_if_index_out_of_bounds", False)
+    return Elements(old.array, write_element(call.graph, old, _value(call, 1), _value(call, 2), grows))
 
 
 @lowers("TensorListPushBack")
@@ -225,7 +225,7 @@ def scatter_list(call: LoweringCall, *inputs: Any) -> Elements:
     """A list that has the rows of a tensor at some places."""
     graph, rows = call.graph, _rows(call, 0)
     places = graph.int64(_value(call, 1))
-    count = _behind(call, places)
+    count = count_behind(graph, places)
     if len(inputs) > 3:
         asked = graph.reshape(graph.int64(_value(call, 3)), [1], (1,))
         count = graph.op("Where", graph.op("Less", asked, graph.int64s(0)), count, asked)
@@ -237,25 +237,12 @@ def scatter_list(call: LoweringCall, *inputs: Any) -> Elements:
     return Elements(array, result)
 
 
-def _behind(call: LoweringCall, places: Value) -> Value:
-    """The number behind the largest, a vector of one."""
-    graph = call.graph
-    most = graph.op("ReduceMax", graph.concat([places, graph.int64s(-1)], 0), keepdims=1)
-    return graph.op("Add", most, graph.int64s(1))
-
-
 @lowers("TensorListScatterIntoExistingList")
 @by_reference
 def scatter_into(call: LoweringCall, values: Reference, *_: Any) -> Elements:
     """The list with some elements replaced by the rows of a tensor; it grows where they lie behind its end."""
-    graph, old, rows = call.graph, _list(values), _rows(call, 1)
-    places = graph.int64(_value(call, 2))
-    assert rows.shape is not None
-    inner = graph.slice(graph.shape_of(rows), 1, None, 0)
-    stacked = ready_for(graph, old, inner, rows.shape[1:], _behind(call, places))
-    result = graph.op("ScatterND", stacked, graph.unsqueeze(places, 1), rows)
-    result.shape = stacked.shape
-    return Elements(old.array, result)
+    old, places = _list(values), call.graph.int64(_value(call, 2))
+    return Elements(old.array, write_elements(call.graph, old, places, _rows(call, 1), grows=True))
 
 
 @lowers("TensorListConcat", "TensorListConcatV2")
