@@ -18,10 +18,16 @@ _BRIEF, _RUNS, _LONG = 1 / 160, 2, 5
 """Each measurement of a size takes this part of the time, and so many runs, and ends when it took so many times as long."""
 _CHEAP = 0.004
 """Seconds of a run below which it costs nothing to look at further sizes."""
+_PART, _LEAST_SECONDS = 0.1, 0.05
+"""Where it is known how many rows there are, the measuring takes this part of their time, but so many seconds at least."""
 _NEAR = 0.95
 _FALLEN = 0.8
 """A size whose rate is below this part of the best is no longer looked at."""
 _FALLS = 2
+_FLAT = 0.97
+"""A doubling that leaves more than this part of the best time of a row gains nothing."""
+_FLATS = 2
+"""So many of them in a row, and what a batch costs beside its rows is spread over enough of them."""
 _STEADY = 0.99
 """A time that another round leaves above this part of itself has not changed."""
 _ROUNDS = 5
@@ -32,10 +38,12 @@ _SHARE = 4
 """The part of the free memory that a batch may take is one in so many."""
 
 
-def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SECONDS) -> int:
+def measure_batch_size(
+    run: Callable[[int], Any], rows: int, seconds: float = SECONDS, total: int | None = None
+) -> int:
     """The smallest number of rows whose rate is within 5 % of the best.
 
-    Sizes are doubled until two in a row are much slower, until the rows, the memory or the time are used up. Those near the
+    Sizes are doubled until two in a row are much slower or gain nothing, until the rows, the memory or the time are used up. Those near the
     best are then measured in turn until their times no longer change. The rate is that of rows per second of this
     process's processors, which other processes hardly disturb; with an accelerator, of the clock.
 
@@ -44,23 +52,25 @@ def measure_batch_size(run: Callable[[int], Any], rows: int, seconds: float = SE
         rows: how many there are to measure with.
         seconds: how long to measure. Where other processes keep the machine busy, it takes up to four times as long, but no
             more than 1.6 s, or these seconds if they are more.
+        total: how many rows are to be computed, if that is known: the measuring then takes a small part of their time.
     """
-    sizes = _Sizes(run, seconds)
+    sizes = _Sizes(run, seconds, total)
     run(1)  # what engines prepare at the first call
-    size, falls = 1, 0
+    size, falls, flats = 1, 0, 0
     while size <= min(rows, LARGEST):
-        before = _held_bytes()
+        before, best = _held_bytes(), min(sizes.least.values(), default=float("inf"))
         run(size)  # what it prepares for a size
         sizes.measure(size)
         if sizes.has_fallen(size):
             # A moment in which others used the processor must not decide.
             sizes.measure(size)
         falls = falls + 1 if sizes.is_slow(size) else 0
+        flats = flats + 1 if sizes.least[size] > best * _FLAT else 0
         grown, free = _held_bytes() - before, _free_bytes()
-        if falls >= _FALLS or (free and grown * 2 > free / _SHARE):
+        if falls >= _FALLS or flats >= _FLATS or (free and grown * 2 > free / _SHARE):
             break
         # The next size may well take twice as long, and runs twice at least.
-        if 4 * sizes.lasted[size] > sizes.seconds_left() - (1 - _SWEEP) * seconds:
+        if 4 * sizes.lasted[size] > sizes.seconds_left() - (1 - _SWEEP) * sizes.seconds:
             break
         size *= 2
     sizes.settle()
@@ -73,21 +83,31 @@ class _Sizes:
     Args:
         run: computes that many rows.
         seconds: how long to measure.
+        total: how many rows are to be computed; None where that is not known.
 
     Attributes:
         least: the shortest time of a row, by size.
         lasted: seconds that the last measurement took.
     """
 
-    def __init__(self, run: Callable[[int], Any], seconds: float) -> None:
+    def __init__(self, run: Callable[[int], Any], seconds: float, total: int | None) -> None:
         self._run = run
-        self._brief = seconds * _BRIEF
         self._clock = time.perf_counter if _has_accelerator() else time.process_time
-        self._seconds = seconds
-        self._longest = max(seconds, min(_PATIENCE * seconds, SECONDS))
+        self._most = seconds
+        self._total = total
+        # How long all rows take is not known before sizes were doubled.
+        self._brief = _BRIEF * (seconds if total is None else min(seconds, _LEAST_SECONDS))
         self._began, self._began_clock = time.perf_counter(), self._clock()
         self.least: dict[int, float] = {}
         self.lasted: dict[int, float] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the measuring may take, as far as is known how long the rows take."""
+        if self._total is None:
+            return self._most
+        whole = self._total * min(self.least.values(), default=0.0)
+        return min(self._most, max(_PART * whole, _LEAST_SECONDS))
 
     def seconds_left(self) -> float:
         """Seconds until the measuring ends.
@@ -97,7 +117,8 @@ class _Sizes:
         """
         passed = time.perf_counter() - self._began
         spent = self._clock() - self._began_clock
-        return min(self._seconds - min(passed, spent), self._longest - passed)
+        longest = max(self.seconds, min(_PATIENCE * self.seconds, SECONDS))
+        return min(self.seconds - min(passed, spent), longest - passed)
 
     def measure(self, size: int) -> bool:
         """Runs a size for a while; whether its shortest time is now another one."""
@@ -127,6 +148,7 @@ class _Sizes:
     def settle(self) -> None:
         """Measures the sizes near the best in turn, so that a slow moment of the machine hits all of them."""
         steady = 0
+        self._brief = _BRIEF * self.seconds
         while steady < _ROUNDS:
             near = [size for size in self.least if not self.has_fallen(size)]
             some, changed = False, False

@@ -14,7 +14,7 @@ from tf1hub.errors import InputError
 from tf1hub.predict.batch_size import SECONDS, measure_batch_size
 from tf1hub.predict.loaded_signature import LoadedSignature
 from tf1hub.predict.row_faults import FAULTS, find_faults, stand_ins
-from tf1hub.predict.row_values import Numbers, Rows, count_rows, cut_rows, join_rows, no_rows, pick_rows
+from tf1hub.predict.row_values import JoinedRows, Numbers, Rows, count_rows, cut_rows, no_rows, pick_rows
 
 AUTO = "auto"
 _WORTH_MEASURING = 256
@@ -22,8 +22,6 @@ _WORTH_MEASURING = 256
 _LARGE = 1 << 25
 """Bytes of inputs that are large whatever the number of rows."""
 _PROBED = 8
-_PART, _LEAST_SECONDS = 0.1, 0.1
-"""Where it is known how many rows there are, the measuring takes this part of their time, but so many seconds at least."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,10 @@ class Batches:
         if rows is None or size is None or size >= rows.count:
             return self._signature.run(values)
         try:
-            return self._join([found for found, _ in self._each(rows, size, finds=False)])
+            together = self._together(rows.count)
+            for found, _ in self._each(rows, size, finds=False):
+                together.add(found)
+            return together.values()
         except _NotByRowsError:
             if self._asked == AUTO:
                 self._cannot_be_cut = True
@@ -99,7 +100,7 @@ class Batches:
             )
         rows = Rows(values, signature.inputs)
         size = None if self._asked is None else self._size(rows)
-        parts: list[dict[str, Any]] = []
+        together, none = self._together(rows.count), None
         errors: dict[int, str] = {}
         start = 0
         for found, faults in self._each(rows, size or max(rows.count, 1), finds=self.finds_rows):
@@ -108,13 +109,13 @@ class Batches:
                 good = np.array([row for row in range(count) if row not in faults], np.int64)
                 found = {name: pick_rows(value, good) for name, value in found.items()}
                 errors.update({start + row: said for row, said in faults.items()})
-            if len(faults) < count or not parts:
-                parts.append(found)
+            if len(faults) < count:
+                together.add(found)
+            elif none is None:
+                none = found
             start += count
-        if len(parts) > 1 and not any(map(count_rows, parts[0].values())):
-            parts = parts[1:]
         numbers = np.delete(np.arange(rows.count, dtype=np.int64), [*errors])
-        return RowResults(self._join(parts), numbers, errors)
+        return RowResults(together.values() if len(numbers) or none is None else none, numbers, errors)
 
     def no_results(self, errors: dict[int, str]) -> RowResults:
         """What rows gave that are all at fault."""
@@ -176,13 +177,8 @@ class Batches:
                 self._cannot_be_cut = True
                 return
             left = max(SECONDS - (time.perf_counter() - started), SECONDS / 4)
-            if total is not None:
-                started = time.perf_counter()
-                run(rows.cut(0, rows.count))
-                whole = (time.perf_counter() - started) / max(rows.count, 1) * total
-                left = min(left, max(_PART * whole, _LEAST_SECONDS))
             self._signature.batch_size = measure_batch_size(
-                lambda size: run(next_rows(size)), rows.count, left
+                lambda size: run(next_rows(size)), rows.count, left, total
             )
         except FAULTS:
             # A row among those to measure with is at fault: the next call measures.
@@ -242,9 +238,26 @@ class Batches:
     def _nothing(self) -> dict[str, Any]:
         return {name: no_rows(info) for name, info in self._signature.outputs.items()}
 
-    def _join(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    def _together(self, rows: int) -> _Together:
+        return _Together({name: JoinedRows(rows, name) for name in self._signature.outputs})
+
+
+class _Together:
+    """The outputs of batches, as they come."""
+
+    def __init__(self, outputs: dict[str, JoinedRows]) -> None:
+        self._outputs = outputs
+
+    def add(self, found: Mapping[str, Any]) -> None:
         try:
-            return {name: join_rows([part[name] for part in parts], name) for name in self._signature.outputs}
+            for name, joined in self._outputs.items():
+                joined.add(found[name])
+        except InputError as error:
+            raise _NotByRowsError(str(error)) from error
+
+    def values(self) -> dict[str, Any]:
+        try:
+            return {name: joined.value() for name, joined in self._outputs.items()}
         except InputError as error:
             raise _NotByRowsError(str(error)) from error
 

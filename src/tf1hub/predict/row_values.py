@@ -85,12 +85,61 @@ def join_rows(parts: Sequence[Any], name: str) -> Any:
         return RaggedArray(np.concatenate([part.flat_values for part in parts]), splits)
     shapes = {part.shape[1:] for part in parts}
     if len(shapes) > 1:
-        shown = " and ".join(str([*shape]) for shape in sorted(shapes)[:2])
-        raise InputError(
-            f"The rows of the output {name!r} have other shapes from batch to batch, {shown}, so they are no array. Leave it "
-            "out (outputs=), give rows of equal length, or call with all rows at once (batch_size=None)."
-        )
+        raise _unlike(name, *sorted(shapes)[:2])
     return np.concatenate(parts)
+
+
+def _unlike(name: str, *shapes: tuple[int, ...]) -> InputError:
+    shown = " and ".join(str([*shape]) for shape in sorted(shapes))
+    return InputError(
+        f"The rows of the output {name!r} have other shapes from batch to batch, {shown}, so they are no array. Leave it "
+        "out (outputs=), give rows of equal length, or call with all rows at once (batch_size=None)."
+    )
+
+
+class JoinedRows:
+    """The rows of an output, as batch after batch gives them.
+
+    Numbers go to their place as they come, while the processor's cache has them.
+
+    Args:
+        rows: how many come at most.
+        name: of the output, for the message.
+    """
+
+    def __init__(self, rows: int, name: str) -> None:
+        self._most = rows
+        self._name = name
+        self._parts: list[Any] = []
+        self._whole: Array | None = None
+        self._filled = 0
+
+    def add(self, part: Any) -> None:
+        """Adds the rows of a batch.
+
+        Raises:
+            InputError: they differ in shape from those before.
+        """
+        is_plain = isinstance(part, np.ndarray) and not part.dtype.hasobject
+        if not is_plain or not part.ndim or (self._whole is None and len(part) >= self._most):
+            self._parts.append(part)
+            return
+        if self._whole is None:
+            self._whole = np.empty((self._most, *part.shape[1:]), part.dtype)
+        if part.shape[1:] != self._whole.shape[1:]:
+            raise _unlike(self._name, self._whole.shape[1:], part.shape[1:])
+        self._whole[self._filled : self._filled + len(part)] = part
+        self._filled += len(part)
+
+    def value(self) -> Any:
+        """All rows, one after the other.
+
+        Raises:
+            InputError: they differ in shape.
+        """
+        if self._whole is None:
+            return join_rows(self._parts, self._name)
+        return self._whole[: self._filled]
 
 
 def _join_splits(parts: Sequence[Array]) -> Array:
