@@ -61,6 +61,42 @@ def test_too_many_weights_stay_variables(monkeypatch: pytest.MonkeyPatch) -> Non
     assert check_calls("image", "tensorflow") > 0
 
 
+@pytest.mark.parametrize("name", ["launch_text", "tf112_rnn", "text_embedding_partitioned"])
+def test_tables_of_which_rows_are_looked_up_stay_variables(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = cases.load(name)
+    monkeypatch.setattr(on_tensorflow, "_TABLE", 0)
+    monkeypatch.setattr(on_tensorflow, "_MOST_CONSTANTS", 3300)  # which tables do not count in
+    graph = session_of(case.path, case.calls[0]["signature"]).graph
+    ops = {operation.type for operation in graph.get_operations()}
+    assert "VarHandleOp" in ops
+    assert not ops & {"RestoreV2", "VariableV2"}
+    assert check_calls(name, "tensorflow") > 0
+
+
+def test_a_table_that_is_used_otherwise_becomes_a_constant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tied() -> None:
+        ids = tf1.placeholder(tf.int32, [None])
+        words = tf1.get_variable("words", initializer=np.eye(4, dtype=np.float32), use_resource=True)
+        alone = tf1.get_variable("alone", initializer=np.eye(4, dtype=np.float32), use_resource=True)
+        found = tf.nn.embedding_lookup(words, ids) + tf.nn.embedding_lookup(alone, ids)
+        hub.add_signature(inputs=ids, outputs=tf.matmul(found, words))
+        hub.add_signature("table", ids, {"found": tf.nn.embedding_lookup(alone, ids), "all": alone.value()})
+
+    monkeypatch.setattr(on_tensorflow, "_TABLE", 0)
+    path = exported(tied, tmp_path)
+    for signature, kept in (("default", 1), ("table", 0)):
+        kinds = [operation.type for operation in session_of(path, signature).graph.get_operations()]
+        assert kinds.count("VarHandleOp") == kept
+    assert hub.Predictor(path, engine="tensorflow")([1, 3])["default"].tolist() == [
+        [0, 2, 0, 0],
+        [0, 0, 0, 2],
+    ]
+
+
 def counting() -> None:
     x = tf1.placeholder(tf.float32, [None])
     count = tf1.get_variable("count", initializer=0.0, use_resource=True)

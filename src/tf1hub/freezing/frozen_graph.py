@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.freezing.dense_parts import tensor_of_parts, tensors_of
-from tf1hub.freezing.node_replacement import Replacement, become_placeholder
+from tf1hub.freezing.node_replacement import KeptVariable, Replacement, become_placeholder
 from tf1hub.freezing.stored_constants import VariableConstants, bytes_of
 from tf1hub.freezing.variable_uses import follow_variables
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.inlining import inline_calls
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_record import recorded_definition
+from tf1hub.graphdef.variable_defs import StoredVariable
 from tf1hub.graphdef.walk import ancestors, consumers_of, functions_used
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
@@ -34,6 +35,8 @@ LIMIT = (1 << 31) - 1
 _ROOM = 1 << 20
 """What constants have beside their bytes, and less than what the graph takes."""
 
+_LOOK_UPS = op_types.GATHERS | {"Gather", "GatherV2", "GatherNd"}
+
 _PYTHON = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 
 
@@ -47,6 +50,7 @@ class Frozen:
         outputs: for each signature the tensor that each dense output is.
         initializer: the op that fills tables, to be run once; empty where there are none.
         written: the variables that live for one call.
+        kept: those that stay variables, each with how it is filled.
     """
 
     graph: GraphDef
@@ -54,6 +58,7 @@ class Frozen:
     outputs: dict[str, dict[str, str]]
     initializer: str
     written: tuple[str, ...]
+    kept: tuple[tuple[StoredVariable, KeptVariable], ...] = ()
 
 
 @dataclass
@@ -152,9 +157,44 @@ class Freezing:
     @property
     def weights(self) -> int:
         """How many bytes the values of the variables have."""
-        return sum(
-            bytes_of(self.variant, self.stored[node.name]) for node in self.held if node.name in self.stored
-        )
+        return sum(self.bytes_of(node.name) for node in self.held if node.name in self.stored)
+
+    def bytes_of(self, name: str) -> int:
+        """How many bytes the value of a variable has, by the name of its node."""
+        return bytes_of(self.variant, self.stored[name])
+
+    def tables(self) -> set[str]:
+        """The variables of which the signatures do nothing but look up rows, by the names of their nodes."""
+        asked = {
+            tensor for name in self.signatures for tensor in tensors_of(self.variant.outputs(name))
+        } | self.fed
+        consumers = consumers_of(self.nodes[name] for name in self.keep)
+        known = {node.name for node in self.held} & self.stored.keys()
+        return {
+            name
+            for name in known - self.uses.written - self.uses.handles
+            if self._is_only_looked_up(name, consumers, {node_of(tensor) for tensor in asked})
+        }
+
+    def _is_only_looked_up(
+        self, variable: str, consumers: Mapping[str, Sequence[str]], asked: Collection[str]
+    ) -> bool:
+        waiting, seen = [variable], {variable}
+        while waiting:
+            carrier = waiting.pop()
+            if carrier in asked:
+                return False
+            for name in consumers.get(carrier, ()):
+                node = self.nodes[name]
+                taken = [node_of(edge) for edge in node.input if not edge.startswith("^")]
+                if name in seen or carrier not in taken:
+                    continue
+                if node.op in op_types.IDENTITIES | {"ReadVariableOp"}:
+                    seen.add(name)
+                    waiting.append(name)
+                elif node.op not in _LOOK_UPS or carrier in taken[1:]:
+                    return False
+        return True
 
     def refusals(self) -> Iterator[Refusal]:
         """Everything that is in the way."""
@@ -221,13 +261,18 @@ class Freezing:
             signatures = [name for name, part in self._reached.items() if not part.isdisjoint(listed)]
         return Refusal(reason, op, listed, tuple(sorted(signatures)))
 
-    def freeze(self) -> Frozen:
-        """Makes the graph; `refusals` must be empty."""
+    def freeze(self, kept: Collection[str] = ()) -> Frozen:
+        """Makes the graph; `refusals` must be empty.
+
+        Args:
+            kept: the names of nodes of variables that stay variables, which are only read.
+        """
         assert self.spec.checkpoint is not None or not self.held
         values = VariableConstants(self.spec.checkpoint)
         graph = GraphDef()
         taken = set(self.nodes)
         replacement = Replacement(graph, self.nodes, self.uses, taken)
+        stay: list[tuple[StoredVariable, KeptVariable]] = []
         graph.versions.CopyFrom(self.graph.versions)
         for name in self._in_order():
             node = graph.node.add()
@@ -242,6 +287,10 @@ class Freezing:
             elif name in self.embedded:
                 file = self.variant.asset_files[tensor_name(node.input[1])]
                 replacement.embed(node, self.spec.asset_paths[file])
+            elif name in kept:
+                variable = self.stored[name]
+                sizes = values.array(variable).shape
+                stay.append((variable, replacement.keep_variable(node, values.dtype(variable), sizes)))
             elif name in self.stored and node.op in op_types.VARIABLES:
                 replacement.replace_variable(node, values.read(self.stored[name]))
             else:
@@ -256,7 +305,7 @@ class Freezing:
         names = {name: tensor_of_parts(self.variant.inputs(name)) for name in self.signatures}
         outputs = {name: tensor_of_parts(self.variant.outputs(name)) for name in self.signatures}
         written = tuple(sorted({self.stored[name].name for name in self.written}))
-        return Frozen(graph, names, outputs, initializer, written)
+        return Frozen(graph, names, outputs, initializer, written, tuple(stay))
 
     def _in_order(self) -> list[str]:
         return [node.name for node in self.graph.node if node.name in self.keep]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tf1hub.arrays.lookup_tables import new_table
 from tf1hub.format import dtypes
@@ -14,6 +15,18 @@ from tf1hub.freezing.variable_uses import AS_REF, HAND_ON, VariableUses
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.names import free_name
 from tf1hub.spec.variant import Variant
+
+
+class KeptVariable(NamedTuple):
+    """A variable that stays one.
+
+    Attributes:
+        given: the tensor that takes its value.
+        filler: the op that fills it, to be run once.
+    """
+
+    given: str
+    filler: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,33 @@ class Replacement:
         )
         filled.attr["dtype"].type = value.dtype
         _become(node, "Identity", [made.name, f"^{filled.name}"], T=dtypes.RESOURCE)
+
+    def keep_variable(self, node: NodeDef, dtype: int, sizes: Sequence[int]) -> KeptVariable:
+        """Lets a variable that is only read stay one; under its name is its value, as a constant would have it.
+
+        Args:
+            node: the variable.
+            dtype: the number of its dtype.
+            sizes: its shape.
+        """
+        handle, given, filler = (
+            self.graph.node.add(name=self._new_name(f"{node.name}/{part}"), op=op)
+            for part, op in (
+                ("handle", "VarHandleOp"),
+                ("given", "Placeholder"),
+                ("fill", "AssignVariableOp"),
+            )
+        )
+        for each in (handle, given, filler):
+            each.attr["dtype"].type = dtype
+        for each in (handle, given):
+            each.attr["shape"].shape.SetInParent()
+            for size in sizes:
+                each.attr["shape"].shape.dim.add(size=size)
+        handle.attr["shared_name"].s = handle.name.encode()
+        filler.input.extend([handle.name, given.name])
+        _become(node, "ReadVariableOp", [handle.name], dtype=dtype)
+        return KeptVariable(f"{given.name}:0", filler.name)
 
     def adapt(self, node: NodeDef) -> None:
         """Adapts what hands a variable on, or uses it, to what stands for that."""

@@ -26,13 +26,20 @@ class VariableConstants:
 
     def read(self, variable: StoredVariable) -> TensorProto:
         """The value of a variable, or of its part of a partitioned one."""
+        return constant(self.array(variable), self.dtype(variable))
+
+    def array(self, variable: StoredVariable) -> Any:
+        """The same as an array, which may be a view of the file."""
         assert self._reader is not None
         part = variable.slice
         if part is None:
-            array = self._reader.array(variable.name)
-        else:
-            array = self._reader.slice_array(variable.name, part.offset, part.shape)
-        return constant(array, self._reader.dtype(variable.name))
+            return self._reader.array(variable.name)
+        return self._reader.slice_array(variable.name, part.offset, part.shape)
+
+    def dtype(self, variable: StoredVariable) -> int:
+        """The number of a variable's dtype."""
+        assert self._reader is not None
+        return self._reader.dtype(variable.name)
 
 
 def constant(array: Any, dtype: int) -> TensorProto:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
+
+import numpy as np
 
 from tf1hub.format.messages_pb2 import NodeDef, SavedModel
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.freezing.batch_norms import fold_batch_norms
 from tf1hub.freezing.dense_parts import tensors_of
 from tf1hub.freezing.frozen_graph import Freezing
+from tf1hub.freezing.stored_constants import VariableConstants
 from tf1hub.graphdef.op_record import recorded_definition
 from tf1hub.graphdef.walk import dependents
 from tf1hub.predict.engine_request import Compute, Request
@@ -20,6 +23,9 @@ from tf1hub.spec.module_spec import ModuleSpec
 
 _MOST_CONSTANTS = 1 << 25
 """The most bytes of variables that become constants: while TensorFlow optimizes a graph, it holds each of them a dozen times."""
+
+_TABLE = 1 << 20
+"""So many bytes of a variable of which rows are looked up and nothing else, and it stays one: as a constant, it gains nothing."""
 
 _OFF = 2
 """`RewriterConfig.Toggle.OFF`."""
@@ -50,29 +56,30 @@ class TensorflowEngine:
 
         check_threads()
         spec = request.spec if request.seed is None else _seed(request.spec, request.seed)
-        freezing = _freezing(spec, request)
-        return (
-            _with_variables(tf, spec, request)
-            if freezing is None
-            else _of_constants(tf, freezing, _config(tf, request))
-        )
+        freezing = Freezing(spec, spec.variant(request.variant.tags), [request.signature], files=True)
+        tables = {name for name in freezing.tables() if freezing.bytes_of(name) > _TABLE}
+        if _can_freeze(freezing, tables):
+            return _of_constants(tf, freezing, tables, _config(tf, request))
+        del freezing
+        return _with_variables(tf, spec, request)
 
 
-def _freezing(spec: ModuleSpec, request: Request) -> Freezing | None:
-    """The signature's graph, to be frozen; None where its variables have to stay variables."""
-    freezing = Freezing(spec, spec.variant(request.variant.tags), [request.signature], files=True)
-    if freezing.written or not freezing.has_values or freezing.weights > _MOST_CONSTANTS:
-        return None
-    return None if any(freezing.refusals()) else freezing
+def _can_freeze(freezing: Freezing, tables: Collection[str]) -> bool:
+    """Whether the variables of a signature may become constants, but for tables."""
+    if freezing.written or not freezing.has_values:
+        return False
+    if freezing.weights - sum(map(freezing.bytes_of, tables)) > _MOST_CONSTANTS:
+        return False
+    return not any(freezing.refusals())
 
 
-def _of_constants(tf: Any, freezing: Freezing, config: Any) -> Compute:
-    """A session without variables: TensorFlow computes in advance what depends on no input, and fuses ops."""
+def _of_constants(tf: Any, freezing: Freezing, tables: Collection[str], config: Any) -> Compute:
+    """A session without variables but for tables: TensorFlow computes in advance what depends on no input, and fuses ops."""
     from tf1hub.graph.building import building, initializing
 
     tf1 = tf.compat.v1
     variant, (signature,) = freezing.variant, freezing.signatures
-    frozen = freezing.freeze()
+    frozen = freezing.freeze(tables)
     arguments = tensors_of(variant.inputs(signature))
     results = tensors_of(variant.outputs(signature))
     fold_batch_norms(frozen.graph, [*arguments, *results])
@@ -97,8 +104,14 @@ def _of_constants(tf: Any, freezing: Freezing, config: Any) -> Compute:
     # The session keeps no second copy of the graph, with all of its constants.
     config.experimental.optimize_for_static_graph = True
     session = tf1.Session(graph=graph, config=config)
-    if frozen.initializer:
-        with initializing(variant.where):
+    values = VariableConstants(freezing.spec.checkpoint)
+    with initializing(variant.where):
+        for variable, kept in frozen.kept:
+            # Where TensorFlow needs no copy, it keeps what it is given, and that must not be a view of the file.
+            session.run(
+                graph.get_operation_by_name(kept.filler), {kept.given: np.array(values.array(variable))}
+            )
+        if frozen.initializer:
             session.run(graph.get_operation_by_name(frozen.initializer), files)
     return _Session(session, arguments, results, (arguments, results), writes=False)
 
