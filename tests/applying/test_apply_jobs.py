@@ -34,7 +34,7 @@ def slowly(self, values):
     time.sleep(0.02)
     return run(self, values)
 LoadedSignature.run = slowly
-hub.apply(sys.argv[1], sys.argv[2], sys.argv[3], columns="text", engine="numpy", batch_size=25, part_rows=25, threads=2,
+hub.apply(sys.argv[1], sys.argv[2], sys.argv[3], columns="text", engine="numpy", batch_size=25, part_rows=25, threads=eval(sys.argv[4]),
           progress=lambda progress: print(progress.done, flush=True))
 """
 
@@ -48,14 +48,16 @@ def files_of(path: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", ["out", "out.parquet"])
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "threads"), [("out", 2), ("out.parquet", None)])
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
+    tmp_path: Path, name: str, threads: int | None
+) -> None:
     source = write("parquet", tmp_path)
     whole, target = tmp_path / "whole" / name, tmp_path / "killed" / name
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
     def start(to: Path) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", _PROGRAM, TEXT, str(source), str(to)]
+        command = [sys.executable, "-c", _PROGRAM, TEXT, str(source), str(to), str(threads)]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
     def finish(to: Path) -> None:

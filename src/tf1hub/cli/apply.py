@@ -69,7 +69,10 @@ def register(subparsers: Any) -> None:
         "--batch-size", default="auto", metavar="N", help="rows that are computed at once (default: measured)"
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="how many compute (default: one for each processor)"
+        "--threads",
+        type=int,
+        metavar="N",
+        help="how many there are in all (default: one for each processor, and two that read and write)",
     )
     parser.add_argument(
         "--on-error",
