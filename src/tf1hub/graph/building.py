@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tf1hub.errors import CheckpointError, Error, FormatError, UnsupportedGraphError
+from tf1hub.spec.undecoded import undecoded
 from tf1hub.spec.variant import Variant
 
 _NOT_BUILT = "TensorFlow {version} cannot build the graph of {where}: {reason}"
@@ -37,6 +38,7 @@ _OF_THE_FILES = (
     tf.errors.InvalidArgumentError,
     tf.errors.NotFoundError,
     tf.errors.OutOfRangeError,
+    UnicodeDecodeError,
 )
 
 
@@ -71,7 +73,7 @@ def initializing(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.OpError as error:
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
         text = _NOT_FILLED.format(where=where, reason=reason(error))
         if isinstance(error, tf.errors.DataLossError):
             raise CheckpointError(text) from error
@@ -82,7 +84,8 @@ def initializing(where: str) -> Iterator[None]:
 
 def reason(error: Exception) -> str:
     """The line of the error that gives the reason; TensorFlow wraps it in a trace of names."""
-    text = _INSIDE.sub("", str(getattr(error, "message", error)))
+    said = undecoded(error) if isinstance(error, UnicodeDecodeError) else getattr(error, "message", error)
+    text = _INSIDE.sub("", str(said))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marks = [number for number, line in enumerate(lines) if line.startswith("[[")]
     if isinstance(error, tf.errors.OpError) and marks and marks[0]:

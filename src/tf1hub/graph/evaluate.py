@@ -9,7 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub.graph.building import initializing
+from tf1hub.errors import InputError
+from tf1hub.graph.building import initializing, reason
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.graph.module import Module
 from tf1hub.spec.input_words import check_names
@@ -79,6 +80,11 @@ def evaluating(
                     given = check_names(inputs, infos, signature or DEFAULT_SIGNATURE, module.where)
                     try:
                         return session.run(outputs, {feeds[name]: value for name, value in given.items()})
+                    except UnicodeDecodeError as error:
+                        what = f"The signature {signature or DEFAULT_SIGNATURE!r} of {module.where}"
+                        raise InputError(
+                            f"{what} cannot compute with what it is given: {reason(error)}"
+                        ) from error
                     except (TypeError, ValueError):
                         # What a session says of a feed names a placeholder that nobody knows.
                         with tf.Graph().as_default():

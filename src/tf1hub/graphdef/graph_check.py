@@ -10,7 +10,7 @@ from tf1hub.format.assets import asset_files
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of
-from tf1hub.graphdef.op_types import VARIABLES
+from tf1hub.graphdef.op_types import ENTERS, VARIABLES
 from tf1hub.graphdef.variable_defs import StoredVariable, stored_variables
 
 MAX_TENSOR_ELEMENTS = 2**40
@@ -26,6 +26,12 @@ WITHOUT_SHAPES = frozenset(
 )
 # fmt: on
 """Attributes that no op has as a shape or a tensor; most of a graph's are such."""
+_TEXTS = {
+    **dict.fromkeys(ENTERS, "frame_name"),
+    **dict.fromkeys(["StaticRegexFullMatch", "StaticRegexReplace"], "pattern"),
+    **dict.fromkeys(["UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeTranscode"], "input_encoding"),
+}
+"""By op, its attribute that is text. Other attributes of strings may have any bytes, or TensorFlow's importer looks at them."""
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 
@@ -66,9 +72,11 @@ def _check_nodes(graph: GraphDef, where: str) -> dict[str, NodeDef]:
     # Most lists of shapes of a graph are the same few; those that are sound need no second look.
     sound: set[bytes] = set()
     for node in graph.node:
-        name = node.name
-        if not name or not node.op:
-            raise FormatError(f"{where} has a node without a name or an op: name {name!r}, op {node.op!r}.")
+        name, op = node.name, node.op
+        if not name or not op:
+            raise FormatError(f"{where} has a node without a name or an op: name {name!r}, op {op!r}.")
+        if op in _TEXTS:
+            _check_text(node, where)
         if name in names:
             raise FormatError(f"{where} has two nodes named {name!r}. Node names are unique.")
         names[name] = node
@@ -86,6 +94,10 @@ def _check_nodes(graph: GraphDef, where: str) -> dict[str, NodeDef]:
                     for shape in (value.shape,) if kind == "shape" else value.list.shape:
                         _check_shape(shape, name, where)
                     sound.add(shapes)
+    for function in graph.library.function:
+        for node in function.node_def:
+            if node.op in _TEXTS:
+                _check_text(node, where)
     missing = {edge for edge in edges if edge not in names and node_of(edge) not in names}
     for node in graph.node if missing else ():
         for edge in node.input:
@@ -126,6 +138,19 @@ def _check_variables(variables: Iterable[StoredVariable], nodes: Mapping[str, No
                 f"{where} has the variable {node.name!r} of the dtype {dtype}, which TensorFlow does not have. "
                 "The file is damaged."
             )
+
+
+def _check_text(node: NodeDef, where: str) -> None:
+    """TensorFlow puts what is no text into its message, which then cannot be a string either."""
+    name = _TEXTS[node.op]
+    value = node.attr[name].s if name in node.attr else b""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            f"{where} has the node {node.name!r} of the op {node.op}, whose {name!r} is {value!r}. That is text in UTF-8 "
+            "in every sound graph: the file is damaged."
+        ) from error
 
 
 def _check_shape(shape: TensorShapeProto, node: str, where: str) -> None:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tf1hub._tensorflow import as_in_a_function, call_checked, is_compiled
 from tf1hub.errors import InputError, WrongModeError
 from tf1hub.format.saved_model import format_tags
+from tf1hub.graph.building import reason
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.unknown import unknown_output
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
@@ -83,11 +84,19 @@ class SignatureInputs:
         raise InputError(_symbolic_inputs(self._signature, self._where))
 
     def apply(self, function: Any, given: dict[str, Any]) -> Mapping[str, Any]:
-        """Calls a ConcreteFunction of the signature with what `convert` returned."""
-        if self._dense.keys() == self._infos.keys():
-            result = call_checked(function, [given[name] for name in self._in_order])
-        else:
-            result = function(given)
+        """Calls a ConcreteFunction of the signature with what `convert` returned.
+
+        Raises:
+            InputError: TensorFlow refuses what it is given with a message that is no text.
+        """
+        try:
+            if self._dense.keys() == self._infos.keys():
+                result = call_checked(function, [given[name] for name in self._in_order])
+            else:
+                result = function(given)
+        except UnicodeDecodeError as error:
+            what = f"The signature {self._signature!r} of {self._where}"
+            raise InputError(f"{what} cannot compute with what it is given: {reason(error)}") from error
         outputs: Mapping[str, Any] = result
         return outputs
 
