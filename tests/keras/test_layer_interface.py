@@ -486,3 +486,28 @@ def test_a_trainable_layer_without_weights_is_logged_once(
         f"hub.KerasLayer is trainable but has zero trainable weights. The outputs of {empty} depend on no variable that "
         "can be trained."
     ]
+
+
+@pytest.mark.parametrize("dtype", [tf.qint8, tf.variant])
+def test_an_input_of_a_dtype_that_keras_does_not_have(dtype: tf.DType, tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf.compat.v1.placeholder(dtype, [None] if dtype == tf.qint8 else [])
+        y = tf.bitcast(x, tf.int8) if dtype == tf.qint8 else tf.raw_ops.TensorListLength(input_handle=x)
+        hub.add_signature(inputs=x, outputs=tf.cast(y, tf.float32))
+
+    path = keras_modules.export(hub.create_module_spec(module_fn), tmp_path / "m")
+    if IS_KERAS_3:
+        with pytest.raises(errors.LayerError) as caught:
+            hub.KerasLayer(path)
+        assert str(caught.value) == (
+            f"The module takes {dtype.name}, which Keras {keras.version()} does not have, so that no layer can be given it. "
+            "Call it as a function: module = tf1hub.load(handle); outputs = module(inputs)"
+        )
+    numbers = tf.constant([1, 2, 3], tf.int8)
+    call = hub.load(path)
+    if dtype == tf.qint8:
+        np.testing.assert_array_equal(call(tf.bitcast(numbers, tf.qint8)), [1.0, 2.0, 3.0])
+    else:
+        shape = tf.zeros([0], tf.int32)
+        listed = tf.raw_ops.TensorListFromTensor(tensor=numbers, element_shape=shape)
+        assert float(call(listed)) == 3.0

@@ -259,9 +259,23 @@ def _initialize(
         # Keras takes a layer's dtype for that of the inputs that it makes for it.
         known["dtype"] = spec.dtype.name
     if is_keras_3(keras):
+        _check_dtypes(keras, wrapped)
         # Keras 3 would make a float32 input of it, and say that it should not be given.
         known.pop("input_shape", None)
     initialize(trainable=trainable, **known)
+
+
+def _check_dtypes(keras: Any, wrapped: Wrapped) -> None:
+    """Keras 3 looks at the dtype of all that a layer is given."""
+    for spec in tf.nest.flatten(wrapped.callee.input_specs):
+        if isinstance(spec, tf.TensorSpec):
+            try:
+                keras.dtype_policies.DTypePolicy(spec.dtype.name)
+            except ValueError as error:
+                raise LayerError(
+                    f"The module takes {spec.dtype.name}, which Keras {keras.version()} does not have, so that no layer can "
+                    "be given it. Call it as a function: module = tf1hub.load(handle); outputs = module(inputs)"
+                ) from error
 
 
 def _tell_input_shape(layer: Any, given: Iterable[int | None] | None, wrapped: Wrapped) -> None:
