@@ -17,7 +17,7 @@ from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.unknown import unknown_signature
 from tf1hub.spec.variant import DEFAULT_SIGNATURE, Variant
 from tf1hub.trial.expected import Oracle
-from tf1hub.trial.other_process import OtherProcess
+from tf1hub.trial.other_process import OtherProcess, start_importing
 from tf1hub.trial.shared_runs import Arrays, CannotRunError
 from tf1hub.trial.signature_check import Opened
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tf1hub.onnx.signature_model import SignatureModel
 
 _STRINGS = ("host", "graph")
+_IMPORTS = ("onnx", "tf1hub.onnx.host_file", "tf1hub.onnx.signature_model")
+"""What the process that calls the model has imported before. ONNX Runtime is not of it: it starts a thread."""
 
 
 class OnnxForm(CallableForm):
@@ -90,6 +92,7 @@ class OnnxForm(CallableForm):
         from tf1hub.onnx.host_file import SUFFIX, write_host
         from tf1hub.onnx.model_file import write_model
 
+        start_importing(_IMPORTS)
         model = self._model(request.spec, request.inference, request.options)
         self._lowered = None
         digest = module_digest(request.spec)
@@ -128,7 +131,7 @@ class OnnxForm(CallableForm):
     @contextlib.contextmanager
     def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         del request
-        with OtherProcess("tf1hub.onnx.stored_model:open_stored_state", path) as process:
+        with OtherProcess("tf1hub.onnx.stored_model:open_stored_state", path, _IMPORTS) as process:
             yield _CallsInProcess(process)
 
     def _model(self, spec: ModuleSpec, variant: Variant, options: Options) -> SignatureModel:

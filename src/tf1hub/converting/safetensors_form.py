@@ -20,7 +20,7 @@ from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.compared import Compared
 from tf1hub.trial.expected import Given
-from tf1hub.trial.other_process import OtherProcess
+from tf1hub.trial.other_process import OtherProcess, start_importing
 
 _HELD = frozenset(
     {
@@ -31,6 +31,8 @@ _HELD = frozenset(
 """The dtypes that safetensors reads into NumPy: https://github.com/huggingface/safetensors#format."""
 
 
+_IMPORTS = ("ml_dtypes", "safetensors", __name__)
+"""What the process that reads the file has imported before."""
 _PIECE = 1 << 24
 """How many bytes are hashed at once."""
 
@@ -65,6 +67,7 @@ class SafetensorsForm(Form):
     def write(self, request: ConversionRequest, path: str) -> Written:
         from safetensors.numpy import save_file
 
+        start_importing(_IMPORTS)
         # Views of the memory-mapped checkpoint: the library writes them from where they lie.
         save_file(_arrays(request.spec), path, metadata=_metadata(request.spec))
         return Written({}, None)
@@ -77,7 +80,7 @@ class SafetensorsForm(Form):
         faults: list[str] = []
         own = _arrays(request.spec)
         where = format_tags(request.inference.tags)
-        with OtherProcess("tf1hub.converting.safetensors_form:open_prints", path) as prints:
+        with OtherProcess(f"{__name__}:open_prints", path, _IMPORTS) as prints:
             try:
                 names = prints(None)
             except RuntimeError as error:
