@@ -141,6 +141,22 @@ for padding in ("SAME", "VALID"):
         {"input": numbers(2, 6, 7, 3), "filter": numbers(3, 2, 3)},
         {"strides": [1, 2, 1, 1], "rates": [1, 1, 2, 1], "padding": padding},
     )
+    for window, strides, rates in (
+        ((3, 2), (2, 1), (1, 2)),
+        ((1, 1), (2, 3), (1, 1)),
+        ((2, 3), (1, 1), (1, 1)),
+    ):
+        case(
+            "ExtractImagePatches",
+            {"images": numbers(2, 6, 7, 3)},
+            {
+                "ksizes": [1, *window, 1],
+                "strides": [1, *strides, 1],
+                "rates": [1, *rates, 1],
+                "padding": padding,
+            },
+            exact=True,
+        )
 
 for padding in ("SAME", "VALID"):
     for window, strides in (((2, 2), (2, 2)), ((3, 2), (1, 2)), ((3, 3), (2, 2)), ((5, 5), (1, 1))):

@@ -18,7 +18,7 @@ from fresh_process import printed
 from golden import cases
 
 import tf1hub as hub
-from tf1hub.errors import CheckFailedError, UnsupportedGraphError
+from tf1hub.errors import CheckFailedError, InputError, UnsupportedGraphError
 
 pytest.importorskip("jax")
 pytest.importorskip("flatbuffers")
@@ -97,13 +97,65 @@ def test_open_sizes_may_have_a_limit_and_pictures_any_size(tmp_path: pathlib.Pat
     spec = hub.create_module_spec(module_fn)
     conversion = hub.convert(spec, tmp_path / "exported", to="stablehlo")
     assert conversion.all_compared
-    assert "Sizes have limits, as tables of positions set them: d1 <= 8." in conversion.notes
+    assert "Sizes have limits, which the graph sets: d1 <= 8." in conversion.notes
     about = json.loads((tmp_path / "exported" / "signatures.json").read_text())["signatures"]
     assert {name: told["limits"] for name, told in about.items()} == {
         "aligned": [],
         "positions": ["d1 <= 8"],
         "resized": [],
     }
+
+
+def test_pictures_of_open_sizes_go_through_strides_rates_and_borders(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        images = tf1.placeholder(tf.float32, [None, None, None, 3])
+        kernel = tf1.get_variable(
+            "kernel", initializer=np.linspace(-1, 1, 81, dtype=np.float32).reshape(3, 3, 3, 3)
+        )
+        size = tf.shape(images)
+        half = tf1.nn.conv2d(images, kernel, [1, 2, 2, 1], "SAME")
+        # In a space of batches, with borders that the size decides, as TensorFlow 1 dilated; and back to the same size.
+        dilated = tf1.nn.atrous_conv2d(half, kernel, 2, "SAME") + half
+        mirrored = tf.pad(dilated, [[0, 0], [2, 1], [1, 3], [0, 0]], "REFLECT")[:, 2:-1, 1:-3]
+        doubled = tf1.image.resize_nearest_neighbor(mirrored + half, tf.shape(half)[1:3] * 2)
+        whole = tf.pad(images, [[0, 0], [0, (8 - size[1] % 8) % 8], [0, -size[2] % 8], [0, 0]])
+        cut = tf1.nn.avg_pool(whole, [1, 3, 3, 1], [1, 1, 1, 1], "SAME")[:, : size[1], : size[2]] + images
+        patches = tf1.image.extract_image_patches(images, [1, 2, 2, 1], [1, 2, 2, 1], [1, 1, 1, 1], "SAME")
+        triangle = tf.linalg.band_part(tf.ones([size[1], size[1]]), -1, 0)
+        hub.add_signature(
+            inputs=images, outputs={"doubled": doubled, "cut": cut, "patches": patches, "triangle": triangle}
+        )
+        # A window that has to fit in, and steps that follow from the length, as of the frames of a sound.
+        waves = tf1.placeholder(tf.float32, [None])
+        hub.add_signature("frames", waves, tf.abs(tf.signal.stft(waves, 8, 4)))
+
+    spec = hub.create_module_spec(module_fn)
+    shapes = ((2, 9, 14, 3), (1, 16, 11, 3))
+    examples = {
+        "default": [{"default": np.random.default_rng(0).random(shape, np.float32)} for shape in shapes]
+    }
+    with pytest.raises(InputError) as told:
+        hub.convert(
+            spec,
+            tmp_path / "exported",
+            to="stablehlo",
+            signature="frames",
+            examples={"frames": [{"default": np.ones(3, np.float32)}]},
+        )
+    assert str(told.value) == (
+        "examples= has inputs of the signature 'frames' that the form does not take: example 1 (Input shapes do not "
+        "match the symbolic shape constraint floordiv(d0_default, 4) >= 1). Give others, or none."
+    )
+    conversion = hub.convert(spec, tmp_path / "exported", to="stablehlo", examples=examples)
+    assert conversion.all_compared
+    assert [row.inputs for row in conversion.compared if row.signature == "frames"] == [
+        ("default float32 [400]", "default float32 [1000]")
+    ]
+    about = json.loads((tmp_path / "exported" / "signatures.json").read_text())["signatures"]
+    assert about["default"]["limits"] == []
+    assert about["default"]["inputs"]["default"]["shape"] == ["d0_default", "d1_default", "d2_default", "3"]
+    assert about["frames"]["limits"] == ["floordiv(d0_default, 4) >= 1"]
+    assert "Sizes have limits, which the graph sets: floordiv(d0_default, 4) >= 1." in conversion.notes
 
 
 def test_weights_that_read_otherwise_are_found_in_the_other_process(

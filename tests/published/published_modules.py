@@ -183,7 +183,6 @@ PUBLISHED: dict[str, Published] = {
             ("mfcc", {"default": floats(430)}),
         ),
         refused={
-            "stablehlo": "The node 'stft/frame/range_1' .Range. cannot compute",
             "onnx mfcc": "StridedSlice",
         },
     ),

@@ -234,6 +234,13 @@ class CallableForm(Form):
             path: what was written.
         """
 
+    def check_limits(self, signature: str, feeds: Mapping[str, Any]) -> None:
+        """Refuses inputs that the signature takes and the form does not; no form has to.
+
+        Raises:
+            NotTakenError: they are outside of limits that the form told.
+        """
+
     def compare(
         self, request: ConversionRequest, path: str, written: Written, examples: Given, tolerance: float
     ) -> Iterator[Compared]:
@@ -244,7 +251,9 @@ class CallableForm(Form):
         expected = []
         for variant in variants:
             names = [name for name in variant.signature_names if name in wanted]
-            expected.append((variant, run_signatures(oracle, variant, names, examples, say)))
+            expected.append(
+                (variant, run_signatures(oracle, variant, names, examples, say, self.check_limits))
+            )
         gc.collect()
         say("loading what was written")
         with self.open(request, path) as call:

@@ -29,7 +29,7 @@ def load(directory: str) -> dict[str, Callable[..., Any]]:
         types = told["inputs"]
 
         def call(inputs: Any, key: Any = None) -> Any:
-            given = {name: _cast(value, types[name]) for name, value in inputs.items()}
+            given = {name: cast_inputs(value, types[name]) for name, value in inputs.items()}
             more = (
                 [jax.random.key_data(key if key is not None else jax.random.key(0))] if told["draws"] else []
             )
@@ -50,7 +50,8 @@ def open_calls(directory: str) -> Callable[[str, Any], Any]:
     return lambda signature, inputs: jax.tree.map(np.asarray, calls[signature](inputs))
 
 
-def _cast(value: Any, told: Any) -> Any:
+def cast_inputs(value: Any, told: Any) -> Any:
+    """An input, or the parts of a sparse one, in the dtypes that the program takes."""
     if isinstance(told, list):
-        return [_cast(part, each) for part, each in zip(value, told, strict=True)]
+        return [cast_inputs(part, each) for part, each in zip(value, told, strict=True)]
     return value.astype(told["dtype"])

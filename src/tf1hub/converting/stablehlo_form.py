@@ -16,6 +16,7 @@ import numpy as np
 from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
 from tf1hub.converting.numpy_oracle import OnNumpy
 from tf1hub.converting.refusal import refusals_of_each
+from tf1hub.converting.stablehlo_calls import cast_inputs
 from tf1hub.errors import Error
 from tf1hub.format import dtypes
 from tf1hub.spec.identity import module_digest
@@ -24,7 +25,7 @@ from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.expected import Oracle
 from tf1hub.trial.other_process import OtherProcess, start_importing
-from tf1hub.trial.shared_runs import Arrays, CannotRunError
+from tf1hub.trial.shared_runs import Arrays, CannotRunError, NotTakenError
 from tf1hub.trial.signature_check import Opened
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ _AXES = 32
 """More than the axes of any tensor."""
 _LIMIT = re.compile(r"\bmin\((\d+), (\w+)\)")
 """What JAX calls the size of a slice that an open dimension ends: if it is to have that dimension's size, this may not be larger."""
+_COMPARED = re.compile(r"Symbolic dimension comparison '(.+)' (?:<|>=) '(.+)' is inconclusive")
+"""Two sizes of which JAX has to know whether the first one is smaller; where it is, an op has too little to work on."""
+_ROUNDS = 4
 _IMPORTS = ("jax", "jax.export", "safetensors.numpy", _CALLS)
 
 
@@ -62,6 +66,7 @@ class StablehloForm(CallableForm):
     def __init__(self, for_one: bool = False) -> None:
         self._for_one = for_one
         self._programs: dict[str, _ExportedSignature] = {}
+        self._limited: dict[str, _ExportedSignature] = {}
         self._writes = False
 
     def choose(self, options: Options) -> Form:
@@ -91,6 +96,8 @@ class StablehloForm(CallableForm):
         for name in names:
             request.say(f"exporting {name!r}")
             program = self._programs.pop(name)
+            if program.told["limits"]:
+                self._limited[name] = program
             told[name] = {**program.told, "file": f"{len(told)}.stablehlo"}
             with open(os.path.join(path, told[name]["file"]), "wb") as file:
                 file.write(program.exported.serialize())
@@ -109,7 +116,7 @@ class StablehloForm(CallableForm):
         notes = ["Integers and floating-point numbers of 64 bits have 32 bits, as JAX has them by default."]
         limits = sorted({limit for each in told.values() for limit in each["limits"]})
         if limits:
-            notes.append(f"Sizes have limits, as tables of positions set them: {', '.join(limits)}.")
+            notes.append(f"Sizes have limits, which the graph sets: {', '.join(limits)}.")
         if written:
             notes.append(
                 f"Calls write {', '.join(map(repr, written))}: their new values come out beside the outputs."
@@ -126,6 +133,22 @@ class StablehloForm(CallableForm):
         from tf1hub.trial.original import Original
 
         return Original(spec, fresh=self._writes)
+
+    def check_limits(self, signature: str, feeds: Mapping[str, Any]) -> None:
+        """Refuses sizes that the limits of a signature leave out; see `CallableForm`."""
+        program = self._limited.get(signature)
+        if program is None:
+            return
+        import jax
+
+        given = {name: _parts(value) for name, value in feeds.items()}
+        told = program.told
+        inputs = {name: cast_inputs(value, told["inputs"][name]) for name, value in given.items()}
+        keys = [np.zeros(2, np.uint32)] if told["draws"] else []
+        try:
+            jax.eval_shape(program.exported.call, dict(program.params), inputs, *keys)
+        except ValueError as error:
+            raise NotTakenError(str(error).partition(". Expected")[0]) from error
 
     @contextlib.contextmanager
     def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
@@ -223,14 +246,17 @@ def _export(function: JaxFunction, params: Mapping[str, Any]) -> tuple[Any, dict
     }
     keys = (jax.ShapeDtypeStruct((2,), np.uint32),) if draws else ()
     failed: dict[int, Exception] = {}
-    # Each open dimension of its own; else all first ones the same; else all of each axis; at last, no longer than tables of
-    # positions are.
-    for limited, shared in itertools.product((False, True), (0, 1, _AXES)):
-        limits = _limits_told(failed[shared]) if limited else ()
-        if limited and not limits:
-            continue
+    limits: dict[int, tuple[str, ...]] = dict.fromkeys((0, 1, _AXES), ())
+    # Each open dimension of its own; else all first ones the same; else all of each axis; at last within limits, such as the
+    # length of a table of positions. An error tells one of them, so there are some rounds.
+    for round_, shared in itertools.product(range(1 + _ROUNDS), limits):
+        if round_:
+            told_now = _limits_told(failed[shared])
+            if not told_now or set(told_now) <= set(limits[shared]):
+                continue
+            limits[shared] += told_now
         try:
-            scope = export.SymbolicScope(limits)
+            scope = export.SymbolicScope(limits[shared])
             inputs = {name: _symbolic(name, info, scope, shared) for name, info in infos.items()}
             exported = export.export(jax.jit(call), platforms=PLATFORMS)(weights, inputs, *keys)
         except Exception as error:  # noqa: BLE001  # JAX's exporter has errors of private types
@@ -241,7 +267,7 @@ def _export(function: JaxFunction, params: Mapping[str, Any]) -> tuple[Any, dict
             "weights": sorted(params),
             "writes": sorted(function.written),
             "draws": draws,
-            "limits": limits,
+            "limits": limits[shared],
         }
         return exported, told
     raise failed[1]
@@ -249,7 +275,10 @@ def _export(function: JaxFunction, params: Mapping[str, Any]) -> tuple[Any, dict
 
 def _limits_told(error: Exception) -> tuple[str, ...]:
     """The limits of open dimensions without which JAX's exporter failed."""
-    return tuple(sorted({f"{name} <= {size}" for size, name in _LIMIT.findall(str(error))}))
+    found = {f"{name} <= {size}" for size, name in _LIMIT.findall(str(error))}
+    if not found:
+        found = {f"{one} >= {other}" for one, other in _COMPARED.findall(str(error))}
+    return tuple(sorted(found))
 
 
 def _tell(spec: Any) -> Any:

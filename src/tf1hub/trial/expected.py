@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -16,7 +16,7 @@ from tf1hub.spec.variant import Variant
 from tf1hub.trial.chance import depends_on_chance
 from tf1hub.trial.distance import TOLERANCE, distance
 from tf1hub.trial.generate import LENGTHS, CannotGenerateError, Example, examples, image_size
-from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate, SharedRuns
+from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate, NotTakenError, SharedRuns
 
 Given: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 """Inputs that a caller gives, by signature."""
@@ -57,7 +57,12 @@ class Expected:
 
 
 def run_signatures(
-    oracle: Oracle, variant: Variant, signatures: Collection[str], given: Given, say: Say
+    oracle: Oracle,
+    variant: Variant,
+    signatures: Collection[str],
+    given: Given,
+    say: Say,
+    takes: Callable[[str, Mapping[str, Any]], None] | None = None,
 ) -> list[Expected]:
     """Runs signatures of a variant.
 
@@ -67,10 +72,20 @@ def run_signatures(
         signatures: their names.
         given: inputs to use instead of generated ones.
         say: is told what is under way.
+        takes: raises NotTakenError for inputs of a signature that are not to be tried; None: all are.
+
+    Raises:
+        InputError: `given` has such inputs.
     """
     found = []
     with oracle.open(variant) as evaluate:
-        shared = SharedRuns(variant, signatures, evaluate)
+        runs = SharedRuns(variant, signatures, evaluate)
+
+        def shared(signature: str, feeds: Mapping[str, Any]) -> Arrays:
+            if takes is not None:
+                takes(signature, feeds)
+            return runs(signature, feeds)
+
         for name in signatures:
             say(f"running {name!r} of {format_tags(variant.tags)}")
             found.append(_Runs(variant, name, shared, evaluate).run(given.get(name)))
@@ -129,11 +144,12 @@ class _Runs:
         self._signature = signature
         self._evaluate = evaluate
         self._again = again
+        self._not_taken: list[str] = []
 
     def run(self, given: Sequence[Mapping[str, Any]] | None) -> Expected:
         """Runs it on inputs that a caller gives, or on generated ones."""
         if given is not None:
-            return self._try(Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))
+            return self._try_given(given)
         if depends_on_chance(self._variant, self._signature):
             one = self._try(itertools.islice(self._examples(), 1))
             if one.runs and self._differs(*one.runs[0]):
@@ -147,11 +163,21 @@ class _Runs:
             guessed = self._try(self._examples((length,)))
             if guessed.runs:
                 return guessed
-        return expected
+        guessed = self._try(self._examples(long=True))
+        return guessed if guessed.runs else expected
 
-    def _examples(self, lengths: tuple[int, ...] = LENGTHS) -> Iterator[Example]:
+    def _try_given(self, given: Sequence[Mapping[str, Any]]) -> Expected:
+        found = self._try(Example(feeds, None, f"example {i}") for i, feeds in enumerate(given, 1))
+        if self._not_taken:
+            raise InputError(
+                f"examples= has inputs of the signature {self._signature!r} that the form does not take: "
+                f"{'; '.join(self._not_taken)}. Give others, or none."
+            )
+        return found
+
+    def _examples(self, lengths: tuple[int, ...] = LENGTHS, long: bool = False) -> Iterator[Example]:
         inputs = self._variant.inputs(self._signature)
-        return examples(inputs, image_size(self._variant), lengths, together=True)
+        return examples(inputs, image_size(self._variant), lengths, together=True, long=long)
 
     def _differs(self, example: Example, arrays: Arrays) -> bool:
         """Whether another run on the same inputs gives another value for each output."""
@@ -172,7 +198,14 @@ class _Runs:
                 try:
                     runs.append((example, self._evaluate(self._signature, example.feeds)))
                 except CannotRunError as error:
-                    failure = f"the original itself fails on {example.words}: {error}"
+                    if isinstance(error, NotTakenError):
+                        self._not_taken.append(f"{example.words} ({error})")
+                    who = (
+                        "the form does not take"
+                        if isinstance(error, NotTakenError)
+                        else "the original itself fails on"
+                    )
+                    failure = f"{who} {example.words}: {error}"
         except CannotGenerateError as error:
             failure = str(error)
         return Expected(self._signature, runs, failure)

@@ -27,6 +27,7 @@ MAX_ELEMENTS = 1 << 26
 
 _BATCHES = (3, 1)
 _FEW = (1, 3)
+_LONG = (400, 1000)
 _FEW_LARGE = (1, 2)
 _LARGE = 1 << 17  # elements of one row, such as those of an image that a large network takes
 _SENTENCES = (b"the quick brown fox", b"", b"Jumps over!", "lÀzy dög 猫".encode(), b"a")
@@ -57,6 +58,7 @@ def examples(
     image_size: tuple[int, int] | None,
     lengths: tuple[int, ...] = LENGTHS,
     together: bool = False,
+    long: bool = False,
 ) -> Iterator[Example]:
     """Yields inputs of several batch sizes and, where dimensions are open, of several sizes.
 
@@ -66,6 +68,7 @@ def examples(
         lengths: what other open dimensions are.
         together: whether batch and sizes change together, so that each takes several values in few runs, the first of
             them a small one; else each size comes with each batch.
+        long: whether the first dimension is long too: that of a sound is no batch, and windows have to fit in.
 
     Raises:
         CannotGenerateError: no values can be generated for an input.
@@ -75,6 +78,8 @@ def examples(
     batches: tuple[int | None, ...] = _BATCHES
     if not is_open:
         batches = (None,)
+    elif long:
+        batches = _LONG
     elif together:
         rows = [math.prod(_shape(info, 1, sizes[0], lengths[0])) for info in inputs.values()]
         batches = _FEW_LARGE if max(rows) >= _LARGE else _FEW

@@ -24,6 +24,10 @@ class CannotRunError(Exception):
     """A signature does not run on some inputs; the message says why."""
 
 
+class NotTakenError(CannotRunError):
+    """A form does not take some inputs that the signature takes; the message says why."""
+
+
 Evaluate: TypeAlias = Callable[[str, Mapping[str, Any]], Arrays]
 """Runs a signature on a value for each input; raises CannotRunError where it does not run on these."""
 

@@ -50,8 +50,15 @@ def paddings(
     for size, width, stride, dilation in zip(sizes, window, strides, dilations, strict=True):
         reach = (width - 1) * dilation + 1
         # Steps of 1 do not need the size, which may be symbolic.
-        wanted = reach - 1 if stride == 1 else (-(-size // stride) - 1) * stride + reach - size
-        total = _at_least_zero(wanted)
+        wanted = reach - 1 if stride == 1 else (size - 1) // stride * stride + reach - size
+        # Written as JAX writes what a window gives, so that both are one size to it; at least `reach - stride`, at most `reach - 1`.
+        total = (
+            0
+            if reach == 1
+            else wanted
+            if reach >= stride and not isinstance(size, int)
+            else _at_least_zero(wanted)
+        )
         found.append((total // 2, total - total // 2))
     return found
 
@@ -62,6 +69,21 @@ def _at_least_zero(n: Any) -> Any:
     from jax import core
 
     return core.max_dim(n, 0)
+
+
+def with_named_border(
+    x: Any, border: Sequence[tuple[Any, Any]], filling: Any
+) -> tuple[Any, Sequence[tuple[Any, Any]]]:
+    """A tensor of JAX with channels last, and the border that is still to come.
+
+    A border that follows from sizes that only have names comes at once: JAX's convolution takes none such.
+    """
+    if all(isinstance(n, int) for pair in border for n in pair):
+        return x, border
+    from jax import lax
+
+    around = [(0, 0, 0), *((before, after, 0) for before, after in border), (0, 0, 0)]
+    return lax.pad(x, np.asarray(filling, x.dtype), around), [(0, 0)] * len(border)
 
 
 def windows(x: Any, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> Any:
@@ -108,8 +130,9 @@ def convolve(
 
     letters = "DHW"[3 - rank :]
     numbers = (f"N{letters}C", f"{letters}IO", f"N{letters}C")
+    x, border = with_named_border(call.xp.asarray(x), border, 0)
     return lax.conv_general_dilated(
-        call.xp.asarray(x), call.xp.asarray(filters), strides, list(border), rhs_dilation=dilations,
+        x, call.xp.asarray(filters), strides, list(border), rhs_dilation=dilations,
         dimension_numbers=numbers, feature_group_count=groups,
     )  # fmt: skip
 
@@ -356,3 +379,23 @@ def dilation(call: Call, x: Any, filters: Any) -> Any:
         part = padded[(slice(None), *index)] + filters[place]
         result = part if result is None else xp.maximum(result, part)
     return result
+
+
+@op("ExtractImagePatches")
+def image_patches(call: Call, images: Any) -> Any:
+    """The pixels of each window, row by row, as channels."""
+    window, strides, rates = (call[name][1:3] for name in ("ksizes", "strides", "rates"))
+    border = paddings(call, images.shape[1:-1], window, strides, rates)
+    padded = call.xp.pad(images, [(0, 0), *border, (0, 0)])
+    counts = [
+        (n - (w - 1) * d - 1) // s + 1
+        for n, w, d, s in zip(padded.shape[1:-1], window, rates, strides, strict=True)
+    ]
+    parts = []
+    for place in np.ndindex(*window):
+        index = tuple(
+            slice(p * d, p * d + (n - 1) * s + 1, s)
+            for p, d, n, s in zip(place, rates, counts, strides, strict=True)
+        )
+        parts.append(padded[(slice(None), *index)])
+    return call.xp.concatenate(parts, -1)

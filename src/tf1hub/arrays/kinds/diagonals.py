@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.kinds.calling import Call, op
+from tf1hub.arrays.kinds.numerics import namespace_for
 
 
 @op("Diag", "MatrixDiag")
@@ -115,7 +116,9 @@ def matrix_diag(call: Call, diagonals: Any, k: Any, rows: Any, columns: Any, pad
 @op("MatrixBandPart")
 def matrix_band_part(call: Call, x: Any, lower: Any, upper: Any) -> Any:
     """Each matrix without what lies far from its diagonal; a negative number keeps all of a side."""
-    row, column = np.indices(x.shape[-2:])
+    rows, columns = x.shape[-2:]
+    space = namespace_for(np, (rows, columns))
+    row, column = space.arange(rows)[:, None], space.arange(columns)
     below, above = row - column, column - row
     kept = ((lower < 0) | (below <= lower)) & ((upper < 0) | (above <= upper))
     return call.xp.where(kept, x, np.asarray(0, x.dtype))

@@ -13,6 +13,7 @@ import numpy as np
 
 from tf1hub.arrays.kinds.calling import Call, op
 from tf1hub.arrays.kinds.numerics import accurate, constant, is_complex, is_integer, numbers_of
+from tf1hub.arrays.named_sizes import compute_with_sizes
 
 
 def _unary(function: Callable[[Any, Any], Any]) -> Callable[[Call, Any], Any]:
@@ -240,6 +241,9 @@ _BINARY: dict[str, Callable[[Any, Any, Any], Any]] = {
 
 def _binary(function: Callable[[Any, Any, Any], Any]) -> Callable[[Call, Any, Any], Any]:
     def run(call: Call, x: Any, y: Any) -> Any:
+        of_sizes = compute_with_sizes(call.kind, x, y)
+        if of_sizes is not None:
+            return of_sizes
         return function(call.xp, numbers_of(call.xp, x), numbers_of(call.xp, y))
 
     return run
@@ -253,12 +257,14 @@ for _name, _function_of_two in _BINARY.items():
 def equal(call: Call, x: Any, y: Any) -> Any:
     """Whether elements are equal; strings too. `incompatible_shape_error` false gives one answer for shapes that differ."""
     negated = call.kind == "NotEqual"
-    try:
-        np.broadcast_shapes(x.shape, y.shape)
-    except ValueError:
-        if call["incompatible_shape_error"]:
-            raise
-        return np.asarray(negated)
+    # Of what JAX exports, sizes may only have names; JAX tells then which go together.
+    if all(isinstance(n, int) for n in (*x.shape, *y.shape)):
+        try:
+            np.broadcast_shapes(x.shape, y.shape)
+        except ValueError:
+            if call["incompatible_shape_error"]:
+                raise
+            return np.asarray(negated)
     if x.dtype == object:
         result = np.equal(x, y).astype(bool)
         return ~result if negated else result

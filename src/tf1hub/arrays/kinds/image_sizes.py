@@ -64,30 +64,41 @@ def _neighbours(xp: Any, before: Any, after: Any, attributes: Attributes) -> tup
 
 
 def _symbolic_places(xp: Any, before: Any, after: Any, attributes: Attributes) -> Any:
-    align = int(attributes["align_corners"] and after > 1)
-    sizes = (xp.asarray(size, np.float32) - align for size in (before, after))
-    scale = next(sizes) / next(sizes)
     half = np.float32(0.5 if attributes.get("half_pixel_centers", False) else 0)
+    scale = _symbolic_scale(xp, before, after, attributes["align_corners"])
     return (xp.arange(after, dtype=np.float32) + half) * scale - half
+
+
+def _symbolic_scale(xp: Any, before: Any, after: Any, align_corners: bool) -> Any:
+    old, new = xp.asarray(before, np.float32), xp.asarray(after, np.float32)
+    if align_corners:
+        return xp.where(new > 1, (old - 1) / xp.maximum(new - 1, 1), old / new)
+    return old / new
 
 
 @computes("ResizeNearestNeighbor", known=(1,))
 def nearest(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
     """The nearest pixel; the dtype stays."""
     rows, columns = (
-        _nearest(before, after, attributes)
+        _nearest(xp, before, after, attributes)
         for before, after in zip(images.shape[1:3], _sizes(size), strict=True)
     )
     return [images[:, rows][:, :, columns]]
 
 
-def _nearest(before: int, after: int, attributes: Attributes) -> Any:
-    scale = _scale(before, after, attributes["align_corners"])
+def _nearest(xp: Any, before: Any, after: Any, attributes: Attributes) -> Any:
     half = np.float32(0.5 if attributes.get("half_pixel_centers", False) else 0)
-    places = (np.arange(after, dtype=np.float32) + half) * scale
+    last: Any
+    if isinstance(before, int) and isinstance(after, int):
+        xp, last, dtype = np, before - 1, "int64"
+        scale: Any = _scale(before, after, attributes["align_corners"])
+    else:
+        last, dtype = xp.asarray(before, np.int32) - 1, "int32"
+        scale = _symbolic_scale(xp, before, after, attributes["align_corners"])
+    places = (xp.arange(after, dtype=np.float32) + half) * scale
     # C's roundf goes away from zero.
-    found = np.floor(places + np.float32(0.5)) if attributes["align_corners"] else np.floor(places)
-    return np.clip(found.astype(np.int64), 0, before - 1)
+    found = xp.floor(places + np.float32(0.5)) if attributes["align_corners"] else xp.floor(places)
+    return xp.clip(found.astype(dtype), 0, last)
 
 
 @computes("ResizeBicubic", known=(1,))

@@ -90,3 +90,8 @@ def numbers_of(xp: Any, x: Any) -> Any:
         return x
     flat = [xp.asarray(size, np.int32) for size in x.ravel().tolist()]
     return xp.stack(flat).reshape(x.shape)
+
+
+def size_of(count: Any) -> Any:
+    """A size, as a tensor of a graph gives it, as an int, or as one that JAX knows by name only."""
+    return np.asarray(count).item() if np.asarray(count).dtype == object else int(count)

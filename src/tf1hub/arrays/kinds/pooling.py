@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.kinds.calling import Call, op
-from tf1hub.arrays.kinds.convolution import channels_back, channels_last, paddings, spatial, spatial_of
+from tf1hub.arrays.kinds.convolution import (
+    channels_back,
+    channels_last,
+    paddings,
+    spatial,
+    spatial_of,
+    with_named_border,
+)
 from tf1hub.arrays.kinds.numerics import constant
 
 
@@ -31,8 +38,9 @@ def _pool(
         return padded
     from jax import lax
 
-    whole = (1, *window, 1), (1, *strides, 1), [(0, 0), *border, (0, 0)]
-    return lax.reduce_window(xp.asarray(x), start, lax.max if largest else lax.add, *whole)
+    x, rest = with_named_border(xp.asarray(x), border, start)
+    whole = (1, *window, 1), (1, *strides, 1), [(0, 0), *rest, (0, 0)]
+    return lax.reduce_window(x, start, lax.max if largest else lax.add, *whole)
 
 
 def _pool_axis(x: Any, axis: int, width: int, stride: int, join: Any, start: Any) -> Any:

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.kinds.calling import Call, op
-from tf1hub.arrays.kinds.numerics import axes_of, axis_of, constant, is_complex, is_float, is_integer
+from tf1hub.arrays.kinds.numerics import (
+    axes_of,
+    axis_of,
+    constant,
+    is_complex,
+    is_float,
+    is_integer,
+    size_of,
+)
 
 _NARROW = ("float16", "bfloat16")
 
@@ -122,7 +130,7 @@ def _running_logsumexp(xp: Any, x: Any, axis: int) -> Any:
 @op("TopK", "TopKV2", known=(1,))
 def top_k(call: Call, x: Any, *count: Any) -> tuple[Any, Any]:
     """The largest elements of each last axis, sorted, the first of equal ones first; and their indices."""
-    k = int(count[0] if count else call["k"])
+    k = size_of(count[0]) if count else call["k"]
     if k > x.shape[-1]:
         raise ValueError(f"input must have at least k columns. Had {x.shape[-1]}, needed {k}")
     if call.xp is not np:
@@ -205,7 +213,7 @@ def reduce_segments(xp: Any, kind: str, x: Any, ids: Any, count: int, start: Any
 def unsorted_segments(call: Call, x: Any, ids: Any, count: Any) -> Any:
     """Rows reduced by the segment that each says it belongs to; negative ids are dropped."""
     kind = call.kind.removeprefix("UnsortedSegment")
-    return reduce_segments(call.xp, kind, x, ids, int(count), _start(kind, x))
+    return reduce_segments(call.xp, kind, x, ids, size_of(count), _start(kind, x))
 
 
 @op(*(f"Segment{kind}" for kind in (*_SEGMENTS, "Mean")), known=(1,))
@@ -239,7 +247,7 @@ def sparse_segments(call: Call, x: Any, indices: Any, ids: Any, *count: Any) -> 
     """Chosen rows, reduced by segment: their sum, their mean, or their sum over the root of their number."""
     xp = call.xp
     kind = call.kind.removeprefix("SparseSegment").removesuffix("WithNumSegments")
-    number = int(count[0]) if count else (int(np.asarray(ids)[-1]) + 1 if ids.size else 0)
+    number = size_of(count[0]) if count else (int(np.asarray(ids)[-1]) + 1 if ids.size else 0)
     total = reduce_segments(xp, "Sum", xp.take(x, indices, axis=0), ids, number, constant(0, x))
     if kind == "Sum":
         return total

@@ -217,6 +217,9 @@ def mirror_pad(call: Call, x: Any, paddings: Any) -> Any:
     for axis, (before, after) in enumerate(widths.tolist()):
         # By index: NumPy would repeat what is narrower than its border, and has no way for empty ones.
         count, edge = x.shape[axis], 1 if call["mode"] == "REFLECT" else 0
+        if not isinstance(count, int):
+            x = _mirror_named(x, axis, edge, before, after)
+            continue
         if max(before, after) > count - edge:
             raise ValueError(
                 f"paddings must be no greater than the dimension size: {before}, {after} greater than {count - edge}"
@@ -225,6 +228,17 @@ def mirror_pad(call: Call, x: Any, paddings: Any) -> Any:
         places += [*range(count), *(count - 1 - edge - i for i in range(after))]
         x = call.xp.take(x, np.asarray(places, np.int32), axis=axis)
     return x
+
+
+def _mirror_named(x: Any, axis: int, edge: int, before: int, after: int) -> Any:
+    """A tensor of JAX mirrored along an axis whose size only has a name."""
+    import jax.numpy as jnp
+
+    count = x.shape[axis]
+    places = jnp.arange(before + count + after) - before
+    places = jnp.where(places < 0, edge - 1 - places, places)
+    places = jnp.where(places < count, places, 2 * count - 1 - edge - places)
+    return jnp.take(x, places, axis=axis)
 
 
 @op("Reverse", known=(1,))
