@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from building import affine, export, tf1
-from fresh_process import printed
+from fresh_process import printed_on_tensorflow
 
 import tf1hub as hub
 from tf1hub.format.checkpoint import CheckpointReader
@@ -89,4 +89,4 @@ with tf.Graph().as_default():
 
 
 def test_replicas_that_wait_for_each_other_train_it(path: str) -> None:
-    assert printed(_REPLICAS, path).split() == ["0.5", "1"]
+    assert printed_on_tensorflow(_REPLICAS, path).split() == ["0.5", "1"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from building import affine, export, initialize, tf1
-from fresh_process import printed
+from fresh_process import printed_on_tensorflow
 from golden import cases
 from golden_models import IS_KERAS_3, functional
 
@@ -129,7 +129,7 @@ print(before[0], [float(value) for value in tf1.keras.backend.get_session().run(
 @pytest.mark.parametrize("switch", ["disable_eager_execution", "disable_v2_behavior"])
 def test_programs_with_eager_execution_off_train(switch: str) -> None:
     # a x + b on ones: a and b, which start at 0.5 and 2, each lose 0.1 * 2 * 2.5.
-    assert printed(_PROGRAM, cases.load("half_plus_two").path, switch) == "[2.5] [0.0, 1.5]\n"
+    assert printed_on_tensorflow(_PROGRAM, cases.load("half_plus_two").path, switch) == "[2.5] [0.0, 1.5]\n"
 
 
 def test_a_layer_is_called_and_trained_without_a_model(tmp_path: pathlib.Path) -> None:

@@ -9,7 +9,7 @@ import keras_modules
 import numpy as np
 import pytest
 import tensorflow as tf
-from fresh_process import printed
+from fresh_process import printed_on_tensorflow
 from golden import cases
 from golden_models import IS_KERAS_3, KERAS_VERSION, keras, weights_by_name
 
@@ -343,7 +343,7 @@ def test_distribution_strategies_train_on_all_replicas(form: str, path: str, tmp
     if form == "saved_model":
         tf.saved_model.save(hub.load(path), str(tmp_path / "saved"))
         path = str(tmp_path / "saved")
-    assert printed(_REPLICAS, path).endswith("replicas agree\n")
+    assert printed_on_tensorflow(_REPLICAS, path).endswith("replicas agree\n")
 
 
 def test_a_trained_module_goes_back_into_the_format(path: str, tmp_path: pathlib.Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from building import affine, export, run, tf1
-from fresh_process import printed
+from fresh_process import printed_on_tensorflow
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 import tf1hub as hub
@@ -316,7 +316,7 @@ print(sorted((v.name, v.is_resource) for v in hub.inspect(spec).variables))
 
 
 def test_variables_are_resources_also_under_v1_behaviour() -> None:
-    assert printed(V1_PUBLISHER).splitlines() == [
+    assert printed_on_tensorflow(V1_PUBLISHER).splitlines() == [
         "x:0 ",
         "[('inner/w', True), ('old/w', False), ('plain', True)]",
     ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from fresh_process import printed
+from fresh_process import printed_on_tensorflow
 from golden import cases
 from tf2.old_graphs import TOLERANCE, OldGraph
 from tf2.test_control_flow import FEEDS, GRAPHS
@@ -188,7 +188,7 @@ print("replicas agree")
 
 
 def test_replicas_of_a_mirrored_strategy_train_together() -> None:
-    assert printed(_REPLICAS).endswith("replicas agree\n")
+    assert printed_on_tensorflow(_REPLICAS).endswith("replicas agree\n")
 
 
 _COUNTING_REPLICAS = """
@@ -280,4 +280,4 @@ print("replicas count")
 
 
 def test_replicas_write_what_has_no_mean_as_one_device_does() -> None:
-    assert printed(_COUNTING_REPLICAS).endswith("replicas count\n")
+    assert printed_on_tensorflow(_COUNTING_REPLICAS).endswith("replicas count\n")
