@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tf1hub.errors import CheckpointError, Error, FormatError, UnsupportedGraphError
-from tf1hub.spec.undecoded import undecoded
+from tf1hub.spec.undecoded_message import message_of
 from tf1hub.spec.variant import Variant
 
 _NOT_BUILT = "TensorFlow {version} cannot build the graph of {where}: {reason}"
@@ -84,7 +84,7 @@ def initializing(where: str) -> Iterator[None]:
 
 def reason(error: Exception) -> str:
     """The line of the error that gives the reason; TensorFlow wraps it in a trace of names."""
-    said = undecoded(error) if isinstance(error, UnicodeDecodeError) else getattr(error, "message", error)
+    said = message_of(error) if isinstance(error, UnicodeDecodeError) else getattr(error, "message", error)
     text = _INSIDE.sub("", str(said))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marks = [number for number, line in enumerate(lines) if line.startswith("[[")]

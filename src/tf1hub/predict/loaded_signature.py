@@ -16,7 +16,7 @@ from tf1hub.predict.engines import choose_engine
 from tf1hub.predict.on_numpy import CHANGE_TABLES
 from tf1hub.predict.row_values import has_rows
 from tf1hub.spec.tensor_info import ParsedTensorInfo
-from tf1hub.spec.undecoded import undecoded
+from tf1hub.spec.undecoded_message import message_of
 
 # RuntimeError: recursion without an end, and what compiled libraries raise.
 _TRIPS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
@@ -126,7 +126,7 @@ class readable:  # noqa: N801  # used as a function is
         if error is None or isinstance(error, Error) or not isinstance(error, Exception):
             return
         if isinstance(error, UnicodeDecodeError):
-            said = undecoded(error).split("\n")[0]
+            said = message_of(error).split("\n")[0]
             raise InputError(f"{self._where} cannot compute with what it is given: {said}") from error
         if isinstance(error, _TRIPS):
             said = f"{self._where} cannot be run: {type(error).__name__}: {error}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def undecoded(error: UnicodeDecodeError) -> str:
+def message_of(error: UnicodeDecodeError) -> str:
     """What was said, with the bytes that are no text as escapes.
 
     TensorFlow cannot make its own message a string then, so that Python only tells where in it such a byte stands.
