@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import pathlib
 import pkgutil
@@ -37,6 +38,7 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
 
+@functools.cache
 def own_names(room: str) -> set[str]:
     """The private names that the files of a room give to functions, classes and attributes."""
     found: set[str] = set()
@@ -55,9 +57,10 @@ def own_names(room: str) -> set[str]:
 def of_others(file: str) -> Iterator[str]:
     own = own_names(file.rpartition("/")[0])
     for node in ast.walk(FILES[file]):
-        if not isinstance(node, ast.Attribute) or ast.unparse(node.value) in ("self", "cls"):
+        if not isinstance(node, ast.Attribute):
             continue
-        if node.attr == "__internal__" or (is_private(node.attr) and node.attr not in own):
+        foreign = node.attr == "__internal__" or (is_private(node.attr) and node.attr not in own)
+        if foreign and ast.unparse(node.value) not in ("self", "cls"):
             yield node.attr
 
 
