@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
-from tf1hub.applying.ordered import compute_in_order, compute_in_turns
+from tf1hub.applying.ordered import compute_in_turns, read_ahead
 
 Work = Callable[..., Any]
-both = pytest.mark.parametrize("work", [compute_in_order, compute_in_turns])
+
+
+def compute_what_is_read_ahead(items: Iterator[Any], compute: Work, threads: int) -> Iterator[Any]:
+    with contextlib.closing(read_ahead(items)) as ahead:
+        yield from compute_in_turns(ahead, compute, threads)
+
+
+both = pytest.mark.parametrize("work", [compute_in_turns, compute_what_is_read_ahead])
 
 
 @both

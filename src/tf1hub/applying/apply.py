@@ -15,7 +15,7 @@ from tf1hub.applying.blocks import RowBlock, cut_into_blocks, rows_of_a_block
 from tf1hub.applying.column_choice import ColumnChoice, Columns, choose_columns
 from tf1hub.applying.job import Job, JobPart, stored_job
 from tf1hub.applying.one_run import only_run
-from tf1hub.applying.ordered import compute_in_order, compute_in_turns
+from tf1hub.applying.ordered import compute_in_turns, read_ahead
 from tf1hub.applying.readers import READERS, count_rows, first_piece
 from tf1hub.applying.source_files import find_files
 from tf1hub.applying.target import Target, check_columns, part_name
@@ -30,7 +30,7 @@ from tf1hub.progress import ProgressOption, shown
 from tf1hub.spec.inner_outputs import Outputs
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.permission import Trust
-from tf1hub.storage import Faults, place_at
+from tf1hub.storage import Faults, is_remote, place_at
 
 ON_ERROR = ("column", "file", "raise")
 _PART_ROWS = 1 << 16
@@ -113,7 +113,7 @@ def apply(
         decode: as for `Predictor`; files of images are decoded anyhow.
         batch_size: as for `Predictor`. What is measured holds for the whole job, also where it is resumed.
         threads: how many there are in all, so that the job keeps no more processors busy: each reads, decodes, computes and
-            writes. None is as many as there are processors that compute, and others that read and write beside them.
+            writes. None is as many as there are processors, and one more that reads ahead where the source is remote.
         on_error: what becomes of rows that cannot be computed: `"column"`, the default but for `.npy`: their outputs are
             NaN, 0 or empty, and the column `"error"` says what is wrong. `"file"`: they are left out, and told in lines of JSON in
             `_errors-*.jsonl` beside the part, or `TARGET.errors.jsonl`; in `.npy` they stay, as NaN or 0. `"raise"`: the
@@ -181,14 +181,12 @@ def apply(
                 job.store(run.place)
             pieces = READERS[kind](files, choice.read, resumed)
             blocks = cut_into_blocks(pieces, job.block_rows, resumed)
-            computed = (
-                compute_in_order(blocks, run.compute, _processors())
-                if threads is None
-                else compute_in_turns(blocks, run.compute, threads)
-            )
+            if threads is None and any(is_remote(file.path) for file in files):
+                blocks = read_ahead(blocks)  # so that no processor waits for the network
             named = isinstance(source, str | os.PathLike)
             what = f"Applying the module to {source if named else f'{len(files)} files'}"
-            with contextlib.closing(computed):
+            computed = compute_in_turns(blocks, run.compute, threads or _processors())
+            with contextlib.closing(blocks), contextlib.closing(computed):
                 run.write_parts(
                     computed,
                     part_rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +65,7 @@ def _bytes_of_a_row(info: ParsedTensorInfo, read: float) -> float:
     return known * itemsize if None not in sizes else max(known * itemsize, _OF_A_FILE * read)
 
 
-def cut_into_blocks(pieces: Iterable[Piece], rows: int, start: int) -> Iterator[RowBlock]:
+def cut_into_blocks(pieces: Iterable[Piece], rows: int, start: int) -> Generator[RowBlock, None, None]:
     """Yields blocks of exactly so many rows; the last one has the rest.
 
     Args:

@@ -1,5 +1,4 @@
-"""Work that overlaps, whose results come in the order of the source: several threads compute, and either one more reads, or
-each of them does all that there is to do."""
+"""Work that overlaps, whose results come in the order of the source: each of several threads does all that there is to do."""
 
 from __future__ import annotations
 
@@ -8,67 +7,61 @@ import contextvars
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def compute_in_order(
-    items: Iterator[_T], compute: Callable[[_T], _R], threads: int
-) -> Generator[_R, None, None]:
-    """Yields what each item gives, in their order.
+def read_ahead(items: Iterator[_T], count: int = 1) -> Generator[_T, None, None]:
+    """Yields items that a thread of its own reads, so many of them before they are asked for.
 
-    At any time, two items more than there are threads are in memory. A failure of the reading or the computing is raised
-    where its result would come, and whoever stops early stops the threads.
-
-    Args:
-        items: is iterated over in a thread of its own.
-        compute: runs in as many threads.
-        threads: how many.
+    A failure of the reading is raised where its item would come, and whoever stops early stops the thread.
     """
-    waiting: queue.Queue[Future[_R] | BaseException | None] = queue.Queue(threads + 1)
+    waiting: queue.Queue[Future[_T] | None] = queue.Queue(count)
     stopped = threading.Event()
 
-    def put(what: Future[_R] | BaseException | None) -> None:
+    def put(what: Future[_T] | None) -> None:
         while not stopped.is_set():
             with contextlib.suppress(queue.Full):
                 waiting.put(what, timeout=0.1)
                 return
 
     def read() -> None:
+        last: Future[_T] | None = None
         try:
             for item in items:
+                found: Future[_T] = Future()
+                found.set_result(item)
+                put(found)
                 if stopped.is_set():
                     return
-                put(pool.submit(compute, item))
-        except BaseException as error:  # noqa: BLE001  # it is raised where the results are taken
-            put(error)
-        else:
-            put(None)
+        except BaseException as error:  # noqa: BLE001  # it is raised where the item is taken
+            last = Future()
+            last.set_exception(error)
+        put(last)
 
-    context = contextvars.copy_context()
-    with ThreadPoolExecutor(threads, "tf1hub") as pool:
-        reader = threading.Thread(target=context.run, args=(read,), name="tf1hub-reader", daemon=True)
-        reader.start()
-        try:
-            while (found := waiting.get()) is not None:
-                if isinstance(found, BaseException):
-                    raise found
-                yield found.result()
-        finally:
-            stopped.set()
-            reader.join()
-            pool.shutdown(wait=True, cancel_futures=True)
+    reader = threading.Thread(
+        target=contextvars.copy_context().run, args=(read,), name="tf1hub-reader", daemon=True
+    )
+    reader.start()
+    try:
+        while (found := waiting.get()) is not None:
+            yield found.result()
+    finally:
+        stopped.set()
+        reader.join()
 
 
 def compute_in_turns(
     items: Iterator[_T], compute: Callable[[_T], _R], threads: int
 ) -> Generator[_R, None, None]:
-    """The same with so many threads in all: the one that takes the results is one of them, and computes while it waits.
+    """Yields what each item gives, in their order.
 
-    So the work keeps no more cores busy than there are threads. One item more than there are threads is in memory.
+    There are so many threads in all, and no more cores are kept busy: the one that takes the results is among them, and computes
+    while it waits. One item more than there are threads is in memory. A failure of the reading or the computing is raised where its
+    result would come, and whoever stops early stops the threads.
 
     Args:
         items: is iterated over in all of the threads, one at a time.

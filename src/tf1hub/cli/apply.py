@@ -72,7 +72,7 @@ def register(subparsers: Any) -> None:
         "--threads",
         type=int,
         metavar="N",
-        help="how many there are in all (default: one for each processor, and two that read and write)",
+        help="how many there are in all (default: one for each processor)",
     )
     parser.add_argument(
         "--on-error",
