@@ -172,6 +172,22 @@ for align in ("LEFT_RIGHT", "RIGHT_LEFT", "LEFT_LEFT", "RIGHT_RIGHT"):
             )
 k = i32(-1, 1)
 exactly("MatrixDiagPartV2", {"input": numbers(2, 3, 4), "k": k, "padding_value": np.float32(9)})
+for version, rows, columns in (("V2", 4, 3), ("V3", 3, 5)):
+    # The main diagonal alone, as graphs of the time have it.
+    matrices = numbers(2, rows, columns)
+    exactly(f"MatrixDiagPart{version}", {"input": matrices, "k": s32(0), "padding_value": np.float32(9)})
+    exactly(f"MatrixSetDiag{version}", {"input": matrices, "diagonal": numbers(2, 3), "k": s32(0)})
+    for size in (-1, 3):
+        exactly(
+            f"MatrixDiag{version}",
+            {
+                "diagonal": numbers(2, 3),
+                "k": s32(0),
+                "num_rows": s32(size),
+                "num_cols": s32(size),
+                "padding_value": np.float32(9),
+            },
+        )
 exactly("MatrixSetDiagV2", {"input": numbers(2, 3, 4), "diagonal": numbers(2, 3, 3), "k": k})
 exactly(
     "MatrixDiagV2",

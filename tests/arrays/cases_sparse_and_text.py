@@ -22,18 +22,54 @@ KNOWN = SHAPES | {
 # ---------------------------------------------------------------- sizes of images
 
 IMAGES = numbers(2, 5, 7, 3, low=0, high=1)
-for _kind in ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"):
+for _kind in ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea"):
     for (_corners, _half), _size in itertools.product(
         ((False, False), (True, False), (False, True)), ((3, 4), (11, 9), (5, 7), (1, 1), (10, 2))
     ):
+        if _kind == "ResizeArea" and _half:
+            continue
+        _more = {} if _kind == "ResizeArea" else {"half_pixel_centers": _half}
         case(
             _kind,
             {"images": IMAGES, "size": i32(*_size)},
-            {"align_corners": _corners, "half_pixel_centers": _half},
-            # TensorFlow looks cubic weights up in a table of 1024 positions.
-            tolerance=1e-3 if _kind == "ResizeBicubic" else 1e-5,
+            {"align_corners": _corners, **_more},
+            tolerance=1e-5,
         )
     case(_kind, {"images": integers(1, 4, 4, 2, high=200, dtype=np.uint8), "size": i32(2, 8)}, tolerance=1e-3)
+
+# ---------------------------------------------------------------- colours, cells, buckets
+
+_GREY = np.broadcast_to(np.float32([0.0, 0.5, 1.0])[:, None], [1, 2, 3, 3]).copy()
+for _images in (IMAGES, _GREY):
+    for _kind in ("RGBToHSV", "HSVToRGB"):
+        case(_kind, {"images": _images}, tolerance=1e-5)
+    case("AdjustContrastv2", {"images": _images, "contrast_factor": np.float32(1.7)}, tolerance=1e-5)
+    for _number in (0.3, -0.4):
+        case("AdjustHue", {"images": _images, "delta": np.float32(_number)}, tolerance=1e-5)
+    for _number in (0.2, 3.0):
+        case("AdjustSaturation", {"images": _images, "scale": np.float32(_number)}, tolerance=1e-5)
+_cell = {"w": numbers(7, 16), "wci": numbers(4), "wcf": numbers(4), "wco": numbers(4), "b": numbers(16)}
+for _more in ({"use_peephole": True, "cell_clip": 0.4}, {"forget_bias": 0.6, "cell_clip": -1.0}):
+    case(
+        "LSTMBlockCell",
+        {"x": numbers(2, 3), "cs_prev": numbers(2, 4), "h_prev": numbers(2, 4), **_cell},
+        _more,
+        tolerance=1e-5,
+    )
+case(
+    "GRUBlockCell",
+    {
+        "x": numbers(2, 3),
+        "h_prev": numbers(2, 4),
+        "w_ru": numbers(7, 8),
+        "w_c": numbers(7, 4),
+        "b_ru": numbers(8),
+        "b_c": numbers(4),
+    },
+    tolerance=1e-5,
+)
+for _list in (np.asarray([[-1.0, 0.5, 1.0], [9.0, 2.5, 0.0]], np.float32), np.asarray([0, 1, 5], np.int64)):
+    case("Bucketize", {"input": _list}, {"boundaries": [0.0, 1.0, 2.5]}, exact=True)
 
 # ---------------------------------------------------------------- each number once
 

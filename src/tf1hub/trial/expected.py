@@ -81,14 +81,14 @@ def run_signatures(
     with oracle.open(variant) as evaluate:
         runs = SharedRuns(variant, signatures, evaluate)
 
-        def shared(signature: str, feeds: Mapping[str, Any]) -> Arrays:
+        def run_taken(signature: str, feeds: Mapping[str, Any]) -> Arrays:
             if takes is not None:
                 takes(signature, feeds)
             return runs(signature, feeds)
 
         for name in signatures:
             say(f"running {name!r} of {format_tags(variant.tags)}")
-            found.append(_Runs(variant, name, shared, evaluate).run(given.get(name)))
+            found.append(_Runs(variant, name, run_taken, evaluate).run(given.get(name)))
     return found
 
 

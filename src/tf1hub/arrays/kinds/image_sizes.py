@@ -11,7 +11,7 @@ from tf1hub.arrays.op_attributes import Attributes
 from tf1hub.arrays.op_table import computes
 
 _Floats = npt.NDArray[np.float32]
-_TABLE = 1024
+CUBIC_STEPS = 1024
 """Into how many steps TensorFlow's bicubic kernel divides the way from one pixel to the next."""
 
 
@@ -115,18 +115,26 @@ def _by_weights(xp: Any, images: Any, rows: _Floats, columns: _Floats) -> Any:
     return xp.einsum("bhxc,yh->byxc", wide, rows).astype(np.float32)
 
 
-def _cubic(before: int, after: int, attributes: Attributes) -> _Floats:
-    """What each new pixel takes of each old one."""
-    half = attributes.get("half_pixel_centers", False)
-    factor = np.float32(-0.5 if half else -0.75)
-    near = np.arange(_TABLE + 1, dtype=np.float32) / np.float32(_TABLE)
+def cubic_tables(half_pixels: bool) -> tuple[_Floats, _Floats]:
+    """What a pixel within a step of a new one weighs, and one of the next, by the part of the way that lies between them."""
+    factor = np.float32(-0.5 if half_pixels else -0.75)
+    near = np.arange(CUBIC_STEPS + 1, dtype=np.float32) / np.float32(CUBIC_STEPS)
     far = near + np.float32(1)
     inner = ((factor + 2) * near - (factor + 3)) * near * near + 1
     outer = ((factor * far - 5 * factor) * far + 8 * factor) * far - 4 * factor
+    return inner, outer
+
+
+def cubic_neighbours(
+    before: int, after: int, attributes: Attributes
+) -> tuple[npt.NDArray[np.int64], _Floats]:
+    """The four old pixels that each new one takes something of, and how much."""
+    half = attributes.get("half_pixel_centers", False)
+    inner, outer = cubic_tables(half)
     places = _places(before, after, attributes)
     floors = np.floor(places)
-    step = np.rint((places - floors) * _TABLE).astype(np.int64)
-    weights = np.stack([outer[step], inner[step], inner[_TABLE - step], outer[_TABLE - step]], 1)
+    step = np.rint((places - floors) * CUBIC_STEPS).astype(np.int64)
+    weights = np.stack([outer[step], inner[step], inner[CUBIC_STEPS - step], outer[CUBIC_STEPS - step]], 1)
     taken = floors.astype(np.int64)[:, None] + np.arange(-1, 3)
     if half:
         # What lies outside of the image does not count.
@@ -135,8 +143,14 @@ def _cubic(before: int, after: int, attributes: Attributes) -> _Floats:
         weights = np.where(
             np.abs(sums) >= 1000 * np.finfo(np.float32).tiny, weights / np.where(sums == 0, 1, sums), weights
         )
+    return np.clip(taken, 0, before - 1), weights.astype(np.float32)
+
+
+def _cubic(before: int, after: int, attributes: Attributes) -> _Floats:
+    """What each new pixel takes of each old one."""
+    taken, weights = cubic_neighbours(before, after, attributes)
     matrix = np.zeros((after, before), np.float32)
-    np.add.at(matrix, (np.arange(after)[:, None], np.clip(taken, 0, before - 1)), weights)
+    np.add.at(matrix, (np.arange(after)[:, None], taken), weights)
     return matrix
 
 
@@ -145,11 +159,12 @@ def area(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
     """The mean of what a new pixel covers; float32."""
     height, width = _sizes(size)
     align = attributes["align_corners"]
-    rows, columns = _cover(images.shape[1], height, align), _cover(images.shape[2], width, align)
+    rows, columns = cover(images.shape[1], height, align), cover(images.shape[2], width, align)
     return [_by_weights(xp, images, rows, columns)]
 
 
-def _cover(before: int, after: int, align_corners: bool) -> _Floats:
+def cover(before: int, after: int, align_corners: bool) -> _Floats:
+    """How much of each old pixel each new one covers, as parts of the whole; a matrix."""
     scale = float(_scale(before, after, align_corners))
     matrix = np.zeros((after, before), np.float32)
     for number in range(after):

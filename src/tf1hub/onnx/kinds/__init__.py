@@ -4,6 +4,8 @@ from tf1hub.onnx import stacked_arrays as stacked_arrays
 from tf1hub.onnx.kinds import lowered_borders as lowered_borders
 from tf1hub.onnx.kinds import lowered_boxes as lowered_boxes
 from tf1hub.onnx.kinds import lowered_calls as lowered_calls
+from tf1hub.onnx.kinds import lowered_cells as lowered_cells
+from tf1hub.onnx.kinds import lowered_colors as lowered_colors
 from tf1hub.onnx.kinds import lowered_elementwise as lowered_elementwise
 from tf1hub.onnx.kinds import lowered_gathering as lowered_gathering
 from tf1hub.onnx.kinds import lowered_groups as lowered_groups
@@ -14,6 +16,7 @@ from tf1hub.onnx.kinds import lowered_matrices as lowered_matrices
 from tf1hub.onnx.kinds import lowered_pairs as lowered_pairs
 from tf1hub.onnx.kinds import lowered_random as lowered_random
 from tf1hub.onnx.kinds import lowered_reductions as lowered_reductions
+from tf1hub.onnx.kinds import lowered_resampling as lowered_resampling
 from tf1hub.onnx.kinds import lowered_shapes as lowered_shapes
 from tf1hub.onnx.kinds import lowered_slicing as lowered_slicing
 from tf1hub.onnx.kinds import lowered_sparse as lowered_sparse

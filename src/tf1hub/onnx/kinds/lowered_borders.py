@@ -86,6 +86,15 @@ def reverse(call: LoweringCall, x: Value, axes: Value) -> Value:
     return result
 
 
+@lowers("Reverse")
+def reverse_chosen(call: LoweringCall, x: Value, chosen: Value) -> Value:
+    """Backwards along the axes that are chosen by a truth for each."""
+    result = x
+    for axis in np.flatnonzero(call.require(chosen, "its axes")).tolist():
+        result = _reverse(call, result, axis)
+    return result
+
+
 @lowers("ReverseSequence")
 def reverse_sequence(call: LoweringCall, x: Value, lengths: Value) -> Value:
     """The first elements of each sequence backwards."""
@@ -122,23 +131,31 @@ def roll(call: LoweringCall, x: Value, shift: Value, axis: Value) -> Value:
 def depth_and_space(call: LoweringCall, x: Value) -> Value:
     """Blocks of pixels as channels, and back; channels are ordered by the place in the block first."""
     graph, block = call.graph, call["block_size"]
-    if call.get("data_format", "NHWC") != "NHWC":
-        raise CannotLower(f"has the data format {call['data_format']}")
-    first = graph.channels_first(x)
-    if call.kind == "DepthToSpace":
-        return graph.channels_last(graph.op("DepthToSpace", first, blocksize=block, mode="DCR"))
-    return graph.channels_last(graph.op("SpaceToDepth", first, blocksize=block))
+    layout = call.get("data_format", "NHWC")
+    if layout not in ("NHWC", "NCHW"):
+        raise CannotLower(f"has the data format {layout}")
+    options = {"mode": "DCR"} if call.kind == "DepthToSpace" else {}
+    if layout == "NCHW":
+        return graph.op(call.kind, x, blocksize=block, **options)
+    return graph.channels_last(graph.op(call.kind, graph.channels_first(x), blocksize=block, **options))
 
 
-@lowers("SpaceToBatchND")
-def space_to_batch(call: LoweringCall, x: Value, block: Value, paddings: Value) -> Value:
+def _blocks(call: LoweringCall, given: tuple[Value, ...]) -> tuple[list[int], Value]:
+    """The sizes of a block, and the borders, which are the last input."""
+    if len(given) == 1:
+        return [int(call["block_size"])] * 2, given[0]
+    return [int(n) for n in call.require(given[0], "the block")], given[1]
+
+
+@lowers("SpaceToBatchND", "SpaceToBatch")
+def space_to_batch(call: LoweringCall, x: Value, *given: Value) -> Value:
     """Blocks of space as parts of the batch."""
     graph = call.graph
-    blocks = [int(n) for n in call.require(block, "the block")]
-    pairs = call.require(paddings, "its borders")
+    blocks, paddings = _blocks(call, given)
     count, inner = call.rank(x), len(blocks)
-    full = np.concatenate([[[0, 0]], pairs, [[0, 0]] * (count - inner - 1)]).astype(np.int64)
-    padded = graph.op("Pad", x, graph.int64s(*(int(n) for n in full.T.ravel())))
+    pairs = graph.int64(paddings)
+    around = [graph.const(np.zeros((n, 2), np.int64)) for n in (1, count - inner - 1)]
+    padded = graph.op("Pad", x, _pads(call, graph.concat([around[0], pairs, around[1]], 0)))
     parts: list[Value] = [graph.size_of(padded, 0)]
     for axis, n in enumerate(blocks):
         parts += [_divide(call, graph.size_of(padded, axis + 1), n), graph.int64s(n)]
@@ -150,12 +167,11 @@ def space_to_batch(call: LoweringCall, x: Value, block: Value, paddings: Value) 
     return graph.reshape(turned, graph.concat(sizes, 0))
 
 
-@lowers("BatchToSpaceND")
-def batch_to_space(call: LoweringCall, x: Value, block: Value, crops: Value) -> Value:
+@lowers("BatchToSpaceND", "BatchToSpace")
+def batch_to_space(call: LoweringCall, x: Value, *given: Value) -> Value:
     """Parts of the batch as blocks of space."""
     graph = call.graph
-    blocks = [int(n) for n in call.require(block, "the block")]
-    cuts = call.require(crops, "what it crops")
+    blocks, crops = _blocks(call, given)
     count, inner = call.rank(x), len(blocks)
     batch = _divide(call, graph.size_of(x, 0), int(np.prod(blocks)))
     rest = [graph.size_of(x, axis) for axis in range(1, count)]
@@ -169,7 +185,14 @@ def batch_to_space(call: LoweringCall, x: Value, block: Value, crops: Value) -> 
     for axis, n in enumerate(blocks):
         sizes.append(graph.op("Mul", rest[axis], graph.int64s(n)) if rest[axis].known is None else graph.int64s(int(rest[axis].known[0]) * n))  # type: ignore[index]  # fmt: skip
     joined = graph.reshape(turned, graph.concat([*sizes, *rest[inner:]], 0))
-    for axis, (before, after) in enumerate(cuts.tolist()):
+    if crops.known is None:
+        cuts = graph.int64(crops)
+        starts = graph.gather(cuts, graph.const(0, np.int64), axis=1)
+        ends = graph.op(
+            "Sub", graph.concat(sizes[1:], 0), graph.gather(cuts, graph.const(1, np.int64), axis=1)
+        )
+        return graph.op("Slice", joined, starts, ends, graph.int64s(*range(1, inner + 1)))
+    for axis, (before, after) in enumerate(np.asarray(crops.known).tolist()):
         if before or after:
             joined = graph.slice(joined, before, -after or None, axis + 1)
     return joined

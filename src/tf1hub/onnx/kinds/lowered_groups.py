@@ -161,10 +161,12 @@ def _is_zero(axis: Any) -> bool:
     return isinstance(axis, Value) and axis.known is not None and not axis.known.any()
 
 
-@lowers("Bincount")
+@lowers("Bincount", "DenseBincount")
 def count_numbers(call: LoweringCall, x: Value, size: Value, weights: Value) -> Value:
     """How often each number is there, or the sum of its weights."""
     graph = call.graph
+    if call.kind == "DenseBincount" and (call["binary_output"] or call.rank(x) != 1):
+        raise CannotLower("counts each row by itself, or only whether a number is there")
     flat, number = graph.reshape(graph.int64(x), [-1]), graph.reshape(graph.int64(size), [1])
     if weights.shape is None or weights.shape[0] is None:
         raise CannotLower("leaves open whether there are weights")

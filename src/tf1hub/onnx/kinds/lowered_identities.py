@@ -21,6 +21,7 @@ from tf1hub.program.references import VariableReference
     "DebugIdentity",
     "Print",
     "PlaceholderWithDefault",
+    "GuaranteeConst",
 )
 def hand_on(call: LoweringCall, x: Any, *_: Any) -> Any:
     """The tensor itself, of a ref variable its value. Checks are left out: a model cannot stop with a message."""
@@ -36,13 +37,13 @@ def hand_all_on(_: LoweringCall, *values: Value) -> list[Value]:
 
 
 @by_reference
-@lowers("Assert", "NoOp", "PrintV2")
+@lowers("Assert", "ControlTrigger", "NoOp", "PrintV2")
 def nothing(*_: Any) -> list[Any]:
     """What only checks or prints: a model cannot stop with a message."""
     return []
 
 
-@lowers("Const")
+@lowers("Const", "HostConst")
 def constant(call: LoweringCall) -> Value:
     """A constant, or the path of an asset."""
     path = call.scope.lowering.asset((call.op.node.name, 0))

@@ -294,7 +294,7 @@ def local_response(call: LoweringCall, x: Value) -> Value:
 # ------------------------------------------------------------------ sizes
 
 
-@lowers("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic")
+@lowers("ResizeBilinear", "ResizeNearestNeighbor")
 def resize(call: LoweringCall, x: Value, size: Value) -> Value:
     """Images of another size."""
     graph = call.graph
@@ -315,22 +315,9 @@ def resize(call: LoweringCall, x: Value, size: Value) -> Value:
         options["nearest_mode"] = "round_prefer_ceil" if aligned else "floor"
         if centered:
             options["nearest_mode"] = "round_prefer_ceil"
-    elif call.kind == "ResizeBilinear":
+    else:
         options["mode"] = "linear"
-    else:
-        options["mode"] = "cubic"
-        options["cubic_coeff_a"] = -0.5 if centered else -0.75
-        options["exclude_outside"] = 1 if centered else 0
-    if call.kind == "ResizeBicubic":
-        # ONNX Runtime moves transpositions behind a Resize, and its cubic kernel then refuses channels that come last. It
-        # does not move them across a reshape.
-        one_each = graph.int64s(-1, 1)
-        source = graph.reshape(source, graph.concat([one_each, graph.slice(sizes, 2, 4, 0)], 0))
-        count = graph.slice(graph.shape_of(source), 0, 2, 0)
-        made = graph.op("Resize", source, None, None, graph.concat([count, graph.int64(size)], 0), **options)
-        result = graph.reshape(made, wanted)
-    else:
-        result = graph.op("Resize", source, None, None, wanted, **options)
+    result = graph.op("Resize", source, None, None, wanted, **options)
     told = size.elements or (None, None)
     shape = first.shape or (None,) * 4
     result.shape = (*shape[:2], *told)

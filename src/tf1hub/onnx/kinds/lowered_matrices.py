@@ -82,20 +82,68 @@ def _numbers(call: LoweringCall, x: Value, axis: int) -> Value:
     return graph.op("Range", graph.const(0, np.int64), count, graph.const(1, np.int64))
 
 
+def _require_main(call: LoweringCall, which: Value) -> None:
+    if np.any(call.require(which, "which diagonals")):
+        raise CannotLower("takes other diagonals than the main one")
+
+
+@lowers("MatrixDiagV2", "MatrixDiagV3")
+def diagonal_matrix_of_size(
+    call: LoweringCall, x: Value, which: Value, rows: Value, columns: Value, padding: Value
+) -> Value:
+    """Matrices with numbers on their main diagonals."""
+    _require_main(call, which)
+    sides = [int(call.require(side, "its size")) for side in (rows, columns)]
+    # Where both are told and equal, they can only be the diagonal's size.
+    if sides[0] != sides[1] and set(sides) != {-1, x.shape[-1] if x.shape else None}:
+        raise CannotLower("makes matrices of another size than their diagonals")
+    return _spread_diagonal(call, x, padding)
+
+
 @lowers("MatrixDiag", "Diag")
 def diagonal_matrix(call: LoweringCall, x: Value) -> Value:
     """Matrices with numbers on their diagonals."""
-    graph = call.graph
     if call.kind == "Diag" and x.rank != 1:
         raise CannotLower("makes a tensor of more than two dimensions of a diagonal")
+    return _spread_diagonal(call, x, call.graph.like(0, x))
+
+
+def _spread_diagonal(call: LoweringCall, x: Value, beside: Value) -> Value:
+    graph = call.graph
     numbers = _numbers(call, x, -1)
     same = graph.op("Equal", graph.unsqueeze(numbers, 1), graph.unsqueeze(numbers, 0))
-    return graph.op("Where", same, graph.unsqueeze(x, call.rank(x)), graph.like(0, x))
+    return graph.op("Where", same, graph.unsqueeze(x, call.rank(x)), beside)
+
+
+@lowers("MatrixDiagPartV2", "MatrixDiagPartV3")
+def main_diagonal(call: LoweringCall, x: Value, which: Value, _: Value) -> Value:
+    """The main diagonals of matrices."""
+    _require_main(call, which)
+    return _take_diagonal(call, x)
+
+
+@lowers("MatrixSetDiag", "MatrixSetDiagV2", "MatrixSetDiagV3")
+def set_diagonal(call: LoweringCall, x: Value, line: Value, *which: Value) -> Value:
+    """Matrices with other main diagonals."""
+    graph = call.graph
+    if which:
+        _require_main(call, which[0])
+    rows, columns = (_numbers(call, x, axis) for axis in (-2, -1))
+    same = graph.op("Equal", graph.unsqueeze(rows, 1), graph.unsqueeze(columns, 0))
+    rank = call.rank(x)
+    last = graph.op("Sub", graph.squeeze(graph.size_of(line, rank - 2), 0), graph.const(1, np.int64))
+    places = graph.op("Min", rows, last)
+    spread = graph.op("Gather", line, places, axis=rank - 2)
+    return graph.op("Where", same, graph.unsqueeze(spread, rank - 1), x)
 
 
 @lowers("MatrixDiagPart")
 def diagonal(call: LoweringCall, x: Value) -> Value:
     """The diagonals of matrices."""
+    return _take_diagonal(call, x)
+
+
+def _take_diagonal(call: LoweringCall, x: Value) -> Value:
     graph = call.graph
     rows, columns = (_numbers(call, x, axis) for axis in (-2, -1))
     same = graph.op("Equal", graph.unsqueeze(rows, 1), graph.unsqueeze(columns, 0))

@@ -180,7 +180,7 @@ def bitwise(call: LoweringCall, x: Value, y: Value) -> Value:
     return call.graph.op(call.kind, x, y)
 
 
-@lowers("AddN")
+@lowers("AddN", "AccumulateNV2")
 def add_all(call: LoweringCall, *values: Value) -> Value:
     """The sum of some tensors of one shape."""
     total = values[0]
@@ -201,3 +201,25 @@ def select(call: LoweringCall, condition: Value, x: Value, y: Value) -> Value:
         wider = np.int64 if x.dtype.name in ("uint32", "uint64") else np.int32
         return graph.cast(graph.op("Where", condition, graph.cast(x, wider), graph.cast(y, wider)), x.dtype)
     return graph.op("Where", condition, x, y)
+
+
+@lowers("Bucketize")
+def bucketize(call: LoweringCall, x: Value) -> Value:
+    """The number of boundaries that are not above each number."""
+    graph = call.graph
+    boundaries = graph.const(np.array(call["boundaries"], np.float32))
+    given = graph.unsqueeze(graph.cast(x, np.float32), call.rank(x))
+    # As a search for the first boundary above it: none is above what is no number.
+    below = graph.op("Not", graph.op("Less", given, boundaries))
+    counted = graph.op("ReduceSum", graph.cast(below, np.int32), graph.int64s(-1), keepdims=0)
+    return graph.cast(counted, np.int32)
+
+
+@lowers("LowerBound", "UpperBound")
+def search_sorted(call: LoweringCall, rows: Value, values: Value) -> Value:
+    """Where values would go into sorted rows: how many elements are smaller, or not larger."""
+    graph = call.graph
+    kind = "Less" if call.kind == "LowerBound" else "LessOrEqual"
+    before = graph.op(kind, graph.unsqueeze(wide(graph, rows), 1), graph.unsqueeze(wide(graph, values), 2))
+    counted = graph.op("ReduceSum", graph.cast(before, np.int64), graph.int64s(-1), keepdims=0)
+    return graph.cast(counted, call["out_type"])
