@@ -320,6 +320,8 @@ def start_spark(module: str) -> Iterator[Compute]:
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
+        # As docs/spark.md says: numbers repeat so rarely that a dictionary of them costs more than all the rest.
+        "spark.hadoop.parquet.enable.dictionary": "false",
     }
     spark = SparkSession.builder.master("local[2]").config(map=local).getOrCreate()
     predict = tf1hub.spark.ArrowMapper(module, columns="text", output_columns="embedding", batch_size=BATCH)
