@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.kinds.calling import Call, op
-from tf1hub.arrays.kinds.numerics import accurate, constant, is_complex, is_integer, numbers_of
+from tf1hub.arrays.kinds.numerics import accurate, constant, is_complex, is_float, is_integer, numbers_of
 from tf1hub.arrays.named_sizes import compute_with_sizes
 
 
@@ -329,6 +329,10 @@ def cast(call: Call, x: Any) -> Any:
         x = call.xp.real(x)
     if np.dtype(to).kind == "b":
         return x != constant(0, x)
+    if np.dtype(to).kind in "iu" and np.dtype(to).itemsize < 4 and is_float(x):
+        # Where C leaves open what becomes of a number that does not fit, TensorFlow's vectorized kernel gives the nearest that does.
+        limits = np.iinfo(to)
+        x = call.xp.clip(x.astype(np.float32), np.float32(limits.min), np.float32(limits.max))
     return x.astype(to)
 
 

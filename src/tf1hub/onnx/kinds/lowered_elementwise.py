@@ -214,6 +214,12 @@ def cast(call: LoweringCall, x: Value) -> Value:
     wanted = call["DstT"]
     if "c" in (np.dtype(wanted).kind, x.dtype.kind) or x.dtype.kind == "O":
         raise CannotLower("changes between complex and real numbers")
+    to = np.dtype(wanted)
+    if to.kind in "iu" and to.itemsize < 4 and x.dtype.kind in "fV":
+        # What does not fit becomes the nearest number that does, as in TensorFlow's vectorized kernel.
+        limits, graph = np.iinfo(to), call.graph
+        ends = (graph.const(limits.min, np.float32), graph.const(limits.max, np.float32))
+        x = map_image(graph, x, lambda part: graph.op("Clip", graph.cast(part, np.float32), *ends))
     return call.graph.cast(x, wanted)
 
 

@@ -179,3 +179,16 @@ def cross(call: LoweringCall, x: Value, y: Value) -> Value:
 
     first = graph.op("Mul", roll(x, 1), roll(y, 2))
     return graph.op("Sub", first, graph.op("Mul", roll(x, 2), roll(y, 1)))
+
+
+@lowers("SoftmaxCrossEntropyWithLogits")
+def cross_entropy(call: LoweringCall, logits: Value, labels: Value) -> list[Value]:
+    """The cross entropy of each row, and its gradient with respect to the logits."""
+    graph = call.graph
+    given, wanted = (wide(graph, value) for value in (logits, labels))
+    # Both broadcast.
+    given = graph.op("Add", given, graph.op("Mul", wanted, graph.like(0, wanted)))
+    terms = graph.op("Mul", wanted, graph.op("LogSoftmax", given, axis=-1))
+    loss = graph.op("Neg", graph.op("ReduceSum", terms, graph.int64s(-1), keepdims=0))
+    slope = graph.op("Sub", graph.op("Softmax", given, axis=-1), wanted)
+    return [graph.cast(value, logits.dtype) for value in (loss, slope)]
