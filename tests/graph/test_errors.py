@@ -175,6 +175,24 @@ def test_a_variable_of_no_dtype(dtype: int | None, module_path: pathlib.Path) ->
         assert str(caught.value) == message
 
 
+def test_a_variable_of_an_open_shape_that_its_value_does_not_have(module_path: pathlib.Path) -> None:
+    definition = rewritten(module_path)
+    node = next(node for node in definition.meta_graphs[0].graph_def.node if node.name == "a")
+    node.attr["shape"].shape.dim.add(size=-1)
+    (module_path / "saved_model.pb").write_bytes(definition.SerializeToString())
+    assert refusal(module_path, errors.CheckpointError) == (
+        f"The checkpoint {module_path}/variables/variables does not fit variant {{}} of {module_path}:\n"
+        "  a: shape [] in the checkpoint, [None] in the module"
+    )
+    for use in (hub.load, hub.KerasLayer):
+        with pytest.raises(errors.CheckpointError) as caught:
+            use(str(module_path))
+        assert str(caught.value) == (
+            f"The variable 'a' of {module_path} takes values of the shape [None], and the one that is stored has the shape "
+            "[]."
+        )
+
+
 def rewritten(path: pathlib.Path) -> SavedModel:
     return SavedModel.FromString((path / "saved_model.pb").read_bytes())
 

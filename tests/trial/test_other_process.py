@@ -108,7 +108,11 @@ def test_a_kept_process_that_cannot_import_is_told_at_the_call(words: str) -> No
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("imports", KINDS)
-def test_an_interrupted_call_leaves_no_process(imports: tuple[str, ...] | None, tmp_path: Path) -> None:
+def test_an_interrupted_call_leaves_no_process(
+    imports: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    # What a shell starts in the background ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     file = tmp_path / "number"
 
     def interrupt() -> None:
@@ -120,8 +124,11 @@ def test_an_interrupted_call_leaves_no_process(imports: tuple[str, ...] | None, 
             threading.Thread(target=interrupt).start()
             process()
 
-    with pytest.raises(KeyboardInterrupt):
-        call()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    finally:
+        signal.signal(signal.SIGINT, before)
     wait_for(lambda: not is_alive(int(file.read_text())))
 
 

@@ -52,20 +52,33 @@ def _faults(
         if key not in reader:
             yield f"{key}: not in the checkpoint"
             continue
-        dtype, shape = declared_type(variant, variable)
+        dtype, shape = _declared(variant, variable)
         if dtype is not None and reader.dtype(key) != dtype:
             yield f"{key}: {name_of(reader.dtype(key))} in the checkpoint, {name_of(dtype)} in the module"
-        elif shape is not None and reader.shape(key) != shape:
-            yield f"{key}: shape {list(reader.shape(key))} in the checkpoint, {list(shape)} in the module"
+        elif shape is not None and not _fits(reader.shape(key), shape):
+            sizes = [None if size == -1 else size for size in shape]
+            yield f"{key}: shape {list(reader.shape(key))} in the checkpoint, {sizes} in the module"
+
+
+def _fits(shape: tuple[int, ...], declared: tuple[int, ...]) -> bool:
+    return shape == declared or (
+        len(shape) == len(declared)
+        and all(size in (-1, found) for found, size in zip(shape, declared, strict=True))
+    )
 
 
 def declared_type(variant: Variant, variable: StoredVariable) -> tuple[int | None, tuple[int, ...] | None]:
     """The dtype number and full shape of a variable as its node says; None for what it leaves open."""
+    dtype, shape = _declared(variant, variable)
+    return dtype, None if shape is None or -1 in shape else shape
+
+
+def _declared(variant: Variant, variable: StoredVariable) -> tuple[int | None, tuple[int, ...] | None]:
+    """The same with -1 for a size that it leaves open; None for the shape where it leaves open how many there are."""
     attrs = variant.nodes[variable.node].attr
     dtype = attrs["dtype"].type if "dtype" in attrs else None
     if variable.slice is not None:
         return dtype, variable.slice.full_shape
     if "shape" not in attrs or attrs["shape"].shape.unknown_rank:
         return dtype, None
-    sizes = tuple(dimension.size for dimension in attrs["shape"].shape.dim)
-    return dtype, None if -1 in sizes else sizes
+    return dtype, tuple(dimension.size for dimension in attrs["shape"].shape.dim)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from tf1hub.errors import InputError, UnknownNameError
+from tf1hub.errors import CheckpointError, InputError, UnknownNameError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
 from tf1hub.graphdef import op_types
@@ -66,7 +66,7 @@ def create_variables(
         where: the module in words, for messages.
 
     Raises:
-        CheckpointError: a variable has no value, or it cannot be read.
+        CheckpointError: a variable has no value or one of another shape than it takes, or it cannot be read.
         UnknownNameError: `trainable` names what is not there.
     """
     declared = declared_variables(variants)
@@ -75,12 +75,18 @@ def create_variables(
     holders = _holders(declared, variants)
     created: dict[str, tf.Variable] = {}
     for variable, dtype, value in values(with_dtypes(declared, variants)):
+        shape = _open_shape(holders[variable.node])
+        if shape is not None and not shape.is_compatible_with(value.shape):
+            raise CheckpointError(
+                f"The variable {variable.name!r} of {where} takes values of the shape {shape.as_list()}, and the one that is "
+                f"stored has the shape {list(value.shape)}."
+            )
         created[variable.node] = tf.Variable(
             value,
             name=variable.node,
             trainable=variable.node in picked,
             dtype=dtype,
-            shape=_open_shape(holders[variable.node]),
+            shape=shape,
             **_distribution(variable, dtype, variable.node in updated and variable.node not in picked),
         )
     return created
