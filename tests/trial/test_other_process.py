@@ -108,9 +108,7 @@ def test_a_kept_process_that_cannot_import_is_told_at_the_call(words: str) -> No
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("imports", KINDS)
-def test_an_interrupted_call_leaves_no_process(
-    imports: tuple[str, ...] | None, tmp_path: Path
-) -> None:
+def test_an_interrupted_call_leaves_no_process(imports: tuple[str, ...] | None, tmp_path: Path) -> None:
     # What a shell starts in the background ignores the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     file = tmp_path / "number"
