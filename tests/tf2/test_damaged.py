@@ -62,6 +62,25 @@ def test_a_graph_that_tensorflow_refuses(module_path: pathlib.Path, use: Use) ->
     assert not pathlib.Path(f"{module_path}_converted").exists()
 
 
+def test_a_node_without_inputs_where_signatures_share_a_program(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf.compat.v1.placeholder(tf.float32, [None])
+        hidden = tf.nn.relu(x * tf.compat.v1.get_variable("w", initializer=2.0), name="hidden")
+        y = hidden + 1.0
+        hub.add_signature(inputs=x, outputs=y)
+        hub.add_signature("wide", inputs=x, outputs={"default": y, "hidden": hidden})
+
+    def take_inputs_away(message: SavedModel) -> None:
+        node = next(node for node in message.meta_graphs[0].graph_def.node if node.name == "hidden")
+        del node.input[:]
+
+    path = pathlib.Path(export(module_fn, tmp_path / "m"))
+    edited(path, take_inputs_away)
+    with pytest.raises(errors.UnsupportedGraphError) as error:
+        hub.convert(str(path), tmp_path / "converted")
+    assert "NodeDef expected inputs 'float' do not match 0 inputs specified" in str(error.value)
+
+
 @pytest.mark.parametrize("use", DOORS.values(), ids=DOORS)
 def test_an_input_of_a_type_that_there_is_not(module_path: pathlib.Path, use: Use) -> None:
     def change_type(message: SavedModel) -> None:

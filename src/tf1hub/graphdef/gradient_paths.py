@@ -54,4 +54,5 @@ def _inputs_with_gradient(node: NodeDef) -> list[str]:
     if node.op == "ConcatV2":
         return data[:-1]
     which = _BETWEEN.get(node.op, ())
-    return data if which is _ALL else [data[index] for index in which]
+    # In a damaged graph a node may lack its inputs, which TensorFlow says when it is built.
+    return data if which is _ALL else [data[index] for index in which if index < len(data)]
