@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pathlib
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +11,7 @@ import building
 import numpy as np
 import pytest
 import tensorflow as tf
+from fresh_process import printed_on_tensorflow
 from tensorflow.python.framework import function
 from tf2.old_graphs import OldGraph, Tensors, assert_same
 from tf2.test_control_flow import inputs, weight
@@ -219,7 +218,7 @@ def module_fn():
 hub.load(hub.create_module_spec(module_fn)).export(sys.argv[1])
 """
     path = str(tmp_path / "module")
-    subprocess.run([sys.executable, "-c", publisher, path], check=True, capture_output=True)
+    printed_on_tensorflow(publisher, path)
     with pytest.raises(UnsupportedGraphError) as raised:
         gradient_in_tensorflow_2(path)
     assert re.fullmatch(
