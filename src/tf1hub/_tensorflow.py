@@ -285,6 +285,15 @@ def note_variable(variable: Any) -> None:
     resource_variable_ops.variable_accessed(variable)
 
 
+def is_plain_variable(variable: Any) -> bool:
+    """Whether to read a variable is an op on its handle and nothing else: no strategy, and no cache, is between."""
+    return (
+        type(variable) is resource_variable_ops.ResourceVariable
+        and variable._cached_value is None
+        and variable._caching_device is None
+    )
+
+
 def is_taped() -> bool:
     """Whether a GradientTape or a ForwardAccumulator is active."""
     return bool(record.could_possibly_record())

@@ -16,6 +16,7 @@ from tf1hub.progress import Say
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
+from tf1hub.trial.arrays_on_disk import ArrayFile
 from tf1hub.trial.compared import Compared
 from tf1hub.trial.expected import Given, Oracle, run_signatures
 from tf1hub.trial.signature_check import Opened, compare
@@ -248,16 +249,16 @@ class CallableForm(Form):
         oracle = self.oracle(request, self.original(request.spec, path))
         variants = dict.fromkeys(request.variants if self.trains else request.variants[:1])
         wanted = set(request.inference.signature_names if written.compared is None else written.compared)
-        expected = []
-        for variant in variants:
-            names = [name for name in variant.signature_names if name in wanted]
-            expected.append(
-                (variant, run_signatures(oracle, variant, names, examples, say, self.check_limits))
-            )
-        gc.collect()
-        say("loading what was written")
-        with self.open(request, path) as call:
-            yield from compare(request.spec.name, oracle, expected, call, tolerance, say)
+        with ArrayFile() as file:
+            expected = []
+            for variant in variants:
+                names = [name for name in variant.signature_names if name in wanted]
+                found = run_signatures(oracle, variant, names, examples, file, say, self.check_limits)
+                expected.append((variant, found))
+            gc.collect()
+            say("loading what was written")
+            with self.open(request, path) as call:
+                yield from compare(request.spec.name, oracle, expected, call, tolerance, say)
 
 
 def _is_installed(name: str) -> bool:

@@ -98,13 +98,13 @@ class Training:
         self._calls = calls
         # Each call starts from the statistics that the original has.
         written = [variable for variable in module.variables if variable.name.removesuffix(":0") in updated]
-        self._statistics = [(variable, variable.numpy()) for variable in written]
+        self._statistics = [(variable.handle, tf.convert_to_tensor(variable)) for variable in written]
 
     def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         """The outputs as dense tensors."""
         outputs = self._calls(variant, signature, True, inputs)
-        for variable, value in self._statistics:
-            variable.assign(value)
+        for handle, value in self._statistics:
+            tf.raw_ops.AssignVariableOp(resource=handle, value=value)
         return [outputs]
 
 

@@ -17,6 +17,7 @@ from tf1hub._tensorflow import in_current_graph, read_only_inputs
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.callable_variants import CallableVariants
+from tf1hub.tf2.saved_losses import SavedLosses
 from tf1hub.tf2.saving import interface
 from tf1hub.tf2.serving import flat_function
 from tf1hub.tf2.shared_programs import names_in, program_signature
@@ -92,7 +93,12 @@ class ProgramsApart:
 
     Args:
         callables: the variants of the loaded module.
+
+    Attributes:
+        losses: the regularization losses, once the module has been saved.
     """
+
+    losses: SavedLosses
 
     def __init__(self, callables: CallableVariants) -> None:
         self._callables = callables
@@ -157,7 +163,8 @@ class ProgramsApart:
 
     def _build(self) -> dict[str, Any]:
         callables = self._callables
-        children = interface(callables, self._apply)
+        self.losses = SavedLosses(callables)
+        children = interface(callables, self._apply, self.losses.functions)
         if "default" in callables.inference.variant.signature_names:
             children["_default_save_signature"] = self.serve("default")
         # Last, for they are made when they are first used.

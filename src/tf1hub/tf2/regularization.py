@@ -20,23 +20,31 @@ def regularization_losses(state: VariantState, as_functions: bool) -> list[Any]:
     Losses that need an input are left out, with a warning: the Reusable SavedModel interface has no
     place for them.
     """
-    losses: list[Any] = []
+    return [loss_function(state, name) if as_functions else _loss(state, name) for name in loss_names(state)]
+
+
+def loss_names(state: VariantState) -> list[str]:
+    """The tensors of the losses that depend on variables alone; see `regularization_losses`."""
+    names: list[str] = []
     for name in state.variant.collection("regularization_losses"):
         missing = state.placeholders([name])
         if missing:
             warnings.warn(
                 f"The regularization loss {name!r} of {state.variant.where} is left out: it depends on the input "
                 f"{', '.join(map(repr, missing))}, and regularization losses are called without inputs.",
-                stacklevel=3,
+                stacklevel=4,
             )
-        elif not as_functions:
-            losses.append(_loss(state, name))
         else:
-            loss = tf.function(_loss(state, name), autograph=False, input_signature=[])
-            # Traced by a call, the losses of a few loaded modules look like one that is traced again and again.
-            loss.get_concrete_function()
-            losses.append(loss)
-    return losses
+            names.append(name)
+    return names
+
+
+def loss_function(state: VariantState, name: str) -> Any:
+    """The `tf.function` of a loss, traced."""
+    loss = tf.function(_loss(state, name), autograph=False, input_signature=[])
+    # Traced by a call, the losses of a few loaded modules look like one that is traced again and again.
+    loss.get_concrete_function()
+    return loss
 
 
 def _loss(state: VariantState, name: str) -> Any:

@@ -16,6 +16,7 @@ from tf1hub.format.saved_model import FILE_NAME
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import CALLS
 from tf1hub.tf2.programs_apart import SavedProgram
+from tf1hub.tf2.saved_losses import SavedLosses
 from tf1hub.tf2.saved_saver import add_saver
 
 _SHAPES = "_input_shapes"
@@ -36,12 +37,13 @@ class _Variable(NamedTuple):
     read_only: bool
 
 
-def complete(directory: str, programs: Sequence[SavedProgram], with_saver: bool) -> None:
+def complete(directory: str, programs: Sequence[SavedProgram], losses: SavedLosses, with_saver: bool) -> None:
     """Completes the SavedModel in a directory.
 
     Args:
         directory: where TensorFlow wrote it.
         programs: those that are called without their variables.
+        losses: the regularization losses.
         with_saver: whether to add what loads the variables in a session, and in TensorFlow's C++.
     """
     path = os.path.join(directory, FILE_NAME)
@@ -58,6 +60,7 @@ def complete(directory: str, programs: Sequence[SavedProgram], with_saver: bool)
     functions.complete()
     for node in graph.graph_def.node:
         functions.complete_call(node, handles)
+    losses.complete(graph)
     if with_saver and handles:
         add_saver(graph, handles.values(), os.path.join(directory, VARIABLES_PREFIX))
     with open(path, "wb") as file:

@@ -7,7 +7,7 @@ inference and for training, in each form in which it may be called.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ class SavedParts:
 
     def _build(self) -> dict[str, Any]:
         callables = self._callables
-        functions = interface(callables, lambda *given: callables.call(*given))
+        functions = interface(callables, lambda *given: callables.call(*given), callables.losses())
         if "default" in callables.inference.variant.signature_names:
             # TensorFlow takes this one for `serving_default` where the caller names no signatures.
             functions["_default_save_signature"] = serving_function(callables, "default")
@@ -59,20 +59,21 @@ class SavedParts:
 
 
 def interface(
-    callables: CallableVariants, apply: Callable[[Any, bool, str], Mapping[str, Any]]
+    callables: CallableVariants, apply: Callable[[Any, bool, str], Mapping[str, Any]], losses: Sequence[Any]
 ) -> dict[str, Any]:
     """What a restored module is called and known by; a change of it is a new `SAVED_VERSION`.
 
     Args:
         callables: the variants of the loaded module.
         apply: as for `call_function`.
+        losses: the regularization losses, as `tf.function`s without arguments.
     """
     variables = list(callables.resources.variables.values())
     return {
         "__call__": call_function(callables, apply),
         "variables": track(variables),
         "trainable_variables": track([variable for variable in variables if variable.trainable]),
-        "regularization_losses": track([trace(loss) for loss in callables.losses()]),
+        "regularization_losses": track([trace(loss) for loss in losses]),
         VERSION_NAME: _version(),
     }
 

@@ -13,6 +13,7 @@ from tf1hub.format.saved_model import format_tags
 from tf1hub.progress import Say
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.variant import Variant
+from tf1hub.trial.arrays_on_disk import ArrayFile
 from tf1hub.trial.chance import depends_on_chance
 from tf1hub.trial.distance import TOLERANCE, distance
 from tf1hub.trial.generate import LENGTHS, CannotGenerateError, Example, examples, image_size
@@ -61,6 +62,7 @@ def run_signatures(
     variant: Variant,
     signatures: Collection[str],
     given: Given,
+    file: ArrayFile,
     say: Say,
     takes: Callable[[str, Mapping[str, Any]], None] | None = None,
 ) -> list[Expected]:
@@ -71,6 +73,7 @@ def run_signatures(
         variant: whose they are.
         signatures: their names.
         given: inputs to use instead of generated ones.
+        file: takes what they give.
         say: is told what is under way.
         takes: raises NotTakenError for inputs of a signature that are not to be tried; None: all are.
 
@@ -79,7 +82,11 @@ def run_signatures(
     """
     found = []
     with oracle.open(variant) as evaluate:
-        runs = SharedRuns(variant, signatures, evaluate)
+
+        def evaluate_and_keep(signature: str, feeds: Mapping[str, Any]) -> Arrays:
+            return file.keep(evaluate(signature, feeds))
+
+        runs = SharedRuns(variant, signatures, evaluate_and_keep)
 
         def run_taken(signature: str, feeds: Mapping[str, Any]) -> Arrays:
             if takes is not None:

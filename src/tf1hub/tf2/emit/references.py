@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import is_saving
+from tf1hub._tensorflow import is_plain_variable, is_saving, note_variable
 from tf1hub.graphdef import op_types
 from tf1hub.program.code import Op, Program
 from tf1hub.tf2.emit.registry import emits
@@ -43,6 +43,17 @@ class EmittedVariable(EmittedReference):
     def tensor(self, scope: Scope) -> Any:
         """The value of a ref variable, the handle of any other."""
         return self.value(scope) if self.by_value else self.variable.handle
+
+    def can_wait(self, scope: Scope) -> bool:
+        """Whether a read of the variable is an ordinary op, which takes a fraction of the time where it runs with others."""
+        return (
+            self.constant
+            and not self.by_value
+            and scope.depth == 0
+            and id(self.variable) not in scope.trace.hoisted
+            and is_plain_variable(self.variable)
+            and getattr(tf.compat.v1.get_default_graph(), "building_function", False)
+        )
 
     def gather(self, scope: Scope, indices: Any, batch_dims: int) -> Any:
         """Some rows of the variable."""
@@ -89,7 +100,12 @@ def _reference(scope: Scope, op: Op) -> EmittedVariable:
 @emits(("ReadVariableOp",))
 def emit_read(scope: Scope, op: Op) -> None:
     """ReadVariableOp."""
-    scope.set((op.node.name, 0), _reference(scope, op).value(scope))
+    reference = _reference(scope, op)
+    if reference.can_wait(scope):
+        note_variable(reference.variable)
+        scope.run_later(op.node, op.inputs)
+    else:
+        scope.set((op.node.name, 0), reference.value(scope))
 
 
 @emits(("VariableShape",))
