@@ -52,7 +52,7 @@ def _faults(
         if key not in reader:
             yield f"{key}: not in the checkpoint"
             continue
-        dtype, shape = _declared(variant, variable)
+        dtype, shape = _type_in_graph(variant, variable)
         if dtype is not None and reader.dtype(key) != dtype:
             yield f"{key}: {name_of(reader.dtype(key))} in the checkpoint, {name_of(dtype)} in the module"
         elif shape is not None and not _fits(reader.shape(key), shape):
@@ -69,11 +69,11 @@ def _fits(shape: tuple[int, ...], declared: tuple[int, ...]) -> bool:
 
 def declared_type(variant: Variant, variable: StoredVariable) -> tuple[int | None, tuple[int, ...] | None]:
     """The dtype number and full shape of a variable as its node says; None for what it leaves open."""
-    dtype, shape = _declared(variant, variable)
+    dtype, shape = _type_in_graph(variant, variable)
     return dtype, None if shape is None or -1 in shape else shape
 
 
-def _declared(variant: Variant, variable: StoredVariable) -> tuple[int | None, tuple[int, ...] | None]:
+def _type_in_graph(variant: Variant, variable: StoredVariable) -> tuple[int | None, tuple[int, ...] | None]:
     """The same with -1 for a size that it leaves open; None for the shape where it leaves open how many there are."""
     attrs = variant.nodes[variable.node].attr
     dtype = attrs["dtype"].type if "dtype" in attrs else None
