@@ -37,7 +37,47 @@ for _kind in ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "Resiz
         )
     case(_kind, {"images": integers(1, 4, 4, 2, high=200, dtype=np.uint8), "size": i32(2, 8)}, tolerance=1e-3)
 
-# ---------------------------------------------------------------- colours, cells, buckets
+# ---------------------------------------------------------------- places, colours, cells, buckets
+
+_TURNED = np.asarray(
+    [[0.8, -0.6, 2.1, 0.6, 0.8, -1.3, 0.0, 0.0], [1.3, 0.2, -4.7, 0.1, 0.6, 3.2, 0.02, -0.03]], np.float32
+)
+for _way, _mode in itertools.product(("NEAREST", "BILINEAR"), ("CONSTANT", "REFLECT", "WRAP", "NEAREST")):
+    for _transforms in (_TURNED, _TURNED[:1]):
+        _inputs = {
+            "images": IMAGES,
+            "transforms": _transforms,
+            "output_shape": i32(6, 9),
+        }
+        _more = {"interpolation": _way, "fill_mode": _mode}
+        case("ImageProjectiveTransformV2", _inputs, _more, tolerance=1e-5, known={"output_shape"})
+        _filled = {**_inputs, "fill_value": np.float32(0.7)}
+        case("ImageProjectiveTransformV3", _filled, _more, tolerance=1e-5, known={"output_shape"})
+_bytes = integers(2, 5, 7, 3, high=250, dtype=np.uint8)
+case(
+    "ImageProjectiveTransformV2",
+    {"images": _bytes, "transforms": _TURNED, "output_shape": i32(5, 7)},
+    {"interpolation": "NEAREST"},
+    exact=True,
+    known={"output_shape"},
+)
+for _range in ((-2.0, 3.0), (0.1, 0.4)):
+    _inputs = {"values": numbers(4, 9, low=-3, high=4), "value_range": np.asarray(_range, np.float32)}
+    for _dtype in ("int32", "int64"):
+        case(
+            "HistogramFixedWidth",
+            {**_inputs, "nbins": np.int32(5)},
+            {"dtype": _dtype},
+            exact=True,
+            known={"nbins"},
+        )
+for _list in (np.asarray([7, 0, 23], np.int32), np.asarray(5, np.int64)):
+    case(
+        "UnravelIndex",
+        {"indices": _list, "dims": np.asarray([2, 3, 4], _list.dtype)},
+        exact=True,
+        known={"dims"},
+    )
 
 _GREY = np.broadcast_to(np.float32([0.0, 0.5, 1.0])[:, None], [1, 2, 3, 3]).copy()
 for _images in (IMAGES, _GREY):

@@ -15,6 +15,7 @@ from tf1hub.arrays.kinds import linear_algebra as linear_algebra
 from tf1hub.arrays.kinds import lists_of_arrays as lists_of_arrays
 from tf1hub.arrays.kinds import normalization as normalization
 from tf1hub.arrays.kinds import pooling as pooling
+from tf1hub.arrays.kinds import projections as projections
 from tf1hub.arrays.kinds import ragged_tensors as ragged_tensors
 from tf1hub.arrays.kinds import recurrent_cells as recurrent_cells
 from tf1hub.arrays.kinds import reductions as reductions

@@ -255,6 +255,24 @@ def sparse_segments(call: Call, x: Any, indices: Any, ids: Any, *count: Any) -> 
     return total / (sizes if kind == "Mean" else xp.sqrt(sizes))
 
 
+@op("HistogramFixedWidth", known=(2,))
+def histogram(call: Call, values: Any, ends: Any, bins: Any) -> Any:
+    """How many numbers lie in each of some bins of one width; what lies outside counts for the first or the last."""
+    xp, number = call.xp, int(bins)
+    wide = np.float64 if xp is np else np.float32
+    if xp is np and not ends[0] < ends[1]:
+        raise ValueError(
+            f"value_range should satisfy value_range[0] < value_range[1], but got {ends.tolist()}"
+        )
+    step = (ends[1] - ends[0]).astype(wide) / wide(number)
+    places = (xp.maximum(values, ends[0]) - ends[0]).astype(wide) / step
+    places = xp.minimum(places, wide(number - 1)).astype(np.int32).reshape(-1)
+    ones = xp.ones(places.shape, np.int32)
+    return reduce_segments(xp, "Sum", ones, places, number, np.asarray(0, np.int32)).astype(
+        call.dtype("dtype")
+    )
+
+
 @op("Bincount", "DenseBincount", known=(1,))
 def bincount(call: Call, values: Any, size: Any, weights: Any) -> Any:
     """How often each number from 0 occurs, or the sum of its weights; numbers from `size` on are dropped."""

@@ -64,6 +64,19 @@ def transpose(call: Call, x: Any, order: Any) -> Any:
     return call.xp.conj(moved) if call.kind == "ConjugateTranspose" else moved
 
 
+@op("UnravelIndex", known=(1,))
+def unravel(call: Call, indices: Any, sizes: Any) -> Any:
+    """The place along each axis of what lies at flat indices."""
+    xp, total = call.xp, int(np.prod(np.asarray(sizes)))
+    if xp is np and np.any((indices < 0) | (indices >= total)):
+        raise ValueError(f"index is out of bound as with dims: an index is not in [0, {total})")
+    found = []
+    for size in reversed(np.asarray(sizes).tolist()):
+        found.append(indices % np.asarray(size, indices.dtype))
+        indices = indices // np.asarray(size, indices.dtype)
+    return xp.stack(found[::-1])
+
+
 @op("InvertPermutation")
 def invert_permutation(call: Call, x: Any) -> Any:
     """Where each number is."""
