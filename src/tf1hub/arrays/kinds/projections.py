@@ -27,14 +27,14 @@ def project(call: Call, images: Any, transforms: Any, size: Any, *filling: Any) 
     depth = g * x + h * y + number(1)
     seen = depth != 0
     depth = xp.where(seen, depth, number(1))
-    column = _moved_in(call, (a * x + b * y + c) / depth, images.shape[2])
-    row = _moved_in(call, (d * x + e * y + f) / depth, images.shape[1])
+    column = _move_in(call, (a * x + b * y + c) / depth, images.shape[2])
+    row = _move_in(call, (d * x + e * y + f) / depth, images.shape[1])
     background = filling[0] if filling else np.asarray(0, number)
     found = _look_up(call, images, row, column, background)
     return xp.where(seen[..., np.newaxis], found, background.astype(found.dtype)).astype(images.dtype)
 
 
-def _moved_in(call: Call, place: Any, count: int) -> Any:
+def _move_in(call: Call, place: Any, count: int) -> Any:
     """Places outside of an axis where the fill mode has them."""
     xp, mode = call.xp, call.get("fill_mode") or "CONSTANT"
     if mode == "CONSTANT":

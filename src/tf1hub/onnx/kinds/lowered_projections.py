@@ -30,8 +30,8 @@ def project(call: LoweringCall, images: Value, transforms: Value, size: Value, *
     away = graph.op("Equal", depth, zero)
     depth = graph.op("Where", away, one, depth)
     sizes = [graph.cast(graph.squeeze(graph.size_of(images, axis), 0), np.float32) for axis in (1, 2)]
-    row = _moved_in(call, graph.op("Div", plane(*parts[3:6]), depth), sizes[0])
-    column = _moved_in(call, graph.op("Div", plane(*parts[:3]), depth), sizes[1])
+    row = _move_in(call, graph.op("Div", plane(*parts[3:6]), depth), sizes[0])
+    column = _move_in(call, graph.op("Div", plane(*parts[:3]), depth), sizes[1])
     background = filling[0] if filling else zero
     found = _Pixels(graph, images, sizes, background).look_up(call["interpolation"], row, column)
     found = graph.op("Where", graph.unsqueeze(away, 3), background, found)
@@ -43,7 +43,7 @@ def _numbers(graph: Graph, count: Value) -> Value:
     return graph.cast(graph.op("Range", zero, graph.squeeze(count, 0), one), np.float32)
 
 
-def _moved_in(call: LoweringCall, place: Value, size: Value) -> Value:
+def _move_in(call: LoweringCall, place: Value, size: Value) -> Value:
     """Places outside of an axis where the fill mode has them."""
     graph, mode = call.graph, call.get("fill_mode") or "CONSTANT"
     if mode == "CONSTANT":
