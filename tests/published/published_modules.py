@@ -182,9 +182,6 @@ PUBLISHED: dict[str, Published] = {
             ("default", {"default": floats(430)}),
             ("mfcc", {"default": floats(430)}),
         ),
-        refused={
-            "onnx mfcc": "StridedSlice",
-        },
     ),
     "detector": Published(
         generators.detector,

@@ -13,6 +13,7 @@ import numpy as np
 from tf1hub.arrays.kernels import kernel_of
 from tf1hub.arrays.op_attributes import attributes_of
 from tf1hub.onnx.branches_and_loops import choose, repeat
+from tf1hub.onnx.complex_parts import pair_of, part_of
 from tf1hub.onnx.host_ops import host_loop, host_outputs
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_scope import LoweringScope
@@ -31,10 +32,41 @@ _GO_ON = frozenset({"Assert", "NoOp"})
 _COMPLEX64 = 8
 _TAKE_COMPLEX = frozenset(
     {
-        *("Add", "AddV2", "Sub", "Mul", "Neg", "Real", "Imag", "ComplexAbs", "Conj"),
+        *("Add", "AddV2", "Sub", "Mul", "Neg", "Exp", "Cast", "Real", "Imag", "ComplexAbs", "Conj"),
         *("FFT", "FFT2D", "IFFT", "IFFT2D", "IRFFT", "IRFFT2D", "Rank", "IdentityN"),
     }
 )
+_BY_PARTS = frozenset(
+    {
+        *(
+            "BroadcastTo",
+            "Concat",
+            "ConcatV2",
+            "ExpandDims",
+            "Gather",
+            "GatherNd",
+            "GatherV2",
+            "Mean",
+            "Pack",
+            "Pad",
+        ),
+        *(
+            "Reshape",
+            "Reverse",
+            "ReverseV2",
+            "Roll",
+            "Select",
+            "SelectV2",
+            "Shape",
+            "Size",
+            "Slice",
+            "Split",
+            "SplitV",
+        ),
+        *("Squeeze", "StridedSlice", "Sum", "Tile", "Transpose", "Unpack", "ZerosLike"),
+    }
+)
+"""Op types that do the same to the real and to the imaginary parts of complex numbers."""
 _TAKE_STRINGS = frozenset(
     {
         *(
@@ -141,6 +173,8 @@ def _outputs(scope: LoweringScope, op: Op) -> Sequence[Entity] | None:
         raise CannotLower("has no counterpart in ONNX")
     call = LoweringCall(scope, op, attributes)
     scope.graph.label = op.node.name
+    if op.node.op in _BY_PARTS and any(map(_is_complex, plain)):
+        return _lower_by_parts(call, lowering, plain)
     takes = inputs if getattr(lowering, "by_reference", False) else plain
     if takes is plain:
         _check_values(op.node.op, plain)
@@ -149,6 +183,29 @@ def _outputs(scope: LoweringScope, op: Op) -> Sequence[Entity] | None:
     if result is None:
         return []
     return result if isinstance(result, list | tuple) else [result]
+
+
+def _is_complex(value: Entity) -> bool:
+    return isinstance(value, Value) and value.dtype == np.complex64
+
+
+def _lower_by_parts(
+    call: LoweringCall, lowering: Callable[..., Any], values: Sequence[Entity]
+) -> list[Value]:
+    """The outputs of an op that is lowered for the real and for the imaginary parts of its inputs."""
+    graph, found = call.graph, []
+    for index in (0, 1):
+        parts = [
+            part_of(graph, value, index) if isinstance(value, Value) and _is_complex(value) else value
+            for value in values
+        ]
+        _check_values(call.kind, parts)
+        result = lowering(call, *parts)
+        found.append(result if isinstance(result, list | tuple) else [result])
+    graph.label = ""
+    return [
+        pair_of(graph, *pair) if pair[0].dtype == np.float32 else pair[0] for pair in zip(*found, strict=True)
+    ]
 
 
 def _check_values(kind: str, values: Sequence[Entity]) -> None:

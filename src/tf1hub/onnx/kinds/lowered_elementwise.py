@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf1hub.onnx.broadcasting import arithmetic, map_image, wide
+from tf1hub.onnx.complex_parts import pair_of, part_of
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
@@ -66,6 +67,11 @@ _ONLY_FLOAT = frozenset(
 @lowers(*_UNARY)
 def unary(call: LoweringCall, x: Value) -> Value:
     """Functions of floating-point numbers."""
+    if x.dtype == np.complex64 and call.kind == "Exp":
+        size = call.graph.op("Exp", part_of(call.graph, x, 0))
+        angle = part_of(call.graph, x, 1)
+        turned = [call.graph.op("Mul", size, call.graph.op(kind, angle)) for kind in ("Cos", "Sin")]
+        return pair_of(call.graph, turned[0], turned[1])
     if x.dtype.kind == "c":
         raise CannotLower("computes with complex numbers")
     kind = _UNARY[call.kind]
@@ -212,6 +218,11 @@ def invert(call: LoweringCall, x: Value) -> Value:
 def cast(call: LoweringCall, x: Value) -> Value:
     """Another dtype; of floating-point numbers the whole part."""
     wanted = call["DstT"]
+    if x.dtype == np.complex64 and np.dtype(wanted).kind == "f":
+        return call.graph.cast(part_of(call.graph, x, 0), wanted)
+    if np.dtype(wanted) == np.complex64 and x.dtype.kind in "fiu":
+        real = call.graph.cast(x, np.float32)
+        return pair_of(call.graph, real, call.graph.op("Mul", real, call.graph.const(0, np.float32)))
     if "c" in (np.dtype(wanted).kind, x.dtype.kind) or x.dtype.kind == "O":
         raise CannotLower("changes between complex and real numbers")
     to = np.dtype(wanted)

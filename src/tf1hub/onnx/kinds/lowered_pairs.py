@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf1hub.onnx.broadcasting import arithmetic, wide
+from tf1hub.onnx.complex_parts import pair_of, part_of
 from tf1hub.onnx.fused_patterns import layer_norm
 from tf1hub.onnx.kinds.lowered_elementwise import log1p
 from tf1hub.onnx.lowering_call import LoweringCall
@@ -42,15 +43,16 @@ def binary(call: LoweringCall, x: Value, y: Value) -> Value:
 def _complex(call: LoweringCall, kind: str, x: Value, y: Value) -> Value:
     """Arithmetic with complex numbers, whose parts lie in a last axis."""
     graph = call.graph
-    if kind in ("Add", "Sub"):
-        return graph.op(kind, x, y, dtype=x.dtype)
-    if kind != "Mul":
+    if kind not in ("Add", "Sub", "Mul") or y.dtype != x.dtype:
         raise CannotLower("computes with complex numbers")
-    a, b = (graph.op("Gather", x, graph.int64s(i), axis=-1) for i in (0, 1))
-    c, d = (graph.op("Gather", y, graph.int64s(i), axis=-1) for i in (0, 1))
+    if kind != "Mul" and x.known is None and y.known is None:
+        return graph.op(kind, x, y, dtype=x.dtype)
+    (a, b), (c, d) = ([part_of(graph, value, index) for index in (0, 1)] for value in (x, y))
+    if kind != "Mul":
+        return pair_of(graph, graph.op(kind, a, c), graph.op(kind, b, d))
     real = graph.op("Sub", graph.op("Mul", a, c), graph.op("Mul", b, d))
     imaginary = graph.op("Add", graph.op("Mul", a, d), graph.op("Mul", b, c))
-    return graph.op("Concat", real, imaginary, axis=-1, dtype=x.dtype)
+    return pair_of(graph, real, imaginary)
 
 
 @lowers("FloorDiv")

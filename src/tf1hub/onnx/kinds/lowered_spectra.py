@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tf1hub.onnx.complex_parts import part_of
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
@@ -38,10 +39,7 @@ def complex_(call: LoweringCall, real: Value, imaginary: Value) -> Value:
 @lowers("Real", "Imag")
 def part(call: LoweringCall, x: Value) -> Value:
     """One part of a number."""
-    graph = call.graph
-    found = graph.op("Gather", x, graph.const(int(call.kind == "Imag"), np.int64), axis=-1, dtype=np.float32)
-    found.shape = x.shape
-    return found
+    return part_of(call.graph, x, int(call.kind == "Imag"))
 
 
 @lowers("ComplexAbs")
