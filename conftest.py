@@ -8,6 +8,7 @@ examples of the docstrings run in an empty directory too.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -69,6 +70,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     # pytest offers the files of this folder to every run, also to those of the tests.
     asked_for = any(Path(arg).resolve() in (file_path, *file_path.parents) for arg in parent.config.args)
     return documents()(file_path, parent) if file_path.suffix == ".md" and asked_for else None
+
+
+def pytest_collection_finish() -> None:
+    # What was imported stays: a full collection need not look through its million objects each time.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

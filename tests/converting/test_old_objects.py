@@ -12,8 +12,10 @@ from tf1hub.converting.old_objects import old_objects_set_aside
 
 @pytest.fixture(autouse=True)
 def _nothing_set_aside() -> Iterator[None]:
-    yield
+    # As in a program: conftest.py sets aside what the tests imported.
     gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 def test_old_objects_are_set_aside_and_come_back() -> None:
