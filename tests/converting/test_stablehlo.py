@@ -122,8 +122,18 @@ def test_pictures_of_open_sizes_go_through_strides_rates_and_borders(tmp_path: p
         cut = tf1.nn.avg_pool(whole, [1, 3, 3, 1], [1, 1, 1, 1], "SAME")[:, : size[1], : size[2]] + images
         patches = tf1.image.extract_image_patches(images, [1, 2, 2, 1], [1, 2, 2, 1], [1, 1, 1, 1], "SAME")
         triangle = tf.linalg.band_part(tf.ones([size[1], size[1]]), -1, 0)
+        # From the last one to the first, by a place that counts down.
+        folded = tf1.foldr(lambda total, each: total * 0.5 + each, images)
         hub.add_signature(
-            inputs=images, outputs={"doubled": doubled, "cut": cut, "patches": patches, "triangle": triangle}
+            inputs=images,
+            outputs={
+                "doubled": doubled,
+                "cut": cut,
+                "patches": patches,
+                "triangle": triangle,
+                "folded": folded,
+                "middle": images[:, size[1] // 2],
+            },
         )
         # A window that has to fit in, and steps that follow from the length, as of the frames of a sound.
         waves = tf1.placeholder(tf.float32, [None])

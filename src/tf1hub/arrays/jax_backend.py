@@ -160,7 +160,7 @@ class _TracedLoop:
         self._body = body
         self._what = what
         self._written = written
-        self._values = self._with_shapes(values)
+        self._values = self._with_shapes(self._with_numbers(values))
         self._packed = self._pack(run, self._values)
 
     def trace(self, most: int | None) -> list[Any]:
@@ -212,10 +212,23 @@ class _TracedLoop:
     def _pack(self, run: ProgramRun, values: Sequence[Any]) -> _Packed:
         return _Packed([*values, *(run.state.read(node) for node in self._written)], self._what)
 
-    def _with_shapes(self, values: list[Any]) -> list[Any]:
-        """The values with what one iteration tells: the shapes of elements that nobody has written yet."""
-        if not any(isinstance(value, ArrayList) and _is_vague(value) for value in values):
-            return values
+    def _with_numbers(self, values: list[Any]) -> list[Any]:
+        """The values, with those sizes with names as traced numbers that an iteration changes, as one that counts down does."""
+        while any(map(_is_size_by_name, values)):
+            after = self._run_once(values)
+            changed = [
+                _is_size_by_name(value) and not _same_object(value, new)
+                for value, new in zip(values, after, strict=True)
+            ]
+            if not any(changed):
+                break
+            values = [
+                jnp.asarray(value[()]) if new else value for value, new in zip(values, changed, strict=True)
+            ]
+        return values
+
+    def _run_once(self, values: Sequence[Any]) -> list[Any]:
+        """What an iteration gives, traced for its shapes alone."""
         found: list[Any] = []
         inner = _inner(self._run)
 
@@ -224,7 +237,13 @@ class _TracedLoop:
             return _leaves_only(found)
 
         jax.eval_shape(once)
-        for index, (value, after) in enumerate(zip(values, found, strict=True)):
+        return found
+
+    def _with_shapes(self, values: list[Any]) -> list[Any]:
+        """The values with what one iteration tells: the shapes of elements that nobody has written yet."""
+        if not any(isinstance(value, ArrayList) and _is_vague(value) for value in values):
+            return values
+        for index, (value, after) in enumerate(zip(values, self._run_once(values), strict=True)):
             if isinstance(value, ArrayList) and _is_vague(value) and isinstance(after, ArrayList):
                 shape = _element_shape(after)
                 if shape is not None:

@@ -206,7 +206,7 @@ def strided_index(call: Call, begin: Any, end: Any, strides: Any) -> tuple[Any, 
         elif call["new_axis_mask"] & bit:
             index.append(None)
         elif call["shrink_axis_mask"] & bit:
-            index.append(int(begin[i]) if _is_known(begin) else begin[i])
+            index.append(_bound(begin[i]))
         else:
             ends = (
                 None if call["begin_mask"] & bit else begin[i],
@@ -224,9 +224,18 @@ def _bound(n: Any) -> Any:
 def strided_slice(call: Call, x: Any, begin: Any, end: Any, strides: Any) -> Any:
     """A part by beginnings, ends and steps, as Python's slices."""
     index = strided_index(call, begin, end, strides)
-    if not (_is_known(begin) and _is_known(end)):
+    if not (_is_known(begin) and _is_known(end)) or any(map(_is_named, index)):
         return _slice_traced(call, x, index)
     return x[index]
+
+
+def _is_named(part: Any) -> bool:
+    """Whether a place is a size that JAX knows by name only: it slices by such, and takes no element by them."""
+    if part is None or part is Ellipsis or isinstance(part, slice | int | np.ndarray | np.generic):
+        return False
+    from jax import export
+
+    return bool(export.is_symbolic_dim(part))
 
 
 def _slice_traced(call: Call, x: Any, index: tuple[Any, ...]) -> Any:
@@ -247,6 +256,7 @@ def _slice_traced(call: Call, x: Any, index: tuple[Any, ...]) -> Any:
         else:
             start = part.start if isinstance(part, slice) else part
             if not isinstance(part, slice):
+                start = xp.asarray(start)
                 place = xp.where(start < 0, start + x.shape[axis], start)
                 x = xp.take(x, xp.reshape(place, (1,)), axis=axis, mode="clip")
                 whole.append(slice(None))
@@ -262,7 +272,7 @@ def _slice_traced(call: Call, x: Any, index: tuple[Any, ...]) -> Any:
 
 
 def _is_static(n: Any) -> bool:
-    return n is None or isinstance(n, int)
+    return n is None or isinstance(n, int) or _is_named(n)
 
 
 @op("TensorStridedSliceUpdate")

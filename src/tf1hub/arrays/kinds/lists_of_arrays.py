@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.arrays.array_list import ArrayHandle, ArrayList
+from tf1hub.arrays.kinds.numerics import numbers_of
 from tf1hub.arrays.op_table import performs
 from tf1hub.graphdef import op_types
 
@@ -47,16 +48,25 @@ def _unwritten(run: Any, dtype: Any, element_shape: Any, size: Any, grows: bool 
     return ArrayList(dtype, element_shape, [None] * int(number), grows=grows)
 
 
+def _plain(index: Any) -> Any:
+    """A place as a number: that of a size that JAX knows by name is traced."""
+    if not isinstance(index, np.ndarray) or index.dtype != object:
+        return index
+    import jax.numpy as jnp
+
+    return numbers_of(jnp, index)
+
+
 @_performs_on_flow("Read")
 def read(xp: Any, flow: ArrayList, index: Any) -> list[Any]:
     """One element."""
-    return [flow.read(xp, index)]
+    return [flow.read(xp, _plain(index))]
 
 
 @_performs_on_flow("Write")
 def write(xp: Any, flow: ArrayList, index: Any, value: Any) -> list[Any]:
     """The flow with one element replaced."""
-    return [flow.write(xp, index, value)]
+    return [flow.write(xp, _plain(index), value)]
 
 
 @_performs_on_flow("Gather")
@@ -159,14 +169,14 @@ def _require_list(values: ArrayList, shape: tuple[int | None, ...] | None) -> Ar
 @performs("TensorListGetItem")
 def get_item(run: Any, step: Any, values: Any, index: Any, element_shape: Any) -> list[Any]:
     """One element."""
-    index = run.read(index)
+    index = _plain(run.read(index))
     return [_require_list(values, _shape(run, element_shape)).read(_namespace(run, values, index), index)]
 
 
 @performs("TensorListSetItem")
 def set_item(run: Any, step: Any, values: Any, index: Any, item: Any) -> list[Any]:
     """The list with one element replaced; one that lies behind the end where `resize_if_index_out_of_bounds` says so."""
-    index, item = run.read(index), run.read(item)
+    index, item = _plain(run.read(index)), run.read(item)
     if step.attributes.get("resize_if_index_out_of_bounds", False):
         values = values.growing()
     return [values.write(_namespace(run, values, index, item), index, item)]
