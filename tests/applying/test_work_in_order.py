@@ -65,6 +65,7 @@ def test_whoever_stops_early_stops_the_threads(work: Work, threads: int) -> None
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_work_in_turns_has_no_more_threads_than_it_was_given(threads: int) -> None:
     lock, busy, most, seen = threading.Lock(), [0], [0], set()
+    all_compute = threading.Barrier(threads)
 
     @contextlib.contextmanager
     def at_work() -> Iterator[None]:
@@ -85,6 +86,8 @@ def test_work_in_turns_has_no_more_threads_than_it_was_given(threads: int) -> No
 
     def compute(item: int) -> int:
         with at_work():
+            if item < threads:
+                all_compute.wait(30)
             return item
 
     for _ in compute_in_turns(items(), compute, threads):
