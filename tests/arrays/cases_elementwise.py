@@ -296,6 +296,10 @@ for source in CASTS:
 for to in ("uint8", "int8", "uint16", "int16"):
     # Colours that nobody clipped: enough of them for the vectorized kernel, which the last few of an array do not get.
     case("Cast", {"x": numbers(4, 64, low=-99000, high=99000)}, {"DstT": to}, exact=True)
+    case("Cast", {"x": numbers(4, 64, dtype=np.float16, low=-30000, high=30000)}, {"DstT": to}, exact=True)
+    # Doubles so near to the next whole number that floats do not tell them apart.
+    near = np.asarray([254.9999999999, 126.9999999999, 0.9999999999, -0.9999999999, 300, -300, 30000, -30000])
+    case("Cast", {"x": np.tile(near, 16)}, {"DstT": to}, exact=True)
 case("Cast", {"x": ODD}, {"DstT": "bool"}, exact=True)
 case("Cast", {"x": ODD}, {"DstT": "float64"}, exact=True)
 case("Cast", {"x": np.asarray([1.7, -1.7, 2.5], np.float32)}, {"DstT": "int32", "Truncate": True}, exact=True)

@@ -332,7 +332,9 @@ def cast(call: Call, x: Any) -> Any:
     if np.dtype(to).kind in "iu" and np.dtype(to).itemsize < 4 and is_float(x):
         # Where C leaves open what becomes of a number that does not fit, TensorFlow's vectorized kernel gives the nearest that does.
         limits = np.iinfo(to)
-        x = call.xp.clip(x.astype(np.float32), np.float32(limits.min), np.float32(limits.max))
+        # A narrower dtype may not have the limits, and a double is cut off before it could be rounded up.
+        x = x if x.dtype.name in ("float32", "float64") else x.astype(np.float32)
+        x = call.xp.clip(x, constant(limits.min, x), constant(limits.max, x))
     return x.astype(to)
 
 

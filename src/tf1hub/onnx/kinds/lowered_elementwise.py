@@ -229,8 +229,10 @@ def cast(call: LoweringCall, x: Value) -> Value:
     if to.kind in "iu" and to.itemsize < 4 and x.dtype.kind in "fV":
         # What does not fit becomes the nearest number that does, as in TensorFlow's vectorized kernel.
         limits, graph = np.iinfo(to), call.graph
-        ends = (graph.const(limits.min, np.float32), graph.const(limits.max, np.float32))
-        x = map_image(graph, x, lambda part: graph.op("Clip", graph.cast(part, np.float32), *ends))
+        # A narrower dtype may not have the limits, and a double is cut off before it could be rounded up.
+        between = np.float64 if x.dtype == np.float64 else np.float32
+        ends = (graph.const(limits.min, between), graph.const(limits.max, between))
+        x = map_image(graph, x, lambda part: graph.op("Clip", graph.cast(part, between), *ends))
     return call.graph.cast(x, wanted)
 
 
