@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +27,7 @@ def network() -> None:
         for name, shape in SHAPES.items()
     }
     hub.add_signature(inputs=x, outputs=x @ made["a"] @ made["c"] @ made["b"])
-    add = lambda loss: tf1.add_to_collection(tf1.GraphKeys.REGULARIZATION_LOSSES, loss)  # noqa: E731
+    add = functools.partial(tf1.add_to_collection, tf1.GraphKeys.REGULARIZATION_LOSSES)
     for name in ("a", "b", "c", "bias", "other"):
         with tf1.name_scope(f"{name}/decay"):
             add(tf.multiply(0.5, tf.nn.l2_loss(made[name])))

@@ -103,7 +103,7 @@ def _split(node: ast.expr, sign: int = 1) -> Iterator[tuple[int, str | None]]:
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield from _split(node.operand, -sign)
     elif isinstance(node, ast.Constant):
-        yield sign * int(node.value), None  # type: ignore[arg-type]
+        yield sign * _number(node), None
     else:
         count, rest = _leading(node)
         yield sign * count, rest
@@ -113,10 +113,16 @@ def _leading(node: ast.expr) -> tuple[int, str]:
     """A product as its number and the rest of it."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         if isinstance(node.left, ast.Constant):
-            return int(node.left.value), ast.unparse(node.right)  # type: ignore[arg-type]
+            return _number(node.left), ast.unparse(node.right)
         count, rest = _leading(node.left)
         return count, f"{rest}*{ast.unparse(node.right)}"
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         count, rest = _leading(node.operand)
         return -count, rest
     return 1, ast.unparse(node)
+
+
+def _number(node: ast.Constant) -> int:
+    if not isinstance(node.value, int):
+        raise ValueError(f"a size has no {node.value!r}")
+    return node.value
