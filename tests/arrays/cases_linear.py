@@ -153,6 +153,11 @@ for peephole in (False, True):
         "BlockLSTMV2",
         {"seq_len_max": np.asarray(6, np.int64), "x": numbers(6, 3, 5), **STATE, **WEIGHTS},
         {"use_peephole": peephole, "cell_clip": 0.0},
-        known=frozenset({"seq_len_max"}),
+        tolerance=1e-5,
+    )
+    case(
+        "BlockLSTM",
+        {"seq_len_max": np.asarray(6, np.int64), "x": numbers(6, 3, 5), **STATE, **WEIGHTS},
+        {"use_peephole": peephole, "cell_clip": 0.4, "forget_bias": 0.5},
         tolerance=1e-5,
     )

@@ -146,7 +146,8 @@ exactly("DepthToSpace", {"input": numbers(2, 2, 3, 12)}, {"block_size": 2})
 for x in (numbers(3), numbers(2, 3)):
     exactly("Diag", {"diagonal": x})
     exactly("MatrixDiag", {"diagonal": x})
-exactly("DiagPart", {"input": numbers(2, 3, 2, 3)})
+for sizes in ((3, 3), (2, 3, 2, 3)):
+    exactly("DiagPart", {"input": numbers(*sizes)})
 exactly("MatrixDiagPart", {"input": numbers(2, 3, 4)})
 exactly("MatrixSetDiag", {"input": numbers(2, 3, 4), "diagonal": numbers(2, 3)})
 for align in ("LEFT_RIGHT", "RIGHT_LEFT", "LEFT_LEFT", "RIGHT_RIGHT"):

@@ -211,3 +211,20 @@ for _pattern in (r"\w+", r"[A-Z].*", ""):
 for _texts in (WORDS.ravel(), WORDS.ravel()[:1]):
     exactly("StringSplit", {"input": _texts, "delimiter": np.asarray(b" ", object)}, {"skip_empty": True})
     exactly("StringSplitV2", {"input": _texts, "sep": np.asarray(b"", object)}, {"maxsplit": -1})
+case(
+    "SparseTensorDenseAdd",
+    {
+        "a_indices": np.asarray([[0, 1], [1, 2], [1, 0]]),
+        "a_values": numbers(3, seed=1),
+        "a_shape": np.asarray([2, 3]),
+        "b": numbers(2, 3),
+    },
+    known=frozenset({"a_indices", "a_shape"}),
+    exact=True,
+)
+case(
+    "UniqueWithCountsV2",
+    {"x": integers(12, high=5), "axis": np.asarray([0])},
+    {"out_idx": np.int64},
+    exact=True,
+)

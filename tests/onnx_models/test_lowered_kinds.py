@@ -41,7 +41,6 @@ REFUSED = {
         "MatrixSetDiagV3",
     },
     "makes matrices of another size than their diagonals": {"MatrixDiagV2", "MatrixDiagV3"},
-    "makes a tensor of more than two dimensions": {"Diag"},
     "gives as many boxes as there are classes": {"CombinedNonMaxSuppression"},
     "lowers the scores of boxes that overlap": {"NonMaxSuppressionV5"},
     "drops all axes of size 1": {"Squeeze"},

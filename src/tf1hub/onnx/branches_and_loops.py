@@ -108,7 +108,8 @@ class _If:
         protos = []
         for inner, values in zip(self._graphs, self._outputs, strict=True):
             outputs = [
-                _output(inner, value, shape) for value, (_, shape) in zip(values, self._results, strict=True)
+                give_result(inner, value, shape)
+                for value, (_, shape) in zip(values, self._results, strict=True)
             ]
             protos.append(helper.make_graph(inner.nodes, graph.names.free("branch"), [], outputs))
         names = [graph.names.free("if") for _ in self._results]
@@ -127,7 +128,7 @@ class _If:
         ]
 
 
-def _output(inner: Graph, value: Value, shape: Shape) -> onnx.ValueInfoProto:
+def give_result(inner: Graph, value: Value, shape: Shape) -> onnx.ValueInfoProto:
     """An output of an inner graph: a tensor that it makes, under a name of its own."""
     name = inner.names.free("result")
     inner.nodes.append(helper.make_node("Identity", [inner.name_of(value)], [name], name=name))
@@ -298,8 +299,8 @@ class _LoopBody:
                 for name, value in zip(names, tensors, strict=True)
             ),
         ]
-        outputs = [_output(graph, going_on, ())]
-        outputs += [_output(graph, _tensor(v), s.shape) for v, s in zip(after, tensors, strict=True)]
+        outputs = [give_result(graph, going_on, ())]
+        outputs += [give_result(graph, _tensor(v), s.shape) for v, s in zip(after, tensors, strict=True)]
         body = helper.make_graph(graph.nodes, outer.names.free("body"), inputs, outputs)
         limit = outer.name_of(self._limit()) if self._bounds else ""
         first = "" if start is None else outer.name_of(start)

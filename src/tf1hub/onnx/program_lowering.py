@@ -33,7 +33,8 @@ _COMPLEX64 = 8
 _TAKE_COMPLEX = frozenset(
     {
         *("Add", "AddV2", "Sub", "Mul", "Neg", "Exp", "Cast", "Real", "Imag", "ComplexAbs", "Conj"),
-        *("FFT", "FFT2D", "IFFT", "IFFT2D", "IRFFT", "IRFFT2D", "Rank", "IdentityN"),
+        *("FFT", "FFT2D", "FFT3D", "IFFT", "IFFT2D", "IFFT3D", "IRFFT", "IRFFT2D", "IRFFT3D"),
+        *("Angle", "ConjugateTranspose", "Rank", "IdentityN"),
     }
 )
 _BY_PARTS = frozenset(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tf1hub.arrays.op_attributes import Attributes
 from tf1hub.arrays.op_table import computes
 
@@ -39,10 +41,12 @@ def lstm_cell(xp: Any, attributes: Attributes, x: Any, cs: Any, h: Any, *weights
     return _cell(xp, attributes, attributes["forget_bias"], x, cs, h, weights)
 
 
-@computes("BlockLSTM", known=(0,))
+@computes("BlockLSTM")
 def lstm(xp: Any, attributes: Attributes, count: Any, xs: Any, cs: Any, h: Any, *weights: Any) -> list[Any]:
     """All steps of an LSTM, `[time, batch, ...]`; the state behind the last step that counts is zero."""
     bias = attributes.get("forget_bias", 0.0)
+    if xp is not np:
+        return _scan(xp, attributes, count, xs, cs, h, weights)
     steps: list[list[Any]] = []
     for x in xs[: int(count)]:
         steps.append(_cell(xp, attributes, bias, x, cs, h, weights))
@@ -53,7 +57,23 @@ def lstm(xp: Any, attributes: Attributes, count: Any, xs: Any, cs: Any, h: Any, 
     return [xp.concatenate([xp.stack([step[part] for step in steps]), rest]) for part in range(7)]
 
 
-@computes("BlockLSTMV2", known=(0,))
+def _scan(xp: Any, attributes: Attributes, count: Any, xs: Any, cs: Any, h: Any, weights: Any) -> list[Any]:
+    """The same in JAX, where the number of steps, and of those that count, may be known by name only."""
+    from jax import lax
+
+    bias = attributes.get("forget_bias", 0.0)
+
+    def step(state: Any, x: Any) -> Any:
+        cell, hidden = state
+        parts = _cell(xp, attributes, bias, x, cell, hidden, weights)
+        return (parts[1], parts[6]), parts
+
+    _, parts = lax.scan(step, (xp.asarray(cs), xp.asarray(h)), xp.asarray(xs))
+    counts = xp.arange(xs.shape[0]) < xp.asarray(count[()] if isinstance(count, np.ndarray) else count)
+    return [xp.where(counts[:, np.newaxis, np.newaxis], part, xp.zeros_like(part)) for part in parts]
+
+
+@computes("BlockLSTMV2")
 def lstm_v2(
     xp: Any,
     attributes: Attributes,

@@ -21,6 +21,8 @@ from tf1hub.onnx.kinds import lowered_resampling as lowered_resampling
 from tf1hub.onnx.kinds import lowered_shapes as lowered_shapes
 from tf1hub.onnx.kinds import lowered_slicing as lowered_slicing
 from tf1hub.onnx.kinds import lowered_sparse as lowered_sparse
+from tf1hub.onnx.kinds import lowered_special_functions as lowered_special_functions
 from tf1hub.onnx.kinds import lowered_spectra as lowered_spectra
 from tf1hub.onnx.kinds import lowered_strings as lowered_strings
 from tf1hub.onnx.kinds import lowered_variables as lowered_variables
+from tf1hub.onnx.kinds import lowered_windows as lowered_windows

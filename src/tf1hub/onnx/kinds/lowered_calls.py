@@ -82,6 +82,34 @@ def repeat_while(call: LoweringCall, *_: Any) -> list[Entity]:
     )
 
 
+@lowers("For")
+@by_reference
+def repeat_for(call: LoweringCall, *_: Any) -> list[Entity]:
+    """A loop that counts: its body is given the counter before what it carries."""
+    scope, graph, body = call.scope, call.graph, call["body"]
+    start, limit, delta = (graph.int64(scope.value(tensor)) for tensor in call.op.inputs[:3])
+    # As many steps as reach the limit or pass it.
+    way = graph.op("Sub", graph.op("Add", graph.op("Sub", limit, start), delta), graph.op("Sign", delta))
+    count = graph.op("Max", graph.op("Div", way, delta), graph.const(0, np.int64))
+
+    def step(inner: LoweringScope, values: Sequence[Entity]) -> list[Entity]:
+        counter = values[0]
+        assert isinstance(counter, Value)
+        now = inner.graph.cast(counter, np.int32)
+        after = call_function(inner, body, [now, *values[1:]])
+        return [inner.graph.op("Add", counter, delta), *after]
+
+    found = repeat(
+        scope,
+        [start, *(scope.get(tensor) for tensor in call.op.inputs[3:])],
+        lambda inner, _: inner.graph.const(True),
+        step,
+        [count],
+        counted=True,
+    )
+    return found[1:]
+
+
 def truth(call: LoweringCall, value: Value) -> Value:
     """A condition as a boolean: numbers are true unless they are 0."""
     graph = call.graph

@@ -236,6 +236,18 @@ def cast(call: LoweringCall, x: Value) -> Value:
     return call.graph.cast(x, wanted)
 
 
+@lowers("PopulationCount")
+def count_bits(call: LoweringCall, x: Value) -> Value:
+    """The number of bits that are set."""
+    graph = call.graph
+    kind = np.dtype(np.uint64 if x.dtype == np.uint64 else np.int64)
+    bits = np.left_shift(np.uint64(1), np.arange(x.dtype.itemsize * 8, dtype=np.uint64)).view(kind)
+    given = graph.unsqueeze(graph.cast(x, kind), call.rank(x))
+    cleared = graph.op("Equal", graph.op("BitwiseAnd", given, graph.const(bits)), graph.const(0, kind))
+    ones = graph.cast(graph.op("Not", cleared), np.int32)
+    return graph.cast(graph.op("ReduceSum", ones, graph.int64s(-1), keepdims=0), np.uint8)
+
+
 @lowers("Softmax", "LogSoftmax")
 def softmax(call: LoweringCall, x: Value) -> Value:
     """Along the last axis."""
@@ -250,9 +262,9 @@ def fake_quantize(call: LoweringCall, x: Value) -> Value:
     return _fake_quantized(call, x, low, high)
 
 
-@lowers("FakeQuantWithMinMaxVars")
+@lowers("FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel")
 def fake_quantize_between(call: LoweringCall, x: Value, low: Value, high: Value) -> Value:
-    """Numbers as they come out of a few bits."""
+    """Numbers as they come out of a few bits, between limits that are inputs, for all or for each channel."""
     return _fake_quantized(call, x, low, high)
 
 

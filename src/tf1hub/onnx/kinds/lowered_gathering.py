@@ -104,11 +104,11 @@ def where(call: LoweringCall, condition: Value) -> Value:
     return found
 
 
-@lowers("Unique", "UniqueV2", "UniqueWithCounts")
+@lowers("Unique", "UniqueV2", "UniqueWithCounts", "UniqueWithCountsV2")
 def unique(call: LoweringCall, x: Value, *_: Value) -> list[Value]:
     """Each number once, in order of first appearance, and where each of all is among them."""
     graph = call.graph
-    if call.kind == "UniqueV2" and x.rank != 1:
+    if call.kind.endswith("V2") and x.rank != 1:
         raise CannotLower("finds unique slices along an axis")
     source = x if x.dtype.kind == "O" else graph.int64(x) if x.dtype.kind in "iu" else x
     values, _first, places, counts = graph.ops(
@@ -116,7 +116,7 @@ def unique(call: LoweringCall, x: Value, *_: Value) -> list[Value]:
     )
     values.shape, places.shape, counts.shape = (None,), x.shape, (None,)
     found = [graph.cast(values, x.dtype), graph.cast(places, call["out_idx"])]
-    if call.kind == "UniqueWithCounts":
+    if "WithCounts" in call.kind:
         found.append(graph.cast(counts, call["out_idx"]))
     return found
 
@@ -134,6 +134,7 @@ def scatter_nd(call: LoweringCall, indices: Value, updates: Value, sizes: Value)
 _SCATTERS = {
     "TensorScatterUpdate": None,
     "TensorScatterAdd": "add",
+    "ScatterNdNonAliasingAdd": "add",
     "TensorScatterSub": "add",
     "TensorScatterMax": "max",
     "TensorScatterMin": "min",
@@ -191,6 +192,21 @@ def stitch(call: LoweringCall, *inputs: Value) -> Value:
     result = graph.op("ScatterND", zeros, graph.unsqueeze(every, 1), values)
     result.shape = None if values.shape is None else (None, *values.shape[1:])
     return result
+
+
+@lowers("UnravelIndex")
+def unravel(call: LoweringCall, indices: Value, sizes: Value) -> Value:
+    """The place along each axis of what lies at flat indices."""
+    graph = call.graph
+    if sizes.shape is None or sizes.shape[0] is None:
+        raise CannotLower("needs the number of dimensions that it counts in, which the module leaves open")
+    rest, dims = graph.int64(indices), graph.int64(sizes)
+    found = []
+    for axis in reversed(range(sizes.shape[0])):
+        size = graph.gather(dims, graph.const(axis, np.int64))
+        found.append(graph.unsqueeze(graph.op("Mod", rest, size), 0))
+        rest = graph.op("Div", rest, size)
+    return graph.cast(graph.concat(found[::-1], 0), indices.dtype)
 
 
 @lowers("ListDiff")

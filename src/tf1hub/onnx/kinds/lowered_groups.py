@@ -161,6 +161,20 @@ def _is_zero(axis: Any) -> bool:
     return isinstance(axis, Value) and axis.known is not None and not axis.known.any()
 
 
+@lowers("HistogramFixedWidth")
+def histogram(call: LoweringCall, values: Value, ends: Value, bins: Value) -> Value:
+    """How many numbers lie in each of some bins of one width; what lies outside counts for the first or the last."""
+    graph = call.graph
+    number = graph.reshape(graph.int64(bins), [1])
+    low, high = (graph.slice(ends, place, place + 1, 0) for place in (0, 1))
+    count = graph.cast(number, np.float64)
+    step = graph.op("Div", graph.cast(graph.op("Sub", high, low), np.float64), count)
+    flat = graph.reshape(values, [-1])
+    places = graph.op("Div", graph.cast(graph.op("Sub", graph.op("Max", flat, low), low), np.float64), step)
+    places = graph.int64(graph.op("Min", places, graph.op("Sub", count, graph.const(1, np.float64))))
+    return graph.cast(count_members(call, places, number, np.int64), call["dtype"])
+
+
 @lowers("Bincount", "DenseBincount")
 def count_numbers(call: LoweringCall, x: Value, size: Value, weights: Value) -> Value:
     """How often each number is there, or the sum of its weights."""

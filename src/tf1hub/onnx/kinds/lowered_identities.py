@@ -16,6 +16,8 @@ from tf1hub.program.references import VariableReference
     "StopGradient",
     "PreventGradient",
     "CheckNumerics",
+    "CheckNumericsV2",
+    "DeepCopy",
     "Snapshot",
     "RefIdentity",
     "DebugIdentity",

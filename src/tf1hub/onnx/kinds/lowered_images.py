@@ -8,90 +8,10 @@ from typing import Any
 import numpy as np
 
 from tf1hub.onnx.broadcasting import arithmetic, by_channel
+from tf1hub.onnx.image_layout import ImageLayout
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
-
-
-class _Image:
-    """An image op: its input with channels first, its result as the op has it."""
-
-    def __init__(self, call: LoweringCall, x: Value) -> None:
-        self.call = call
-        self.graph = call.graph
-        self.format: str = call.get("data_format", "NHWC") or "NHWC"
-        self.last = not self.format.startswith("NC")
-        rank = call.rank(x)
-        self.rank = rank - 2
-        self.x = self.graph.channels_first(x) if self.last else x
-
-    def back(self, value: Value) -> Value:
-        return self.graph.channels_last(value) if self.last else value
-
-    def spatial(self, name: str) -> list[int]:
-        """An attribute's numbers for the spatial axes; 1 where it says nothing."""
-        values = self.call.get(name) or [1] * (self.rank + 2)
-        return list(values[1:-1]) if self.last else list(values[2:])
-
-    @property
-    def sizes(self) -> list[int | None]:
-        shape = self.x.shape
-        return [None] * self.rank if shape is None else list(shape[2:])
-
-    def padding(self) -> dict[str, Any]:
-        """Padding as ONNX has it; `SAME` puts the odd element after in both."""
-        kind = self.call["padding"]
-        if kind == "VALID":
-            return {}
-        if kind == "EXPLICIT":
-            pairs = np.reshape(self.call["explicit_paddings"], (-1, 2)).tolist()
-            inner = pairs[1:-1] if self.last else pairs[2:]
-            return {"pads": [before for before, _ in inner] + [after for _, after in inner]}
-        return {"auto_pad": "SAME_UPPER"}
-
-    def fixed_padding(
-        self, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-    ) -> dict[str, Any]:
-        """The same in numbers where the sizes tell them, which ONNX Runtime has faster kernels for."""
-        found = self.padding()
-        if "auto_pad" not in found:
-            return found
-        before, after = [], []
-        for n, width, stride, dilation in zip(self.sizes, window, strides, dilations, strict=True):
-            reach = (width - 1) * dilation + 1
-            if reach == 1:
-                total = 0
-            elif stride == 1:
-                total = reach - 1
-            elif n is None:
-                return found
-            else:
-                total = max(0, (-(-n // stride) - 1) * stride + reach - n)
-            before.append(total // 2)
-            after.append(total - total // 2)
-        return {"pads": before + after} if any(before + after) else {}
-
-    def pad(
-        self, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-    ) -> tuple[Value, dict[str, Any]]:
-        """The input and padding; ONNX Runtime works out none where a convolution is dilated."""
-        found = self.fixed_padding(window, strides, dilations)
-        if "auto_pad" not in found or set(dilations) == {1}:
-            return self.x, found
-        graph = self.graph
-        sizes = graph.slice(graph.shape_of(self.x), 2, None, 0)
-        reach = [(width - 1) * dilation + 1 for width, dilation in zip(window, dilations, strict=True)]
-        steps, one, two = graph.int64s(*strides), graph.int64s(1), graph.int64s(2)
-        last = graph.op("Div", graph.op("Sub", sizes, one), steps)
-        total = graph.op("Sub", graph.op("Add", graph.op("Mul", last, steps), graph.int64s(*reach)), sizes)
-        total = graph.op("Max", total, graph.int64s(0))
-        before = graph.op("Div", total, two)
-        none = graph.int64s(0, 0)
-        pads = graph.concat([none, before, none, graph.op("Sub", total, before)], 0)
-        wide = graph.op("Pad", self.x, pads)
-        if self.x.shape is not None:
-            wide.shape = (*self.x.shape[:2], *[None] * self.rank)
-        return wide, {}
 
 
 def _kernel(call: LoweringCall, weights: Value, order: Sequence[int]) -> Value:
@@ -106,7 +26,7 @@ def _kernel(call: LoweringCall, weights: Value, order: Sequence[int]) -> Value:
 @lowers("Conv2D", "Conv3D")
 def convolve(call: LoweringCall, x: Value, weights: Value) -> Value:
     """A convolution; of groups of channels where the weights take fewer channels than there are."""
-    image = _Image(call, x)
+    image = ImageLayout(call, x)
     if weights.shape is None or None in weights.shape:
         raise CannotLower("has weights of sizes that the module leaves open")
     window = [int(n or 0) for n in weights.shape[: image.rank]]
@@ -114,12 +34,12 @@ def convolve(call: LoweringCall, x: Value, weights: Value) -> Value:
     return _convolve(image, kernel, window, _groups(image, int(weights.shape[image.rank] or 1)))
 
 
-def _groups(image: _Image, inside: int) -> int:
+def _groups(image: ImageLayout, inside: int) -> int:
     channels = None if image.x.shape is None else image.x.shape[1]
     return 1 if channels is None else max(1, channels // inside)
 
 
-def _convolve(image: _Image, kernel: Value, window: Sequence[int], groups: int) -> Value:
+def _convolve(image: ImageLayout, kernel: Value, window: Sequence[int], groups: int) -> Value:
     strides, dilations = image.spatial("strides"), image.spatial("dilations")
     graph = image.graph
     x, padding = image.pad(window, strides, dilations)
@@ -142,7 +62,7 @@ def _convolve(image: _Image, kernel: Value, window: Sequence[int], groups: int) 
 @lowers("DepthwiseConv2dNative")
 def convolve_each(call: LoweringCall, x: Value, weights: Value) -> Value:
     """A convolution of each channel by itself."""
-    image = _Image(call, x)
+    image = ImageLayout(call, x)
     if weights.shape is None or None in weights.shape:
         raise CannotLower("has weights of sizes that the module leaves open")
     height, width, channels, times = (int(n or 0) for n in weights.shape)
@@ -153,18 +73,31 @@ def convolve_each(call: LoweringCall, x: Value, weights: Value) -> Value:
     return _convolve(image, kernel, [height, width], channels)
 
 
-@lowers("Conv2DBackpropInput", "Conv3DBackpropInputV2")
+@lowers("Conv2DBackpropInput", "Conv3DBackpropInputV2", "DepthwiseConv2dNativeBackpropInput")
 def convolve_transposed(call: LoweringCall, sizes: Value, weights: Value, x: Value) -> Value:
     """The gradient of a convolution by its input: what is called a transposed convolution."""
-    image, graph = _Image(call, x), call.graph
+    image, graph = ImageLayout(call, x), call.graph
     rank = image.rank
     if weights.shape is None or None in weights.shape:
         raise CannotLower("has weights of sizes that the module leaves open")
     window = [int(n or 0) for n in weights.shape[:rank]]
     strides, dilations = image.spatial("strides"), image.spatial("dilations")
-    kernel = _kernel(call, weights, [rank + 1, rank, *range(rank)])
+    channels, groups = weights.shape[rank], 1
+    if call.kind.startswith("Depthwise"):
+        # Each channel of the input has its own filters, which lie one after another.
+        groups = int(channels or 1)
+        kernel = _kernel(call, weights, [rank, rank + 1, *range(rank)])
+        kernel = graph.reshape(kernel, [groups * int(weights.shape[rank + 1] or 1), 1, *window])
+    else:
+        kernel = _kernel(call, weights, [rank + 1, rank, *range(rank)])
     full = graph.op(
-        "ConvTranspose", image.x, kernel, strides=strides, dilations=dilations, kernel_shape=window
+        "ConvTranspose",
+        image.x,
+        kernel,
+        strides=strides,
+        dilations=dilations,
+        kernel_shape=window,
+        group=groups,
     )
     # All that each pixel reaches; what padding took from the input is cut off.
     wanted = graph.int64(sizes)
@@ -187,7 +120,6 @@ def convolve_transposed(call: LoweringCall, sizes: Value, weights: Value, x: Val
     nothing = graph.int64s(*[0] * (rank + 2))
     padded = graph.op("Pad", full, graph.concat([nothing, graph.int64s(0, 0), short], 0))
     result = graph.op("Slice", padded, before, end, graph.int64s(*range(2, rank + 2)))
-    channels = weights.shape[rank]
     told = sizes.elements
     spatial: Sequence[int | None] = [None] * rank
     if told is not None:
@@ -211,7 +143,7 @@ def pool_by_inputs(call: LoweringCall, x: Value, window: Value, strides: Value) 
 
 
 def _pool(call: LoweringCall, x: Value, kind: str) -> Value:
-    image, graph = _Image(call, x), call.graph
+    image, graph = ImageLayout(call, x), call.graph
     window, strides = image.spatial("ksize"), image.spatial("strides")
     full = call["ksize"]
     if full[0] != 1 or full[-1 if image.last else 1] != 1:
@@ -231,7 +163,7 @@ def batch_norm(
     call: LoweringCall, x: Value, scale: Value, offset: Value, mean: Value, variance: Value
 ) -> list[Value]:
     """Batch normalization, with the statistics that are given or with those of the batch."""
-    image, graph = _Image(call, x), call.graph
+    image, graph = ImageLayout(call, x), call.graph
     epsilon = float(call["epsilon"])
     if not call["is_training"]:
         result = graph.op(

@@ -10,13 +10,25 @@ from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
 
 
-@lowers("MatMul")
+@lowers("MatMul", "SparseMatMul")
 def multiply(call: LoweringCall, x: Value, y: Value) -> Value:
     """The product of two matrices, each of which may be turned."""
     graph = call.graph
     x = graph.transpose(x, [1, 0]) if call["transpose_a"] else x
     y = graph.transpose(y, [1, 0]) if call["transpose_b"] else y
-    return graph.cast(graph.op("MatMul", wide(graph, x), wide(graph, y)), x.dtype)
+    dtype = np.float32 if call.kind == "SparseMatMul" else x.dtype
+    return graph.cast(graph.op("MatMul", wide(graph, x), wide(graph, y)), dtype)
+
+
+@lowers("MatrixDeterminant")
+def determinant(call: LoweringCall, x: Value) -> Value:
+    """The determinants of square matrices."""
+    if x.dtype.kind == "c":
+        raise CannotLower("computes with complex numbers")
+    graph = call.graph
+    found = graph.op("Det", graph.cast(x, np.float32))
+    found.shape = None if x.shape is None else x.shape[:-2]
+    return graph.cast(found, x.dtype)
 
 
 @lowers("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
@@ -103,9 +115,14 @@ def diagonal_matrix_of_size(
 @lowers("MatrixDiag", "Diag")
 def diagonal_matrix(call: LoweringCall, x: Value) -> Value:
     """Matrices with numbers on their diagonals."""
-    if call.kind == "Diag" and x.rank != 1:
-        raise CannotLower("makes a tensor of more than two dimensions of a diagonal")
-    return _spread_diagonal(call, x, call.graph.like(0, x))
+    graph = call.graph
+    beside = graph.like(0, x)
+    if call.kind == "MatrixDiag" or x.rank == 1:
+        return _spread_diagonal(call, x, beside)
+    sizes = graph.shape_of(x)
+    told = None if x.shape is None else x.shape * 2
+    matrix = _spread_diagonal(call, graph.reshape(x, [-1]), beside)
+    return graph.reshape(matrix, graph.concat([sizes, sizes], 0), told)
 
 
 def _spread_diagonal(call: LoweringCall, x: Value, beside: Value) -> Value:
@@ -137,10 +154,17 @@ def set_diagonal(call: LoweringCall, x: Value, line: Value, *which: Value) -> Va
     return graph.op("Where", same, graph.unsqueeze(spread, rank - 1), x)
 
 
-@lowers("MatrixDiagPart")
+@lowers("MatrixDiagPart", "DiagPart")
 def diagonal(call: LoweringCall, x: Value) -> Value:
     """The diagonals of matrices."""
-    return _take_diagonal(call, x)
+    if call.kind == "MatrixDiagPart" or x.rank == 2:
+        return _take_diagonal(call, x)
+    graph = call.graph
+    half = call.rank(x) // 2
+    sizes = graph.slice(graph.shape_of(x), 0, half, 0)
+    side = graph.op("ReduceProd", sizes, keepdims=1)
+    matrix = graph.reshape(x, graph.concat([side, side], 0), (None, None))
+    return graph.reshape(_take_diagonal(call, matrix), sizes, None if x.shape is None else x.shape[:half])
 
 
 def _take_diagonal(call: LoweringCall, x: Value) -> Value:
@@ -192,3 +216,21 @@ def cross_entropy(call: LoweringCall, logits: Value, labels: Value) -> list[Valu
     loss = graph.op("Neg", graph.op("ReduceSum", terms, graph.int64s(-1), keepdims=0))
     slope = graph.op("Sub", graph.op("Softmax", given, axis=-1), wanted)
     return [graph.cast(value, logits.dtype) for value in (loss, slope)]
+
+
+@lowers("SparseSoftmaxCrossEntropyWithLogits")
+def cross_entropy_of_classes(call: LoweringCall, logits: Value, labels: Value) -> list[Value]:
+    """The same for one class in each row; none is a number where the class is out of range."""
+    graph = call.graph
+    given = wide(graph, logits)
+    classes = _numbers(call, logits, -1)
+    wanted = graph.unsqueeze(graph.int64(labels), 1)
+    chosen = graph.op("Equal", wanted, classes)
+    none = graph.like(np.nan, given)
+    inside = graph.op("ReduceMax", graph.cast(chosen, np.int32), graph.int64s(1), keepdims=1)
+    outside = graph.op("Equal", inside, graph.const(0, np.int32))
+    terms = graph.op("Where", chosen, graph.op("LogSoftmax", given, axis=-1), graph.like(0, given))
+    loss = graph.op("Neg", graph.op("ReduceSum", terms, graph.int64s(1), keepdims=1))
+    slope = graph.op("Sub", graph.op("Softmax", given, axis=-1), graph.cast(chosen, given.dtype))
+    results = (graph.op("Where", outside, none, loss), graph.op("Where", outside, none, slope))
+    return [graph.cast(graph.squeeze(results[0], 1), logits.dtype), graph.cast(results[1], logits.dtype)]

@@ -10,6 +10,7 @@ from tf1hub.onnx.fused_patterns import layer_norm
 from tf1hub.onnx.kinds.lowered_elementwise import log1p
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
+from tf1hub.onnx.onnx_graph import Graph
 from tf1hub.onnx.traced_values import Value
 
 _BINARY = {
@@ -129,7 +130,11 @@ def zero_where_zero(call: LoweringCall, x: Value, y: Value) -> Value:
 @lowers("Atan2")
 def atan2(call: LoweringCall, y: Value, x: Value) -> Value:
     """The angle of a point, from -pi to pi."""
-    graph = call.graph
+    return angle_of(call.graph, y, x)
+
+
+def angle_of(graph: Graph, y: Value, x: Value) -> Value:
+    """The same for what is no op of its own."""
     dtype = x.dtype
     y, x = graph.cast(y, np.float32), graph.cast(x, np.float32)
     zero, pi = graph.like(0, x), graph.like(np.pi, x)
@@ -180,6 +185,32 @@ def logical(call: LoweringCall, x: Value, y: Value) -> Value:
 def bitwise(call: LoweringCall, x: Value, y: Value) -> Value:
     """Bit by bit."""
     return call.graph.op(call.kind, x, y)
+
+
+@lowers("LeftShift", "RightShift")
+def shift(call: LoweringCall, x: Value, by: Value) -> Value:
+    """Bits moved; no further than all but one of them. Those of a negative number bring its sign along."""
+    graph = call.graph
+    bits = x.dtype.itemsize * 8
+    if x.dtype.kind == "u":
+        direction = "LEFT" if call.kind == "LeftShift" else "RIGHT"
+        kind = np.dtype(np.uint32 if bits < 32 else x.dtype)
+        given, steps = (graph.cast(value, kind) for value in (x, by))
+        steps = graph.op("Min", steps, graph.const(bits - 1, kind))
+        return graph.cast(graph.op("BitShift", given, steps, direction=direction), x.dtype)
+    steps = graph.op(
+        "Min", graph.op("Max", graph.int64(by), graph.const(0, np.int64)), graph.const(bits - 1, np.int64)
+    )
+    # Two to the power, looked up: the highest is negative, and wraps as the bit that it stands for does.
+    powers = graph.const(np.left_shift(np.int64(1), np.arange(64)), np.int64)
+    power, given = graph.op("Gather", powers, steps, axis=0), graph.int64(x)
+    if call.kind == "LeftShift":
+        return graph.cast(graph.op("Mul", given, power), x.dtype)
+    # Division rounds towards zero, so a negative number is turned into what is left of it below zero, and back.
+    is_negative = graph.op("Less", given, graph.const(0, np.int64))
+    above = graph.op("Where", is_negative, graph.op("BitwiseNot", given), given)
+    found = graph.op("Div", above, power)
+    return graph.cast(graph.op("Where", is_negative, graph.op("BitwiseNot", found), found), x.dtype)
 
 
 @lowers("AddN", "AccumulateNV2")

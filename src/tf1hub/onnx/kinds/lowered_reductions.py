@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from tf1hub.onnx.broadcasting import wide
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
+from tf1hub.onnx.onnx_graph import Graph
+from tf1hub.onnx.scans import scan
 from tf1hub.onnx.traced_values import Value
 
 _KINDS = {
@@ -90,6 +94,55 @@ def running_sum(call: LoweringCall, x: Value, axis: Value) -> Value:
     return graph.cast(found, x.dtype)
 
 
+@lowers("Cumprod")
+def running_product(call: LoweringCall, x: Value, axis: Value) -> Value:
+    """Products of all up to each element."""
+
+    def join(inner: Graph, before: Value, element: Value) -> Value:
+        return inner.op("Mul", before, element)
+
+    return _run_along(call, x, axis, 1, join)
+
+
+@lowers("CumulativeLogsumexp")
+def running_log_sum(call: LoweringCall, x: Value, axis: Value) -> Value:
+    """Logarithms of sums of exponentials of all up to each element; of none, minus infinity."""
+    if x.dtype == np.float16:
+        raise CannotLower("adds up in half precision")
+
+    def join(inner: Graph, before: Value, element: Value) -> Value:
+        larger, smaller = inner.op("Max", before, element), inner.op("Min", before, element)
+        # The same infinity twice is that infinity.
+        same = inner.op("Equal", larger, smaller)
+        apart = inner.op("Where", same, inner.like(0, x), inner.op("Sub", smaller, larger))
+        more = inner.op("Log", inner.op("Add", inner.like(1, x), inner.op("Exp", apart)))
+        return inner.op("Add", larger, more)
+
+    return _run_along(call, x, axis, -np.inf, join)
+
+
+def _run_along(
+    call: LoweringCall, x: Value, axis: Value, start: float, join: Callable[[Graph, Value, Value], Value]
+) -> Value:
+    """What all elements up to each give together, by a `Scan`."""
+    graph = call.graph
+    count = call.rank(x)
+    (number,) = call.axes(axis, count)
+    source = wide(graph, x)
+    others = [graph.size_of(source, other) for other in range(count) if other != number]
+    begin = graph.zeros(graph.concat([graph.int64s(), *others], 0), source.dtype, start)
+    begin.shape = None if x.shape is None else (*x.shape[:number], *x.shape[number + 1 :])
+    exclusive = bool(call["exclusive"])
+
+    def step(inner: Graph, states: Sequence[Value], element: Value) -> tuple[list[Value], list[Value]]:
+        after = join(inner, states[0], element)
+        return [after], [states[0] if exclusive else after]
+
+    (found,) = scan(graph, [begin], source, step, number, bool(call["reverse"]))
+    found.shape = x.shape
+    return graph.cast(found, x.dtype)
+
+
 @lowers("ArgMax", "ArgMin")
 def extreme_index(call: LoweringCall, x: Value, axis: Value) -> Value:
     """Where the largest or smallest is; the first of equal ones."""
@@ -107,6 +160,17 @@ def largest(call: LoweringCall, x: Value, *count: Value) -> list[Value]:
     dtype = call.get("index_type") or np.int32
     values, indices = graph.ops("TopK", 2, wide(graph, x), number, axis=-1, sorted=int(call["sorted"]))
     return [graph.cast(values, x.dtype), graph.cast(indices, dtype)]
+
+
+@lowers("NthElement")
+def nth_element(call: LoweringCall, x: Value, n: Value) -> Value:
+    """The n-th least element of each last axis, or the n-th largest."""
+    graph = call.graph
+    count = graph.op("Add", graph.reshape(graph.int64(n), [1]), graph.int64s(1))
+    values, _ = graph.ops("TopK", 2, wide(graph, x), count, axis=-1, largest=int(call["reverse"]))
+    last = graph.gather(values, graph.const(-1, np.int64), call.rank(x) - 1)
+    last.shape = None if x.shape is None else x.shape[:-1]
+    return graph.cast(last, x.dtype)
 
 
 @lowers("InTopK", "InTopKV2")

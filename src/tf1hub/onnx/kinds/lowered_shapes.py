@@ -113,6 +113,35 @@ def concat(call: LoweringCall, *inputs: Value) -> Value:
     return _join(call, inputs[:-1], inputs[-1])
 
 
+@lowers("ParallelConcat")
+def concat_parts(call: LoweringCall, *values: Value) -> Value:
+    """Tensors whose first axis has size 1, one after another."""
+    return call.graph.concat(values, 0)
+
+
+@lowers("ConcatOffset")
+def concat_offset(call: LoweringCall, axis: Value, *sizes: Value) -> list[Value]:
+    """Where each of several tensors begins in their concatenation."""
+    graph, found = call.graph, []
+    count = sizes[0].shape[0] if sizes[0].shape else None
+    (along,) = call.axes(axis, count)
+    start = graph.int64s(0)
+    for each in sizes:
+        places = graph.int64s(*(int(place == along) for place in range(count or along + 1)))
+        found.append(graph.cast(graph.op("Mul", places, start), each.dtype))
+        start = graph.op("Add", start, graph.slice(graph.int64(each), along, along + 1, 0))
+    return found
+
+
+@lowers("Empty")
+def empty(call: LoweringCall, dims: Value) -> Value:
+    """A tensor of which nobody says what is in it: zeros."""
+    dtype = np.dtype(call["dtype"])
+    if dtype.kind not in "fiub":
+        raise CannotLower(f"makes a tensor of {dtype.name}")
+    return call.graph.cast(call.graph.zeros(dims, dtype), dtype)
+
+
 @lowers("Concat")
 def concat_old(call: LoweringCall, axis: Value, *values: Value) -> Value:
     """Tensors one behind the other; the axis comes first."""

@@ -135,6 +135,23 @@ def strided_slice(call: LoweringCall, x: Value, begin: Value, end: Value, stride
     return result
 
 
+@lowers("TensorStridedSliceUpdate")
+def update_strided_slice(
+    call: LoweringCall, x: Value, begin: Value, end: Value, strides: Value, value: Value
+) -> Value:
+    """A tensor with a strided slice replaced: the slice of all places says which."""
+    graph = call.graph
+    sizes = graph.shape_of(x)
+    count = graph.op("ReduceProd", sizes, keepdims=0)
+    numbers = graph.op("Range", graph.const(0, np.int64), count, graph.const(1, np.int64))
+    places = strided_slice(call, graph.reshape(numbers, sizes, x.shape), begin, end, strides)
+    values = graph.op("Expand", value, graph.op("Shape", places))
+    flat = graph.op(
+        "ScatterElements", graph.reshape(x, [-1]), graph.reshape(places, [-1]), graph.reshape(values, [-1])
+    )
+    return graph.reshape(flat, sizes, x.shape)
+
+
 def _of_elements(
     call: LoweringCall, x: Value, start: Any, stop: Any, step: int, shrink: bool
 ) -> Value | None:

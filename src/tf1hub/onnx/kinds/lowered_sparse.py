@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tf1hub.onnx.broadcasting import wide
 from tf1hub.onnx.kinds.lowered_groups import count_members
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
@@ -36,6 +37,17 @@ def _rank(sizes: Value, indices: Value | None = None) -> int | None:
     if indices is not None and indices.shape is not None and len(indices.shape) > 1:
         return indices.shape[1]
     return None
+
+
+@lowers("SparseTensorDenseAdd")
+def add_to_dense(call: LoweringCall, indices: Value, values: Value, _: Value, dense: Value) -> Value:
+    """A dense tensor with values added at places."""
+    graph = call.graph
+    found = graph.op(
+        "ScatterND", wide(graph, dense), graph.int64(indices), wide(graph, values), reduction="add"
+    )
+    found.shape = dense.shape
+    return graph.cast(found, dense.dtype)
 
 
 @lowers("SparseFillEmptyRows")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf1hub.onnx.complex_parts import part_of
+from tf1hub.onnx.kinds.lowered_pairs import angle_of
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import CannotLower, lowers
 from tf1hub.onnx.traced_values import Value
@@ -50,6 +51,26 @@ def magnitude(call: LoweringCall, x: Value) -> Value:
     return found
 
 
+@lowers("Angle")
+def angle(call: LoweringCall, x: Value) -> Value:
+    """The angle of a number, from -pi to pi."""
+    graph = call.graph
+    return angle_of(graph, part_of(graph, x, 1), part_of(graph, x, 0))
+
+
+@lowers("ConjugateTranspose")
+def conjugate_transpose(call: LoweringCall, x: Value, order: Value) -> Value:
+    """The axes in another order, and the imaginary parts negated."""
+    graph = call.graph
+    axes = [int(axis) for axis in call.require(order, "the order of its axes")]
+    if x.dtype.kind != "c":
+        return graph.transpose(x, axes)
+    turned = graph.op("Transpose", x, perm=[*axes, len(axes)], dtype=x.dtype)
+    found = graph.op("Mul", turned, graph.const([1, -1], np.float32), dtype=x.dtype)
+    found.shape = None if x.shape is None else tuple(x.shape[axis] for axis in axes)
+    return found
+
+
 @lowers("Conj")
 def conjugate(call: LoweringCall, x: Value) -> Value:
     """The imaginary part negated."""
@@ -80,12 +101,16 @@ def _fit(call: LoweringCall, x: Value, axis: int, count: int) -> Value:
     return found
 
 
-@lowers("RFFT", "RFFT2D")
+def _axes_of(kind: str) -> int:
+    return int(kind[-2]) if kind.endswith("D") else 1
+
+
+@lowers("RFFT", "RFFT2D", "RFFT3D")
 def real_transform(call: LoweringCall, x: Value, length: Value) -> Value:
     """The transform of real numbers: half of it, which says all."""
     if x.dtype != np.float32:
         raise CannotLower("makes complex numbers of double precision")
-    graph, axes = call.graph, 2 if call.kind.endswith("2D") else 1
+    graph, axes = call.graph, _axes_of(call.kind)
     count = call.rank(x)
     result = x
     for axis in range(axes):
@@ -98,22 +123,22 @@ def real_transform(call: LoweringCall, x: Value, length: Value) -> Value:
     found.dtype = np.dtype(np.complex64)
     shape = result.shape or (None,) * count
     found.shape = (*shape[:-1], half)
-    if axes > 1:
-        found = _along(call, found, count - 2, -1)
+    for axis in range(2, axes + 1):
+        found = _along(call, found, count - axis, -1)
     return found
 
 
-@lowers("IRFFT", "IRFFT2D")
+@lowers("IRFFT", "IRFFT2D", "IRFFT3D")
 def real_inverse(call: LoweringCall, x: Value, length: Value) -> Value:
     """Real numbers of the half of their transform."""
-    graph, axes = call.graph, 2 if call.kind.endswith("2D") else 1
+    graph, axes = call.graph, _axes_of(call.kind)
     count = call.rank(x)
     last = _length(length, axes - 1)
     half = last // 2 + 1
     result = _fit(call, x, count - 1, half)
-    if axes > 1:
-        result = _fit(call, result, count - 2, _length(length, 0))
-        result = _along(call, result, count - 2, 1)
+    for axis in range(2, axes + 1):
+        result = _fit(call, result, count - axis, _length(length, axes - axis))
+        result = _along(call, result, count - axis, 1)
     angles = 2 * np.pi * np.outer(np.arange(half), np.arange(last)) / last
     # All but the first and, of an even length, the last stand for two.
     times = np.full((half, 1), 2.0)
@@ -130,12 +155,14 @@ def real_inverse(call: LoweringCall, x: Value, length: Value) -> Value:
     return found
 
 
-@lowers("FFT", "IFFT", "FFT2D", "IFFT2D")
+@lowers("FFT", "IFFT", "FFT2D", "IFFT2D", "FFT3D", "IFFT3D")
 def transform(call: LoweringCall, x: Value) -> Value:
-    """The transform along the last axis or the last two."""
+    """The transform along the last axis, the last two or three."""
     sign = 1 if call.kind.startswith("I") else -1
-    result = _along(call, x, call.rank(x) - 1, sign)
-    return _along(call, result, call.rank(x) - 2, sign) if call.kind.endswith("2D") else result
+    result = x
+    for axis in range(1, _axes_of(call.kind) + 1):
+        result = _along(call, result, call.rank(x) - axis, sign)
+    return result
 
 
 def _along(call: LoweringCall, x: Value, axis: int, sign: int) -> Value:

@@ -65,10 +65,10 @@ def assign(call: LoweringCall, reference: Any, *_: Any) -> list[Any]:
     return [reference] if call.kind in op_types.REF_WRITES else []
 
 
-_HOW = {"Add": "add", "Mul": "mul", "Min": "min", "Max": "max", "Update": None, "Sub": "add"}
+_HOW = {"Add": "add", "Mul": "mul", "Min": "min", "Max": "max", "Update": None, "Sub": "add", "Div": "mul"}
 
 
-@lowers(*(kind for kind in op_types.WRITES if "Scatter" in kind and "Div" not in kind))
+@lowers(*(kind for kind in op_types.WRITES if "Scatter" in kind))
 @by_reference
 def scatter(call: LoweringCall, reference: Any, *_: Any) -> list[Any]:
     """New values for some rows or elements."""
@@ -85,6 +85,10 @@ def scatter(call: LoweringCall, reference: Any, *_: Any) -> list[Any]:
         updates = graph.op("Expand", updates, sizes)
     if kind == "Sub":
         updates = graph.op("Neg", updates)
+    if kind == "Div":
+        if old.dtype.kind != "f":
+            raise CannotLower("divides integers of a variable")
+        updates = graph.op("Reciprocal", updates)
     value = graph.op("ScatterND", old, places, updates, reduction=_HOW[kind])
     lowering.variables[node] = value
     return [reference] if call.kind in op_types.REF_WRITES else []
