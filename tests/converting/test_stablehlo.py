@@ -93,15 +93,21 @@ def test_open_sizes_may_have_a_limit_and_pictures_any_size(tmp_path: pathlib.Pat
         for name, align in (("resized", False), ("aligned", True)):
             images = tf1.placeholder(tf.float32, [None, None, None, 1])
             hub.add_signature(name, images, tf1.image.resize_bilinear(images, [5, 4], align))
+        # Numbers of single precision that become a size: as long as the numbers are exact.
+        waves = tf1.placeholder(tf.float32, [None])
+        length = tf.cast(tf.size(waves), tf.float32)
+        ramp = waves * tf.range(length) / length
+        hub.add_signature("ramp", waves, ramp[: tf.cast(tf.math.ceil(length * 0.75), tf.int32)])
 
     spec = hub.create_module_spec(module_fn)
     conversion = hub.convert(spec, tmp_path / "exported", to="stablehlo")
     assert conversion.all_compared
-    assert "Sizes have limits, which the graph sets: d1 <= 8." in conversion.notes
+    assert "Sizes have limits, which the graph sets: d0_default <= 4194304, d1 <= 8." in conversion.notes
     about = json.loads((tmp_path / "exported" / "signatures.json").read_text())["signatures"]
     assert {name: told["limits"] for name, told in about.items()} == {
         "aligned": [],
         "positions": ["d1 <= 8"],
+        "ramp": ["d0_default <= 4194304"],
         "resized": [],
     }
 
@@ -124,6 +130,8 @@ def test_pictures_of_open_sizes_go_through_strides_rates_and_borders(tmp_path: p
         triangle = tf.linalg.band_part(tf.ones([size[1], size[1]]), -1, 0)
         # From the last one to the first, by a place that counts down.
         folded = tf1.foldr(lambda total, each: total * 0.5 + each, images)
+        largest, places = tf.nn.max_pool_with_argmax(images, [1, 3, 2, 1], [1, 2, 1, 1], "SAME")
+        where = tf.unravel_index(tf.reshape(places, [-1]), tf.shape(images, tf.int64)[1:])
         hub.add_signature(
             inputs=images,
             outputs={
@@ -133,6 +141,11 @@ def test_pictures_of_open_sizes_go_through_strides_rates_and_borders(tmp_path: p
                 "triangle": triangle,
                 "folded": folded,
                 "middle": images[:, size[1] // 2],
+                "cropped": tf.image.central_crop(images, 0.75),
+                "cubic": tf.image.resize(images, [2 * size[1], 5], "bicubic"),
+                "area": tf1.image.resize_area(images, (size[1:3] + 1) // 2),
+                "largest": largest,
+                "where": where,
             },
         )
         # A window that has to fit in, and steps that follow from the length, as of the frames of a sound.

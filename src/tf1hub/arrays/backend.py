@@ -14,6 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from tf1hub.arrays.interpreter import ProgramRun
     from tf1hub.arrays.op_table import Kernel
+    from tf1hub.arrays.prepared import PreparedOp
 
 BranchRunner: TypeAlias = "Callable[[ProgramRun], Sequence[Any]]"
 """Runs a branch with a run, and gives its results."""
@@ -45,6 +46,14 @@ class Backend:
             array[()] = value
             return array
         return np.asarray(value) if isinstance(value, np.generic | bool | int | float) else value
+
+    def compute_with_names(self, step: PreparedOp, inputs: Sequence[Any]) -> Sequence[Any] | None:  # noqa: ARG002
+        """The outputs of an op on sizes of which only names are known; None for what its kernel computes."""
+        return None
+
+    def settle(self, value: Any) -> Any:
+        """A value as what is no op of the program takes it: a cond, a loop, or who runs the program."""
+        return value
 
     def is_known(self, value: Any) -> bool:  # noqa: ARG002
         """Whether a value is known now, and not traced."""

@@ -77,7 +77,7 @@ class ProgramRun:
         """A value as an ordinary op takes it: of a ref variable its value."""
         if tensor not in self.values:
             raise _no_such_output(*tensor)
-        return self.read(self.values[tensor])
+        return self.backend.settle(self.read(self.values[tensor]))
 
     def read(self, value: Any) -> Any:
         """A value as an ordinary op takes it: of a ref variable its value."""
@@ -115,7 +115,10 @@ class ProgramRun:
         except KeyError as error:
             raise _no_such_output(*error.args[0]) from error
         try:
-            if kernel.form == "performs":
+            named = self.backend.compute_with_names(step, inputs)
+            if named is not None:
+                outputs = named
+            elif kernel.form == "performs":
                 outputs = kernel.function(self, step, *self.backend.arguments(kernel, inputs))
             else:
                 inputs = [self.read(value) for value in inputs]

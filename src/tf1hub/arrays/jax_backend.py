@@ -13,14 +13,12 @@ from jax import export, lax
 from tf1hub.arrays.array_list import ArrayList
 from tf1hub.arrays.backend import Backend, BranchRunner
 from tf1hub.arrays.interpreter import ProgramRun
+from tf1hub.arrays.named_fractions import NamedFraction, compute_with_fractions, trace_fractions
+from tf1hub.arrays.named_sizes import find_inconclusive
 from tf1hub.arrays.op_table import Kernel
+from tf1hub.arrays.prepared import PreparedOp
 from tf1hub.errors import CheckFailedError, UnsupportedGraphError
 from tf1hub.program.references import Reference
-
-_INCONCLUSIVE = (
-    getattr(jax.errors, "InconclusiveDimensionOperation", None) or jax.core.InconclusiveDimensionOperation
-)
-"""What a comparison of sizes raises that depends on what they will be; up to JAX 0.9 it stands in `jax.core`."""
 
 
 class JaxBackend(Backend):
@@ -30,7 +28,7 @@ class JaxBackend(Backend):
         written: the nodes of the variables that the program may write: what is traced by itself hands them on.
     """
 
-    undecided = (_INCONCLUSIVE,)
+    undecided = (find_inconclusive(),)
 
     def __init__(self, written: Iterable[str] = ()) -> None:
         self.written = sorted(written)
@@ -46,9 +44,19 @@ class JaxBackend(Backend):
 
     def value(self, value: Any) -> Any:
         """An output of an op as an array, also a size that JAX knows by name only."""
-        if export.is_symbolic_dim(value):
+        if export.is_symbolic_dim(value) or isinstance(value, NamedFraction):
             return np.asarray(value, object)
         return super().value(value)
+
+    def compute_with_names(self, step: PreparedOp, inputs: Sequence[Any]) -> Sequence[Any] | None:
+        """The outputs of an op on sizes with names and numbers that follow from them."""
+        if not any(isinstance(value, np.ndarray) and value.dtype == object for value in inputs):
+            return None
+        return compute_with_fractions(step.kind, step.attributes, step.kernel.function, inputs)
+
+    def settle(self, value: Any) -> Any:
+        """Numbers that follow from sizes with names as numbers that are traced."""
+        return trace_fractions(value)
 
     def is_known(self, value: Any) -> bool:
         """Whether a value is not traced."""
@@ -60,6 +68,7 @@ class JaxBackend(Backend):
         Raises:
             ValueError: one of them is traced.
         """
+        inputs = [trace_fractions(value) for value in inputs]
         if not kernel.host and not kernel.known:
             return inputs
         found = list(inputs)
@@ -98,7 +107,12 @@ class JaxBackend(Backend):
         chosen = (
             numbers if index.dtype == bool else jnp.where((numbers < 0) | (numbers > last), last, numbers)
         )
-        leaves = lax.switch(chosen, [trace_branch(branch) for branch in branches], run.random.fork())
+        try:
+            leaves = lax.switch(chosen, [trace_branch(branch) for branch in branches], run.random.fork())
+        except TypeError:  # what they give differs
+            for other in packed[1:]:
+                packed[0].check_like(other)
+            raise
         for other in packed[1:]:
             packed[0].check_like(other)
         values = packed[0].unpack(leaves)
@@ -338,9 +352,13 @@ class _Packed:
         for one, another in zip(self.leaves, other.leaves, strict=True):
             if one.shape != another.shape:
                 raise UnsupportedGraphError(
-                    f"{self._what} gives arrays of the shapes {list(one.shape)} and {list(another.shape)}, and which of "
+                    f"{self._what} gives arrays of the shapes {_show(one.shape)} and {_show(another.shape)}, and which of "
                     "them is not known while JAX traces."
                 )
+
+
+def _show(shape: Sequence[Any]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
 
 
 def _same_object(mine: Any, its: Any) -> bool:

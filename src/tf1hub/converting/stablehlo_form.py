@@ -277,7 +277,10 @@ def _limits_told(error: Exception) -> tuple[str, ...]:
     """The limits of open dimensions without which JAX's exporter failed."""
     found = {f"{name} <= {size}" for size, name in _LIMIT.findall(str(error))}
     if not found:
-        found = {f"{one} >= {other}" for one, other in _COMPARED.findall(str(error))}
+        found = {
+            f"{other} <= {one}" if one.isdigit() else f"{one} >= {other}"
+            for one, other in _COMPARED.findall(str(error))
+        }
     return tuple(sorted(found))
 
 

@@ -104,13 +104,16 @@ def _nearest(xp: Any, before: Any, after: Any, attributes: Attributes) -> Any:
 @computes("ResizeBicubic", known=(1,))
 def bicubic(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
     """By cubic polynomials through four pixels each way; float32."""
-    height, width = _sizes(size)
-    rows = _cubic(images.shape[1], height, attributes)
-    columns = _cubic(images.shape[2], width, attributes)
+    rows, columns = (
+        _cubic(before, after, attributes)
+        if isinstance(before, int) and isinstance(after, int)
+        else _symbolic_cubic(xp, before, after, attributes)
+        for before, after in zip(images.shape[1:3], _sizes(size), strict=True)
+    )
     return [_by_weights(xp, images, rows, columns)]
 
 
-def _by_weights(xp: Any, images: Any, rows: _Floats, columns: _Floats) -> Any:
+def _by_weights(xp: Any, images: Any, rows: Any, columns: Any) -> Any:
     wide = xp.einsum("bhwc,xw->bhxc", images.astype(np.float32), columns)
     return xp.einsum("bhxc,yh->byxc", wide, rows).astype(np.float32)
 
@@ -154,12 +157,36 @@ def _cubic(before: int, after: int, attributes: Attributes) -> _Floats:
     return matrix
 
 
+def _symbolic_cubic(xp: Any, before: Any, after: Any, attributes: Attributes) -> Any:
+    """The same for sizes that JAX knows by name only."""
+    half = attributes.get("half_pixel_centers", False)
+    inner, outer = (xp.asarray(table) for table in cubic_tables(half))
+    places = _symbolic_places(xp, before, after, attributes)
+    floors = xp.floor(places)
+    step = xp.round((places - floors) * CUBIC_STEPS).astype(np.int32)
+    back = CUBIC_STEPS - step
+    weights = xp.stack([outer[step], inner[step], inner[back], outer[back]], 1)
+    taken = floors.astype(np.int32)[:, None] + np.arange(-1, 3, dtype=np.int32)
+    last = xp.asarray(before, np.int32) - 1
+    if half:
+        weights = xp.where((taken >= 0) & (taken <= last), weights, 0)
+        sums = weights.sum(1, keepdims=True)
+        is_sum = xp.abs(sums) >= 1000 * np.finfo(np.float32).tiny
+        weights = xp.where(is_sum, weights / xp.where(is_sum, sums, 1), weights)
+    matches = xp.clip(taken, 0, last)[:, :, None] == xp.arange(before, dtype=np.int32)
+    return xp.sum(xp.where(matches, weights[:, :, None], 0), 1).astype(np.float32)
+
+
 @computes("ResizeArea", known=(1,))
 def area(xp: Any, attributes: Attributes, images: Any, size: Any) -> list[Any]:
     """The mean of what a new pixel covers; float32."""
-    height, width = _sizes(size)
     align = attributes["align_corners"]
-    rows, columns = cover(images.shape[1], height, align), cover(images.shape[2], width, align)
+    rows, columns = (
+        cover(before, after, align)
+        if isinstance(before, int) and isinstance(after, int)
+        else _symbolic_cover(xp, before, after, align)
+        for before, after in zip(images.shape[1:3], _sizes(size), strict=True)
+    )
     return [_by_weights(xp, images, rows, columns)]
 
 
@@ -173,3 +200,20 @@ def cover(before: int, after: int, align_corners: bool) -> _Floats:
             part = min(pixel + 1, end) - max(pixel, start)
             matrix[number, min(max(pixel, 0), before - 1)] += part / scale
     return matrix
+
+
+def _symbolic_cover(xp: Any, before: Any, after: Any, align_corners: bool) -> Any:
+    """The same for sizes that JAX knows by name only: in whole numbers, the parts of which a pixel has `new`."""
+    old, new = xp.asarray(before, np.int32), xp.asarray(after, np.int32)
+    if align_corners:
+        shorter = new > 1
+        count, parts = xp.where(shorter, old - 1, old), xp.where(shorter, new - 1, new)
+    else:
+        count, parts = old, new
+    made = xp.arange(after, dtype=np.int32)[:, None]
+    pixels = xp.arange(before, dtype=np.int32)
+    starts, ends = made * count, (made + 1) * count
+    # What lies behind the last pixel counts as that.
+    behind = xp.where(pixels == old - 1, np.iinfo(np.int32).max, (pixels + 1) * parts)
+    shared = xp.maximum(xp.minimum(behind, ends) - xp.maximum(pixels * parts, starts), 0)
+    return shared.astype(np.float32) / count.astype(np.float32)

@@ -20,7 +20,7 @@ from tf1hub.arrays.kinds.convolution import (
     spatial_of,
     with_named_border,
 )
-from tf1hub.arrays.kinds.numerics import constant
+from tf1hub.arrays.kinds.numerics import constant, namespace_for
 
 
 def _pool(
@@ -98,12 +98,14 @@ def max_pool_with_argmax(call: Call, x: Any) -> tuple[Any, Any]:
     window, strides = list(call["ksize"][1:3]), list(call["strides"][1:3])
     border = paddings(call, x.shape[1:-1], window, strides, [1, 1])
     n, h, w, c = x.shape
-    places = np.arange(h * w * c).reshape((1, h, w, c))
+    # JAX counts where it knows a size by name only.
+    of = namespace_for(np, x.shape)
+    places = of.arange(h * w * c).reshape((1, h, w, c))
     if call["include_batch_in_index"]:
-        places = places + np.arange(n).reshape((n, 1, 1, 1)) * (h * w * c)
+        places = places + of.arange(n).reshape((n, 1, 1, 1)) * of.asarray(h * w * c)
     low = least(x.dtype)
     padded = xp.pad(x, [(0, 0), *border, (0, 0)], constant_values=low)
-    where = np.pad(places, [(0, 0), *border, (0, 0)], constant_values=-1)
+    where = of.pad(places, [(0, 0), *border, (0, 0)], constant_values=-1)
     sizes = [(m - k) // s + 1 for m, k, s in zip(padded.shape[1:-1], window, strides, strict=True)]
     best: Any = None
     best_place: Any = None
@@ -111,7 +113,7 @@ def max_pool_with_argmax(call: Call, x: Any) -> tuple[Any, Any]:
         index = tuple(slice(p, p + (m - 1) * s + 1, s) for p, m, s in zip(place, sizes, strides, strict=True))
         part, its = (
             padded[(slice(None), *index)],
-            np.broadcast_to(where[(slice(None), *index)], (n, *sizes, c)),
+            of.broadcast_to(where[(slice(None), *index)], (n, *sizes, c)),
         )
         if best is None:
             best, best_place = part, its

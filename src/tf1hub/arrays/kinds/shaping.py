@@ -67,13 +67,16 @@ def transpose(call: Call, x: Any, order: Any) -> Any:
 @op("UnravelIndex", known=(1,))
 def unravel(call: Call, indices: Any, sizes: Any) -> Any:
     """The place along each axis of what lies at flat indices."""
-    xp, total = call.xp, int(np.prod(np.asarray(sizes)))
-    if xp is np and np.any((indices < 0) | (indices >= total)):
-        raise ValueError(f"index is out of bound as with dims: an index is not in [0, {total})")
+    xp, numbers = call.xp, np.asarray(sizes).tolist()
+    if xp is np:
+        total = int(np.prod(numbers))
+        if np.any((indices < 0) | (indices >= total)):
+            raise ValueError(f"index is out of bound as with dims: an index is not in [0, {total})")
     found = []
-    for size in reversed(np.asarray(sizes).tolist()):
-        found.append(indices % np.asarray(size, indices.dtype))
-        indices = indices // np.asarray(size, indices.dtype)
+    for size in reversed(numbers):
+        here = xp.asarray(size, indices.dtype)
+        found.append(indices % here)
+        indices = indices // here
     return xp.stack(found[::-1])
 
 
