@@ -81,6 +81,56 @@ def test_a_node_without_inputs_where_signatures_share_a_program(tmp_path: pathli
     assert "NodeDef expected inputs 'float' do not match 0 inputs specified" in str(error.value)
 
 
+@pytest.mark.parametrize(("op", "least"), [("ReadVariableOp", 1), ("AssignVariableOp", 2)])
+def test_a_node_without_inputs_by_which_state_is_found(
+    module_path: pathlib.Path, op: str, least: int
+) -> None:
+    names = []
+
+    def take_inputs_away(message: SavedModel) -> None:
+        node = next(node for node in message.meta_graphs[0].graph_def.node if node.op == op)
+        del node.input[least - 1 :]
+        names.append(node.name)
+
+    edited(module_path, take_inputs_away)
+    with pytest.raises(errors.FormatError) as error:
+        hub.load(str(module_path))
+    assert str(error.value) == (
+        f"variant {{}} of {module_path} has the node {names[0]!r} of the op {op} with {least - 1} inputs. It has at least "
+        f"{least} in every sound graph: the file is damaged."
+    )
+
+
+def test_an_output_whose_number_is_a_superscript(module_path: pathlib.Path) -> None:
+    named = []
+
+    def raise_the_number(message: SavedModel) -> None:
+        node = next(node for node in message.meta_graphs[0].graph_def.node if node.op == "AddV2")
+        node.input[0] = f"{node.input[0]}:²"
+        named.extend([node.name, node.input[0]])
+
+    edited(module_path, raise_the_number)
+    with pytest.raises(errors.FormatError) as error:
+        hub.capabilities(str(module_path))
+    assert str(error.value) == (
+        f"variant {{}} of {module_path} has the node {named[0]!r} with the input {named[1]!r}, which is not in the graph."
+    )
+
+
+def test_a_variable_whose_shape_is_something_else(module_path: pathlib.Path) -> None:
+    def give_a_type(message: SavedModel) -> None:
+        node = next(node for node in message.meta_graphs[0].graph_def.node if node.op == "VarHandleOp")
+        node.attr["shape"].type = 1
+
+    edited(module_path, give_a_type)
+    with pytest.raises(errors.FormatError) as error:
+        hub.load(str(module_path))
+    assert str(error.value) == (
+        f"variant {{}} of {module_path} has the variable 'a' whose shape is none, but an attribute of the kind 'type'. The "
+        "file is damaged."
+    )
+
+
 @pytest.mark.parametrize("use", DOORS.values(), ids=DOORS)
 def test_an_input_of_a_type_that_there_is_not(module_path: pathlib.Path, use: Use) -> None:
     def change_type(message: SavedModel) -> None:

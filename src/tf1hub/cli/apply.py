@@ -146,6 +146,6 @@ def _outputs(given: list[str] | None) -> dict[str, str] | None:
 def _batch_size(text: str) -> int | str:
     if text == "auto":
         return text
-    if not text.isdigit():
+    if not text.isdecimal():
         raise ArgumentError(f"--batch-size is a number or auto; it was given {text!r}.")
     return int(text)

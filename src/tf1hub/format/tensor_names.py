@@ -15,7 +15,7 @@ def node_of(name: str) -> str:
         return name
     node, separator, index = name.rpartition(":")
     # Inside functions a name reads `node:output:index`, hence only digits end a plain one.
-    return node if separator and index.isdigit() else name
+    return node if separator and index.isdecimal() else name
 
 
 def tensor_name(name: str) -> str:
@@ -38,6 +38,6 @@ def split_tensor_name(name: str) -> tuple[str, int]:
         (('x', 1), ('x', 0))
     """
     node, separator, index = name.rpartition(":")
-    if separator and index.isdigit():
+    if separator and index.isdecimal():
         return node, int(index)
     return name, 0

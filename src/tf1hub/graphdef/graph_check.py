@@ -10,7 +10,16 @@ from tf1hub.format.assets import asset_files
 from tf1hub.format.messages_pb2 import GraphDef, MetaGraphDef, NodeDef, TensorShapeProto
 from tf1hub.format.saved_model import tensors_of
 from tf1hub.format.tensor_names import node_of
-from tf1hub.graphdef.op_types import ENTERS, VARIABLES
+from tf1hub.graphdef.op_types import (
+    ENTERS,
+    IDENTITIES,
+    READS,
+    RESTORES,
+    TABLE_FILLS,
+    TABLE_FILLS_FROM_FILES,
+    VARIABLES,
+    WRITES,
+)
 from tf1hub.graphdef.variable_defs import StoredVariable, stored_variables
 
 MAX_TENSOR_ELEMENTS = 2**40
@@ -32,6 +41,11 @@ _TEXTS = {
     **dict.fromkeys(["UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeTranscode"], "input_encoding"),
 }
 """By op, its attribute that is text. Other attributes of strings may have any bytes, or TensorFlow's importer looks at them."""
+_LEAST_INPUTS = {
+    **dict.fromkeys(IDENTITIES | READS | RESTORES | TABLE_FILLS, 1),
+    **dict.fromkeys(TABLE_FILLS_FROM_FILES | WRITES, 2),
+}
+"""The inputs of the ops by which state is found in a graph before TensorFlow has looked at it."""
 _NODE_COLLECTIONS = ("table_initializer", "update_ops", "regularization_losses", "asset_filepaths")
 
 
@@ -77,6 +91,11 @@ def _check_nodes(graph: GraphDef, where: str) -> dict[str, NodeDef]:
             raise FormatError(f"{where} has a node without a name or an op: name {name!r}, op {op!r}.")
         if op in _TEXTS:
             _check_text(node, where)
+        if len(node.input) < _LEAST_INPUTS.get(op, 0):
+            raise FormatError(
+                f"{where} has the node {name!r} of the op {op} with {len(node.input)} inputs. It has at least "
+                f"{_LEAST_INPUTS[op]} in every sound graph: the file is damaged."
+            )
         if name in names:
             raise FormatError(f"{where} has two nodes named {name!r}. Node names are unique.")
         names[name] = node
@@ -136,6 +155,12 @@ def _check_variables(variables: Iterable[StoredVariable], nodes: Mapping[str, No
         if not dtypes.is_known(dtype):
             raise FormatError(
                 f"{where} has the variable {node.name!r} of the dtype {dtype}, which TensorFlow does not have. "
+                "The file is damaged."
+            )
+        kind = node.attr["shape"].WhichOneof("value") if "shape" in node.attr else "shape"
+        if kind not in ("shape", None):
+            raise FormatError(
+                f"{where} has the variable {node.name!r} whose shape is none, but an attribute of the kind {kind!r}. "
                 "The file is damaged."
             )
 

@@ -356,7 +356,7 @@ def _retry_after(value: str | None) -> float | None:
     """Returns the seconds of a Retry-After header (RFC 9110, 10.2.3): a number, or a date."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value.strip())
     try:
         when = email.utils.parsedate_to_datetime(value)

@@ -161,7 +161,7 @@ def _strong(etag: str | None) -> str | None:
 
 def _length(answer: Answer) -> int | None:
     text = answer.headers.get("Content-Length", "")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def _check_head(answer: Answer, chunks: Iterator[bytes], total: int | None) -> Iterator[bytes]:

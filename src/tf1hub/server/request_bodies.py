@@ -29,7 +29,7 @@ async def pieces_of(request: Request, most: int) -> AsyncIterator[bytes]:
         HTTPException: 413 for a longer one, 408 for one that creeps, 400 for one that ends early.
     """
     announced = request.headers.get("Content-Length", "")
-    if announced.isdigit() and int(announced) > most:
+    if announced.isdecimal() and int(announced) > most:
         raise HTTPException(
             413, f"The body has {announced} bytes; at most {most} are taken.", {"Connection": "close"}
         )

@@ -340,7 +340,7 @@ def _data(node: NodeDef) -> list[str]:
 def _index(edge: str) -> int:
     """The number at the end of an edge: of an output, or within a named one."""
     last = edge.rpartition(":")[2]
-    return int(last) if ":" in edge and last.isdigit() else 0
+    return int(last) if ":" in edge and last.isdecimal() else 0
 
 
 def _gives_numbers(node: NodeDef) -> bool:
