@@ -80,6 +80,7 @@ __all__ = [
     "plain_variable",
     "read_only_inputs",
     "record_on_tapes",
+    "refuse_gradients",
     "register_feature_column",
     "registered_gradient",
     "registered_ops",
@@ -208,6 +209,43 @@ def from_proto(collection: str, message_bytes: bytes) -> Any:
     """
     message = ops.get_collection_proto_type(collection).FromString(message_bytes)
     return ops.get_from_proto_function(collection)(message, import_scope=None)
+
+
+class _LostLoop:
+    """Stands for the context of a loop that nobody knows: whoever asks for the loop gets an error.
+
+    Args:
+        refuse: raises the error.
+    """
+
+    outer_context = None
+
+    def __init__(self, refuse: Callable[[], Any]) -> None:
+        self._refuse = refuse
+
+    def GetWhileContext(self) -> Any:  # noqa: N802
+        return self._refuse()
+
+    def IsWhileContext(self) -> bool:  # noqa: N802
+        return True
+
+    def IsCondContext(self) -> bool:  # noqa: N802
+        return False
+
+    def IsXLAContext(self) -> bool:  # noqa: N802
+        return False
+
+
+def refuse_gradients(exit_operation: Any, refuse: Callable[[], Any]) -> None:
+    """Lets whoever differentiates a loop meet an error.
+
+    TensorFlow asks the op that leaves a loop for its context before it asks any op for a gradient.
+
+    Args:
+        exit_operation: an op that leaves a loop, and has no context.
+        refuse: raises the error.
+    """
+    exit_operation._set_control_flow_context(_LostLoop(refuse))
 
 
 def variable_from_proto(message_bytes: bytes, is_initialized: Any = None) -> Any:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from publish.worlds import applied, tf1
+from tf2.old_graphs import control_flow
 
 import tf1hub as hub
 from tf1hub.errors import CheckpointError, CreationError, ExportError
 from tf1hub.format.checkpoint import CheckpointWriter
+from tf1hub.format.messages_pb2 import WhileContextDef
 from tf1hub.publish import from_checkpoint, from_frozen_graph, from_graph_def
 
 X = [[1.0, 2.0]]
@@ -181,3 +183,31 @@ def test_a_checkpoint_gives_a_graph_function_its_values(tmp_path: pathlib.Path) 
         from_checkpoint(module_fn, tmp_path / "ckpt", name_transform_fn=lambda _: "other")
     with pytest.raises(CheckpointError, match="is a directory without a checkpoint"):
         from_checkpoint(module_fn, tmp_path)
+
+
+def test_the_loops_of_a_frozen_graph_are_trained(tmp_path: pathlib.Path) -> None:
+    """It has no contexts, and of what a loop carries only what somebody uses; the module has all that a reader needs."""
+    with tf.Graph().as_default() as graph, control_flow(1), tf1.Session(graph=graph) as session:
+        x = tf1.placeholder(tf.float32, [None, 2], name="x")
+        w = tf1.get_variable("w", initializer=[[0.5, -1.0], [2.0, 0.25]])
+
+        def step(i: Any, h: Any, sums: Any) -> Any:
+            h = tf.tanh(tf.matmul(h, w) + tf.cond(i > 1, lambda: x, lambda: x * w[0]))
+            return i + 1, h, sums + h
+
+        _, _, sums = tf1.while_loop(lambda i, *_: i < 3, step, (0, x, tf.zeros_like(x)))
+        y = tf.identity(sums, name="y")
+        session.run(tf1.global_variables_initializer())
+        expected = session.run(tf1.gradients(y, w)[0], {x: X})
+        frozen = tf1.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), ["y"])
+    assert sum(node.op == "Exit" for node in frozen.node) == 1
+    spec = from_frozen_graph(frozen, "x", "y", variables=lambda name, _: name == "w")
+    spec.export(tmp_path / "m")
+    saved = hub.load_module_spec(tmp_path / "m")
+    (context,) = saved.variant().collection_bytes("while_context")
+    assert len(WhileContextDef.FromString(context).loop_exit_names) == 3
+    with tf.Graph().as_default(), tf1.Session() as session:
+        module = hub.Module(saved, trainable=True)
+        found = tf1.gradients(module(X), module.variables)
+        session.run(tf1.global_variables_initializer())
+        np.testing.assert_allclose(session.run(found[0]), expected, rtol=1e-6)

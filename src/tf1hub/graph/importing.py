@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import from_proto, set_colocation
+from tf1hub._tensorflow import from_proto, refuse_gradients, set_colocation
 from tf1hub.errors import UnsupportedGraphError
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graphdef.contexts import restrict_contexts
@@ -84,11 +85,17 @@ def import_cut(
     _mend_colocation(graph, cut, scope, rename)
     if contexts:
         _restore_contexts(graph, restrict_contexts(contexts, importable.kept, rename))
+    for node, text in cut.lost.items():
+        refuse_gradients(graph.get_operation_by_name(f"{scope}/{node}"), partial(_refuse, text))
     result = dict(zip(inside, found, strict=True))
     for name in wanted:
         if name not in result:
             result[name] = outside[tensor_name(name)] if tensor_name(name) in outside else outside[name]
     return result
+
+
+def _refuse(text: str) -> NoReturn:
+    raise UnsupportedGraphError(text)
 
 
 def _renamer(scope: str, kept: set[str], outside: Mapping[str, Any]) -> Callable[[str], str]:

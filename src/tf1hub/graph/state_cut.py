@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tf1hub.format.assets import PLACEHOLDER
 from tf1hub.format.messages_pb2 import GraphDef, NodeDef, VariableDef
 from tf1hub.format.tensor_names import node_of, tensor_name
 from tf1hub.graph.ops import holds_state, shares_by_name
 from tf1hub.graphdef import op_types
-from tf1hub.graphdef.contexts import contexts_of, with_contexts
+from tf1hub.graphdef.contexts import with_contexts
 from tf1hub.graphdef.cut import Cut, cut
 from tf1hub.graphdef.restoring import restore_from
 from tf1hub.graphdef.variable_defs import StoredVariable
@@ -71,6 +72,7 @@ def cut_state(
     variant: Variant,
     checkpoint: str | None,
     asset_paths: Mapping[str, str],
+    contexts: Sequence[Any],
     trainable: bool,
     function_suffix: str,
     existing: Collection[str] = (),
@@ -86,6 +88,7 @@ def cut_state(
         checkpoint: prefix of the checkpoint that the variables start from; None for their own
             initializers.
         asset_paths: where the file of each asset lies, by file name.
+        contexts: the variant's control flow contexts.
         trainable: whether regularization losses come along.
         function_suffix: as for `cut`.
         existing: nodes of the state that another module has made, which come from outside.
@@ -122,7 +125,7 @@ def cut_state(
     for _, definition in variables:
         names = (definition.initializer_name, definition.snapshot_name, definition.initial_value_name)
         targets += [name for name in names if name]
-    keep = with_contexts(nodes, targets, contexts_of(variant), outside=existing)
+    keep = with_contexts(nodes, targets, contexts, outside=existing)
     result = StateCut(
         cut(graph, keep, {*keep, *existing}, function_suffix),
         shared_nodes,

@@ -19,7 +19,8 @@ from tf1hub.graphdef.walk import ancestors
 
 _MESSAGES: dict[str, Any] = {"cond_context": CondContextDef, "while_context": WhileContextDef}
 
-_Context = CondContextDef | WhileContextDef
+Context = CondContextDef | WhileContextDef
+"""The description of a branch of a cond, or of a loop, with those that lie in it."""
 
 
 class _HasCollections(Protocol):
@@ -31,13 +32,13 @@ class _HasCollections(Protocol):
         """The serialized items of a collection."""
 
 
-def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
+def contexts_of(variant: _HasCollections) -> list[tuple[str, Context]]:
     """A variant's outermost contexts, each with its collection.
 
     Raises:
         FormatError: an item of a collection is not a context.
     """
-    found: list[tuple[str, _Context]] = []
+    found: list[tuple[str, Context]] = []
     for collection, message in _MESSAGES.items():
         for data in variant.collection_bytes(collection):
             try:
@@ -49,7 +50,7 @@ def contexts_of(variant: _HasCollections) -> list[tuple[str, _Context]]:
     return found if any(context.nested_contexts for _, context in found) else _nest(found)
 
 
-def _nest(flat: Sequence[tuple[str, _Context]]) -> list[tuple[str, _Context]]:
+def _nest(flat: Sequence[tuple[str, Context]]) -> list[tuple[str, Context]]:
     """Puts contexts into those that they lie in, which TensorFlow says itself since 1.7.
 
     Before, each was listed by itself, and the ops of an inner one were listed in all around it. Gradients need to
@@ -81,7 +82,7 @@ def _nest(flat: Sequence[tuple[str, _Context]]) -> list[tuple[str, _Context]]:
     return found
 
 
-def _tell_outer_values(context: _Context, entered: set[str]) -> None:
+def _tell_outer_values(context: Context, entered: set[str]) -> None:
     """Says of what inner contexts list that it is not theirs, in place: it would be taken for an op inside.
 
     That is the predicate and the pivot of a cond, and the tensors by which values enter the contexts around.
@@ -101,7 +102,7 @@ def _tell_outer_values(context: _Context, entered: set[str]) -> None:
 def with_contexts(
     nodes: Mapping[str, NodeDef],
     targets: Iterable[str],
-    contexts: Sequence[tuple[str, _Context]],
+    contexts: Sequence[tuple[str, Context]],
     given: Collection[str] = (),
     outside: Collection[str] = (),
 ) -> set[str]:
@@ -123,30 +124,45 @@ def with_contexts(
     return found
 
 
-def _anchors(contexts: Sequence[tuple[str, _Context]], kept: Collection[str]) -> set[str]:
+def _anchors(contexts: Sequence[tuple[str, Context]], kept: Collection[str]) -> set[str]:
     """The nodes that must be kept with `kept`, because a context of theirs points at them."""
     needed: set[str] = set()
-    for _, outermost in contexts:
-        for context in _with_nested(outermost):
-            if not _inside(context).isdisjoint(kept):
-                needed.update(node_of(name) for name in _references(context))
+    for context in each_context(contexts):
+        if not _inside(context).isdisjoint(kept):
+            needed.update(node_of(name) for name in references(context))
     return needed
 
 
-def nodes_inside(contexts: Sequence[tuple[str, _Context]]) -> set[str]:
+def nodes_inside(contexts: Sequence[tuple[str, Context]]) -> set[str]:
     """The nodes that lie in any of the contexts."""
-    return {
-        name for _, outermost in contexts for context in _with_nested(outermost) for name in _inside(context)
-    }
+    return {name for context in each_context(contexts) for name in _inside(context)}
 
 
-def _inside(context: _Context) -> set[str]:
+def each_context(contexts: Sequence[tuple[str, Context]]) -> Iterator[Context]:
+    """All contexts, those around others first."""
+    waiting = [context for _, context in contexts]
+    while waiting:
+        context = waiting.pop()
+        yield context
+        waiting.extend(_inner(nested) for nested in context.nested_contexts)
+
+
+def innermost(contexts: Sequence[tuple[str, Context]]) -> dict[str, Context]:
+    """For each node that lies in a context, the innermost one; the same object for all of its nodes."""
+    found: dict[str, Context] = {}
+    for context in each_context(contexts):
+        # Those around it list its nodes too.
+        found.update(dict.fromkeys(_inside(context), context))
+    return found
+
+
+def _inside(context: Context) -> set[str]:
     values = {node_of(value) for value in context.values_def.values}
     return values - {node_of(name) for name in context.values_def.external_values}
 
 
 def restrict_contexts(
-    contexts: Sequence[tuple[str, _Context]], kept: Collection[str], rename: Callable[[str], str]
+    contexts: Sequence[tuple[str, Context]], kept: Collection[str], rename: Callable[[str], str]
 ) -> Iterator[tuple[str, bytes]]:
     """The contexts that have nodes among `kept`, serialized, under their new names.
 
@@ -156,12 +172,12 @@ def restrict_contexts(
         rename: maps a tensor or node name of the variant to that in the consumer's graph.
     """
     for collection, context in contexts:
-        copy: _Context = _MESSAGES[collection].FromString(context.SerializeToString())
+        copy: Context = _MESSAGES[collection].FromString(context.SerializeToString())
         if _restrict(copy, kept, rename):
             yield collection, copy.SerializeToString()
 
 
-def _restrict(context: _Context, kept: Collection[str], rename: Callable[[str], str]) -> bool:
+def _restrict(context: Context, kept: Collection[str], rename: Callable[[str], str]) -> bool:
     """Prunes and renames in place; says whether anything of the context is left."""
     if not all(node_of(name) in kept for name in _own_nodes(context)):
         return False
@@ -185,7 +201,7 @@ def _restrict(context: _Context, kept: Collection[str], rename: Callable[[str], 
     return True
 
 
-def _restrict_values(context: _Context, kept: Collection[str], rename: Callable[[str], str]) -> None:
+def _restrict_values(context: Context, kept: Collection[str], rename: Callable[[str], str]) -> None:
     values = context.values_def
     # The predicate of a cond is its own external value, and may come from outside the cut.
     predicate = context.pred_name if isinstance(context, CondContextDef) else ""
@@ -200,7 +216,7 @@ def _restrict_values(context: _Context, kept: Collection[str], rename: Callable[
     values.external_values.update(external)
 
 
-def _own_nodes(context: _Context) -> list[str]:
+def _own_nodes(context: Context) -> list[str]:
     """The nodes without which the context cannot exist."""
     if isinstance(context, CondContextDef):
         return [context.pivot_name]
@@ -208,23 +224,15 @@ def _own_nodes(context: _Context) -> list[str]:
     return [*names, *context.loop_exit_names, *context.loop_enter_names]
 
 
-def _references(context: _Context) -> list[str]:
-    """All that the context refers to by itself: its own, and what may come from outside."""
+def references(context: Context) -> list[str]:
+    """All that a context refers to by itself: its own, and what may come from outside."""
     if isinstance(context, CondContextDef):
         return [*_own_nodes(context), context.pred_name]
     limit = context.maximum_iterations_name
     return [*_own_nodes(context), *([limit] if limit else [])]
 
 
-def _inner(definition: ControlFlowContextDef) -> _Context:
+def _inner(definition: ControlFlowContextDef) -> Context:
     if definition.WhichOneof("ctxt") == "while_ctxt":
         return definition.while_ctxt
     return definition.cond_ctxt
-
-
-def _with_nested(outermost: _Context) -> Iterator[_Context]:
-    waiting = [outermost]
-    while waiting:
-        context = waiting.pop()
-        yield context
-        waiting.extend(_inner(nested) for nested in context.nested_contexts)

@@ -22,12 +22,15 @@ class Cut:
         colocated: nodes of `graph` whose constraints name nodes outside it, and the names of what takes
             their place: nodes of `graph`, and nodes that come from outside.
         frames: nodes of `graph` that enter a loop, with the frame's name.
+        lost: nodes of `graph` that leave a loop without a context, with what to say of that when they are
+            differentiated.
     """
 
     graph: GraphDef
     inputs: set[str] = field(default_factory=set)
     colocated: dict[str, list[str]] = field(default_factory=dict)
     frames: dict[str, bytes] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from tf1hub._tensorflow import op_def
 from tf1hub.errors import CreationError
 from tf1hub.format.messages_pb2 import MetaGraphDef, NodeDef, VariableDef
 from tf1hub.format.saved_model import tensors_of
@@ -14,6 +15,7 @@ from tf1hub.graphdef.cut import keep_nodes
 from tf1hub.graphdef.variable_defs import VARIABLE_COLLECTIONS
 from tf1hub.graphdef.variable_nodes import start_from_zeros
 from tf1hub.graphdef.walk import ancestors
+from tf1hub.program.whole_contexts import whole_contexts
 from tf1hub.spec.variant import Variant
 
 _NodeKey = tuple[bytes, bytes]
@@ -44,7 +46,7 @@ def prune(meta_graph: MetaGraphDef, where: str, *, restored: bool) -> None:
     Raises:
         CreationError: the graph lacks something that it needs.
     """
-    variant = Variant(meta_graph, where)
+    variant = _describe_contexts(Variant(meta_graph, where))
     if restored and (copies := _copies(variant)):
         start_from_zeros(meta_graph, copies)
         variant = Variant(meta_graph, where)
@@ -67,6 +69,20 @@ def prune(meta_graph: MetaGraphDef, where: str, *, restored: bool) -> None:
     for collection, data in restrict_contexts(contexts, keep, lambda name: name):
         meta_graph.collection_def[collection].bytes_list.value.append(data)
     keep_nodes(meta_graph.graph_def, keep)
+
+
+def _describe_contexts(variant: Variant) -> Variant:
+    """The variant; if it lists no contexts, with those that its nodes tell of, in place.
+
+    Frozen graphs list none. Every reader of the module can then differentiate its loops.
+    """
+    if contexts_of(variant):
+        return variant
+    whole = whole_contexts(variant, op_def)
+    variant.meta_graph.graph_def.node.extend(whole.exits)
+    for collection, context in whole.contexts:
+        variant.meta_graph.collection_def[collection].bytes_list.value.append(context.SerializeToString())
+    return Variant(variant.meta_graph, variant.module, variant.trusted)
 
 
 def _replace(meta_graph: MetaGraphDef, collection: str, values: Iterable[bytes]) -> None:
