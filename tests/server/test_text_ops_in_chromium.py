@@ -128,7 +128,8 @@ def test_programs_of_modules_give_what_the_host_part_gives(page, tmp_path, name)
     hub.convert(cases.load(name).path, path, to="onnx", progress="none")
     program, ports = written.text_program(path), written.ports_of(path)
     host = HostPart(read_host(path + SUFFIX, str(tmp_path)), ports)
-    given = host.run_before({port.tensor: WORDS for port in ports.fed})
+    given = {port.tensor: WORDS for port in ports.fed}
+    host.run_before(given)
     found = page.evaluate(PREPARE, [program, TEXTS.tolist()])
     assert list(found) == [port.name for port in ports.inputs]
     for port in ports.inputs:

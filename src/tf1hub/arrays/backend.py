@@ -20,18 +20,28 @@ BranchRunner: TypeAlias = "Callable[[ProgramRun], Sequence[Any]]"
 """Runs a branch with a run, and gives its results."""
 
 
+def call_kernel(run: ProgramRun, step: PreparedOp, namespace: Any, inputs: Sequence[Any]) -> Sequence[Any]:
+    """What computes an op, called with its inputs; it computes in a namespace, unless it asks the run for one."""
+    kernel = step.kernel
+    if kernel.form == "computes":
+        return kernel.function(namespace, step.attributes, *inputs)
+    if kernel.form == "performs":
+        return kernel.function(run, step, *inputs)
+    return kernel.function(namespace, step.attributes, run.random, *inputs)
+
+
 class Backend:
-    """NumPy.
+    """NumPy."""
 
-    Attributes:
-        undecided: what an op raises that compares sizes of which only names are known.
-    """
+    def compute(self, run: ProgramRun, step: PreparedOp, inputs: Sequence[Any]) -> Sequence[Any]:
+        """The outputs of an op.
 
-    undecided: tuple[type[Exception], ...] = ()
-
-    def trace_sizes(self, inputs: Sequence[Any]) -> list[Any]:
-        """The inputs with sizes that only have names as numbers that are known where the program runs."""
-        return list(inputs)
+        Args:
+            run: where the op stands.
+            step: the op.
+            inputs: their values; of ref variables what they hold, where the op does not work on variables.
+        """
+        return call_kernel(run, step, np, inputs)
 
     def namespace(self, inputs: Sequence[Any]) -> Any:  # noqa: ARG002
         """The namespace that an op computes in, by its inputs: NumPy's where none is traced."""
@@ -46,10 +56,6 @@ class Backend:
             array[()] = value
             return array
         return np.asarray(value) if isinstance(value, np.generic | bool | int | float) else value
-
-    def compute_with_names(self, step: PreparedOp, inputs: Sequence[Any]) -> Sequence[Any] | None:  # noqa: ARG002
-        """The outputs of an op on sizes of which only names are known; None for what its kernel computes."""
-        return None
 
     def settle(self, value: Any) -> Any:
         """A value as what is no op of the program takes it: a cond, a loop, or who runs the program."""

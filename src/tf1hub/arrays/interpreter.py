@@ -67,7 +67,7 @@ class ProgramRun:
             InputError: an op cannot compute with what it is given.
             CheckFailedError: an assertion of the graph does not hold.
         """
-        self.values.update(self.code.constants)
+        self.values = dict(self.code.constants)
         self.values.update(zip(self.code.arguments, arguments, strict=True))
         with np.errstate(all="ignore"):
             self.execute(self.code.block)
@@ -114,33 +114,19 @@ class ProgramRun:
             inputs = [values[tensor] for tensor in step.inputs]
         except KeyError as error:
             raise _no_such_output(*error.args[0]) from error
+        backend = self.backend
         try:
-            named = self.backend.compute_with_names(step, inputs)
-            if named is not None:
-                outputs = named
-            elif kernel.form == "performs":
-                outputs = kernel.function(self, step, *self.backend.arguments(kernel, inputs))
-            else:
-                inputs = [self.read(value) for value in inputs]
-                inputs = list(self.backend.arguments(kernel, inputs))
-                try:
-                    outputs = self._compute(step, inputs)
-                except self.backend.undecided:
-                    inputs = self.backend.trace_sizes(inputs)
-                    outputs = self._compute(step, inputs)
+            if kernel.form != "performs":
+                inputs = [self.read(value) if type(value) is VariableReference else value for value in inputs]
+            outputs = backend.compute(self, step, inputs)
         except Error:
             raise
         except _FAILURES as error:
             raise InputError(_cannot_compute(step, inputs, error)) from error
+        name, guarded = step.name, step.guarded
         for index, output in enumerate(outputs):
-            if not (step.guarded and (step.name, index) in step.code.arguments):
-                values[step.name, index] = self.backend.value(output)
-
-    def _compute(self, step: PreparedOp, inputs: Sequence[Any]) -> Sequence[Any]:
-        namespace = self.backend.namespace(inputs)
-        if step.kernel.form == "computes":
-            return step.kernel.function(namespace, step.attributes, *inputs)
-        return step.kernel.function(namespace, step.attributes, self.random, *inputs)
+            if not (guarded and (name, index) in step.code.arguments):
+                values[name, index] = output if type(output) is np.ndarray else backend.value(output)
 
     def _recall(self, chain: PreparedWords) -> None:
         """What a chain gives for words; only those that are new are computed."""

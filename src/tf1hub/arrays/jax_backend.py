@@ -11,7 +11,7 @@ import numpy as np
 from jax import export, lax
 
 from tf1hub.arrays.array_list import ArrayList
-from tf1hub.arrays.backend import Backend, BranchRunner
+from tf1hub.arrays.backend import Backend, BranchRunner, call_kernel
 from tf1hub.arrays.interpreter import ProgramRun
 from tf1hub.arrays.named_fractions import NamedFraction, compute_with_fractions, trace_fractions
 from tf1hub.arrays.named_sizes import find_inconclusive
@@ -28,14 +28,27 @@ class JaxBackend(Backend):
         written: the nodes of the variables that the program may write: what is traced by itself hands them on.
     """
 
-    undecided = (find_inconclusive(),)
-
     def __init__(self, written: Iterable[str] = ()) -> None:
         self.written = sorted(written)
 
-    def trace_sizes(self, inputs: Sequence[Any]) -> list[Any]:
-        """The inputs with sizes that only have names as traced numbers."""
-        return [jnp.asarray(value[()]) if _is_size_by_name(value) else value for value in inputs]
+    def compute(self, run: ProgramRun, step: PreparedOp, inputs: Sequence[Any]) -> Sequence[Any]:
+        """As NumPy's, in the namespace that the inputs ask for.
+
+        Sizes of which only names are known, and numbers that follow from them, keep their names where they can. Where an op
+        compares them, they are traced numbers to it.
+        """
+        if any(isinstance(value, np.ndarray) and value.dtype == object for value in inputs):
+            named = compute_with_fractions(step.kind, step.attributes, step.kernel.function, inputs)
+            if named is not None:
+                return named
+        given = self.arguments(step.kernel, inputs)
+        try:
+            return call_kernel(run, step, self.namespace(given), given)
+        except find_inconclusive():
+            if step.kernel.form == "performs":
+                raise
+            given = [jnp.asarray(value[()]) if _is_size_by_name(value) else value for value in given]
+            return call_kernel(run, step, self.namespace(given), given)
 
     def namespace(self, inputs: Sequence[Any]) -> Any:
         """JAX's where an input is an array of JAX or traced."""
@@ -47,12 +60,6 @@ class JaxBackend(Backend):
         if export.is_symbolic_dim(value) or isinstance(value, NamedFraction):
             return np.asarray(value, object)
         return super().value(value)
-
-    def compute_with_names(self, step: PreparedOp, inputs: Sequence[Any]) -> Sequence[Any] | None:
-        """The outputs of an op on sizes with names and numbers that follow from them."""
-        if not any(isinstance(value, np.ndarray) and value.dtype == object for value in inputs):
-            return None
-        return compute_with_fractions(step.kind, step.attributes, step.kernel.function, inputs)
 
     def settle(self, value: Any) -> Any:
         """Numbers that follow from sizes with names as numbers that are traced."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tf1hub.arrays.kinds.text import CUTS
+from tf1hub.arrays.kinds.sparse_tensors import fill_rows
+from tf1hub.arrays.kinds.text import CUTS, HAS_WORDS
+from tf1hub.arrays.op_table import Kernel
 from tf1hub.arrays.prepared import Block, Code, PreparedOp, PreparedWords, find_last_uses, tensors_used
 from tf1hub.arrays.string_arrays import Strings, string_array
 from tf1hub.graphdef import op_types
@@ -63,6 +66,7 @@ _ONE_BY_ONE = _DEAR | {
 }
 """Op types that compute each element from those at the same place, and that cannot fail."""
 
+_FILL = "SparseFillEmptyRows"
 _SIZES = frozenset({"LookupTableSize", "LookupTableSizeV2"})
 
 _MOST_WORDS = 1 << 15
@@ -75,12 +79,52 @@ def fold_word_chains(code: Code) -> Code:
     Args:
         code: the program; it is changed.
     """
-    cuts = [step for step in code.block if type(step) is PreparedOp and step.kind in CUTS]
-    for cut in cuts:
-        _fold(code, cut)
+    cuts = [step for step in _ops(code) if step.kind in CUTS]
+    # Words are looked up as the texts have them, or behind a word for each text that has none.
+    fills = [
+        step for step in _ops(code) if step.kind == _FILL and step.attributes.get("T") == np.dtype(object)
+    ]
+    for step in [*cuts, *fills] if cuts else []:
+        _fold(code, step)
+    for step in cuts:
+        _hand_on_lists(code, step)
     if cuts:
         find_last_uses(code)
     return code
+
+
+def _ops(code: Code) -> list[PreparedOp]:
+    return [step for step in code.block if type(step) is PreparedOp]
+
+
+def _hand_on_lists(code: Code, cut: PreparedOp) -> None:
+    """Spares arrays of words that only chains take, and the search for empty texts, which the op that cuts them knows of."""
+    words = (cut.name, 1)
+    fills = [step for step in _ops(code) if step.kind == _FILL and _fills_rows_of(step, cut)]
+    filling = {id(step) for step in fills}
+    takes_list = words not in code.program.fetches and all(
+        type(step) is PreparedWords or id(step) in filling
+        for step in code.block
+        if words in tensors_used([step])
+    )
+    if cut.guarded or not takes_list:
+        return
+    code.block[code.block.index(cut)] = replace(cut, kernel=CUTS[cut.kind])
+    for fill in fills:
+        values = (fill.name, 1)
+        gives_list = values not in code.program.fetches and all(
+            type(step) is PreparedWords for step in code.block if values in tensors_used([step])
+        )
+        wanted = {*tensors_used(code.block), *code.program.fetches}
+        count = 2 if wanted.isdisjoint({(fill.name, 2), (fill.name, 3)}) else 4
+        function = partial(fill_rows, as_list=gives_list, count=count)
+        kernel = Kernel(function, "computes", host=True)
+        filled = replace(fill, inputs=(*fill.inputs, (cut.name, HAS_WORDS)), kernel=kernel)
+        code.block[code.block.index(fill)] = filled
+
+
+def _fills_rows_of(fill: PreparedOp, cut: PreparedOp) -> bool:
+    return not fill.guarded and (fill.inputs[0], fill.inputs[2]) == ((cut.name, 0), (cut.name, 2))
 
 
 def _fold(code: Code, cut: PreparedOp) -> None:
@@ -117,9 +161,6 @@ def _fold(code: Code, cut: PreparedOp) -> None:
     shared: Block = [
         step for step in helpers if any((each.name, 0) in wanted for each in _users(step, helpers))
     ]
-    if words not in wanted and not cut.guarded:
-        # Nobody but the chain takes the words, which needs no array of them.
-        rest[rest.index(cut)] = cut = replace(cut, kernel=CUTS[cut.kind])
     # A result may be needed outside before it is needed last inside, so that nothing is given back on the way.
     steps: Block = [replace(step, last=()) for step in (*helpers, *members)]
     rest.insert(rest.index(cut) + 1, PreparedWords(words, steps, results, WordMemory()))

@@ -48,25 +48,21 @@ class HostPart:
             return None
         return self._module.code([name_of(t) for t in fetches], [], [name_of(t) for t in given])
 
-    def run_before(self, values: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
-        """The inputs of the model that ops on strings give."""
-        return self._run(self._before, self._wanted_before, self._fed, values)
+    def run_before(self, values: dict[Tensor, Any]) -> None:
+        """Adds the inputs of the model that ops on strings give."""
+        if self._before is not None:
+            self._run(self._before, self._wanted_before, self._fed, values)
 
-    def run_after(self, values: Mapping[Tensor, Any]) -> dict[Tensor, Any]:
-        """The outputs that ops on strings compute from those of the model."""
-        return self._run(self._after, self._wanted_after, self._given, values)
+    def run_after(self, values: dict[Tensor, Any]) -> None:
+        """Adds the outputs that ops on strings compute from those of the model."""
+        if self._after is not None:
+            self._run(self._after, self._wanted_after, self._given, values)
 
     def _run(
-        self,
-        code: Code | None,
-        wanted: Sequence[Tensor],
-        given: Sequence[Tensor],
-        values: Mapping[Tensor, Any],
-    ) -> dict[Tensor, Any]:
-        if code is None:
-            return {}
+        self, code: Code, wanted: Sequence[Tensor], given: Sequence[Tensor], values: dict[Tensor, Any]
+    ) -> None:
         results = self._module.run(code, [values[tensor] for tensor in given], random=self._random)
-        return dict(zip(wanted, results, strict=True))
+        values.update(zip(wanted, results, strict=True))
 
 
 class ModelRunner:
@@ -93,14 +89,15 @@ class ModelRunner:
     def __call__(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays behind the signature's outputs, for those behind its inputs, by the names of their tensors."""
         values: dict[Tensor, Any] = {tensor: feeds[name] for tensor, name in self._fed}
-        if self._host is not None:
-            values.update(self._host.run_before(values))
+        host = self._host
+        if host is not None:
+            host.run_before(values)
         given = {name: _as_given(values[tensor]) for name, tensor in self._inputs}
         results = self._run_with_state(given) if self._ports.state else self._run(given)
         for (tensor, is_complex), value in zip(self._outputs, results, strict=False):
             values[tensor] = _as_complex(value) if is_complex else _as_bytes(value)
-        if self._host is not None:
-            values.update(self._host.run_after(values))
+        if host is not None:
+            host.run_after(values)
         return {name: values[tensor] for name, tensor in self._fetched}
 
     def _run_with_state(self, given: Mapping[str, _Array]) -> list[_Array]:

@@ -16,6 +16,8 @@ from tf1hub.spec.input_words import check_names, wrong_input
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 Array = npt.NDArray[Any]
+_DENSE = (np.ndarray, tuple, list)
+_BYTES = frozenset({bytes})
 
 
 class ArrayInterface:
@@ -45,6 +47,7 @@ class ArrayInterface:
             name: None if info.is_composite else dtypes.numpy_dtype(dtypes.number_of(info.dtype_name))
             for name, info in inputs.items()
         }
+        self._dense = {name: None if inputs[name].is_sparse else each for name, each in self._dtypes.items()}
 
     def arrays(self, given: Any) -> dict[str, Array]:
         """The arrays behind what a caller gives, by the names of their tensors.
@@ -69,7 +72,16 @@ class ArrayInterface:
         Raises:
             InputError: it is of another type or shape.
         """
-        info = self._inputs[name]
+        info, dense = self._inputs[name], self._dense[name]
+        # A program that makes many calls gives arrays that fit.
+        if (
+            dense is not None
+            and type(given) is np.ndarray
+            and given.dtype == dense
+            and fits_shape(given.shape, info.shape)
+            and (not given.dtype.hasobject or _has_bytes_alone(given))
+        ):
+            return given
         try:
             parts = self._parts(given, name, info)
         except (TypeError, ValueError, OverflowError) as error:
@@ -110,7 +122,7 @@ class ArrayInterface:
             values = as_array(sparse[1], dtype)
             fits = values is not None and fits_shape(tuple(shape.tolist()), info.shape)
             return [indices.reshape(-1, len(shape)), values, shape] if fits and values is not None else None
-        if not isinstance(value, np.ndarray | tuple | list) and _as_sparse(value) is not None:
+        if not isinstance(value, _DENSE) and _as_sparse(value) is not None:
             return None
         array = as_array(value, dtype)
         return [array] if array is not None and fits_shape(array.shape, info.shape) else None
@@ -138,9 +150,9 @@ def as_array(value: Any, dtype: Any) -> Array | None:
 def _strings(array: Array) -> Array | None:
     if array.dtype.kind not in "OSU":
         return None
-    texts = array.reshape(-1).tolist()
-    if array.dtype.hasobject and set(map(type, texts)) <= {bytes}:
+    if array.dtype.hasobject and _has_bytes_alone(array):
         return array
+    texts = array.reshape(-1).tolist()
     out = np.empty(array.shape, object)
     flat = out.reshape(-1)
     for index, text in enumerate(texts):
@@ -150,6 +162,11 @@ def _strings(array: Array) -> Array | None:
             return None
         flat[index] = text
     return out
+
+
+def _has_bytes_alone(array: Array) -> bool:
+    """Whether an array of objects has nothing but bytes in it."""
+    return _BYTES.issuperset(map(type, (array if array.ndim == 1 else array.reshape(-1)).tolist()))
 
 
 def fits_shape(shape: Sequence[int], wanted: Sequence[int | None] | None) -> bool:

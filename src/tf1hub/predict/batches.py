@@ -14,7 +14,17 @@ from tf1hub.errors import InputError
 from tf1hub.predict.batch_size import SECONDS, measure_batch_size
 from tf1hub.predict.loaded_signature import LoadedSignature
 from tf1hub.predict.row_faults import FAULTS, find_faults, stand_ins
-from tf1hub.predict.row_values import JoinedRows, Numbers, Rows, count_rows, cut_rows, no_rows, pick_rows
+from tf1hub.predict.row_values import (
+    JoinedRows,
+    Numbers,
+    Rows,
+    byte_count,
+    count_rows,
+    cut_rows,
+    has_rows,
+    no_rows,
+    pick_rows,
+)
 
 AUTO = "auto"
 _WORTH_MEASURING = 256
@@ -59,6 +69,7 @@ class Batches:
         self._asked = batch_size
         self._threads = threads or 1
         self._measuring = threading.Lock()
+        self._with_rows = [name for name, info in signature.inputs.items() if has_rows(info)]
         self._cannot_be_cut = not signature.is_by_rows or signature.changes or signature.training
 
     @property
@@ -72,9 +83,11 @@ class Batches:
         Raises:
             InputError: a row cannot be computed; or the inputs differ in their number of rows.
         """
+        if self._asked is None or self._are_few(values):
+            return self._signature.run(values)
         size = None
         rows = None
-        if self._signature.is_by_rows and self._asked is not None:
+        if self._signature.is_by_rows:
             rows = self._rows(values)
             size = None if rows is None else self._size(rows)
         if rows is None or size is None or size >= rows.count:
@@ -132,6 +145,18 @@ class Batches:
             return None
         rows = self._rows(values)
         return None if rows is None else self._size(rows, always=True, total=total)
+
+    def _are_few(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is plain at a glance that the rows are one batch: a call of few is not to wait for more."""
+        if self._asked != AUTO:
+            return False
+        measured, size = self._signature.batch_size, 0
+        for name in self._with_rows:
+            value = values[name]
+            if type(value) is not np.ndarray or len(value) > (measured or _WORTH_MEASURING):
+                return False
+            size += byte_count(value)
+        return measured is not None or size <= _LARGE
 
     def _rows(self, values: Mapping[str, Any]) -> Rows | None:
         """The rows. Inputs of different lengths have none where nobody asked for batches: not every first axis is one of rows."""

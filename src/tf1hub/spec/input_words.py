@@ -18,7 +18,7 @@ def check_names(
         InputError: an input is missing or extra.
     """
     given = _as_dict(inputs, infos)
-    if given is None or set(given) != set(infos):
+    if given is None or given.keys() != infos.keys():
         raise InputError(_mismatch(given, infos, signature, where))
     return given
 
@@ -39,7 +39,7 @@ def wrong_input(name: str, info: ParsedTensorInfo, signature: str, where: str, g
 def _as_dict(inputs: Any, infos: Mapping[str, ParsedTensorInfo]) -> dict[str, Any] | None:
     if inputs is None:
         return {}
-    if isinstance(inputs, Mapping):
+    if isinstance(inputs, dict) or isinstance(inputs, Mapping):  # noqa: SIM101  # the first is the quick one
         return dict(inputs)
     # A single value can only be meant for a single input.
     return {next(iter(infos)): inputs} if len(infos) == 1 else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from tf1hub.arrays.op_attributes import Attributes
 from tf1hub.arrays.op_table import computes
+from tf1hub.arrays.string_arrays import string_array
 from tf1hub.errors import InputError
 
 
@@ -121,6 +122,37 @@ def fill_empty_rows(
     went = np.empty(len(order), np.int64)
     went[order] = np.arange(len(order))
     return [all_indices[order], all_values[order], ~filled, went[: len(values)]]
+
+
+def fill_rows(
+    xp: Any,
+    attributes: Attributes,
+    indices: Any,
+    values: Any,
+    shape: Any,
+    default: Any,
+    is_filled: bool,
+    *,
+    as_list: bool,
+    count: int,
+) -> list[Any]:
+    """`fill_empty_rows`, where it is known whether a row is empty.
+
+    Args:
+        values: an array, or a list of strings.
+        is_filled: whether each row has an element.
+        as_list: whether to give strings as a list, too.
+        count: how many outputs are wanted.
+    """
+    if is_filled:
+        if not as_list and isinstance(values, list):
+            values = string_array(values)
+        if count == 2:
+            return [indices, values]
+        return [indices, values, np.zeros(int(shape[0]), bool), np.arange(len(indices))]
+    given = string_array(values) if isinstance(values, list) else values
+    indices, found, *more = fill_empty_rows(xp, attributes, indices, given, shape, default)
+    return [indices, found.tolist() if as_list else found, *more][:count]
 
 
 @computes("SparseReorder", host=True)

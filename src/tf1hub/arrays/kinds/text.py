@@ -86,28 +86,43 @@ def join_segments(xp: Any, attributes: Attributes, strings: Strings, ids: Any, c
     return [string_array((text for row in found for text in row), (size, *shape))]
 
 
+_COLUMNS = tuple(np.arange(length, dtype=np.int64).tobytes() for length in range(65))
+"""The numbers of the columns of a row, by its length."""
+
+
 def _sparse(rows: list[list[bytes]]) -> list[Any]:
-    """Rows of strings as indices, values and shape of a sparse matrix; the values as a list."""
-    lengths = list(map(len, rows))
-    pieces = list(itertools.chain.from_iterable(rows))
-    places = np.arange(len(pieces))
+    """Rows of strings as indices, values and shape of a sparse matrix; the values as a list; and whether each row has one."""
+    return _with_indices(list(itertools.chain.from_iterable(rows)), list(map(len, rows)))
+
+
+def _with_indices(pieces: list[bytes], lengths: list[int]) -> list[Any]:
+    """The same for rows one after another, and how long each is."""
+    longest = max(lengths, default=0)
     indices = np.zeros((len(pieces), 2), np.int64)
-    if len(rows) > 1:
+    if longest < len(_COLUMNS):
+        # Of few texts, what takes long is that NumPy is called at all.
+        indices[:, 1] = np.frombuffer(b"".join([_COLUMNS[length] for length in lengths]), np.int64)
+        if len(lengths) > 1:
+            indices[:, 0] = np.arange(len(lengths)).repeat(lengths)
+    else:
         sizes = np.array(lengths)
-        starts = sizes.cumsum()
-        starts -= sizes
-        indices[:, 0] = of = np.arange(len(rows)).repeat(sizes)
-        places -= starts[of]
-    indices[:, 1] = places
-    return [indices, pieces, np.array([len(rows), max(lengths, default=0)], np.int64)]
+        indices[:, 0] = of = np.arange(len(sizes)).repeat(sizes)
+        indices[:, 1] = np.arange(len(pieces)) - (sizes.cumsum() - sizes)[of]
+    return [indices, pieces, np.array([len(lengths), longest], np.int64), 0 not in lengths]
 
 
 def _split(xp: Any, attributes: Attributes, strings: Strings, delimiter: Any) -> list[Any]:
-    marks = delimiter.reshape(-1)[0]
+    marks = delimiter.item(0)
     texts = strings.tolist()
     first = marks[:1]
-    for mark in marks[1:]:
-        texts = [text.replace(bytes([mark]), first) for text in texts]
+    if len(marks) > 1:
+        for mark in marks[1:]:
+            texts = [text.replace(bytes([mark]), first) for text in texts]
+    if marks and attributes["skip_empty"]:
+        # Most texts have one mark between two words, and none elsewhere: all of them are one text then.
+        together = first.join(texts)
+        if not (first + first in together or together[:1] in (b"", first) or together[-1:] == first):
+            return _with_indices(together.split(first), [text.count(first) + 1 for text in texts])
     if marks:
         rows = [text.split(first) if text else [] for text in texts]
     else:
@@ -132,20 +147,23 @@ CUTS = {
     "StringSplit": Kernel(_split, "computes", host=True),
     "StringSplitV2": Kernel(_split_like_python, "computes", host=True),
 }
-"""What cuts texts into words, by op type, and gives the words, the second output, as a list of Python's."""
+"""What cuts texts into words, by op type: it gives the words, the second output, as a list of Python's, and one output more."""
+
+HAS_WORDS = 3
+"""The number of that output: whether each text has a word."""
 
 
 @computes("StringSplit", host=True)
 def split(xp: Any, attributes: Attributes, strings: Strings, delimiter: Any) -> list[Any]:
     """A sparse matrix of the pieces between any of the bytes of the delimiter; single bytes where it is empty."""
-    indices, pieces, shape = _split(xp, attributes, strings, delimiter)
+    indices, pieces, shape, _ = _split(xp, attributes, strings, delimiter)
     return [indices, string_array(pieces), shape]
 
 
 @computes("StringSplitV2", host=True)
 def split_like_python(xp: Any, attributes: Attributes, strings: Strings, separator: Any) -> list[Any]:
     """A sparse matrix of the pieces, split as Python's `bytes.split` does; at white space where `sep` is empty."""
-    indices, pieces, shape = _split_like_python(xp, attributes, strings, separator)
+    indices, pieces, shape, _ = _split_like_python(xp, attributes, strings, separator)
     return [indices, string_array(pieces), shape]
 
 
