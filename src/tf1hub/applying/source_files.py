@@ -10,8 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tf1hub.arguments import path_text
 from tf1hub.errors import InputError
@@ -29,12 +28,12 @@ ENDINGS = {
 }
 """The kinds of sources, and how the names of their files end."""
 
+_KINDS = {ending: kind for kind, endings in ENDINGS.items() for ending in endings}
 _FAULTS = Faults(InputError)
 _TOGETHER = 4096
 
 
-@dataclass(frozen=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A file of a source.
 
     Attributes:
@@ -63,13 +62,14 @@ def find_files(source: Any, kind: str | None = None) -> tuple[str, list[SourceFi
     if kind is not None and kind not in ENDINGS:
         raise InputError(f"There is no kind of source {kind!r}. There are: {', '.join(ENDINGS)}.")
     listed = isinstance(source, Sequence) and not isinstance(source, str | bytes)
-    files = [
-        file for each in (source if listed else [source]) for file in _files_of(path_text(each, "source"))
-    ]
+    files: list[SourceFile] = []
+    for each in source if listed else [source]:
+        files += _files_of(path_text(each, "source"))
     if kind is None:
-        known = [(each, file) for file in files if (each := kind_of(file.path)) is not None]
-        kinds = {each: file.path for each, file in known}
-        files = [file for _, file in known]
+        of_each = [kind_of(file.path) for file in files]
+        kinds = {each: file.path for each, file in zip(of_each, files, strict=True) if each is not None}
+        if None in of_each:
+            files = [file for each, file in zip(of_each, files, strict=True) if each is not None]
         if len(kinds) > 1:
             shown = ", ".join(f"{each} ({path})" for each, path in kinds.items())
             raise InputError(
@@ -86,8 +86,10 @@ def find_files(source: Any, kind: str | None = None) -> tuple[str, list[SourceFi
 
 def kind_of(path: str) -> str | None:
     """The kind of a file, as its name ends."""
-    name = path.lower()
-    return next((kind for kind, endings in ENDINGS.items() if name.endswith(endings)), None)
+    stem, _, ending = path.lower().rpartition(".")
+    if ending == "gz":
+        ending = f"{stem.rpartition('.')[2]}.gz"
+    return _KINDS.get(f".{ending}")
 
 
 def _files_of(path: str) -> Iterator[SourceFile]:
@@ -105,11 +107,12 @@ def _files_of(path: str) -> Iterator[SourceFile]:
     if not place.is_directory(""):
         yield _file(path, split_path(path)[1])
         return
-    for name, size in sorted(place.files("").items()):
+    folder = join_path(path, "_")[:-1]
+    listed = place.files_with_times("")
+    for name in sorted(listed):
         # As Spark and others have it, such files tell of the folder.
-        if not any(part.startswith((".", "_")) for part in name.split("/")):
-            modified = os.stat(place.path(name)).st_mtime_ns if place.is_local else 0
-            yield SourceFile(join_path(path, name), name, size, modified)
+        if not (name.startswith((".", "_")) or "/." in name or "/_" in name):
+            yield SourceFile(folder + name, name, *listed[name])
 
 
 def _matches(pattern: str) -> list[str]:

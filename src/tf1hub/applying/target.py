@@ -15,7 +15,7 @@ import numpy as np
 from tf1hub.applying.job import Job
 from tf1hub.errors import ArgumentError, ExportError
 from tf1hub.predict.arrow_columns import import_pyarrow
-from tf1hub.storage import Faults, absolute, is_remote, join_path, place_at, split_path
+from tf1hub.storage import Faults, absolute, copy_file, is_remote, join_path, place_at, split_path
 from tf1hub.storage.whole import check_free, new_file
 
 _FAULTS = Faults(ExportError, ExportError)
@@ -230,6 +230,9 @@ class _NpyPart:
 def _join_parquet(directory: str, names: list[str], path: str) -> None:
     from pyarrow import parquet
 
+    if len(names) == 1:
+        copy_file(join_path(directory, names[0]), path)
+        return
     with ExitStack() as stack:
         writer = None
         for name in names:

@@ -77,6 +77,13 @@ class Batches:
         """Whether a faulty row can be told from the others."""
         return self._signature.is_by_rows and not self._signature.writes
 
+    @property
+    def known_size(self) -> int | None:
+        """The rows of a batch, where they were given or are measured already."""
+        if self._asked is None or self._cannot_be_cut:
+            return None
+        return self._asked if isinstance(self._asked, int) else self._signature.batch_size
+
     def compute(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs of all rows.
 

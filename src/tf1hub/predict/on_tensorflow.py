@@ -59,7 +59,7 @@ class TensorflowEngine:
         freezing = Freezing(spec, spec.variant(request.variant.tags), [request.signature], files=True)
         tables = {name for name in freezing.tables() if freezing.bytes_of(name) > _TABLE}
         if _can_freeze(freezing, tables):
-            return _of_constants(tf, freezing, tables, _config(tf, request))
+            return _of_constants(tf, freezing, tables, session_config(tf, request.threads))
         del freezing
         return _with_variables(tf, spec, request)
 
@@ -137,16 +137,21 @@ def _with_variables(tf: Any, spec: ModuleSpec, request: Request) -> Compute:
         given = {name: _placeholder(tf, info) for name, info in inputs.items()}
         found = module(given or None, signature=request.signature, as_dict=True)
         feeds, fetches = dense_tensors(given, inputs), dense_tensors(found, outputs)
-        session = tf1.Session(graph=graph, config=_config(tf, request))
+        session = tf1.Session(graph=graph, config=session_config(tf, request.threads))
         with initializing(request.variant.where):
             session.run([tf1.global_variables_initializer(), tf1.tables_initializer()])
     names = tuple([tensor.name for tensor in each.values()] for each in (feeds, fetches))
     return _Session(session, list(feeds), list(fetches), names, bool(request.code.written))
 
 
-def _config(tf: Any, request: Request) -> Any:
-    """How many threads a call takes. What one op takes, the first session of a process decides for all that come after it."""
-    if request.threads is not None:
+def session_config(tf: Any, asked: int | None) -> Any:
+    """How many threads a call takes. What one op takes, the first session of a process decides for all that come after it.
+
+    Args:
+        tf: TensorFlow.
+        asked: the threads that were asked for, each of which calls; or None.
+    """
+    if asked is not None:
         # All ops run in the thread that calls: to hand each of them to another one takes longer than many an op.
         return tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1)
     threads = tf.config.threading

@@ -12,6 +12,7 @@ from tf1hub.predict.batches import AUTO, Batches, RowResults
 from tf1hub.predict.decoding import Decode, decoders_of, fingerprint
 from tf1hub.predict.engines import engine_named
 from tf1hub.predict.error_column import ERROR, with_errors
+from tf1hub.predict.jpegs_on_tensorflow import JpegReader
 from tf1hub.predict.loaded_signature import LoadedSignature
 from tf1hub.predict.row_inputs import RowInputs
 from tf1hub.predict.specification import Specification, current_settings, handle_of
@@ -118,7 +119,9 @@ class Predictor:
     def _take(self, loaded: LoadedSignature) -> LoadedSignature:
         batch_size, threads, on_error, decode = self._options
         self._batches = Batches(loaded, batch_size, threads)
-        self._rows = RowInputs(loaded.interface, loaded.inputs, decoders_of(decode, loaded.inputs))
+        # Only that engine has imported TensorFlow anyway.
+        reader = JpegReader(threads) if loaded.engine == "tensorflow" else None
+        self._rows = RowInputs(loaded.interface, loaded.inputs, decoders_of(decode, loaded.inputs, reader))
         if on_error == "column" and ERROR in loaded.outputs:
             raise ArgumentError(
                 f"on_error='column' would add an output {ERROR!r}, and the signature has one. Choose or rename the others by "
@@ -235,7 +238,8 @@ class Predictor:
             InputError: it is not single rows that are wrong.
             Error: a fault of the set-up, as for a call.
         """
-        values, faults = self._rows_of(inputs)
+        _ = self._signature
+        values, faults = self._rows.with_faults(self._arrays(inputs))
         if not values and faults:
             return self._batches.no_results(faults)
         batches = self._batches
@@ -277,12 +281,12 @@ class Predictor:
         Returns:
             The number; None where all rows are computed at once.
         """
-        values, _ = self._rows_of(inputs)
-        return self._batches.measure(values, total)
-
-    def _rows_of(self, inputs: Any) -> tuple[dict[str, Any], dict[int, str]]:
         _ = self._signature
-        return self._rows.with_faults(self._arrays(inputs))
+        given = self._arrays(inputs)
+        if self._rows.encoded and (known := self._batches.known_size) is not None:
+            return known  # and nothing need be decoded
+        values, _ = self._rows.with_faults(given)
+        return self._batches.measure(values, total)
 
     def _arrays(self, inputs: Any) -> Any:
         """What was given, where it is a table of Arrow's: its columns as arrays."""

@@ -11,6 +11,8 @@ from tf1hub.storage.address import join_path
 from tf1hub.storage.faults import mapped
 from tf1hub.storage.place import CHUNK_BYTES, Faults
 
+_READING = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
 
 class LocalPlace:
     """A directory, or a file, of this machine; see `Place`."""
@@ -48,19 +50,38 @@ class LocalPlace:
                 return []
 
     def files(self, name: str) -> dict[str, int]:
-        found = {}
+        return {found: size for found, (size, _) in self.files_with_times(name).items()}
+
+    def files_with_times(self, name: str) -> dict[str, tuple[int, int]]:
+        found: dict[str, tuple[int, int]] = {}
         root = self.path(name)
         with mapped(root, "listed", self._faults.read):
-            for folder, _, below in os.walk(root, followlinks=True):
-                for base in below:
-                    path = os.path.join(folder, base)
-                    found[os.path.relpath(path, root).replace(os.sep, "/")] = os.path.getsize(path)
+            folders = [(root, "")]
+            for path, prefix in folders:  # which grows
+                for entry in _entries(path):
+                    if _is_directory(entry):
+                        folders.append((entry.path, f"{prefix}{entry.name}/"))
+                    else:
+                        status = entry.stat()
+                        found[prefix + entry.name] = status.st_size, status.st_mtime_ns
         return found
 
     def read(self, name: str) -> bytes:
         path = self.path(name)
-        with mapped(path, "read", self._faults.read), open(path, "rb") as file:
-            return file.read()
+        # With a file object of Python's, a small file takes twice as long.
+        with mapped(path, "read", self._faults.read):
+            handle = os.open(path, _READING)
+            try:
+                size = os.fstat(handle).st_size
+                data = os.read(handle, size + 1)
+                if len(data) != size or not size:
+                    pieces = [data]
+                    while pieces[-1]:
+                        pieces.append(os.read(handle, CHUNK_BYTES))
+                    data = b"".join(pieces)
+            finally:
+                os.close(handle)
+        return data
 
     def chunks(self, name: str) -> Iterator[bytes]:
         path = self.path(name)
@@ -119,3 +140,19 @@ class LocalPlace:
                 shutil.rmtree(path)
             elif os.path.lexists(path):
                 os.unlink(path)
+
+
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    """What is in a directory; nothing where it cannot be listed."""
+    try:
+        with os.scandir(path) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -59,6 +59,10 @@ class Place(Protocol):
         """The names of all files below the directory `name`, with their bytes; empty where there is none."""
         ...
 
+    def files_with_times(self, name: str) -> dict[str, tuple[int, int]]:
+        """As `files`, with the time of the last change beside the bytes, in nanoseconds; 0 where that is not known."""
+        ...
+
     def read(self, name: str) -> bytes:
         """The whole content of the file `name`."""
         ...

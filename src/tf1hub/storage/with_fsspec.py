@@ -70,6 +70,9 @@ class FsspecPlace:
             found = self._files.find(inner, detail=True)
         return {path[len(inner) + 1 :]: int(info["size"] or 0) for path, info in found.items()}
 
+    def files_with_times(self, name: str) -> dict[str, tuple[int, int]]:
+        return {found: (size, 0) for found, size in self.files(name).items()}
+
     def read(self, name: str) -> bytes:
         return b"".join(self.chunks(name))
 

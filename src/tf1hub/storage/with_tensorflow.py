@@ -90,6 +90,9 @@ class TensorFlowPlace:
                         found[path[len(root) + 1 :]] = size
         return found
 
+    def files_with_times(self, name: str) -> dict[str, tuple[int, int]]:
+        return {found: (size, 0) for found, size in self.files(name).items()}
+
     def read(self, name: str) -> bytes:
         path = self.path(name)
         with mapped(path, "read", self._faults.read), self._files.GFile(path, "rb") as file:
