@@ -71,6 +71,30 @@ def _of_writing(read: Callable[..., Any]) -> Callable[[Any, Any], list[Any]]:
     return gradient
 
 
+def _of_concat(op: Any, gradient: Any, _: Any) -> list[Any]:
+    """The gradient of an op that reads a TensorArray as one: it is written in pieces of the same lengths."""
+    handle, flow = op.inputs
+    grad_handle, grad_flow = _accumulator(handle, flow, gradient)
+    lengths = op.outputs[1]
+    return [
+        None,
+        tf.raw_ops.TensorArraySplitV3(handle=grad_handle, value=gradient, lengths=lengths, flow_in=grad_flow),
+    ]
+
+
+def _of_split(op: Any, flow_gradient: Any) -> list[Any]:
+    """The gradient of an op that writes a TensorArray in pieces: it is read as one."""
+    handle, value, _, _ = op.inputs
+    # The array's final size must be known before its accumulator is made.
+    with tf.control_dependencies([op.outputs[0]]):
+        flow = tf.identity(flow_gradient)
+    grad_handle, grad_flow = _accumulator(handle, flow, flow_gradient)
+    whole = tf.raw_ops.TensorArrayConcatV3(
+        handle=grad_handle, flow_in=grad_flow, dtype=value.dtype, element_shape_except0=value.shape[1:]
+    )
+    return [None, whole.value, None, flow_gradient]
+
+
 def _write(handle: Any, index: Any, value: Any, flow: Any) -> Any:
     return tf.raw_ops.TensorArrayWriteV3(handle=handle, index=index, value=value, flow_in=flow)
 
@@ -94,6 +118,8 @@ _GRADIENTS = {
     "TensorArrayGatherV3": _of_reading(_scatter),
     "TensorArrayWriteV3": _of_writing(_read),
     "TensorArrayScatterV3": _of_writing(_gather),
+    "TensorArrayConcatV3": _of_concat,
+    "TensorArraySplitV3": _of_split,
 }
 _MARKS = {(_PREFIX + op).encode() for op in _GRADIENTS}
 for _op, _gradient in _GRADIENTS.items():
