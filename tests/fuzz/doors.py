@@ -179,10 +179,11 @@ def fed(info: Any) -> Any:
     import numpy as np
     import tensorflow as tf
 
-    if info.is_sparse:
-        return tf.SparseTensor([[0, 1]], tf.constant([1], info.dtype), [2, 10])
     if info.is_composite or info.dtype in (tf.resource, tf.variant):
         return None
+    if info.is_sparse:
+        values = tf.fill([1], "1") if info.dtype == tf.string else tf.cast(tf.ones([1]), info.dtype)
+        return tf.SparseTensor([[0, 1]], values, [2, 10])
     shape = [2 if size is None else size for size in info.shape or ()]
     if int(np.prod(shape, dtype=np.float64)) > 10**6:
         return None

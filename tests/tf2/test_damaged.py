@@ -101,6 +101,20 @@ def test_a_node_without_inputs_by_which_state_is_found(
     )
 
 
+@pytest.mark.parametrize("use", [called, DOORS["load"], DOORS["convert"]], ids=["Module", "load", "convert"])
+def test_a_damaged_field_that_only_tensorflow_has(module_path: pathlib.Path, use: Use) -> None:
+    def add_a_field(message: SavedModel) -> None:
+        node = next(node for node in message.meta_graphs[0].graph_def.node if node.op == "AddV2")
+        # experimental_debug_info, whose text is longer than it has bytes.
+        node.MergeFromString(b"\x32\x02\x0a\x7f")
+
+    edited(module_path, add_a_field)
+    with pytest.raises(errors.UnsupportedGraphError) as error:
+        use(str(module_path))
+    assert f"TensorFlow {tf.__version__} cannot " in str(error.value)
+    assert "Error parsing message with type 'tensorflow." in str(error.value)
+
+
 def test_an_output_whose_number_is_a_superscript(module_path: pathlib.Path) -> None:
     named = []
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from tf1hub.errors import CheckpointError, Error, FormatError, UnsupportedGraphError
 from tf1hub.spec.undecoded_message import message_of
@@ -23,6 +24,7 @@ _FAILURES = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    DecodeError,  # of a field that our messages do not have
     LookupError,
     NotImplementedError,
     RecursionError,
@@ -102,10 +104,10 @@ def _tells_nothing(error: Exception) -> bool:
 
 def _refusal(variant: Variant) -> str:
     """Why TensorFlow's own importer refuses a variant's graph; empty where it does not."""
-    message = tf.compat.v1.GraphDef.FromString(variant.meta_graph.graph_def.SerializeToString())
     try:
+        message = tf.compat.v1.GraphDef.FromString(variant.meta_graph.graph_def.SerializeToString())
         with tf.Graph().as_default():
             tf.graph_util.import_graph_def(message, name="")
-    except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+    except (ValueError, KeyError, TypeError, DecodeError, tf.errors.OpError) as error:
         return reason(error)
     return ""

@@ -87,9 +87,9 @@ def _of_constants(tf: Any, freezing: Freezing, tables: Collection[str], config: 
     # Each of these holds all of the constants, so none is kept beside the next.
     data = frozen.graph.SerializeToString()
     frozen.graph.Clear()
-    message.ParseFromString(data)
-    del data
     with tf.Graph().as_default() as graph, building(variant):
+        message.ParseFromString(data)
+        del data
         tf.graph_util.import_graph_def(message, name="")
     files = {
         tensor: freezing.spec.asset_paths[file]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from tf1hub.errors import CreationError
 from tf1hub.format.checkpoint import CheckpointReader
@@ -161,10 +162,10 @@ def _make_placeholders(meta_graph: MetaGraphDef, where: str) -> None:
     if not cut:
         return
     with tf.Graph().as_default():
-        message = tf.compat.v1.GraphDef.FromString(meta_graph.graph_def.SerializeToString())
         try:
+            message = tf.compat.v1.GraphDef.FromString(meta_graph.graph_def.SerializeToString())
             tensors = tf.graph_util.import_graph_def(message, return_elements=cut, name="")
-        except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+        except (ValueError, KeyError, TypeError, DecodeError, tf.errors.OpError) as error:
             raise CreationError(f"TensorFlow {tf.__version__} cannot import {where}: {error}") from error
     renamed = {}
     for name, tensor in zip(cut, tensors, strict=True):

@@ -65,11 +65,11 @@ def capture_meta_graph(
     """
     complete_definitions(meta_graph)
     prune(meta_graph, where, restored=restored)
-    message = tf.compat.v1.GraphDef.FromString(meta_graph.graph_def.SerializeToString())
     with tf.Graph().as_default() as graph:
         try:
+            message = tf.compat.v1.GraphDef.FromString(meta_graph.graph_def.SerializeToString())
             tf.graph_util.import_graph_def(message, name="")
-        except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+        except (ValueError, KeyError, TypeError, DecodeError, tf.errors.OpError) as error:
             raise CreationError(
                 f"TensorFlow {tf.__version__} cannot import the graph of {where}: {error}"
             ) from error
