@@ -92,6 +92,8 @@ def reason(error: Exception) -> str:
     marks = [number for number, line in enumerate(lines) if line.startswith("[[")]
     if isinstance(error, tf.errors.OpError) and marks and marks[0]:
         return lines[marks[0] - 1]
+    if isinstance(error, DecodeError):
+        return f"a field of its message is damaged: {' '.join(lines)}"
     if not lines or _tells_nothing(error):
         return f"{type(error).__name__} {lines[0] if lines else ''}".strip()
     return lines[0]
