@@ -55,6 +55,33 @@ def test_a_file_is_a_place_without_names_below_it(root):
     assert (place.size(""), place.is_directory(""), place.list(""), place.files("")) == (2, False, [], {})
 
 
+def test_times_of_files_are_those_of_this_machine_or_not_known(root):
+    place = place_at(root)
+    place.write("a/b/c.txt", [b"one"])
+    place.write("d.txt", [b""])
+    found = place.files_with_times("")
+    times = {name: os.stat(place.path(name)).st_mtime_ns if place.is_local else 0 for name in found}
+    assert found == {"a/b/c.txt": (3, times["a/b/c.txt"]), "d.txt": (0, times["d.txt"])}
+
+
+def test_files_of_this_machine_are_read_and_listed_whatever_they_are(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file").write_bytes(b"content")
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    place = place_at(tmp_path)
+    assert place.files("") == {"linked/file": 7, "real/file": 7}
+    with pytest.raises(FormatError, match=r"real cannot be read: Is a directory\.$"):
+        place.read("real")
+    (tmp_path / "lost").symlink_to(tmp_path / "nothing")
+    with pytest.raises(FormatError, match=r" cannot be listed: No such file or directory\.$"):
+        place.files("")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="this system has no files of processes")
+def test_a_file_that_says_no_size_is_read_whole():
+    assert place_at("/proc/self").read("status").startswith(b"Name:")
+
+
 def test_what_cannot_be_read_is_an_error_of_ours_whose_class_the_caller_chooses(root):
     with pytest.raises(FormatError, match=r"nothing\.pb cannot be read: ") as caught:
         place_at(root).read("nothing.pb")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 _SEGMENT = struct.Struct(">BBH")
 _FRAME = struct.Struct(">BHHB")
@@ -51,3 +52,14 @@ def read_jpeg_header(data: bytes) -> JpegHeader | None:
             at += 2 + length
     except struct.error:
         return None
+
+
+def sort_jpegs(files: Sequence[Any], height: int, width: int) -> tuple[list[int], list[int]]:
+    """The numbers of the JPEGs of a size that are written as most are, grey or coloured; and of all other files."""
+    fit: list[int] = []
+    others: list[int] = []
+    for number, data in enumerate(files):
+        header = read_jpeg_header(data) if type(data) is bytes else None
+        is_plain = header is not None and header[:2] == (height, width) and header.components in (1, 3)
+        (fit if is_plain else others).append(number)
+    return fit, others

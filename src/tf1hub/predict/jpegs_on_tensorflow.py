@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf1hub.errors import InputError
-from tf1hub.predict.jpeg_header import read_jpeg_header
+from tf1hub.predict.jpeg_header import sort_jpegs
 from tf1hub.predict.loaded_signature import readable
 from tf1hub.predict.on_tensorflow import session_config
 
@@ -44,13 +44,7 @@ class JpegReader:
         Returns:
             The numbers of those whose pixels are still missing.
         """
-        size = pixels.shape[1:3]
-        fit: list[int] = []
-        others: list[int] = []
-        for number, data in enumerate(files):
-            header = read_jpeg_header(data) if type(data) is bytes else None
-            is_plain = header is not None and header[:2] == size and header.components in (1, 3)
-            (fit if is_plain else others).append(number)
+        fit, others = sort_jpegs(files, *pixels.shape[1:3])
         if not fit:
             return others
         return sorted(others + self._fill(self._call(pixels.shape[1:]), files, pixels, fit))

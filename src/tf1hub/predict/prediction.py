@@ -9,10 +9,11 @@ from typing import Any
 
 from tf1hub.errors import ArgumentError
 from tf1hub.predict.batches import AUTO, Batches, RowResults
-from tf1hub.predict.decoding import Decode, decoders_of, fingerprint
+from tf1hub.predict.decoding import Decode, Decoder, decoders_of, fingerprint
 from tf1hub.predict.engines import engine_named
 from tf1hub.predict.error_column import ERROR, with_errors
 from tf1hub.predict.jpegs_on_tensorflow import JpegReader
+from tf1hub.predict.jpegs_with_simplejpeg import find_simplejpeg
 from tf1hub.predict.loaded_signature import LoadedSignature
 from tf1hub.predict.row_inputs import RowInputs
 from tf1hub.predict.specification import Specification, current_settings, handle_of
@@ -119,9 +120,7 @@ class Predictor:
     def _take(self, loaded: LoadedSignature) -> LoadedSignature:
         batch_size, threads, on_error, decode = self._options
         self._batches = Batches(loaded, batch_size, threads)
-        # Only that engine has imported TensorFlow anyway.
-        reader = JpegReader(threads) if loaded.engine == "tensorflow" else None
-        self._rows = RowInputs(loaded.interface, loaded.inputs, decoders_of(decode, loaded.inputs, reader))
+        self._rows = RowInputs(loaded.interface, loaded.inputs, _decoders(decode, loaded, threads))
         if on_error == "column" and ERROR in loaded.outputs:
             raise ArgumentError(
                 f"on_error='column' would add an output {ERROR!r}, and the signature has one. Choose or rename the others by "
@@ -312,6 +311,15 @@ def _again(specification: Specification, options: tuple[Any, ...]) -> Predictor:
     predictor = Predictor.__new__(Predictor)
     predictor._set(specification, options)
     return predictor
+
+
+def _decoders(decode: Decode, loaded: LoadedSignature, threads: int | None) -> dict[str, Decoder]:
+    """What decodes inputs, by name."""
+    if decode is None:
+        return {}
+    # Only that engine has imported TensorFlow anyway.
+    reader = JpegReader(threads) if loaded.engine == "tensorflow" else find_simplejpeg()
+    return decoders_of(decode, loaded.inputs, reader)
 
 
 def _check_arguments(batch_size: Any, threads: Any, on_error: Any) -> None:

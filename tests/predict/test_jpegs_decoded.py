@@ -1,8 +1,9 @@
-"""JPEGs that TensorFlow decodes, many in a call: the pixels are Pillow's to the bit, and what it cannot do is Pillow's work."""
+"""JPEGs that TensorFlow or simplejpeg decode: the pixels are Pillow's to the bit, and what these cannot do is Pillow's work."""
 
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,18 @@ tf = pytest.importorskip("tensorflow")
 import tf1hub as hub  # noqa: E402
 from tf1hub.predict.jpeg_header import read_jpeg_header  # noqa: E402
 from tf1hub.predict.jpegs_on_tensorflow import JpegReader  # noqa: E402
+from tf1hub.predict.jpegs_with_simplejpeg import find_simplejpeg  # noqa: E402
 
 SIZES = [(64, 64), (17, 33), (1, 1), (8, 5)]
+
+
+@pytest.fixture(params=["tensorflow", "simplejpeg"])
+def reader(request: pytest.FixtureRequest) -> Any:
+    """What decodes."""
+    if request.param == "tensorflow":
+        return JpegReader(1)
+    pytest.importorskip("simplejpeg")
+    return find_simplejpeg()
 
 
 def picture(size: tuple[int, int], seed: int = 0, mode: str = "RGB") -> Any:
@@ -47,7 +58,7 @@ def of_pillow(data: bytes, channels: int) -> Any:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
-def test_the_pixels_are_those_of_pillow(size: tuple[int, int], channels: int) -> None:
+def test_the_pixels_are_those_of_pillow(reader: Any, size: tuple[int, int], channels: int) -> None:
     files = [
         encoded(picture(size, quality, mode), quality=quality, subsampling=subsampling, **more)
         for quality in (1, 50, 90, 100)
@@ -57,11 +68,11 @@ def test_the_pixels_are_those_of_pillow(size: tuple[int, int], channels: int) ->
     ]
     files += [encoded(picture(size, seed), subsampling=0, keep_rgb=True) for seed in range(3)]
     pixels = np.zeros((len(files), size[1], size[0], channels), np.uint8)
-    assert JpegReader(1).read(files, pixels) == []
+    assert reader.read(files, pixels) == []
     np.testing.assert_array_equal(pixels, [of_pillow(data, channels) for data in files])
 
 
-def test_damaged_files_are_decoded_as_pillow_does_or_left_to_it() -> None:
+def test_damaged_files_are_decoded_as_pillow_does_or_left_to_it(reader: Any) -> None:
     random = np.random.default_rng(0)
     whole = [encoded(picture((40, 24), seed), subsampling=2, quality=80) for seed in range(4)]
     files = []
@@ -72,14 +83,15 @@ def test_damaged_files_are_decoded_as_pillow_does_or_left_to_it() -> None:
             data[at] = random.integers(256)
         files.append(bytes(data))
     pixels = np.zeros((len(files), 24, 40, 3), np.uint8)
-    left = JpegReader(1).read(files, pixels)
+    left = reader.read(files, pixels)
     assert left == sorted(left)
     assert 20 < len(left) < 280
+    assert not pixels[left].any()
     for number in set(range(len(files))).difference(left):
         np.testing.assert_array_equal(pixels[number], of_pillow(files[number], 3))
 
 
-def test_what_is_not_written_as_most_are_is_left_to_pillow() -> None:
+def test_what_is_not_written_as_most_are_is_left_to_pillow(reader: Any) -> None:
     image = picture((16, 16))
     plain = encoded(image)
     png = io.BytesIO()
@@ -97,7 +109,7 @@ def test_what_is_not_written_as_most_are_is_left_to_pillow() -> None:
     ]
     files = [plain, *others, plain]
     pixels = np.zeros((len(files), 16, 16, 3), np.uint8)
-    assert JpegReader(1).read(files, pixels) == [*range(1, len(files) - 1)]
+    assert reader.read(files, pixels) == [*range(1, len(files) - 1)]
     assert (pixels[0] == pixels[-1]).all()
     assert pixels[0].any()
     assert not pixels[1:-1].any()
@@ -129,7 +141,9 @@ def export(where: Path, dtype: Any) -> str:
 
 
 @pytest.mark.parametrize("dtype", [tf.uint8, tf.float16, tf.float32, tf.float64])
-def test_engines_are_given_the_same_numbers_and_the_same_reasons(tmp_path: Path, dtype: Any) -> None:
+def test_engines_are_given_the_same_numbers_and_the_same_reasons(
+    tmp_path: Path, dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = export(tmp_path / "module", dtype)
     rows: list[Any] = [encoded(picture((10, 12), seed)) for seed in range(70)]
     rows += [encoded(picture((100, 90))), encoded(picture((10, 12)), progressive=True)]
@@ -138,9 +152,12 @@ def test_engines_are_given_the_same_numbers_and_the_same_reasons(tmp_path: Path,
     broken[broken.find(b"\xff\xda") - 5] = 0xFF
     rows[5] = bytes(broken)
     found = [
-        hub.Predictor(module, engine=engine, decode="image").predict_rows(rows)
-        for engine in ("tensorflow", "numpy")
+        hub.Predictor(module, engine=each, decode="image").predict_rows(rows)
+        for each in ("tensorflow", "numpy")
     ]
-    assert found[0].errors == found[1].errors
-    assert {3, 66} <= found[0].errors.keys()
-    np.testing.assert_array_equal(found[0].outputs["default"], found[1].outputs["default"])
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    of_pillow_alone = hub.Predictor(module, engine="numpy", decode="image").predict_rows(rows)
+    assert {3, 66} <= of_pillow_alone.errors.keys()
+    for each in found:
+        assert each.errors == of_pillow_alone.errors
+        np.testing.assert_array_equal(each.outputs["default"], of_pillow_alone.outputs["default"])
