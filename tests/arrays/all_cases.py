@@ -10,6 +10,7 @@ from arrays import (
     cases_linear,
     cases_reductions,
     cases_shaping,
+    cases_sounds_and_slopes,
     cases_sparse_and_text,
 )
 from arrays.op_case import CASES
@@ -23,5 +24,6 @@ __all__ = [
     "cases_linear",
     "cases_reductions",
     "cases_shaping",
+    "cases_sounds_and_slopes",
     "cases_sparse_and_text",
 ]

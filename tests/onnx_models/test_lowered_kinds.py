@@ -46,6 +46,7 @@ REFUSED = {
     "drops all axes of size 1": {"Squeeze"},
     "has inputs that ONNX's Equal does not take": {"Equal", "NotEqual"},
     "of sizes that the module leaves open": {"Conv2D"},
+    "takes a number of frequencies that the module leaves open": {"Mfcc"},
     "needs the number of dimensions of a sparse tensor": {"SparseReshape"},
 }
 """What is refused, and of which op types; None for any."""

@@ -46,6 +46,13 @@ def fingerprint64(data: bytes) -> int:
     return _up_to_64(data, size) if size <= 64 else _long(data, size)
 
 
+def join_fingerprints(one: int, other: int) -> int:
+    """A fingerprint of two, as TensorFlow's `FingerprintCat64` makes it with the constants of MurmurHash64A."""
+    factor = 0xC6A4A7935BD1E995
+    found = ((one ^ factor) ^ (_mix(other * factor) * factor)) & _MASK
+    return _mix(_mix(found * factor) * factor)
+
+
 FINGERPRINTS = Remembered(fingerprint64, 1 << 16)
 """Fingerprint64 of the words that came last."""
 

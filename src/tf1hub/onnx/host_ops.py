@@ -199,12 +199,31 @@ def _shapes(kind: str, inputs: Sequence[Entity], op: Op, definition: Any, count:
         "Select",
     ):
         return _of_ordinary(kind, inputs, told)
+    if kind in _CROSSED:
+        return [(None, 2), (None,), (2,)]
+    if kind in _EXAMPLES:
+        return _of_examples(known[0], told, count)
     if stored is not None and len(stored.list.shape) == count:
         return [
             None if s.unknown_rank else tuple(None if d.size < 0 else d.size for d in s.dim)
             for s in stored.list.shape
         ]
     return [None] * count
+
+
+_CROSSED = frozenset({"SparseCross", "SparseCrossHashed", "SparseCrossV2"})
+_EXAMPLES = frozenset({"ParseExample", "ParseExampleV2", "ParseSingleExample"})
+
+
+def _of_examples(serialized: Shape, told: Any, count: int) -> Sequence[Shape]:
+    """Indices, values and sizes of sparse features, dense ones, and values and ends of ragged ones."""
+    few, shapes = len(told["sparse_types"]), told["dense_shapes"]
+    batch: tuple[int | None, ...] = () if serialized == () else (None,)
+    rank = 1 + len(batch)
+    parts: list[Shape] = [(None, rank), (None,), (rank,)]
+    found = [part for part in parts for _ in range(few)]
+    found += [None if shape is None else (*batch, *shape) for shape in shapes]
+    return [*found, *parts[1:2] * (count - len(found))]
 
 
 def _of_ordinary(kind: str, inputs: Sequence[Entity], told: Any) -> Sequence[Shape]:
@@ -285,6 +304,7 @@ _RULES: dict[str, _ShapeRule] = {
     "DecodeJpeg": lambda _: [(None, None, None)],
     "DecodePng": lambda _: [(None, None, None)],
     "DecodeImage": lambda _: [(None, None, None)],
+    "DecodeWav": lambda _: [(None, None), ()],
     "SparseToDense": lambda shapes: [
         None if not shapes[1] or shapes[1][0] is None else (None,) * shapes[1][0]
     ],

@@ -20,6 +20,8 @@ from tf1hub.onnx.kinds import lowered_reductions as lowered_reductions
 from tf1hub.onnx.kinds import lowered_resampling as lowered_resampling
 from tf1hub.onnx.kinds import lowered_shapes as lowered_shapes
 from tf1hub.onnx.kinds import lowered_slicing as lowered_slicing
+from tf1hub.onnx.kinds import lowered_slopes as lowered_slopes
+from tf1hub.onnx.kinds import lowered_sounds as lowered_sounds
 from tf1hub.onnx.kinds import lowered_sparse as lowered_sparse
 from tf1hub.onnx.kinds import lowered_special_functions as lowered_special_functions
 from tf1hub.onnx.kinds import lowered_spectra as lowered_spectra
