@@ -94,6 +94,8 @@ def replace_matches(pattern: str, rewrite: bytes, text: bytes, everywhere: bool 
     expression = compile_expression(pattern)
     given = expression.subject(text)
     parts = parts_of_rewrite(pattern, rewrite)
+    if expression.pattern.search(given) is None:
+        return text
     nothing = given[:0]
     result: list[Any] = []
     last, barred = 0, -1

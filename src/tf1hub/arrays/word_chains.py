@@ -69,8 +69,8 @@ _ONE_BY_ONE = _DEAR | {
 _FILL = "SparseFillEmptyRows"
 _SIZES = frozenset({"LookupTableSize", "LookupTableSizeV2"})
 
-_MOST_WORDS = 1 << 15
-_MOST_BYTES = 1 << 21
+_MOST_WORDS = 1 << 18
+_MOST_BYTES = 1 << 24
 
 
 def fold_word_chains(code: Code) -> Code:

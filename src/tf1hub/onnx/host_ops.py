@@ -143,8 +143,37 @@ _GO_ALONG = frozenset({"SparseFillEmptyRows", "SparseReshape"})
 """Op types that are one op in NumPy and dozens in ONNX: they run on the host where all that they take comes from there."""
 
 _LIGHT = frozenset(
-    {"Less", "LessEqual", "Greater", "Add", "AddV2", "Sub", "Select", "SelectV2", "Cast", "Equal", "Identity"}
+    {
+        "Add",
+        "AddV2",
+        "Cast",
+        "ConcatV2",
+        "Equal",
+        "ExpandDims",
+        "Gather",
+        "GatherV2",
+        "Greater",
+        "GreaterEqual",
+        "Identity",
+        "Less",
+        "LessEqual",
+        "LogicalAnd",
+        "LogicalNot",
+        "LogicalOr",
+        "NotEqual",
+        "Pack",
+        "Prod",
+        "Reshape",
+        "Select",
+        "SelectV2",
+        "Slice",
+        "Squeeze",
+        "StridedSlice",
+        "Sub",
+        "Where",
+    }
 )
+"""Op types with which `tf.nn.safe_embedding_lookup_sparse` and its like choose among the words of texts."""
 _DEEPEST = 12
 
 

@@ -436,6 +436,7 @@ export const OPS = {
   },
   Fill: (_, sizes, value) => [{ shape: [...sizes.data], data: new Array(countOf(sizes.data)).fill(value.data[0]) }],
   FloorMod: elementwise((a, b) => (a % b && a % b < 0 !== b < 0 ? (a % b) + b : a % b)),
+  Gather: (_, x, indices) => [gather(x, indices, 0)],
   GatherNd: (_, x, indices) => [gatherNd(x, indices)],
   GatherV2: ({ batch_dims }, x, indices, axis) => [batch_dims ? refuse("It gathers in batches.") : gather(x, indices, axis.data[0])],
   Greater: elementwise((a, b) => a > b),
@@ -457,6 +458,7 @@ export const OPS = {
   NotEqual: elementwise((a, b) => a !== b),
   OnesLike: each(() => 1),
   Pack: ({ axis }, ...inputs) => [concat(axis, inputs.map((x) => OPS.ExpandDims({}, x, scalar(axis))[0]))],
+  Prod: reduced((a, b) => a * b, 1),
   Range: (_, start, limit, delta) => [vector(Array.from({ length: Math.max(0, Math.ceil((limit.data[0] - start.data[0]) / delta.data[0])) }, (__, index) => start.data[0] + index * delta.data[0]))],
   RegexReplace: replaceMatches,
   Reshape: (_, x, wanted) => [reshape(x, wanted.data)],
@@ -465,6 +467,11 @@ export const OPS = {
   SelectV2: elementwise((which, a, b) => (which ? a : b)),
   Shape: (_, x) => [vector([...x.shape])],
   Size: (_, x) => [scalar(x.data.length)],
+  Slice: (_, x, begin, size) => {
+    const end = vector(size.data.map((side, axis) => (side < 0 ? x.shape[axis] : begin.data[axis] + side)));
+    const whole = { begin_mask: 0, ellipsis_mask: 0, end_mask: 0, new_axis_mask: 0, shrink_axis_mask: 0 };
+    return [stridedSlice(whole, x, begin, end, vector(begin.data.map(() => 1)))];
+  },
   SparseFillEmptyRows: fillEmptyRows,
   SparseReshape: sparseReshape,
   SparseToDense: toDense,
