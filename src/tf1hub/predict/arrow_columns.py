@@ -190,7 +190,10 @@ class _Column:
     def _flat(self, array: Any) -> Any:
         """Numbers, or bytes where strings are; with nulls, a list or an array of objects with None."""
         if _is_text(self._pa.types, array.type):
-            return array.cast(self._pa.large_binary()).to_numpy(zero_copy_only=False)
+            # A cast that changes nothing imports all of Arrow's functions.
+            if array.type != self._pa.large_binary():
+                array = array.cast(self._pa.large_binary())
+            return array.to_numpy(zero_copy_only=False)
         if array.null_count:
             return array.to_pylist()
         return array.to_numpy(zero_copy_only=False)
