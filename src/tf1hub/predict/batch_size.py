@@ -39,7 +39,12 @@ _SHARE = 4
 
 
 def measure_batch_size(
-    run: Callable[[int], Any], rows: int, seconds: float = SECONDS, total: int | None = None
+    run: Callable[[int], Any],
+    rows: int,
+    seconds: float = SECONDS,
+    total: int | None = None,
+    *,
+    accelerated: bool = False,
 ) -> int:
     """The smallest number of rows whose rate is within 5 % of the best.
 
@@ -53,8 +58,9 @@ def measure_batch_size(
         seconds: how long to measure. Where other processes keep the machine busy, it takes up to four times as long, but no
             more than 1.6 s, or these seconds if they are more.
         total: how many rows are to be computed, if that is known: the measuring then takes a small part of their time.
+        accelerated: whether anything but processors computes; see `has_accelerator`.
     """
-    sizes = _Sizes(run, seconds, total)
+    sizes = _Sizes(run, seconds, total, accelerated)
     run(1)  # what engines prepare at the first call
     size, falls, flats = 1, 0, 0
     while size <= min(rows, LARGEST):
@@ -84,15 +90,18 @@ class _Sizes:
         run: computes that many rows.
         seconds: how long to measure.
         total: how many rows are to be computed; None where that is not known.
+        accelerated: whether anything but processors computes.
 
     Attributes:
         least: the shortest time of a row, by size.
         lasted: seconds that the last measurement took.
     """
 
-    def __init__(self, run: Callable[[int], Any], seconds: float, total: int | None) -> None:
+    def __init__(
+        self, run: Callable[[int], Any], seconds: float, total: int | None, accelerated: bool
+    ) -> None:
         self._run = run
-        self._clock = time.perf_counter if _has_accelerator() else time.process_time
+        self._clock = time.perf_counter if accelerated else time.process_time
         self._most = seconds
         self._total = total
         # How long all rows take is not known before sizes were doubled.
@@ -161,13 +170,16 @@ class _Sizes:
             steady = 0 if changed else steady + 1
 
 
-def _has_accelerator() -> bool:
-    """Whether TensorFlow or JAX, where they are loaded, compute on anything but processors."""
-    tensorflow, jax = sys.modules.get("tensorflow"), sys.modules.get("jax")
+def has_accelerator(engine: str) -> bool:
+    """Whether an engine computes on anything but processors.
+
+    Args:
+        engine: its name. Another library that is imported is not asked: that would make it look for its devices.
+    """
     with contextlib.suppress(Exception):  # whatever they say of a driver that does not fit
-        if tensorflow is not None and tensorflow.config.list_physical_devices("GPU"):
-            return True
-        return jax is not None and bool(jax.default_backend() != "cpu")
+        if engine == "tensorflow":
+            return bool(sys.modules["tensorflow"].config.list_physical_devices("GPU"))
+        return engine == "jax" and sys.modules["jax"].default_backend() != "cpu"
     return False
 
 

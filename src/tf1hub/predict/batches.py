@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tf1hub.errors import InputError
-from tf1hub.predict.batch_size import SECONDS, measure_batch_size
+from tf1hub.predict.batch_size import SECONDS, has_accelerator, measure_batch_size
 from tf1hub.predict.loaded_signature import LoadedSignature
 from tf1hub.predict.row_faults import FAULTS, find_faults, stand_ins
 from tf1hub.predict.row_values import (
@@ -210,7 +210,11 @@ class Batches:
                 return
             left = max(SECONDS - (time.perf_counter() - started), SECONDS / 4)
             self._signature.batch_size = measure_batch_size(
-                lambda size: run(next_rows(size)), rows.count, left, total
+                lambda size: run(next_rows(size)),
+                rows.count,
+                left,
+                total,
+                accelerated=has_accelerator(self._signature.engine),
             )
         except FAULTS:
             # A row among those to measure with is at fault: the next call measures.
