@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -24,7 +25,8 @@ Decode: TypeAlias = str | Decoder | Mapping[str, "str | Decoder"] | None
 IMAGE = "image"
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _SCALE = np.float32(1 / 255)
-_TOGETHER = 64
+_TOGETHER, _TOGETHER_BYTES = 64, 1 << 21
+"""The most images, and bytes of pixels, that are decoded in one go: the processor's cache holds them."""
 _WRONG = (
     "decode= is 'image', a function from bytes to an array, or a dict of these by the names of inputs; it was given {given!r}. "
     "The inputs are {inputs}."
@@ -183,9 +185,9 @@ def decode_rows(
         _decode_each(rows, range(len(rows)), decoder, arrays, faults, first)
         return arrays, faults
     found = np.empty((len(rows), *decoder.shape), decoder.dtype)
-    # A part of them at a time, which the processor's cache holds.
-    for start in range(0, len(rows), _TOGETHER):
-        some = rows[start : start + _TOGETHER]
+    step = max(1, min(_TOGETHER, _TOGETHER_BYTES // max(math.prod(decoder.shape), 1)))
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
         pixels = np.zeros((len(some), *decoder.shape), np.uint8)
         left = decoder.read(some, pixels)
         _decode_each(some, left, decoder.pixels, pixels, faults, first + start)
