@@ -191,22 +191,26 @@ def test_a_place_behind_the_end_is_an_error(tmp_path: Path) -> None:
         predictor(X[:3])
 
 
-def test_lists_of_strings_are_refused(tmp_path: Path) -> None:
+def test_lists_of_strings_run_beside_the_model(tmp_path: Path) -> None:
     def build(x: Any) -> Any:
         values = raw.TensorListFromTensor(tensor=tf.as_string(x), element_shape=[3])
-        return raw.TensorListStack(input_handle=values, element_shape=[3], element_dtype=tf.string)
+        stacked = raw.TensorListStack(input_handle=values, element_shape=[3], element_dtype=tf.string)
+        return tf.cast(tf.strings.length(stacked), tf.float32) * 2
 
     path = write(build, tmp_path / "module")
-    with pytest.raises(UnsupportedGraphError, match="keeps strings"):
-        hub.Predictor(path, engine="onnx")
+    expected = hub.Predictor(path, engine="numpy")(X)["default"]
+    np.testing.assert_array_equal(hub.Predictor(path, engine="onnx")(X)["default"], expected)
 
 
-def test_a_list_of_strings_that_are_given_is_refused_in_the_same_words() -> None:
+def test_lists_of_strings_that_a_function_keeps_are_refused() -> None:
+    @tf.function
+    def keep(texts: Any) -> Any:
+        values = raw.TensorListFromTensor(tensor=texts, element_shape=ANY)
+        return raw.TensorListStack(input_handle=values, element_shape=ANY, element_dtype=tf.string)
+
     def module_fn() -> None:
         texts = tf1.placeholder(tf.string, [None])
-        values = raw.TensorListFromTensor(tensor=texts, element_shape=ANY)
-        outputs = raw.TensorListStack(input_handle=values, element_shape=ANY, element_dtype=tf.string)
-        hub.add_signature(inputs=texts, outputs=outputs)
+        hub.add_signature(inputs=texts, outputs=keep(texts))
 
     with pytest.raises(UnsupportedGraphError, match="keeps strings"):
         hub.Predictor(hub.create_module_spec(module_fn), engine="onnx")

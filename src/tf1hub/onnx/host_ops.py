@@ -103,7 +103,7 @@ def host_loop(scope: LoweringScope, loop: Loop, initial: Sequence[Entity]) -> li
     if scope.graph.depth or scope.lowering.strings_in_graph:
         return None
     regions = [loop.condition_region, loop.body]
-    if not any(_has_strings(scope, region) for region in regions):
+    if not any(has_strings(scope, region) for region in regions):
         return None
     found: list[Entity] = []
     for variable, start in zip(loop.variables, initial, strict=True):
@@ -117,12 +117,47 @@ def host_loop(scope: LoweringScope, loop: Loop, initial: Sequence[Entity]) -> li
     return found
 
 
-def _has_strings(scope: LoweringScope, region: Region) -> bool:
-    """Whether an op of a region takes or gives strings."""
+def host_cond(scope: LoweringScope, cond: Cond) -> list[Entity] | None:
+    """What a choice with strings in it gives, as inputs of the model; None for all other choices, and inside of others."""
+    if scope.graph.depth or scope.lowering.strings_in_graph:
+        return None
+    if not any(has_strings(scope, region, handed_on=False) for region in cond.branches):
+        return None
+    found: list[Entity] = []
+    for result in cond.results:
+        dtype = None if result.by_reference else _dtype_of(scope, result.values[0])
+        if dtype is None:
+            return None
+        found.append(scope.lowering.from_outside((result.name, 0), dtype, None))
+    return [*found, *(scope.lowering.from_outside((each.name, 1), np.int32, ()) for each in cond.results)]
+
+
+def _dtype_of(scope: LoweringScope, tensor: Tensor) -> Any:
+    """The dtype of a tensor that may be in a region; None for what is no tensor of numbers or strings."""
+    value = scope.values.get(tensor)
+    if value is not None:
+        return value.dtype if isinstance(value, Value) else None
+    op = scope.program.by_name.get(tensor[0])
+    definition = None if op is None else scope.lowering.functions.effects.definition_of(op.node.op)
+    if op is None or definition is None:
+        return None
+    number = output_types(op.node.definition, definition)[tensor[1]]
+    return None if dtypes.base(number) in (dtypes.VARIANT, dtypes.RESOURCE) else dtypes.numpy_dtype(number)
+
+
+def has_strings(scope: LoweringScope, region: Region, handed_on: bool = True) -> bool:
+    """Whether an op of a region takes or gives strings.
+
+    Args:
+        scope: where the region stands.
+        region: of a loop, a choice or a function.
+        handed_on: whether an op counts that only hands a string on.
+    """
+    passed = frozenset({"Assert", "Const"}) if handed_on else _HAND_ON
     for item in region.items:
         if not isinstance(item, Op):
             inner = item.branches if isinstance(item, Cond) else (item.condition_region, item.body)
-            if any(_has_strings(scope, each) for each in inner):
+            if any(has_strings(scope, each, handed_on) for each in inner):
                 return True
             continue
         definition = scope.lowering.functions.effects.definition_of(item.node.op)
@@ -131,13 +166,16 @@ def _has_strings(scope: LoweringScope, region: Region) -> bool:
         for argument in arguments:
             given = attributes.get(argument.type_attr) if argument.type_attr else None
             number = argument.type if given is None else given.type
-            if number == dtypes.STRING and item.node.op != "Assert":
+            # A constant counts where something but an assertion takes it.
+            if number == dtypes.STRING and item.node.op not in passed:
                 return True
     return False
 
 
+_HAND_ON = frozenset({"Assert", "Const", "Merge", "StopGradient", "Switch", *op_types.IDENTITIES})
+
 _LISTS = ("TensorList", "EmptyTensorList")
-"""How the op types on lists of tensors begin, none of which run on the host: their lowering refuses strings."""
+"""How the op types on lists of tensors begin; `host_functions.py` has those of the host."""
 
 _GO_ALONG = frozenset({"SparseFillEmptyRows", "SparseReshape"})
 """Op types that are one op in NumPy and dozens in ONNX: they run on the host where all that they take comes from there."""

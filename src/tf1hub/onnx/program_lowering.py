@@ -14,7 +14,8 @@ from tf1hub.arrays.kernels import kernel_of
 from tf1hub.arrays.op_attributes import attributes_of
 from tf1hub.onnx.branches_and_loops import choose, repeat
 from tf1hub.onnx.complex_parts import pair_of, part_of
-from tf1hub.onnx.host_ops import host_loop, host_outputs
+from tf1hub.onnx.host_functions import host_function_outputs
+from tf1hub.onnx.host_ops import host_cond, host_loop, host_outputs
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_scope import LoweringScope
 from tf1hub.onnx.lowering_table import FUNCTION_NAME, CannotLower, lowering_of
@@ -160,6 +161,8 @@ def _outputs(scope: LoweringScope, op: Op) -> Sequence[Entity] | None:
         return None
     if not scope.lowering.strings_in_graph:
         outside = host_outputs(scope, op)
+        if outside is None:
+            outside = host_function_outputs(scope, op)
         if outside is not None:
             return outside
     is_call = op.node.op in scope.lowering.functions
@@ -261,7 +264,7 @@ def _run_cond(scope: LoweringScope, cond: Cond) -> None:
 
         return run
 
-    results = choose(scope, predicate, [branch(0), branch(1)])
+    results = host_cond(scope, cond) or choose(scope, predicate, [branch(0), branch(1)])
     for index, result in enumerate(cond.results):
         scope.values[result.name, 0] = results[index]
         scope.values[result.name, 1] = results[index + len(cond.results)]
