@@ -60,7 +60,7 @@ def _works_on_strings(scope: LoweringScope, name: str, seen: set[str]) -> bool:
     if has_strings(scope, region, handed_on=False):
         return True
     return any(
-        _works_on_strings(scope, inner, seen) for op in _ops_of(region) for inner in _called_by(scope, op)
+        _works_on_strings(scope, inner, seen) for op in _ops_of(region) for inner in _list_called(scope, op)
     )
 
 
@@ -75,7 +75,7 @@ def _ops_of(region: Region) -> Iterable[Op]:
                 yield from _ops_of(each)
 
 
-def _called_by(scope: LoweringScope, op: Op) -> list[str]:
+def _list_called(scope: LoweringScope, op: Op) -> list[str]:
     if op.node.op in scope.lowering.functions:
         return [op.node.op]
     attrs = _FUNCTIONS_OF.get(op.node.op, ("f",) if op.node.op.endswith("PartitionedCall") else ())
