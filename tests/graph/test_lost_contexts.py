@@ -131,6 +131,10 @@ DAMAGE: dict[str, tuple[str, Damage]] = {
         "cond_in_cond_on_the_same_predicate",
         cond(lambda context: setattr(context, "pivot_name", "nowhere:0")),
     ),
+    "another predicate": (
+        "cond_with_captures_and_constants",
+        cond(lambda context: setattr(context, "pred_name", "x:0")),
+    ),
     "a way into a branch that is none": ("cond_with_captures_and_constants", cond(swap_a_way_in)),
     "conds that lie in none": (
         "cond_in_cond_on_the_same_predicate",

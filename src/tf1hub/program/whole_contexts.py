@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import CondContextDef, NodeDef, WhileContextDef
-from tf1hub.format.tensor_names import node_of, split_tensor_name
+from tf1hub.format.tensor_names import node_of, split_tensor_name, tensor_name
 from tf1hub.graphdef import op_types
 from tf1hub.graphdef.contexts import Context, contexts_of, each_context, innermost, references
 from tf1hub.graphdef.op_definitions import OpDefinitions, output_types
@@ -49,9 +49,9 @@ def whole_contexts(variant: Variant, definition_of: OpDefinitions) -> WholeConte
     if structure.problems:
         # What is known of a part of the nodes only would give other gradients than the graph has.
         return WholeContexts(listed if sound else [], problems=structure.problems)
-    if sound and _agree(listed, structure):
+    if sound and _agree(listed, structure, nodes):
         return WholeContexts(listed)
-    _take_over(listed, structure, nodes)
+    _take_over(listed, structure, nodes, definition_of)
     return WholeContexts(structure.contexts, structure.exits)
 
 
@@ -77,7 +77,7 @@ def _is_tensor(name: str, nodes: Mapping[str, NodeDef], definition_of: OpDefinit
         return False
 
 
-def _agree(listed: Sequence[tuple[str, Context]], structure: Structure) -> bool:
+def _agree(listed: Sequence[tuple[str, Context]], structure: Structure, nodes: Mapping[str, NodeDef]) -> bool:
     """Whether the contexts that are listed have the nodes that lie in them."""
     theirs, found = innermost(listed), innermost(structure.contexts)
     # Up to TensorFlow 1.7, what tells that a branch is taken was listed around it.
@@ -94,7 +94,7 @@ def _agree(listed: Sequence[tuple[str, Context]], structure: Structure) -> bool:
         known = partners.get(id(context))
         if known is other:
             continue
-        if known is not None or not _same(context, other):
+        if known is not None or not _same(context, other, nodes):
             return False
         partners[id(context)] = other
         if isinstance(other, WhileContextDef) and loops.setdefault(id(other), id(context)) != id(context):
@@ -102,7 +102,7 @@ def _agree(listed: Sequence[tuple[str, Context]], structure: Structure) -> bool:
     return True
 
 
-def _same(context: Context, other: Context) -> bool:
+def _same(context: Context, other: Context, nodes: Mapping[str, NodeDef]) -> bool:
     if isinstance(context, WhileContextDef):
         return (
             isinstance(other, WhileContextDef)
@@ -111,11 +111,27 @@ def _same(context: Context, other: Context) -> bool:
             and set(context.loop_exit_names) == set(other.loop_exit_names)
             and set(context.loop_enter_names) <= set(other.loop_enter_names or context.loop_enter_names)
         )
-    return isinstance(other, CondContextDef) and context.branch == other.branch
+    return (
+        isinstance(other, CondContextDef)
+        and context.branch == other.branch
+        and _source(context.pred_name, nodes) == _source(other.pred_name, nodes)
+    )
+
+
+def _source(tensor: str, nodes: Mapping[str, NodeDef]) -> str:
+    """What a tensor is the same as: a cond makes a copy of its predicate."""
+    seen: set[str] = set()
+    while tensor not in seen and nodes[node_of(tensor)].op in op_types.IDENTITIES:
+        seen.add(tensor)
+        tensor = tensor_name(nodes[node_of(tensor)].input[0])
+    return tensor
 
 
 def _take_over(
-    listed: Sequence[tuple[str, Context]], structure: Structure, nodes: Mapping[str, NodeDef]
+    listed: Sequence[tuple[str, Context]],
+    structure: Structure,
+    nodes: Mapping[str, NodeDef],
+    definition_of: OpDefinitions,
 ) -> None:
     """Keeps what only a context knows, of those loops that are known by their names."""
     known = {
@@ -127,5 +143,5 @@ def _take_over(
         if isinstance(context, WhileContextDef) and context.context_name in known:
             said = known[context.context_name]
             context.back_prop, context.swap_memory = said.back_prop, said.swap_memory
-            if node_of(said.maximum_iterations_name) in nodes:
+            if _is_tensor(said.maximum_iterations_name, nodes, definition_of):
                 context.maximum_iterations_name = said.maximum_iterations_name
