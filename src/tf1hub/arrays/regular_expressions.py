@@ -36,6 +36,11 @@ _POSIX = {
     "word": r"0-9A-Za-z_",
     "xdigit": "0-9A-Fa-f",
 }
+_ONE_CHARACTER = re.compile(
+    r"""\[\^?\]?(?:\[:\^?\w+:\]|\\[pP](?:\w|\{\^?\w+\})|\\[^pPQEC]|[^\\\[\]])*\]  # a class
+        |\\[pP](?:\w|\{\^?\w+\})|\\[dDsSwW]""",
+    re.VERBOSE | re.DOTALL,
+)
 _SPACE = r"\t\n\f\r "
 _INSTALL = (
     "The regular expression {pattern!r} uses {part!r}, which Python's re does not have. Install the package that has all "
@@ -92,8 +97,13 @@ def replace_matches(pattern: str, rewrite: bytes, text: bytes, everywhere: bool 
         b'world hello'
     """
     expression = compile_expression(pattern)
-    given = expression.subject(text)
     parts = parts_of_rewrite(pattern, rewrite)
+    matching = _characters_of(pattern)
+    if matching is not None and text.isascii():
+        left = text.translate(None, matching)
+        if len(left) == len(text) or (everywhere and not rewrite):
+            return left
+    given = expression.subject(text)
     if expression.pattern.search(given) is None:
         return text
     nothing = given[:0]
@@ -113,6 +123,14 @@ def replace_matches(pattern: str, rewrite: bytes, text: bytes, everywhere: bool 
     result.append(given[last:])
     whole: Any = nothing.join(result)
     return whole if expression.of_bytes else text_bytes(whole)
+
+
+@lru_cache(maxsize=256)
+def _characters_of(pattern: str) -> bytes | None:
+    """The characters of ASCII that a pattern matches which stands for one character, as most that clean texts do; else None."""
+    if _ONE_CHARACTER.fullmatch(pattern) is None:
+        return None
+    return bytes(code for code in range(128) if matches_all(pattern, bytes([code])))
 
 
 @lru_cache(maxsize=256)

