@@ -78,3 +78,56 @@ for merge in (True, False):
             {"inputs": numbers(7, 3, 4), "sequence_length": np.asarray([7, 0, 4], np.int32)},
             {"merge_repeated": merge, "blank_index": blank},
         )
+
+# Of random numbers no two are equal; of whole ones some are.
+for picture in (numbers(2, 7, 6, 3), np.round(numbers(2, 7, 6, 3))):
+    for padding in ("SAME", "VALID"):
+        for window, steps in (((2, 2), (2, 2)), ((3, 2), (1, 2))):
+            shape = [
+                -(-n // s) if padding == "SAME" else (n - w) // s + 1
+                for n, w, s in zip((7, 6), window, steps, strict=True)
+            ]
+            told = {"ksize": [1, *window, 1], "strides": [1, *steps, 1], "padding": padding}
+            slope = numbers(2, *shape, 3, seed=1)
+            largest = np.zeros((2, *shape, 3), FLOAT)
+            case("MaxPoolGrad", {"orig_input": picture, "orig_output": largest, "grad": slope}, told)
+            case(
+                "AvgPoolGrad",
+                {"orig_input_shape": np.asarray([2, 7, 6, 3], np.int32), "grad": slope},
+                told,
+                known=frozenset({"orig_input_shape"}),
+            )
+for training in (True, False):
+    for kind in ("FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3"):
+        spare = {"reserve_space_3": np.zeros(0, FLOAT)} if kind.endswith("V3") else {}
+        case(
+            kind,
+            {
+                "y_backprop": numbers(2, 3, 4, 5, seed=1),
+                "x": numbers(2, 3, 4, 5),
+                "scale": numbers(5, seed=2),
+                "reserve_space_1": numbers(5, seed=3),
+                "reserve_space_2": np.abs(numbers(5, seed=4)) + FLOAT(0.2),
+                **spare,
+            },
+            {"is_training": training, "epsilon": 0.01},
+            tolerance=2e-5,
+            compare=(0, 1, 2),
+        )
+for begin, end, steps, shape, masks in (
+    ((1, 0), (3, 4), (1, 2), (2, 2, 2), {}),
+    ((-1, 1), (0, 3), (1, 1), (2, 2), {"shrink_axis_mask": 1}),
+    ((0, 0), (0, 0), (-1, 1), (4, 5, 2), {"begin_mask": 3, "end_mask": 3}),
+):
+    case(
+        "StridedSliceGrad",
+        {
+            "shape": np.asarray([4, 5, 2], np.int32),
+            "begin": np.asarray(begin, np.int32),
+            "end": np.asarray(end, np.int32),
+            "strides": np.asarray(steps, np.int32),
+            "dy": numbers(*shape),
+        },
+        masks,
+        exact=True,
+    )

@@ -83,6 +83,17 @@ def patches(x: Any) -> Any:
     )
 
 
+def saliency(x: Any) -> Any:
+    """What a network's answer hangs on: its gradient by the picture, as an output."""
+    image = tf.transpose(x, [1, 0, 2])[..., tf.newaxis]
+    found = tf1.nn.conv2d(image, variable("kernel", 3, 3, 1, 4), [1, 1, 1, 1], "SAME")
+    ones, zeros = tf.ones([4]), tf.zeros([4])
+    found, _, _ = tf1.nn.fused_batch_norm(found, ones * 1.2, zeros, zeros + 0.1, ones, is_training=False)
+    found = tf1.nn.max_pool(tf.nn.relu(found), [1, 2, 2, 1], [1, 2, 2, 1], "SAME")[:, :2]
+    (slope,) = tf.gradients(tf.reduce_sum(tf.nn.sigmoid(found)), [image])
+    return slope
+
+
 def counted(x: Any) -> Any:
     """A loop that counts down, by its function."""
 
@@ -100,7 +111,9 @@ def divided(x: Any) -> Any:
     return tf.identity(tf1.scatter_div(table, [0, 2], 2 + tf.abs(x[0, :2, :2])))
 
 
-@pytest.fixture(params=[outputs_alone, last_state, steps_that_count, products, patches, counted, divided])
+@pytest.fixture(
+    params=[outputs_alone, last_state, steps_that_count, products, patches, saliency, counted, divided]
+)
 def program(request: pytest.FixtureRequest) -> Any:
     return request.param
 

@@ -12,6 +12,7 @@ from tf1hub.arrays.kinds import function_calls as function_calls
 from tf1hub.arrays.kinds import handing_on as handing_on
 from tf1hub.arrays.kinds import image_files as image_files
 from tf1hub.arrays.kinds import image_sizes as image_sizes
+from tf1hub.arrays.kinds import image_slopes as image_slopes
 from tf1hub.arrays.kinds import indexing as indexing
 from tf1hub.arrays.kinds import label_sequences as label_sequences
 from tf1hub.arrays.kinds import linear_algebra as linear_algebra

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tf1hub.arrays.kinds.slopes import SELU_ALPHA, SELU_SCALE
-from tf1hub.onnx.broadcasting import wide
+from tf1hub.onnx.broadcasting import by_channel, wide
+from tf1hub.onnx.image_layout import ImageLayout
+from tf1hub.onnx.kinds.lowered_slicing import update_strided_slice
 from tf1hub.onnx.lowering_call import LoweringCall
 from tf1hub.onnx.lowering_table import lowers
 from tf1hub.onnx.onnx_graph import Graph
@@ -63,3 +65,40 @@ def bias_slope(call: LoweringCall, dy: Value) -> Value:
     found = graph.op("ReduceSum", wide(graph, dy), axes, keepdims=0)
     found.shape = None if dy.shape is None else (dy.shape[axis],)
     return graph.cast(found, np.dtype(dy.dtype))
+
+
+@lowers("FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3")
+def batch_norm_slope(
+    call: LoweringCall, slope: Value, x: Value, scale: Value, mean: Value, variance: Value, *_: Value
+) -> list[Value]:
+    """The gradients by the tensor, the scale and the offset, with the statistics that normalized it."""
+    image, graph = ImageLayout(call, x), call.graph
+    rank, kind = image.rank + 2, scale.dtype
+    given = graph.cast(graph.channels_first(slope) if image.last else slope, kind)
+    source = graph.cast(image.x, kind)
+    axes = graph.int64s(0, *range(2, rank))
+    away = graph.op("Sub", source, by_channel(graph, mean, rank))
+    by_offset = graph.op("ReduceSum", given, axes, keepdims=0)
+    weighted = graph.op("ReduceSum", graph.op("Mul", given, away), axes, keepdims=0)
+    spread = graph.op("Add", variance, graph.like(call["epsilon"], variance))
+    root = graph.op("Sqrt", spread)
+    if call["is_training"]:
+        number = graph.op("Div", graph.op("Size", source), graph.squeeze(graph.size_of(source, 1), 0))
+        count = graph.cast(number, kind)
+        part = graph.op("Div", weighted, graph.op("Mul", spread, count))
+        rest = graph.op("Mul", away, by_channel(graph, part, rank))
+        center = by_channel(graph, graph.op("Div", by_offset, count), rank)
+        given = graph.op("Sub", graph.op("Sub", given, center), rest)
+    found = graph.op("Mul", given, by_channel(graph, graph.op("Div", scale, root), rank))
+    none = graph.const(np.zeros(0), kind)
+    return [image.back(graph.cast(found, x.dtype)), graph.op("Div", weighted, root), by_offset, none, none]
+
+
+@lowers("StridedSliceGrad")
+def slice_slope(
+    call: LoweringCall, sizes: Value, begin: Value, end: Value, strides: Value, slope: Value
+) -> Value:
+    """Zeros with a gradient in place of a slice."""
+    zeros = call.graph.zeros(sizes, slope.dtype)
+    found: Value = update_strided_slice(call, zeros, begin, end, strides, slope)
+    return found

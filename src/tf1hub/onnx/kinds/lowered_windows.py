@@ -89,3 +89,21 @@ def max_pool_with_argmax(call: LoweringCall, x: Value) -> list[Value]:
         image.back(graph.cast(largest, image.x.dtype)),
         image.back(graph.cast(found, call["Targmax"])),
     ]
+
+
+@lowers("MaxPoolGrad")
+def max_pool_slope(call: LoweringCall, x: Value, _: Value, slope: Value) -> Value:
+    """The gradient of each window, where its largest element is."""
+    image, graph = ImageLayout(call, x), call.graph
+    window, strides = image.spatial("ksize"), image.spatial("strides")
+    given = graph.channels_first(slope) if image.last else slope
+    source = graph.cast(image.x, np.float32)
+    padding = image.fixed_padding(window, strides, [1, 1])
+    options = {"kernel_shape": window, "strides": strides, **padding}
+    _, places = graph.ops("MaxPool", 2, source, dtypes=[source.dtype, np.int64], **options)
+    flat = graph.zeros(graph.reshape(graph.op("Size", source), [1]), np.float32)
+    updates = graph.reshape(graph.cast(given, np.float32), [-1])
+    index = graph.unsqueeze(graph.reshape(places, [-1]), 1)
+    total = graph.op("ScatterND", flat, index, updates, reduction="add")
+    found = graph.reshape(total, graph.shape_of(image.x), image.x.shape)
+    return image.back(graph.cast(found, x.dtype))
