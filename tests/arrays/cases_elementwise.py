@@ -316,3 +316,23 @@ case("IdentityN", {"input": [numbers(2), numbers(3, dtype=np.int32)]}, exact=Tru
 case("PlaceholderWithDefault", {"input": numbers(2, 3)}, {"shape": [None, 3]}, exact=True)
 case("DeepCopy", {"x": numbers(2, 3)}, exact=True)
 case("GuaranteeConst", {"input": numbers(2, 3)}, exact=True)
+
+PARTS = np.asarray(
+    [1e-30, 1e-7, 0.01, 0.3, 0.5, 0.7, 0.99, 0.999999, 0.0, 1.0, -0.5, 1.5, np.nan], np.float32
+)
+PLACES = np.asarray([0.0, 1e-3, 0.4, 1.0, 3.0, 9.0, 40.0, np.inf, -1.0], np.float32)
+for dtype in WIDE:
+    case("Erfinv", {"x": np.concatenate([PARTS, -PARTS]).astype(dtype)}, tolerance=1e-5)
+    case("Ndtri", {"x": PARTS.astype(dtype)}, tolerance=1e-5)
+    for kind in ("Igamma", "Igammac"):
+        case(
+            kind,
+            {"a": np.asarray([[0.01], [0.5], [1], [4.5], [30], [200]], dtype), "x": PLACES.astype(dtype)},
+            tolerance=1e-5,
+        )
+    shapes = numbers(60, dtype=dtype, low=0.05, high=30), numbers(60, dtype=dtype, low=0.05, high=30, seed=1)
+    case(
+        "Betainc",
+        {"a": shapes[0], "b": shapes[1], "x": numbers(60, dtype=dtype, low=0, high=1)},
+        tolerance=1e-5,
+    )

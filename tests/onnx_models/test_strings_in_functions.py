@@ -113,3 +113,13 @@ def test_a_loop_over_strings_that_reads_a_variable_is_refused(tmp_path: Path) ->
         "the op type VarHandleOp (1 node, 'table'): it is needed by ops on strings, beside the model"
         in str(told.value)
     )
+
+
+@pytest.mark.usefixtures("_control_flow")
+def test_texts_that_a_loop_gives_come_out_of_every_engine(tmp_path: Path) -> None:
+    path = str(tmp_path / "module")
+    export(lambda texts: tf.map_fn(lambda text: tf.strings.join([text, "!"]), texts), path)
+    for engine in ("numpy", "jax", "onnx"):
+        predictor = hub.Predictor(path, engine=engine)
+        for texts in (TEXTS, TEXTS[:2]):
+            assert predictor(texts)["default"].tolist() == [text + b"!" for text in texts]

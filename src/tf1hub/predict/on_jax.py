@@ -46,7 +46,7 @@ class _JaxSignature:
 
         self._code = request.code
         self._function = JaxFunction(request.spec, request.variant, request.signature, training=False)
-        self._compute: Callable[..., Any] = jax.jit(self._function.compute)
+        self._compute: Callable[..., Any] = jax.jit(self._compile)
         seed = np.random.SeedSequence().generate_state(1)[0] if request.seed is None else request.seed
         with _all_bits():
             self._params = self._function.initial_params()
@@ -71,6 +71,13 @@ class _JaxSignature:
                 name: prepared.fixed[name] if value is None else np.asarray(value)
                 for name, value in zip(self._code.fetches, results, strict=True)
             }
+
+    def _compile(self, *given: Any) -> Any:
+        """What JAX compiles: it has no texts, those that a loop gives neither."""
+        results, written = self._function.compute(*given)
+        if any(value is not None and value.dtype == object for value in results):
+            raise UnsupportedGraphError("A signature whose loops give texts is computed op by op.")
+        return results, written
 
     def _compute_results(self, *given: Any) -> Any:
         """The results, compiled; op by op where values decide shapes, so that JAX cannot compile the signature."""

@@ -6,6 +6,7 @@ from tf1hub.arrays.kinds import colors as colors
 from tf1hub.arrays.kinds import convolution as convolution
 from tf1hub.arrays.kinds import crossing as crossing
 from tf1hub.arrays.kinds import diagonals as diagonals
+from tf1hub.arrays.kinds import distribution_functions as distribution_functions
 from tf1hub.arrays.kinds import elementwise as elementwise
 from tf1hub.arrays.kinds import examples as examples
 from tf1hub.arrays.kinds import function_calls as function_calls
