@@ -32,7 +32,7 @@ def round_to_bits(call: Call, x: Any, low: Any, high: Any, *bits: Any) -> Any:
     else:
         axes = tuple(place for place in range(x.ndim) if place != axis) if axis >= 0 else None
         least, most = (xp.asarray(f(x, axis=axes, keepdims=axis >= 0)) for f in (xp.min, xp.max))
-    first, last = _limits(count, signed, narrow)
+    first, last = find_limits(count, signed, narrow)
     # The range of integers that reaches as far as the numbers do, in units that are as wide on both sides of zero.
     zero = constant(0, x)
     from_least = xp.where(constant(first, x) * least > 0, constant(first, x) / least, constant(np.inf, x))
@@ -49,7 +49,8 @@ def round_to_bits(call: Call, x: Any, low: Any, high: Any, *bits: Any) -> Any:
     return xp.where(none, zero, _round(call, inside * scale) * inverse)
 
 
-def _limits(bits: int, signed: bool, narrow: bool) -> tuple[int, int]:
+def find_limits(bits: int, signed: bool, narrow: bool) -> tuple[int, int]:
+    """The least and the largest number of some bits; a narrow range of signed ones is as long on both sides of zero."""
     if signed:
         return -(1 << (bits - 1)) + int(narrow), (1 << (bits - 1)) - 1
     return 0, (1 << bits) - 1

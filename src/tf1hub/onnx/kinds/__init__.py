@@ -15,6 +15,7 @@ from tf1hub.onnx.kinds import lowered_lists as lowered_lists
 from tf1hub.onnx.kinds import lowered_matrices as lowered_matrices
 from tf1hub.onnx.kinds import lowered_pairs as lowered_pairs
 from tf1hub.onnx.kinds import lowered_projections as lowered_projections
+from tf1hub.onnx.kinds import lowered_quantization as lowered_quantization
 from tf1hub.onnx.kinds import lowered_random as lowered_random
 from tf1hub.onnx.kinds import lowered_reductions as lowered_reductions
 from tf1hub.onnx.kinds import lowered_resampling as lowered_resampling
