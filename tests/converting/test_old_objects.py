@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -48,3 +49,15 @@ def test_the_collector_waits_and_then_is_as_it_was(enabled: bool) -> None:
         assert gc.isenabled() is enabled
     finally:
         gc.enable()
+
+
+class _Cycle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_the_last_graphs_are_collected_before_the_old_objects_come_back() -> None:
+    with old_objects_set_aside():
+        last = weakref.ref(_Cycle())
+        assert last() is not None
+    assert last() is None

@@ -17,7 +17,7 @@ _FOLDER = "assets"
 
 
 def with_assets_of(spec: ModuleSpec, directory: str) -> ModuleSpec:
-    """A module whose assets are those of its conversion.
+    """A module whose assets are those of its conversion; itself where it has none.
 
     Args:
         spec: the module.
@@ -26,6 +26,8 @@ def with_assets_of(spec: ModuleSpec, directory: str) -> ModuleSpec:
     Raises:
         CheckFailedError: an asset is not among what was written.
     """
+    if not spec.asset_paths:
+        return spec
     folder = os.path.join(directory, _FOLDER)
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     digests = {name: _digest(os.path.join(folder, name)) for name in names}

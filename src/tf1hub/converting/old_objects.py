@@ -13,8 +13,10 @@ def old_objects_set_aside() -> Iterator[None]:
 
     A conversion makes and drops large graphs, whose ops hold each other, so only the collector frees them. While one is
     made all of it lives, and each pass goes over it for nothing; once it is dropped, `convert` calls the collector.
-    TensorFlow alone is half a million objects, which take most of the time of each pass. A program that has set objects
-    aside itself, as servers do before they fork, keeps them so, and one that has switched the collector off finds it off.
+    TensorFlow alone is half a million objects, which take most of the time of each pass. So the last graphs are collected
+    before these come back: the next pass, which would come at once, would go over all of it. A program that has set
+    objects aside itself, as servers do before they fork, keeps them so, and one that has switched the collector off finds
+    it off.
     """
     mine, was_enabled = gc.get_freeze_count() == 0, gc.isenabled()
     gc.disable()
@@ -23,6 +25,7 @@ def old_objects_set_aside() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()
         if mine:
             gc.unfreeze()
         if was_enabled:
