@@ -251,10 +251,11 @@ class CallableForm(Form):
         wanted = set(request.inference.signature_names if written.compared is None else written.compared)
         with ArrayFile() as file:
             expected = []
-            for variant in variants:
-                names = [name for name in variant.signature_names if name in wanted]
-                found = run_signatures(oracle, variant, names, examples, file, say, self.check_limits)
-                expected.append((variant, found))
+            with oracle.sharing():
+                for variant in variants:
+                    names = [name for name in variant.signature_names if name in wanted]
+                    found = run_signatures(oracle, variant, names, examples, file, say, self.check_limits)
+                    expected.append((variant, found))
             gc.collect()
             say("loading what was written")
             with self.open(request, path) as call:

@@ -28,6 +28,10 @@ class OnNumpy:
         """Refuses inputs that a signature does not take; see `Oracle`."""
         interface_of(variant, signature).arrays(feeds)
 
+    def sharing(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing is shared; see `Oracle`."""
+        return contextlib.nullcontext()
+
     @contextlib.contextmanager
     def open(self, variant: Variant) -> Iterator[Evaluate]:
         """The variant's programs; see `Oracle`."""

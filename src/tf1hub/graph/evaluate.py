@@ -56,42 +56,74 @@ def evaluating(
     spec: ModuleSpec | str | os.PathLike[str], tags: Tags = None, config: Any = None
 ) -> Iterator[Callable[..., Any]]:
     """The same, with a configuration of the session."""
-    graph = tf.Graph()
-    with graph.as_default():
-        module = Module(spec, tags=tags)
-        session = tf.compat.v1.Session(graph=graph, config=config)
-        with session:
-            with initializing(module.where):
-                session.run([tf.compat.v1.global_variables_initializer(), tf.compat.v1.tables_initializer()])
-            calls: dict[tuple[str | None, bool], tuple[Any, Any]] = {}
+    with evaluating_variants(spec, config) as open_variant:
+        yield open_variant(tags)
 
-            def evaluate(
-                inputs: Any = None,
-                _sentinel: None = None,
-                signature: str | None = None,
-                as_dict: bool | None = None,
-            ) -> Any:
-                key = (signature, bool(as_dict))
-                with graph.as_default():
-                    if key not in calls:
-                        calls[key] = _build(module, signature, as_dict)
-                    feeds, outputs = calls[key]
-                    infos = module.get_input_info_dict(signature)
-                    given = check_names(inputs, infos, signature or DEFAULT_SIGNATURE, module.where)
-                    try:
-                        return session.run(outputs, {feeds[name]: value for name, value in given.items()})
-                    except UnicodeDecodeError as error:
-                        what = f"The signature {signature or DEFAULT_SIGNATURE!r} of {module.where}"
-                        raise InputError(
-                            f"{what} cannot compute with what it is given: {reason(error)}"
-                        ) from error
-                    except (TypeError, ValueError):
-                        # What a session says of a feed names a placeholder that nobody knows.
-                        with tf.Graph().as_default():
-                            convert_inputs(given, infos, signature or DEFAULT_SIGNATURE, module.where)
-                        raise
 
-            yield evaluate
+@contextlib.contextmanager
+def evaluating_variants(
+    spec: ModuleSpec | str | os.PathLike[str], config: Any = None
+) -> Iterator[Callable[[Tags], Callable[..., Any]]]:
+    """A context with a function from tags to the variant as a Python function. All of them are over one state.
+
+    Raises:
+        UnsupportedGraphError: by the function, of a variant that cannot share the state of the first.
+    """
+    graph, modules = tf.Graph(), list[Module]()
+    session = tf.compat.v1.Session(graph=graph, config=config)
+
+    def open_variant(tags: Tags) -> Callable[..., Any]:
+        with graph.as_default():
+            there = _initializers()
+            module = Module(modules[0] if modules else spec, tags=tags)
+            # What is there has values, which are not read again.
+            added = [found for name, found in _initializers().items() if name not in there]
+            if added:
+                with initializing(module.where):
+                    session.run(added)
+            modules.append(module)
+        return _function_of(module, session)
+
+    with graph.as_default(), session:
+        yield open_variant
+
+
+def _initializers() -> dict[str, Any]:
+    """What gives the variables and tables of the default graph their values, by name."""
+    variables = tf.compat.v1.global_variables()
+    tables = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS)
+    return {found.name: found for found in (*(variable.initializer for variable in variables), *tables)}
+
+
+def _function_of(module: Module, session: Any) -> Callable[..., Any]:
+    """A module as a Python function, in a session that has values for it."""
+    calls: dict[tuple[str | None, bool], tuple[Any, Any]] = {}
+
+    def evaluate(
+        inputs: Any = None,
+        _sentinel: None = None,
+        signature: str | None = None,
+        as_dict: bool | None = None,
+    ) -> Any:
+        key = (signature, bool(as_dict))
+        with session.graph.as_default():
+            if key not in calls:
+                calls[key] = _build(module, signature, as_dict)
+            feeds, outputs = calls[key]
+            infos = module.get_input_info_dict(signature)
+            given = check_names(inputs, infos, signature or DEFAULT_SIGNATURE, module.where)
+            try:
+                return session.run(outputs, {feeds[name]: value for name, value in given.items()})
+            except UnicodeDecodeError as error:
+                what = f"The signature {signature or DEFAULT_SIGNATURE!r} of {module.where}"
+                raise InputError(f"{what} cannot compute with what it is given: {reason(error)}") from error
+            except (TypeError, ValueError):
+                # What a session says of a feed names a placeholder that nobody knows.
+                with tf.Graph().as_default():
+                    convert_inputs(given, infos, signature or DEFAULT_SIGNATURE, module.where)
+                raise
+
+    return evaluate
 
 
 def _build(module: Module, signature: str | None, as_dict: bool | None) -> tuple[dict[str, Any], Any]:

@@ -37,6 +37,10 @@ class Oracle(Protocol):
         """
         ...
 
+    def sharing(self) -> AbstractContextManager[None]:
+        """A context in which the variants that are opened may share what costs time, where no number depends on it."""
+        ...
+
     def open(self, variant: Variant) -> AbstractContextManager[Evaluate]:
         """A context in which the signatures of a variant run."""
         ...

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf1hub.errors import Error
+from tf1hub.errors import Error, UnsupportedGraphError
 from tf1hub.graph.building import reason
 from tf1hub.graph.definition import forget
-from tf1hub.graph.evaluate import evaluating
+from tf1hub.graph.evaluate import evaluating, evaluating_variants
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.composite_arrays import RaggedArray, SparseArray
-from tf1hub.spec.module_spec import ModuleSpec
+from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 from tf1hub.spec.variant import Variant
+from tf1hub.trial.chance import leaves_state
 from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate
 
 FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
@@ -35,23 +36,42 @@ class Original:
     def __init__(self, spec: ModuleSpec, fresh: bool = False) -> None:
         self._spec = spec
         self._fresh = fresh
+        self._open_shared: Callable[[Tags], Callable[..., Any]] | None = None
+        self._left_state = False
 
     def check(self, variant: Variant, signature: str, feeds: Mapping[str, Any]) -> None:
         """Refuses inputs that a signature does not take; see `Oracle`."""
         convert_inputs(as_tensorflow_values(feeds), variant.inputs(signature), signature, variant.where)
 
     @contextlib.contextmanager
+    def sharing(self) -> Iterator[None]:
+        """A context in which the variants share their variables and tables; see `Oracle`."""
+        with contextlib.ExitStack() as opened:
+            if not self._fresh:
+                self._open_shared = opened.enter_context(evaluating_variants(self._spec, _config()))
+            try:
+                yield
+            finally:
+                self._open_shared = None
+                opened.close()
+                forget(self._spec)
+
+    @contextlib.contextmanager
     def open(self, variant: Variant) -> Iterator[Evaluate]:
         """A session with the variant; see `Oracle`."""
-        # Optimizing a graph takes far longer than running it a few times.
-        config = tf.compat.v1.ConfigProto()
-        config.graph_options.rewrite_options.disable_meta_optimizer = True
         with contextlib.ExitStack() as opened:
 
-            def open_one() -> Any:
-                return opened.enter_context(evaluating(self._spec, variant.tags, config))
+            def open_one() -> Callable[..., Any]:
+                if self._open_shared is not None and not self._left_state:
+                    with contextlib.suppress(UnsupportedGraphError):
+                        return self._open_shared(variant.tags)
+                function: Callable[..., Any] = opened.enter_context(
+                    evaluating(self._spec, variant.tags, _config())
+                )
+                return function
 
             function = open_one()
+            self._left_state = self._left_state or leaves_state(variant)
 
             def evaluate(signature: str, feeds: Mapping[str, Any]) -> Arrays:
                 nonlocal function
@@ -63,8 +83,17 @@ class Original:
                 return {key: _arrays(value) for key, value in outputs.items()}
 
             yield evaluate
-        # The session is over, and these are as large as the graph.
-        forget(self._spec)
+        if self._open_shared is None:
+            # The session is over, and these are as large as the graph.
+            forget(self._spec)
+
+
+def _config() -> Any:
+    """That of a session which runs a few times: to optimize a graph takes far longer."""
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    config.graph_options.optimizer_options.opt_level = tf.compat.v1.OptimizerOptions.L0
+    return config
 
 
 @contextlib.contextmanager
