@@ -104,9 +104,39 @@ def test_functions_around_a_program_share_it_and_train_its_variables(tmp_path: p
             assert gradient.numpy().tolist() == [[1.0], [2.0]]
     restored.variables[0].assign([[2.0], [0.0]])
     assert restored.signatures["features"](images=x)["default"].numpy() == 2.0
-    # Saved once more, by TensorFlow alone.
+    # Saved once more, by TensorFlow alone, which takes the same signature for its default.
     tf.saved_model.save(restored, str(tmp_path / "again"))
-    assert tf.saved_model.load(str(tmp_path / "again"))(x).numpy() == 2.0
+    again = tf.saved_model.load(str(tmp_path / "again"))
+    assert again(x).numpy() == again.signatures["serving_default"](x)["default"].numpy() == 2.0
+
+
+def test_signatures_call_their_programs_directly(tmp_path: pathlib.Path) -> None:
+    hub.convert(cases.load("image").path, tmp_path / "out")
+    graph = SavedModel.FromString((tmp_path / "out" / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
+    functions = {function.signature.name: function for function in graph.library.function}
+
+    def calls(nodes: Any) -> set[str]:
+        return {node.attr["f"].func.name for node in nodes if node.op == "StatefulPartitionedCall"}
+
+    programs = {name for served in calls(graph.node) for name in calls(functions[served].node_def)}
+    assert programs
+    assert not any(calls(functions[name].node_def) for name in programs)
+
+
+def test_constants_that_are_the_same_are_one(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [None])
+        threes = [tf.constant(3.0, name=f"three_{number}") for number in range(4)]
+        stacked = tf.stack([*threes[2:], tf.constant(4.0)])
+        hub.add_signature(inputs=x, outputs={"default": x * threes[0] + threes[1], "stacked": stacked})
+
+    assert hub.convert(hub.create_module_spec(module_fn), tmp_path / "out").all_compared
+    graph = SavedModel.FromString((tmp_path / "out" / "saved_model.pb").read_bytes()).meta_graphs[0].graph_def
+    (program,) = (
+        function for function in graph.library.function if any(node.op == "Mul" for node in function.node_def)
+    )
+    values = [node.attr["value"].tensor.float_val[:] for node in program.node_def if node.op == "Const"]
+    assert sorted(values) == [[3.0], [4.0]]
 
 
 def test_signatures_on_the_way_of_each_other_share_a_program(tmp_path: pathlib.Path) -> None:

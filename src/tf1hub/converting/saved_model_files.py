@@ -39,7 +39,7 @@ def write_saved_model(module: LoadedModule, serving_default: str | None, directo
     options = tf.saved_model.SaveOptions(experimental_skip_saver=not own_saver)
     with _silent_about(directory):
         tf.saved_model.save(Saved(parts), directory, signatures=functions, options=options)
-    complete(directory, parts.programs, parts.losses, with_saver=not own_saver)
+    complete(directory, parts, with_saver=not own_saver)
     return Written(signatures, serving_default)
 
 

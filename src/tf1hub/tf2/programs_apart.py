@@ -41,8 +41,7 @@ class SavedProgram:
     @property
     def name(self) -> str:
         """The function's name where it is saved."""
-        name = self.function.name
-        return name.decode() if isinstance(name, bytes) else str(name)
+        return name_of(self.function)
 
     @property
     def stand_in(self) -> str:
@@ -113,6 +112,11 @@ class ProgramsApart:
         """All programs, once the module has been saved."""
         return list(self._programs.values())
 
+    @property
+    def served(self) -> Mapping[str, str]:
+        """For each signature that is served, the name of its function, once the module has been saved."""
+        return {signature: name_of(function) for signature, function in self._served.items()}
+
     def serve(self, signature: str) -> Any:
         """A ConcreteFunction from dense tensors by keyword, as `serving_function` gives it; one for each signature."""
         if signature not in self._served:
@@ -165,14 +169,18 @@ class ProgramsApart:
         callables = self._callables
         self.losses = SavedLosses(callables)
         children = interface(callables, self._apply, self.losses.functions)
-        if "default" in callables.inference.variant.signature_names:
-            children["_default_save_signature"] = self.serve("default")
         # Last, for they are made when they are first used.
         children.update({f"program/{index}": each.function for index, each in enumerate(self.programs)})
         resources = callables.resources
         children.update({f"asset/{name}": asset for name, asset in resources.assets.items()})
         children.update({f"table/{name}": table for name, table in resources.tables.items()})
         return children
+
+
+def name_of(function: Any) -> str:
+    """What a ConcreteFunction is called where it is saved."""
+    name = function.name
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _types(infos: Mapping[str, ParsedTensorInfo]) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from tf1hub.format.module_reader import VARIABLES_PREFIX
 from tf1hub.format.saved_model import FILE_NAME
 from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import CALLS
-from tf1hub.tf2.programs_apart import SavedProgram
-from tf1hub.tf2.saved_losses import SavedLosses
+from tf1hub.spec.variant import DEFAULT_SIGNATURE
+from tf1hub.tf2.programs_apart import ProgramsApart, SavedProgram
 from tf1hub.tf2.saved_saver import add_saver
+from tf1hub.tf2.saved_signatures import call_directly, note_default
 
 _SHAPES = "_input_shapes"
 _READ_ONLY = "_read_only_resource_inputs"
@@ -37,13 +38,12 @@ class _Variable(NamedTuple):
     read_only: bool
 
 
-def complete(directory: str, programs: Sequence[SavedProgram], losses: SavedLosses, with_saver: bool) -> None:
+def complete(directory: str, parts: ProgramsApart, with_saver: bool) -> None:
     """Completes the SavedModel in a directory.
 
     Args:
         directory: where TensorFlow wrote it.
-        programs: those that are called without their variables.
-        losses: the regularization losses.
+        parts: what was saved.
         with_saver: whether to add what loads the variables in a session, and in TensorFlow's C++.
     """
     path = os.path.join(directory, FILE_NAME)
@@ -56,11 +56,14 @@ def complete(directory: str, programs: Sequence[SavedProgram], losses: SavedLoss
         for number, node in enumerate(objects.nodes)
         if node.WhichOneof("kind") == "variable"
     }
-    functions = _SavedFunctions(graph.graph_def.library.function, objects, programs)
+    functions = _SavedFunctions(graph.graph_def.library.function, objects, parts.programs)
     functions.complete()
     for node in graph.graph_def.node:
         functions.complete_call(node, handles)
-    losses.complete(graph)
+    call_directly(graph, parts.served.values())
+    if DEFAULT_SIGNATURE in parts.served:
+        note_default(objects, DEFAULT_SIGNATURE)
+    parts.losses.complete(graph)
     if with_saver and handles:
         add_saver(graph, handles.values(), os.path.join(directory, VARIABLES_PREFIX))
     with open(path, "wb") as file:

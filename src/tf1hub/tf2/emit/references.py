@@ -31,7 +31,9 @@ class EmittedVariable(EmittedReference):
     def value(self, scope: Scope) -> Any:
         """The variable's value at this point of the program."""
         if not self.constant:
-            return self.variable.read_value()
+            # Of a plain variable the same op, without another one behind it.
+            plain = is_plain_variable(self.variable)
+            return self.variable.value() if plain else self.variable.read_value()
         hoisted = scope.trace.hoisted
         if id(self.variable) in hoisted:
             return hoisted[id(self.variable)]

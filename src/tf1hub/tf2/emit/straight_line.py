@@ -5,13 +5,13 @@ That takes a fraction of the time of making them one by one from Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from tf1hub._tensorflow import in_current_graph, op_def
-from tf1hub.format.messages_pb2 import FunctionDefLibrary, GraphDef, VersionDef
+from tf1hub.format.messages_pb2 import FunctionDefLibrary, GraphDef, NodeDef, VersionDef
 from tf1hub.graph.custom_gradients import mark_lost_gradients
 from tf1hub.graphdef.walk import functions_used
 from tf1hub.program.nodes import Node, Tensor
@@ -19,6 +19,10 @@ from tf1hub.tf2.emit.seeds import follow_seed
 
 _DROPPED_ATTRIBUTES = ("_class", "_output_shapes")
 """Colocations name ops that are not here; shapes are inferred anew."""
+
+
+_SMALL = 1 << 10
+"""Bytes below which constants are looked through for such that are the same."""
 
 
 class StraightLine:
@@ -63,6 +67,8 @@ class StraightLine:
         waiting, self._waiting = self._waiting, {}
         definition = GraphDef(versions=self._versions_for({node.op for node, _ in waiting.values()}))
         given: dict[str, Any] = {}
+        constants: dict[bytes, str] = {}
+        same: dict[str, str] = {}
         for node, inputs in waiting.values():
             copy = definition.node.add()
             copy.CopyFrom(node.definition)
@@ -72,16 +78,28 @@ class StraightLine:
             copy.device = ""
             if self._seeded:
                 follow_seed(copy)
+            if node.op == "Const" and copy.ByteSize() < _SMALL:
+                first = constants.setdefault(_without_name(copy), node.name)
+                if first != node.name:
+                    same[node.name] = first
+                    del definition.node[-1]
+                    continue
             copy.input[:] = [f"{name}:{index}" for name, index in inputs]
             for name, index in inputs:
                 key = f"{name}:{index}"
                 if name not in waiting and key not in given:
                     given[key] = in_current_graph(value_of((name, index)))
+        # An old graph has a constant for each place where it is used, and each op takes time in all that a program goes
+        # through.
+        for copy in definition.node if same else ():
+            copy.input[:] = [_with_node(given_to, same) for given_to in copy.input]
         mark_lost_gradients(definition)
         self._add_functions(definition)
         message = tf.compat.v1.GraphDef.FromString(definition.SerializeToString())
-        operations = tf.graph_util.import_graph_def(message, given, list(waiting), name=_free_scope())
-        self._imported.update(zip(waiting, operations, strict=True))
+        names = [name for name in waiting if name not in same]
+        operations = tf.graph_util.import_graph_def(message, given, names, name=_free_scope())
+        self._imported.update(zip(names, operations, strict=True))
+        self._imported.update({name: self._imported[first] for name, first in same.items()})
 
     def _versions_for(self, ops: Iterable[str]) -> VersionDef:
         """The versions to import under: the graph's own only where an op has been withdrawn since.
@@ -99,6 +117,20 @@ class StraightLine:
             definition.library.function.extend(
                 function for function in self._library.function if function.signature.name in used
             )
+
+
+def _without_name(constant: NodeDef) -> bytes:
+    """All that a constant is but its name."""
+    name, constant.name = constant.name, ""
+    found = constant.SerializeToString(deterministic=True)
+    constant.name = name
+    return found
+
+
+def _with_node(tensor: str, others: Mapping[str, str]) -> str:
+    """A tensor's name with the node that stands for its own."""
+    name, _, index = tensor.rpartition(":")
+    return f"{others.get(name, name)}:{index}"
 
 
 def _free_scope() -> str:
