@@ -68,6 +68,7 @@ def test_serving_tools_find_every_signature_under_the_tag_serve(tmp_path: pathli
     with tf.Graph().as_default(), tf1.Session() as session:
         meta_graph = tf1.saved_model.load(session, ["serve"], str(tmp_path / "out"))
         served = meta_graph.signature_def["serving_default"]
+        assert served.inputs["default"].name == "serving_default_default:0"
         images = np.random.default_rng(0).random([1, 16, 16, 3], np.float32)
         result = session.run(served.outputs["default"].name, {served.inputs["default"].name: images})
         # What loads a SavedModel in a session also saves.
@@ -118,7 +119,9 @@ def test_signatures_call_their_programs_directly(tmp_path: pathlib.Path) -> None
     def calls(nodes: Any) -> set[str]:
         return {node.attr["f"].func.name for node in nodes if node.op == "StatefulPartitionedCall"}
 
-    programs = {name for served in calls(graph.node) for name in calls(functions[served].node_def)}
+    served = calls(graph.node)
+    assert len(served) == 3  # the one that is served by default too has ops of its own, and no function
+    programs = {name for function in served for name in calls(functions[function].node_def)}
     assert programs
     assert not any(calls(functions[name].node_def) for name in programs)
 

@@ -31,15 +31,17 @@ def write_saved_model(module: LoadedModule, serving_default: str | None, directo
     parts = ProgramsApart(callables)
     functions = {name: parts.serve(name) for name in variant.signature_names}
     signatures = {name: input_names(variant, name) for name in variant.signature_names}
-    if serving_default is not None:
-        functions.setdefault(SERVING_DEFAULT, functions[serving_default])
-        signatures.setdefault(SERVING_DEFAULT, signatures[serving_default])
+    also_as: dict[str, str] = {}
+    if serving_default is not None and SERVING_DEFAULT not in functions:
+        # TensorFlow would save another function for it.
+        also_as[SERVING_DEFAULT] = serving_default
+        signatures[SERVING_DEFAULT] = signatures[serving_default]
     # Its saver reads and writes tables too; that of variables alone is made faster.
     own_saver = any(isinstance(table, MutableTable) for table in callables.resources.tables.values())
     options = tf.saved_model.SaveOptions(experimental_skip_saver=not own_saver)
     with _silent_about(directory):
         tf.saved_model.save(Saved(parts), directory, signatures=functions, options=options)
-    complete(directory, parts, with_saver=not own_saver)
+    complete(directory, parts, also_as, with_saver=not own_saver)
     return Written(signatures, serving_default)
 
 

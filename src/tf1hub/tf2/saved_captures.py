@@ -18,7 +18,7 @@ from tf1hub.graphdef.op_types import CALLS
 from tf1hub.spec.variant import DEFAULT_SIGNATURE
 from tf1hub.tf2.programs_apart import ProgramsApart, SavedProgram
 from tf1hub.tf2.saved_saver import add_saver
-from tf1hub.tf2.saved_signatures import call_directly, note_default
+from tf1hub.tf2.saved_signatures import call_directly, note_default, serve_also_as
 
 _SHAPES = "_input_shapes"
 _READ_ONLY = "_read_only_resource_inputs"
@@ -38,12 +38,13 @@ class _Variable(NamedTuple):
     read_only: bool
 
 
-def complete(directory: str, parts: ProgramsApart, with_saver: bool) -> None:
+def complete(directory: str, parts: ProgramsApart, also_as: Mapping[str, str], with_saver: bool) -> None:
     """Completes the SavedModel in a directory.
 
     Args:
         directory: where TensorFlow wrote it.
         parts: what was saved.
+        also_as: for further names of signatures the signatures.
         with_saver: whether to add what loads the variables in a session, and in TensorFlow's C++.
     """
     path = os.path.join(directory, FILE_NAME)
@@ -61,6 +62,8 @@ def complete(directory: str, parts: ProgramsApart, with_saver: bool) -> None:
     for node in graph.graph_def.node:
         functions.complete_call(node, handles)
     call_directly(graph, parts.served.values())
+    for name, signature in also_as.items():
+        serve_also_as(graph, signature, name)
     if DEFAULT_SIGNATURE in parts.served:
         note_default(objects, DEFAULT_SIGNATURE)
     parts.losses.complete(graph)

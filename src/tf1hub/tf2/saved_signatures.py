@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tf1hub.format.tensor_names import node_of
+from tf1hub.graphdef.names import free_name
 from tf1hub.graphdef.op_types import CALLS, IDENTITIES
 
 _DEFAULT = "_default_save_signature"
@@ -25,6 +27,35 @@ def note_default(objects: Any, signature: str) -> None:
     root = objects.nodes[0]
     signatures = objects.nodes[_child(root, "signatures")]
     root.children.add(local_name=_DEFAULT, node_id=_child(signatures, signature))
+
+
+def serve_also_as(graph: Any, signature: str, name: str) -> None:
+    """Serves a signature under another name too: by ops of its own, as serving tools know them, and by the same function.
+
+    Args:
+        graph: the MetaGraphDef.
+        signature: its name.
+        name: the other one.
+    """
+    nodes = {node.name: node for node in graph.graph_def.node}
+    definition = graph.signature_def[name]
+    definition.CopyFrom(graph.signature_def[signature])
+    copied = {node_of(info.name): f"{name}_{key}" for key, info in definition.inputs.items()}
+    for info in definition.outputs.values():
+        copied.setdefault(node_of(info.name), node_of(info.name))
+    for old, wanted in copied.items():
+        copied[old] = free_name(wanted, nodes)
+        nodes[copied[old]] = graph.graph_def.node.add()
+        nodes[copied[old]].CopyFrom(nodes[old])
+        nodes[copied[old]].name = copied[old]
+    for new in copied.values():
+        nodes[new].input[:] = [copied.get(given, given) for given in nodes[new].input]
+    for info in (*definition.inputs.values(), *definition.outputs.values()):
+        node, _, index = info.name.rpartition(":")
+        info.name = f"{copied[node]}:{index}"
+    objects = graph.object_graph_def
+    signatures = objects.nodes[_child(objects.nodes[0], "signatures")]
+    signatures.children.add(local_name=name, node_id=_child(signatures, signature))
 
 
 def call_directly(graph: Any, names: Iterable[str]) -> None:
