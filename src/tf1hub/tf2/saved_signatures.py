@@ -69,7 +69,7 @@ def call_directly(graph: Any, names: Iterable[str]) -> None:
     called = {node.attr["f"].func.name for node in graph.graph_def.node if node.op in CALLS}
     wanted = set(names) - called - set(graph.object_graph_def.concrete_functions)
     functions = {function.signature.name: function for function in library}
-    passed_on = {name: found for name in wanted if (found := _passed_on(functions[name])) is not None}
+    passed_on = {name: found for name in wanted if (found := _find_passed_on(functions[name])) is not None}
     for function in library:
         renamed: dict[str, str] = {}
         for node in function.node_def:
@@ -113,7 +113,7 @@ class _PassedOn:
         }
 
 
-def _passed_on(function: Any) -> _PassedOn | None:
+def _find_passed_on(function: Any) -> _PassedOn | None:
     """What a function passes on; None where it does anything else."""
     calls = [node for node in function.node_def if node.op in CALLS]
     if len(calls) != 1 or any(node.op not in {*CALLS, *IDENTITIES, "NoOp"} for node in function.node_def):
