@@ -115,6 +115,24 @@ def test_a_damaged_field_that_only_tensorflow_has(module_path: pathlib.Path, use
     assert ": a field of its message is damaged: Error parsing message" in str(error.value)
 
 
+def test_a_loss_on_a_variable_that_nothing_declares(tmp_path: pathlib.Path) -> None:
+    path = pathlib.Path(shutil.copytree(cases.ROOT / "dropout_cond" / "module", tmp_path / "m"))
+
+    def declare_nothing(message: SavedModel) -> None:
+        node = next(
+            node
+            for node in message.meta_graphs[0].graph_def.node
+            if node.name == "w/Regularizer/L2Loss/ReadVariableOp"
+        )
+        node.op = "VarHandleOp"
+
+    edited(path, declare_nothing)
+    with pytest.raises(errors.UnsupportedGraphError) as error:
+        hub.convert(str(path), tmp_path / "converted")
+    said = f"TensorFlow {tf.__version__} cannot build the graph of variant {{}} of {path}: NodeDef missing attr 'shape'"
+    assert str(error.value).startswith(said)
+
+
 def test_an_output_whose_number_is_a_superscript(module_path: pathlib.Path) -> None:
     named = []
 

@@ -188,6 +188,8 @@ def _ops_of(state: VariantState, loss: str) -> _LossOps | None:
         node = item.node
         what: Hashable
         if node.op in op_types.VARIABLES:
+            if node.name not in state.variables:
+                return None  # the graph is damaged, as its function will tell
             variables.append(node.name)
             shape = state.variables[node.name].shape
             what = node.op, state.variables[node.name].dtype, shape.rank
