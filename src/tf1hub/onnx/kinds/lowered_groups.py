@@ -59,7 +59,9 @@ def _reduce_segments(call: LoweringCall, how: str, rows: Value, groups: Value, c
         return _group(call, rows, groups, count, "add" if how == "Sum" else "mul", int(how == "Prod"))
     if how in ("Mean", "SqrtN"):
         total = _group(call, rows, groups, count, "add", 0)
-        return _divide_by_counts(call, total, count_members(call, groups, count, rows.dtype), how)
+        # So little is lost where something is counted; and what has nothing in it can be divided by it.
+        least = float(np.finfo(wide(graph, rows).dtype).tiny)
+        return _divide_by_counts(call, total, count_members(call, groups, count, rows.dtype, least), how)
     lowest = _lowest(wide(graph, rows).dtype) if how == "Max" else _highest(wide(graph, rows).dtype)
     found = _group(call, rows, groups, count, how.lower(), lowest)
     counts = count_members(call, groups, count, rows.dtype)
@@ -70,17 +72,16 @@ def _reduce_segments(call: LoweringCall, how: str, rows: Value, groups: Value, c
     )
 
 
-def count_members(call: LoweringCall, groups: Value, count: Value, dtype: Any) -> Value:
+def count_members(call: LoweringCall, groups: Value, count: Value, dtype: Any, least: float = 0) -> Value:
+    """How many rows each group has; `least` where it has none."""
     graph = call.graph
     ones = graph.zeros(graph.shape_of(groups), dtype, 1)
-    return _group(call, ones, groups, count, "add", 0)
+    return _group(call, ones, groups, count, "add", least)
 
 
 def _divide_by_counts(call: LoweringCall, total: Value, counts: Value, how: str) -> Value:
     graph = call.graph
-    by = graph.op("Max", counts, graph.like(1, counts))
-    if how == "SqrtN":
-        by = graph.op("Sqrt", by)
+    by = graph.op("Sqrt", counts) if how == "SqrtN" else counts
     return graph.op("Div", total, graph.reshape(by, [-1, *[1] * (call.rank(total) - 1)]))
 
 

@@ -44,6 +44,9 @@ def slice_(call: LoweringCall, x: Value, begin: Value, size: Value) -> Value:
     return result
 
 
+_FEW = 4
+
+
 def _bits(mask: int, index: int) -> bool:
     return bool(mask >> index & 1)
 
@@ -102,8 +105,15 @@ def strided_slice(call: LoweringCall, x: Value, begin: Value, end: Value, stride
         and x.dtype.kind != "O"  # of rows of strings, ONNX Runtime's Gather copies the first string alone
         and isinstance(start := starts[axes.index(squeezed[0])], int)
     ):
-        result = graph.gather(x, graph.const(start, np.int64), squeezed[0])
-        squeezed = []
+        width = None if x.shape is None or squeezed[0] != len(x.shape) - 1 else x.shape[-1]
+        if width is not None and len(x.shape or ()) > 1 and 1 < width <= _FEW and -width <= start < width:
+            # One of a few columns, as of the indices of a sparse tensor: Gather copies number by number.
+            columns = graph.ops("Split", width, x, axis=squeezed[0], num_outputs=width)
+            result = columns[start]
+            result.shape = (*(x.shape or ())[:-1], 1)
+        else:
+            result = graph.gather(x, graph.const(start, np.int64), squeezed[0])
+            squeezed = []
     elif axes and not trivial:
         result = graph.op(
             "Slice",
