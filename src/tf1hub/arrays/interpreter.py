@@ -69,8 +69,11 @@ class ProgramRun:
         """
         self.values = dict(self.code.constants)
         self.values.update(zip(self.code.arguments, arguments, strict=True))
-        with np.errstate(all="ignore"):
+        if self.code.is_quiet:
             self.execute(self.code.block)
+        else:
+            with np.errstate(all="ignore"):
+                self.execute(self.code.block)
         return [self.plain(tensor) for tensor in self.code.program.fetches]
 
     def plain(self, tensor: Tensor) -> Any:
@@ -134,7 +137,8 @@ class ProgramRun:
         def compute(words: Any) -> list[Any]:
             run = ProgramRun(self.code, self.library, self.backend, self.state, self.random)
             run.values = {**self.code.constants, chain.words: words}
-            run.execute(chain.steps)
+            with np.errstate(all="ignore"):
+                run.execute(chain.steps)
             return [run.values[tensor] for tensor in chain.results]
 
         found = chain.memory.find(self.plain(chain.words), compute)

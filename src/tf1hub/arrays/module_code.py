@@ -33,6 +33,7 @@ from tf1hub.program.written import written_variables
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.variant import Variant
 
+_NUMPY = Backend()
 _COPIED = 1 << 26
 """The most bytes of a variable that is copied into memory because it lies badly in its file."""
 
@@ -237,7 +238,7 @@ class ModuleCode:
         run = ProgramRun(
             code,
             self.library,
-            backend or Backend(),
+            backend or _NUMPY,
             state or self.state(),
             Random() if random is None else random,
         )

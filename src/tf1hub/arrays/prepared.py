@@ -94,12 +94,14 @@ class Code:
         block: its steps.
         arguments: the tensors that are given.
         constants: the values of its constants, which are no steps.
+        is_quiet: whether it has no step of which NumPy might warn.
     """
 
     program: Program
     block: Block
     arguments: tuple[Tensor, ...] = ()
     constants: dict[Tensor, Any] = field(default_factory=dict)
+    is_quiet: bool = False
 
 
 class PreparedFunctions:

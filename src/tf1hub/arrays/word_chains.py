@@ -69,6 +69,9 @@ _ONE_BY_ONE = _DEAR | {
 _FILL = "SparseFillEmptyRows"
 _SIZES = frozenset({"LookupTableSize", "LookupTableSizeV2"})
 
+_QUIET = frozenset({*CUTS, _FILL, "Identity", "RegexReplace", "StaticRegexReplace"})
+"""Op types of texts that compute nothing of which NumPy might warn."""
+
 _MOST_WORDS = 1 << 18
 _MOST_BYTES = 1 << 24
 
@@ -90,6 +93,10 @@ def fold_word_chains(code: Code) -> Code:
         _hand_on_lists(code, step)
     if cuts:
         find_last_uses(code)
+        code.is_quiet = all(
+            type(step) is PreparedWords or (type(step) is PreparedOp and step.kind in _QUIET)
+            for step in code.block
+        )
     return code
 
 

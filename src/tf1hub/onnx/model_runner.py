@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime
 
 from tf1hub.arrays.module_code import ModuleCode
@@ -22,6 +23,8 @@ from tf1hub.onnx.signature_model import SignatureModel
 from tf1hub.program.nodes import Tensor
 
 _OUT_OF_MEMORY = ("bad allocation", "bad_alloc", "Failed to allocate memory")
+_HEAVY = frozenset({"Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "LSTM", "MatMul", "RNN"})
+"""Op types whose work is worth sharing among threads."""
 _Array = npt.NDArray[Any]
 
 
@@ -155,6 +158,22 @@ def _as_bytes(value: _Array) -> _Array:
     return found
 
 
+def threads_for(model: onnx.ModelProto, ports: ModelPorts) -> int | None:
+    """How many threads a run takes where nobody says: one if all that is left of a text module is to look its words up.
+
+    Other threads take longer to start than they save. None is as many as there are processors.
+    """
+    return 1 if ports.before and _HEAVY.isdisjoint(_op_types(model.graph)) else None
+
+
+def _op_types(graph: onnx.GraphProto) -> Iterator[str]:
+    for node in graph.node:
+        yield node.op_type
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _op_types(attribute.g)
+
+
 def session_of(path: str, threads: int | None = None) -> Any:
     """ONNX Runtime with a model.
 
@@ -175,6 +194,7 @@ def run_in_memory(model: SignatureModel, threads: int | None = None) -> ModelRun
     """A model that was not written, ready to be called; `threads` as for `session_of`."""
     ports = model.ports
     host = HostPart(model.module, ports) if ports.before or ports.after else None
+    threads = threads or threads_for(model.model, ports)
     with tempfile.TemporaryDirectory(prefix="tf1hub-") as directory:
         path = os.path.join(directory, "model.onnx")
         write_model(model.model, model.constants, path)

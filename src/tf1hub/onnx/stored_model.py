@@ -8,11 +8,14 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import onnx
+from google.protobuf.message import DecodeError
+
 from tf1hub.errors import FormatError
 from tf1hub.format.messages_pb2 import SignatureDef
 from tf1hub.onnx.host_file import SUFFIX, read_host
 from tf1hub.onnx.model_ports import ModelPorts
-from tf1hub.onnx.model_runner import HostPart, ModelRunner, session_of
+from tf1hub.onnx.model_runner import HostPart, ModelRunner, session_of, threads_for
 from tf1hub.spec.tensor_info import ParsedTensorInfo
 
 _NOT_OURS = (
@@ -43,11 +46,15 @@ class StoredModel:
     """
 
     def __init__(self, path: str, threads: int | None = None) -> None:
-        session = session_of(path, threads)
-        told = session.get_modelmeta().custom_metadata_map
+        try:
+            model = onnx.load(path, load_external_data=False)
+        except DecodeError as error:
+            raise FormatError(f"{path} is damaged, or no ONNX model: {error}.") from error
+        told = {prop.key: prop.value for prop in model.metadata_props}
         if "tf1hub.ports" not in told:
             raise FormatError(_NOT_OURS.format(path=path))
         ports = ModelPorts.from_text(told["tf1hub.ports"])
+        session = session_of(path, threads or threads_for(model, ports))
         definition = SignatureDef.FromString(bytes.fromhex(told["tf1hub.signature_def"]))
         self.signature = told["tf1hub.signature"]
         self.module = told["tf1hub.module"]

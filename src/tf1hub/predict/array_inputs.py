@@ -48,6 +48,11 @@ class ArrayInterface:
             for name, info in inputs.items()
         }
         self._dense = {name: None if inputs[name].is_sparse else each for name, each in self._dtypes.items()}
+        self._open_ranks = {
+            name: len(info.shape)
+            for name, info in inputs.items()
+            if info.shape is not None and set(info.shape) <= {None}
+        }
 
     def arrays(self, given: Any) -> dict[str, Array]:
         """The arrays behind what a caller gives, by the names of their tensors.
@@ -78,7 +83,7 @@ class ArrayInterface:
             dense is not None
             and type(given) is np.ndarray
             and given.dtype == dense
-            and fits_shape(given.shape, info.shape)
+            and (given.ndim == self._open_ranks.get(name) or fits_shape(given.shape, info.shape))
             and (not given.dtype.hasobject or _has_bytes_alone(given))
         ):
             return given
@@ -96,7 +101,11 @@ class ArrayInterface:
         """The arrays behind inputs that `value` gave, by the names of their tensors."""
         feeds: dict[str, Array] = {}
         for name, value in values.items():
-            feeds.update(zip(self._tensors[name], _components(value), strict=True))
+            tensors = self._tensors[name]
+            if type(value) is np.ndarray and len(tensors) == 1:
+                feeds[tensors[0]] = value
+            else:
+                feeds.update(zip(tensors, _components(value), strict=True))
         return feeds
 
     def results(self, values: Mapping[str, Any]) -> dict[str, Any]:

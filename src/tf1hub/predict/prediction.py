@@ -289,7 +289,7 @@ class Predictor:
 
     def _arrays(self, inputs: Any) -> Any:
         """What was given, where it is a table of Arrow's: its columns as arrays."""
-        if type(inputs).__module__.partition(".")[0] != "pyarrow":
+        if isinstance(inputs, dict) or type(inputs).__module__.partition(".")[0] != "pyarrow":
             return inputs
         from tf1hub.predict.arrow_columns import arrays_from_table
 

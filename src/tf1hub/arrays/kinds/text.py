@@ -86,8 +86,16 @@ def join_segments(xp: Any, attributes: Attributes, strings: Strings, ids: Any, c
     return [string_array((text for row in found for text in row), (size, *shape))]
 
 
-_COLUMNS = tuple(np.arange(length, dtype=np.int64).tobytes() for length in range(65))
-"""The numbers of the columns of a row, by its length."""
+_FEW = 64
+_INDICES: dict[int, bytes] = {}
+"""The indices of the words of one text, as bytes, for few and short texts; by the text's number and length."""
+
+
+def _indices_of(row: int, length: int) -> bytes:
+    found = np.zeros((length, 2), np.int64)
+    found[:, 0], found[:, 1] = row, range(length)
+    _INDICES[row * _FEW + length] = found.tobytes()
+    return found.tobytes()
 
 
 def _sparse(rows: list[list[bytes]]) -> list[Any]:
@@ -98,14 +106,16 @@ def _sparse(rows: list[list[bytes]]) -> list[Any]:
 def _with_indices(pieces: list[bytes], lengths: list[int]) -> list[Any]:
     """The same for rows one after another, and how long each is."""
     longest = max(lengths, default=0)
-    indices = np.zeros((len(pieces), 2), np.int64)
-    if longest < len(_COLUMNS):
+    if longest < _FEW and 0 < len(lengths) <= _FEW:
         # Of few texts, what takes long is that NumPy is called at all.
-        indices[:, 1] = np.frombuffer(b"".join([_COLUMNS[length] for length in lengths]), np.int64)
-        if len(lengths) > 1:
-            indices[:, 0] = np.arange(len(lengths)).repeat(lengths)
+        parts = [
+            _INDICES.get(row * _FEW + length) or _indices_of(row, length)
+            for row, length in enumerate(lengths)
+        ]
+        indices = np.frombuffer(bytearray().join(parts), np.int64).reshape(-1, 2)
     else:
-        sizes = np.array(lengths)
+        indices = np.zeros((len(pieces), 2), np.int64)
+        sizes = np.array(lengths, np.int64)
         indices[:, 0] = of = np.arange(len(sizes)).repeat(sizes)
         indices[:, 1] = np.arange(len(pieces)) - (sizes.cumsum() - sizes)[of]
     return [indices, pieces, np.array([len(lengths), longest], np.int64), 0 not in lengths]
