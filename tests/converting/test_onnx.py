@@ -146,6 +146,12 @@ def test_what_is_asked_for_wrongly(tmp_path: pathlib.Path) -> None:
         hub.Predictor(tmp_path / "m.onnx", engine="numpy")
 
 
+def test_a_damaged_model_is_said_to_be_one(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"no model")
+    with pytest.raises(FormatError, match=r"m\.onnx is damaged, or no ONNX model: Error parsing message"):
+        hub.Predictor(tmp_path / "m.onnx")
+
+
 def test_a_model_of_somebody_else_is_said_to_be_one(tmp_path: pathlib.Path) -> None:
     hub.convert(stored("half_plus_two"), tmp_path / "m.onnx", to="onnx")
     model = onnx.load(tmp_path / "m.onnx")

@@ -50,7 +50,7 @@ def test_what_the_converter_refuses_is_told_by_op(tmp_path: pathlib.Path) -> Non
     assert str(caught.value) == (
         "module_fn() cannot be converted to 'tflite':\n"
         "  - 1 x Betainc (a): TensorFlow's converter has nothing for it\n"
-        "Forms that take it: 'saved_model', 'frozen_graph'."
+        "Forms that take it: 'saved_model', 'frozen_graph', 'stablehlo'."
     )
     assert os.listdir(tmp_path) == []
 
