@@ -17,7 +17,7 @@ from tf1hub.applying.job import Job, JobPart, stored_job
 from tf1hub.applying.one_run import only_run
 from tf1hub.applying.ordered import compute_in_turns, read_ahead
 from tf1hub.applying.readers import READERS, count_rows, first_piece
-from tf1hub.applying.source_files import find_files
+from tf1hub.applying.source_files import describe_files, find_files
 from tf1hub.applying.target import Target, check_columns, part_name
 from tf1hub.arguments import path_text
 from tf1hub.errors import ArgumentError, InputError
@@ -155,7 +155,7 @@ def apply(
         choice = choose_columns(kind, piece.table.column_names, predictor.inputs, columns, kept)
         check_columns(found.ending, predictor.outputs, choice.kept, ERROR if on_error == "column" else None)
         asked = {
-            "source": [[file.name, file.size, file.modified] for file in files],
+            "source": describe_files(files),
             "kind": kind,
             "module": predictor.digest,
             "predictor": predictor.settings,

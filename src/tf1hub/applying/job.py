@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from tf1hub.errors import ExportError, FormatError
@@ -66,14 +65,9 @@ class Job:
             "block_rows": self.block_rows,
             "complete": self.complete,
             "parts": [vars(part) for part in self.parts],
+            "asked": self.asked,
         }
-        # What was asked names each file of the source, and is the same each time.
-        head = json.dumps(document, ensure_ascii=False)[:-1]
-        place.write(STATE, [f'{head}, "asked": {self._asked_as_json}}}\n'.encode()])
-
-    @cached_property
-    def _asked_as_json(self) -> str:
-        return json.dumps(self.asked, ensure_ascii=False)
+        place.write(STATE, [f"{json.dumps(document, ensure_ascii=False)}\n".encode()])
 
 
 def stored_job(directory: str, asked: dict[str, Any]) -> Job | None:

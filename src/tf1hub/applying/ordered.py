@@ -60,8 +60,9 @@ def compute_in_turns(
     """Yields what each item gives, in their order.
 
     There are so many threads in all, and no more cores are kept busy: the one that takes the results is among them, and computes
-    while it waits. One item more than there are threads is in memory. A failure of the reading or the computing is raised where its
-    result would come, and whoever stops early stops the threads.
+    while it waits. Twice as many items as threads are in memory at most: while one is computed, each other thread may finish one
+    and begin another. A failure of the reading or the computing is raised where its result would come, and whoever stops early
+    stops the threads.
 
     Args:
         items: is iterated over in all of the threads, one at a time.
@@ -93,7 +94,7 @@ class _Crew(Generic[_T, _R]):
     def __init__(self, items: Iterator[_T], compute: Callable[[_T], _R], threads: int) -> None:
         self._items = items
         self._compute = compute
-        self._most = threads + 1 if threads > 1 else 1
+        self._most = 2 * threads if threads > 1 else 1
         self._changed = threading.Condition()
         self._under_way: dict[int, Future[_R]] = {}
         self._read = 0
