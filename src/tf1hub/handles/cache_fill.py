@@ -195,7 +195,7 @@ def _is_dead(parent: str, name: str) -> bool:
     if age > _OLD_SECONDS:
         return True
     host, pid, _ = (*name[41:].rsplit("-", 2), "", "")[:3]
-    if not pid.isdigit() or not cache_files.unique_suffix().startswith(f"{host}-") or os.name != "posix":
+    if not pid.isdecimal() or not cache_files.unique_suffix().startswith(f"{host}-") or os.name != "posix":
         return False
     try:
         os.kill(int(pid), 0)

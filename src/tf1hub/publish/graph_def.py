@@ -215,7 +215,7 @@ def _parts(names: list[str], reader: CheckpointReader) -> Iterator[tuple[str, tu
     """The parts of partitioned variables: `w/part_0`, ... in the graph, slices of `w` in the checkpoint."""
     for name in names:
         whole, separator, number = name.rpartition("/part_")
-        if separator and number.isdigit() and name not in reader and whole in reader:
+        if separator and number.isdecimal() and name not in reader and whole in reader:
             slices = sorted(reader.slices(whole))
             if int(number) < len(slices):
                 start, length = slices[int(number)]

@@ -87,7 +87,7 @@ class AuditLog:
 
     def _last(self) -> int:
         names = self._place.list(_FOLDER)
-        numbers = [int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdigit()]
+        numbers = [int(name[:-5]) for name in names if name.endswith(".json") and name[:-5].isdecimal()]
         return max(numbers, default=0)
 
     def _write_new(self, name: str, data: bytes) -> bool:
