@@ -276,17 +276,18 @@ def _lift(value: Any) -> Any:
     """An array of constants as one of fractions."""
     if not _is_floats(value):
         return value if is_fractions(value) else np.asarray(None, object)
-    found = np.empty(value.shape, object)
-    found.reshape(-1)[:] = [NamedFraction(None, value.dtype, ("number", n)) for n in value.ravel().tolist()]
-    return found
+    numbers = [NamedFraction(None, value.dtype, ("number", n)) for n in value.ravel().tolist()]
+    return _array_of(value.shape, numbers)
 
 
 def _all_of(shape: tuple[int, ...], numbers: list[Any]) -> list[Any] | None:
-    if any(number is None for number in numbers):
-        return None
+    return None if any(number is None for number in numbers) else [_array_of(shape, numbers)]
+
+
+def _array_of(shape: tuple[int, ...], numbers: list[Any]) -> Any:
     found = np.empty(shape, object)
     found.reshape(-1)[:] = numbers
-    return [found]
+    return found
 
 
 def _cast(x: Any, to: Any) -> Any:
@@ -296,7 +297,7 @@ def _cast(x: Any, to: Any) -> Any:
     if is_fractions(x):
         if wanted.name in _CLOSE:
             cast = [NamedFraction(n.size, wanted, ("Cast", n.dtype.name, n.tree)) for n in numbers]
-            return _all_of(x.shape, cast)[0]  # type: ignore[index]  # none of them is missing
+            return _array_of(x.shape, cast)
         if wanted not in (np.int32, np.int64):
             return None
         whole = _all_of(x.shape, [number.round("Trunc") for number in numbers])
@@ -306,7 +307,7 @@ def _cast(x: Any, to: Any) -> Any:
         return whole[0].astype(wanted) if known else whole[0]
     if wanted.name not in _CLOSE or any(isinstance(number, bytes | str) for number in numbers):
         return None
-    return _all_of(x.shape, [_of_size(number, wanted) for number in numbers])[0]  # type: ignore[index]
+    return _array_of(x.shape, [_of_size(number, wanted) for number in numbers])
 
 
 def _of_size(size: Any, dtype: Any) -> NamedFraction:
