@@ -35,6 +35,21 @@ class _Doubles:
             total = self("Add", self("Mul", total, x), coefficient)
         return total
 
+    def move_far(self, given: Value) -> tuple[Value, list[tuple[Value, Value]], Value]:
+        """Numbers as large as the series of the gamma function's logarithm want them: what is not above 0 mirrored, then 1 added.
+
+        Returns:
+            Whether each was mirrored; for each time, whether 1 was added, and to what; and where they are then.
+        """
+        mirrored = self("LessOrEqual", given, 0.0)
+        at = self("Where", mirrored, self("Sub", 1.0, given), given)
+        steps = []
+        for _ in range(_FAR):
+            is_low = self("Less", at, float(_FAR))
+            steps.append((is_low, at))
+            at = self("Where", is_low, self("Add", at, 1.0), at)
+        return mirrored, steps, at
+
 
 @lowers("Lgamma")
 def log_gamma(call: LoweringCall, x: Value) -> Value:
@@ -44,13 +59,10 @@ def log_gamma(call: LoweringCall, x: Value) -> Value:
 
     def run(value: Value) -> Value:
         given = graph.cast(value, np.float64)
-        mirrored = do("LessOrEqual", given, 0.0)
-        z = do("Where", mirrored, do("Sub", 1.0, given), given)
+        mirrored, steps, z = do.move_far(given)
         product = do.number(1.0)
-        for _ in range(_FAR):
-            is_low = do("Less", z, float(_FAR))
-            product = do("Mul", product, do("Where", is_low, z, 1.0))
-            z = do("Where", is_low, do("Add", z, 1.0), z)
+        for is_low, at in steps:
+            product = do("Mul", product, do("Where", is_low, at, 1.0))
         inverse = do("Reciprocal", z)
         square = do("Mul", inverse, inverse)
         rest = do("Mul", inverse, do.series(square, 1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188))
@@ -77,13 +89,10 @@ def digamma(call: LoweringCall, x: Value) -> Value:
 
     def run(value: Value) -> Value:
         given = graph.cast(value, np.float64)
-        mirrored = do("LessOrEqual", given, 0.0)
-        z = do("Where", mirrored, do("Sub", 1.0, given), given)
+        mirrored, steps, z = do.move_far(given)
         below = do.number(0.0)
-        for _ in range(_FAR):
-            is_low = do("Less", z, float(_FAR))
-            below = do("Add", below, do("Where", is_low, do("Reciprocal", z), 0.0))
-            z = do("Where", is_low, do("Add", z, 1.0), z)
+        for is_low, at in steps:
+            below = do("Add", below, do("Where", is_low, do("Reciprocal", at), 0.0))
         inverse = do("Reciprocal", do("Mul", z, z))
         series = do("Mul", inverse, do.series(inverse, 1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132))
         far = do("Sub", do("Sub", do("Log", z), do("Div", 0.5, z)), do("Add", series, below))
