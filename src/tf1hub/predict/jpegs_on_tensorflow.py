@@ -35,15 +35,7 @@ class JpegReader:
         self._made_in = os.getpid()
 
     def read(self, files: Sequence[Any], pixels: Array) -> list[int]:
-        """Fills in the pixels of some files.
-
-        Args:
-            files: the content of each.
-            pixels: uint8 `[files, height, width, 1 or 3]`.
-
-        Returns:
-            The numbers of those whose pixels are still missing.
-        """
+        """Fills in the pixels of grey or coloured files; see `ImageReader`."""
         fit, others = sort_jpegs(files, *pixels.shape[1:3])
         if not fit:
             return others

@@ -25,15 +25,7 @@ class SimplejpegReader:
         self._decode = decode
 
     def read(self, files: Sequence[Any], pixels: npt.NDArray[np.uint8]) -> list[int]:
-        """Fills in the pixels of some files.
-
-        Args:
-            files: the content of each.
-            pixels: uint8 `[files, height, width, 1 or 3]`.
-
-        Returns:
-            The numbers of those whose pixels are still missing.
-        """
+        """Fills in the pixels of grey or coloured files; see `ImageReader`."""
         fit, others = sort_jpegs(files, *pixels.shape[1:3])
         colours = "GRAY" if pixels.shape[3] == 1 else "RGB"
         for number in fit:
