@@ -92,10 +92,12 @@ _INDICES: dict[int, bytes] = {}
 
 
 def _indices_of(row: int, length: int) -> bytes:
-    found = np.zeros((length, 2), np.int64)
-    found[:, 0], found[:, 1] = row, range(length)
-    _INDICES[row * _FEW + length] = found.tobytes()
-    return found.tobytes()
+    found = _INDICES.get(row * _FEW + length)
+    if found is None:
+        indices = np.zeros((length, 2), np.int64)
+        indices[:, 0], indices[:, 1] = row, range(length)
+        found = _INDICES[row * _FEW + length] = indices.tobytes()
+    return found
 
 
 def _sparse(rows: list[list[bytes]]) -> list[Any]:
@@ -108,10 +110,7 @@ def _with_indices(pieces: list[bytes], lengths: list[int]) -> list[Any]:
     longest = max(lengths, default=0)
     if longest < _FEW and 0 < len(lengths) <= _FEW:
         # Of few texts, what takes long is that NumPy is called at all.
-        parts = [
-            _INDICES.get(row * _FEW + length) or _indices_of(row, length)
-            for row, length in enumerate(lengths)
-        ]
+        parts = [_indices_of(row, length) for row, length in enumerate(lengths) if length]
         indices = np.frombuffer(bytearray().join(parts), np.int64).reshape(-1, 2)
     else:
         indices = np.zeros((len(pieces), 2), np.int64)
