@@ -193,7 +193,7 @@ def embed(folder: str, way: str) -> dict[str, Any]:
 def features(folder: str, way: str) -> dict[str, Any]:
     """Computes features of images from their files; what is imported when it is used is imported before the clock starts."""
     import numpy as np
-    import pyarrow.parquet  # noqa: F401
+    import pyarrow.parquet  # noqa: F401  # before the clock starts
     from PIL import Image
 
     import tf1hub as hub

@@ -214,6 +214,8 @@ def from_proto(collection: str, message_bytes: bytes) -> Any:
 class _LostLoop:
     """Stands for the context of a loop that nobody knows: whoever asks for the loop gets an error.
 
+    Its methods have the names by which TensorFlow asks a context.
+
     Args:
         refuse: raises the error.
     """

@@ -39,7 +39,7 @@ def wrong_input(name: str, info: ParsedTensorInfo, signature: str, where: str, g
 def _as_dict(inputs: Any, infos: Mapping[str, ParsedTensorInfo]) -> dict[str, Any] | None:
     if inputs is None:
         return {}
-    if isinstance(inputs, dict) or isinstance(inputs, Mapping):  # noqa: SIM101  # the first is the quick one
+    if type(inputs) is dict or isinstance(inputs, Mapping):  # the first takes a tenth of the second
         return dict(inputs)
     # A single value can only be meant for a single input.
     return {next(iter(infos)): inputs} if len(infos) == 1 else None
