@@ -96,6 +96,15 @@ def test_an_input_and_an_output_of_one_name_are_told_apart(tmp_path: pathlib.Pat
     assert hub.Predictor(tmp_path / "m.onnx")([[2.0]])["default"].tolist() == [[3.0]]
 
 
+def test_open_sizes_have_names_and_no_two_inputs_share_one(tmp_path: pathlib.Path) -> None:
+    hub.convert(stored("lstm"), tmp_path / "m.onnx", to="onnx")
+    inputs = ort.InferenceSession(tmp_path / "m.onnx").get_inputs()
+    assert {each.name: each.shape for each in inputs} == {
+        "sequence_len": ["sequence_len_size0"],
+        "tokens": ["tokens_size0", "tokens_size1"],
+    }
+
+
 def test_the_ops_on_strings_lie_beside_the_model(tmp_path: pathlib.Path) -> None:
     conversion = hub.convert(stored("text_embedding"), tmp_path / "m.onnx", to="onnx")
     assert sorted(os.listdir(tmp_path)) == ["m.onnx", "m.onnx.host"]

@@ -338,12 +338,26 @@ class _Work:
             if name in self._used:
                 assert value.known is not None
                 constants.append((name, value.known))
+        _name_open_sizes(inputs)
         graph = helper.make_graph(nodes, f"{self._signature} of {self._module.spec.name}", inputs, outputs)
         imports = [helper.make_opsetid("", OPSET)]
         if any(node.domain for node in nodes):
             imports.append(helper.make_opsetid("ai.onnx.ml", ML_OPSET))
         model = helper.make_model(graph, opset_imports=imports, ir_version=IR_VERSION, producer_name="tf1hub")
         return model, constants
+
+
+def _name_open_sizes(inputs: Sequence[onnx.ValueInfoProto]) -> None:
+    """Gives each open size of an input a name of its own.
+
+    ONNX Runtime follows named sizes through a model, and lets an op write over an input that it knows to be of its
+    result's size; of sizes without names it knows nothing, and copies. Two inputs never share a name: that would say
+    that they are of one size.
+    """
+    for value in inputs:
+        for axis, size in enumerate(value.type.tensor_type.shape.dim):
+            if not size.HasField("dim_value"):
+                size.dim_param = f"{value.name}_size{axis}"
 
 
 def _full(value: Value) -> Shape:
