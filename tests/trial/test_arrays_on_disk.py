@@ -1,4 +1,4 @@
-"""Outputs that wait to be compared are in a file, and nothing else about them changes."""
+"""What waits to be compared is in a file, and nothing else about it changes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from tf1hub.trial.arrays_on_disk import ArrayFile, ArrayOnDisk
-from tf1hub.trial.distance import NONE, distance
+from tf1hub.trial.arrays_on_disk import ArrayFile, ArrayOnDisk, values_in_memory
+from tf1hub.trial.distance import NONE, Distance, distance
 
 
 @pytest.fixture
@@ -40,6 +40,26 @@ def test_large_arrays_go_to_the_file_and_come_back_as_they_were(file: ArrayFile)
             opened = np.asarray(found)
             assert (opened.dtype, opened.shape) == (array.dtype, array.shape)
             assert distance(array, found) == distance(found, array) == NONE
+
+
+def test_inputs_wait_in_the_file_and_come_back_for_those_who_compute(file: ArrayFile) -> None:
+    given = {"image": np.ones((200, 300)), "length": np.array([3]), "text": "as a caller gave it"}
+    kept = file.keep_values(given)
+    assert [type(value) is ArrayOnDisk for value in kept.values()] == [True, False, False]
+    found = values_in_memory(kept)
+    assert type(found["image"]) is np.ndarray
+    assert distance(found["image"], given["image"]) == NONE
+    assert (found["length"], found["text"]) == (given["length"], given["text"])
+
+
+@pytest.mark.parametrize("where", [0, 299_999, 131_072])
+def test_a_difference_anywhere_from_what_is_in_the_file_is_seen(where: int, file: ArrayFile) -> None:
+    array = np.zeros(300_000).reshape(3, 100_000)
+    ((found,),) = file.keep({"x": [array]}).values()
+    other = array.copy()
+    other.reshape(-1)[where] = 2.0
+    assert distance(found, other) == distance(other.T, array.T) == Distance(2.0, 1.0)
+    assert distance(found, array.reshape(-1)).relative == 1.0
 
 
 def test_a_copy_and_another_type_of_an_array_in_the_file_can_be_written_to(file: ArrayFile) -> None:

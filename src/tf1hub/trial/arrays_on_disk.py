@@ -1,9 +1,11 @@
-"""Outputs that wait to be compared, in a file: those of a large network on a few images are larger than its weights."""
+"""What waits to be compared, in a file: a large network's outputs on a few images are larger than its weights."""
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
+from collections.abc import Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -26,12 +28,17 @@ class ArrayOnDisk:
     def __init__(self, file: IO[bytes], offset: int, array: Any) -> None:
         self._file = file
         self._offset = offset
-        self._dtype = array.dtype
-        self._shape = array.shape
+        self.dtype = array.dtype
+        self.shape: tuple[int, ...] = array.shape
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        found = np.memmap(self._file, self._dtype, "r", self._offset, self._shape)
-        return found.astype(dtype or self._dtype) if copy or dtype not in (None, self._dtype) else found
+        found = np.memmap(self._file, self.dtype, "r", self._offset, self.shape)
+        return found.astype(dtype or self.dtype) if copy or dtype not in (None, self.dtype) else found
+
+    def piece(self, start: int, stop: int) -> Any:
+        """Some of its elements, counted as if it had one dimension."""
+        count = min(stop, math.prod(self.shape)) - start
+        return np.memmap(self._file, self.dtype, "r", self._offset + start * self.dtype.itemsize, (count,))
 
 
 class ArrayFile:
@@ -46,6 +53,10 @@ class ArrayFile:
     def keep(self, arrays: Arrays) -> Arrays:
         """The same arrays, the large ones of them in the file. Where there is no room for one, it stays in memory."""
         return {name: [self._keep(array) for array in parts] for name, parts in arrays.items()}
+
+    def keep_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The same values, each of which may be such an array."""
+        return {name: self._keep(value) for name, value in values.items()}
 
     def __enter__(self) -> ArrayFile:
         return self
@@ -65,3 +76,10 @@ class ArrayFile:
         except OSError:
             return array
         return ArrayOnDisk(self._file, offset, array)
+
+
+def values_in_memory(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of which some may be in the file, as who computes with them takes them: as plain arrays."""
+    return {
+        name: np.asarray(value) if isinstance(value, ArrayOnDisk) else value for name, value in values.items()
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 from tf1hub.errors import InputError
@@ -13,7 +13,7 @@ from tf1hub.format.saved_model import format_tags
 from tf1hub.progress import Say
 from tf1hub.spec.checkpoint_check import declared_type
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.arrays_on_disk import ArrayFile
+from tf1hub.trial.arrays_on_disk import ArrayFile, values_in_memory
 from tf1hub.trial.chance import depends_on_chance
 from tf1hub.trial.distance import TOLERANCE, distance
 from tf1hub.trial.generate import LENGTHS, CannotGenerateError, Example, examples, image_size
@@ -77,7 +77,7 @@ def run_signatures(
         variant: whose they are.
         signatures: their names.
         given: inputs to use instead of generated ones.
-        file: takes what they give.
+        file: takes the inputs, and what they give.
         say: is told what is under way.
         takes: raises NotTakenError for inputs of a signature that are not to be tried; None: all are.
 
@@ -99,7 +99,7 @@ def run_signatures(
 
         for name in signatures:
             say(f"running {name!r} of {format_tags(variant.tags)}")
-            found.append(_Runs(variant, name, run_taken, evaluate).run(given.get(name)))
+            found.append(_Runs(variant, name, run_taken, evaluate, file).run(given.get(name)))
     return found
 
 
@@ -108,9 +108,8 @@ def run_twice(
 ) -> list[tuple[Arrays, Arrays]]:
     """Runs a signature twice on each of some inputs: what it gives may depend on more than these."""
     with oracle.open(variant) as evaluate:
-        return [
-            (evaluate(signature, example.feeds), evaluate(signature, example.feeds)) for example in inputs
-        ]
+        given = (values_in_memory(example.feeds) for example in inputs)
+        return [(evaluate(signature, feeds), evaluate(signature, feeds)) for feeds in given]
 
 
 def check_given(given: Given, variant: Variant, oracle: Oracle) -> None:
@@ -148,13 +147,17 @@ class _Runs:
         signature: its name.
         evaluate: gives what it gives.
         again: the same, computed anew.
+        file: takes the inputs.
     """
 
-    def __init__(self, variant: Variant, signature: str, evaluate: Evaluate, again: Evaluate) -> None:
+    def __init__(
+        self, variant: Variant, signature: str, evaluate: Evaluate, again: Evaluate, file: ArrayFile
+    ) -> None:
         self._variant = variant
         self._signature = signature
         self._evaluate = evaluate
         self._again = again
+        self._file = file
         self._not_taken: list[str] = []
 
     def run(self, given: Sequence[Mapping[str, Any]] | None) -> Expected:
@@ -193,7 +196,7 @@ class _Runs:
     def _differs(self, example: Example, arrays: Arrays) -> bool:
         """Whether another run on the same inputs gives another value for each output."""
         try:
-            again = self._again(self._signature, example.feeds)
+            again = self._again(self._signature, values_in_memory(example.feeds))
         except CannotRunError:
             return False
         return all(
@@ -207,7 +210,9 @@ class _Runs:
         try:
             for example in inputs:
                 try:
-                    runs.append((example, self._evaluate(self._signature, example.feeds)))
+                    arrays = self._evaluate(self._signature, example.feeds)
+                    waiting = replace(example, feeds=self._file.keep_values(example.feeds))
+                    runs.append((waiting, arrays))
                 except CannotRunError as error:
                     if isinstance(error, NotTakenError):
                         self._not_taken.append(f"{example.words} ({error})")

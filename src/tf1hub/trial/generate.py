@@ -39,7 +39,8 @@ class Example:
     """Values for all inputs of a signature.
 
     Attributes:
-        feeds: a value for each input: an array, a SparseArray or a RaggedArray; or what a caller gave.
+        feeds: a value for each input: an array, here or in an `ArrayFile`, a SparseArray or a RaggedArray; or what a caller
+            gave.
         batch: the batch size; None where no input has an open batch dimension.
         words: what they are, for the report.
     """

@@ -10,6 +10,7 @@ from tf1hub.errors import CheckFailedError
 from tf1hub.format.saved_model import format_tags
 from tf1hub.progress import Say
 from tf1hub.spec.variant import Variant
+from tf1hub.trial.arrays_on_disk import values_in_memory
 from tf1hub.trial.chance import random_ops
 from tf1hub.trial.compared import Compared
 from tf1hub.trial.distance import Distance, distance
@@ -152,7 +153,8 @@ class SignatureCheck:
         found: dict[str, Distance] = {}
         signature = self._expected.signature
         try:
-            for result in self._converted(self._variant, signature, self._training, example.feeds):
+            feeds = values_in_memory(example.feeds)
+            for result in self._converted(self._variant, signature, self._training, feeds):
                 for name in self._infos:
                     apart = _apart(result[name], expected[name])
                     found[name] = max(found.get(name, apart), apart, key=_relative)
