@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tf1hub.converting.converted_assets import with_assets_of
 from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
@@ -15,6 +16,7 @@ from tf1hub.format.module_writer import RESERVED
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
+from tf1hub.trial.expected import Expected
 from tf1hub.trial.signature_check import Opened
 
 
@@ -62,6 +64,18 @@ class SavedModelForm(CallableForm):
 
     def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
         return with_assets_of(spec, path)
+
+    def runs_to_try(self, variant: Variant, expected: list[Expected]) -> list[Expected]:
+        """Those of a signature that runs another one's program are tried once: what is left to see is which tensors it takes and gives."""
+        from tf1hub.tf2.shared_programs import program_signature
+
+        counts = {each.signature: len(each.runs) for each in expected}
+
+        def is_tried_elsewhere(each: Expected) -> bool:
+            program = program_signature(variant, each.signature)
+            return program != each.signature and counts.get(program, 0) >= len(each.runs)
+
+        return [replace(each, runs=each.runs[:1]) if is_tried_elsewhere(each) else each for each in expected]
 
     @contextlib.contextmanager
     def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
