@@ -42,7 +42,7 @@ def distance(a: Any, b: Any) -> Distance:
         >>> distance([b"a"], [b"b"]).relative
         1.0
     """
-    a, b = _opened(a), _opened(b)
+    a, b = _as_array(a), _as_array(b)
     if a.shape != b.shape:
         return Distance(float("inf"), 1.0)
     # Most that are compared are equal, which is seen in a tenth of the time that a distance takes.
@@ -62,7 +62,7 @@ def distance(a: Any, b: Any) -> Distance:
     return Distance(absolute, absolute / max(largest, 1e-6))
 
 
-def _opened(array: Any) -> Any:
+def _as_array(array: Any) -> Any:
     return array if isinstance(array, ArrayOnDisk) else np.asarray(array)
 
 
