@@ -619,6 +619,16 @@ def test_a_signature_that_another_program_serves_is_tried_once_and_takes_all_siz
         np.testing.assert_array_equal(loaded(x), tf.tanh(x))
         np.testing.assert_array_equal(loaded.signatures["default"](default=x)["default"], tf.tanh(x))
 
+    calls = saved_model_calls.SavedModelCalls(loaded, spec.variant(None))
+    assert calls.declares_sizes_of(spec.variant(None), "default", False)
+    for dtype, shape in ((tf.float32, [1]), (tf.float32, None), (tf.float64, [None])):
+
+        def other_fn(dtype: Any = dtype, shape: Any = shape) -> None:
+            hub.add_signature(inputs=tf1.placeholder(dtype, shape), outputs=tf.constant(1.0))
+
+        other = hub.create_module_spec(other_fn).variant(None)
+        assert not calls.declares_sizes_of(other, "default", False)
+
     given = [{"default": [1.0]}, {"default": [2.0, 3.0]}]
     examples = {"default": given, "inner": given, "other": given}
     rows = hub.convert(spec, tmp_path / "again", examples=examples).compared
