@@ -1,8 +1,7 @@
 """`hub.convert` of modules of published sizes: NASNet-large, BERT-base, ELMo, and the real graph of Inception-v3.
 
-What `hub.convert` takes in memory is told above what TensorFlow itself takes to load what was written: `hub.convert` cannot do
-without that, because it compares what it wrote. It is also told above that of TensorFlow imported and not used, beside the
-same of TensorFlow's loading.
+"TensorFlow's own" memory is told in two ways: that of TensorFlow loading what was written, which `hub.convert` cannot do without,
+because it compares what it wrote; and that of TensorFlow imported and not used, beside the same of TensorFlow's loading alone.
 """
 
 from __future__ import annotations
@@ -71,13 +70,12 @@ def _rows_of(bench: Bench, name: str, module: Path, alone: float) -> Iterator[Ro
         _PER_WEIGHT,
         times,
     )
-    yield Row(
+    yield at_most(
         f"its peak memory above {megabytes(alone)} of TensorFlow alone, per weight; other: tf.saved_model.load of the result",
-        times((peak - alone) / weights),
+        (peak - alone) / weights,
+        _PER_WEIGHT,
+        times,
         times((loaded - alone) / weights),
-        "",
-        "told",
-        True,
     )
 
 
