@@ -18,7 +18,7 @@ from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
 from tf1hub.trial.arrays_on_disk import ArrayFile
 from tf1hub.trial.compared import Compared
-from tf1hub.trial.expected import Expected, Given, Oracle, run_signatures
+from tf1hub.trial.expected import Given, Oracle, run_signatures
 from tf1hub.trial.signature_check import Opened, compare
 
 if TYPE_CHECKING:
@@ -235,20 +235,6 @@ class CallableForm(Form):
             path: what was written.
         """
 
-    def runs_to_try(
-        self, opened: Opened, variant: Variant, training: bool, expected: Sequence[Expected]
-    ) -> Sequence[Expected]:
-        """The runs of a variant on generated inputs that are tried on what was written; by default all.
-
-        Args:
-            opened: what was written, opened again.
-            variant: whose signatures they are.
-            training: whether they are called with `training=True`.
-            expected: what the module gives.
-        """
-        del opened, variant, training
-        return expected
-
     def check_limits(self, signature: str, feeds: Mapping[str, Any]) -> None:
         """Refuses inputs that the signature takes and the form does not; no form has to.
 
@@ -273,11 +259,7 @@ class CallableForm(Form):
             gc.collect()
             say("loading what was written")
             with self.open(request, path) as call:
-                tried: list[tuple[Variant, Sequence[Expected]]] = [
-                    (variant, found if examples else self.runs_to_try(call, variant, number > 0, found))
-                    for number, (variant, found) in enumerate(expected)
-                ]
-                yield from compare(request.spec.name, oracle, tried, call, tolerance, say)
+                yield from compare(request.spec.name, oracle, expected, call, tolerance, say)
 
 
 def _is_installed(name: str) -> bool:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.variant import Variant
-from tf1hub.tf2.parts import flat_specs, flatten, part_names
+from tf1hub.tf2.parts import flatten, part_names
 from tf1hub.tf2.serving import as_keywords
 from tf1hub.tf2.variables import updated_nodes
 from tf1hub.trial.original import as_tensorflow_values, failures_told
@@ -28,15 +28,9 @@ class SavedModelCalls:
     """
 
     def __init__(self, module: Any, training: Variant) -> None:
-        self._calls = Calls(module)
-        self._inference = Inference(module, self._calls)
-        self._training = Training(module, self._calls, updated_nodes([training]))
-
-    def declares_sizes_of(self, variant: Variant, signature: str, training: bool) -> bool:
-        """Whether each function that runs a signature declares inputs of its types and shapes, open sizes included."""
-        return self._calls.declare(variant, signature, training) and (
-            training or self._inference.declares(variant, signature)
-        )
+        calls = Calls(module)
+        self._inference = Inference(module, calls)
+        self._training = Training(module, calls, updated_nodes([training]))
 
     def __call__(
         self, variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]
@@ -78,11 +72,6 @@ class Inference:
         self._module = module
         self._calls = calls
         self._served: set[str] = set()
-
-    def declares(self, variant: Variant, signature: str) -> bool:
-        """Whether what serving tools call declares inputs of the signature's types and shapes."""
-        _, found = self._module.signatures[signature].structured_input_signature
-        return _same_specs(found, as_keywords(flat_specs(variant.inputs(signature))))
 
     def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the outputs as dense tensors. The first inputs of a signature are tried in both ways of calling it.
@@ -131,7 +120,6 @@ class Calls:
 
     def __init__(self, module: Any) -> None:
         self._signature = inspect.signature(module.__call__)
-        self._functions = getattr(module.__call__, "concrete_functions", ())
         self._choose = getattr(module.__call__, "python_function", module.__call__)
 
     def __call__(
@@ -139,27 +127,3 @@ class Calls:
     ) -> dict[str, Any]:
         bound = self._signature.bind(inputs or None, training=training, signature=signature, as_dict=True)
         return flatten(self._choose(*bound.args, **bound.kwargs), variant.outputs(signature))
-
-    def declare(self, variant: Variant, signature: str, training: bool) -> bool:
-        """Whether all functions that may be chosen for a signature declare inputs of its types and shapes."""
-        wanted = {name: info.type_spec for name, info in variant.inputs(signature).items()}
-        found = []
-        for function in self._functions:
-            args, keywords = function.structured_input_signature
-            given = self._signature.bind(*args, **keywords).arguments
-            if (given.get("signature"), given.get("training")) == (signature, training):
-                found.append(given.get("inputs"))
-        return bool(found) and all(
-            _same_specs(each if isinstance(each, dict) else dict.fromkeys(wanted, each), wanted)
-            for each in found
-        )
-
-
-def _same_specs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return found.keys() == wanted.keys() and all(
-        _without_name(found[name]) == _without_name(wanted[name]) for name in wanted
-    )
-
-
-def _without_name(spec: Any) -> Any:
-    return tf.TensorSpec(spec.shape, spec.dtype) if isinstance(spec, tf.TensorSpec) else spec

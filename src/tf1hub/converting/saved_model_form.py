@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator
 
 from tf1hub.converting.converted_assets import with_assets_of
 from tf1hub.converting.form import CallableForm, ConversionRequest, Form, Options, Written
@@ -17,11 +15,7 @@ from tf1hub.format.module_writer import RESERVED
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.expected import Expected
 from tf1hub.trial.signature_check import Opened
-
-if TYPE_CHECKING:
-    from tf1hub.converting.saved_model_calls import SavedModelCalls
 
 
 class SavedModelForm(CallableForm):
@@ -68,25 +62,6 @@ class SavedModelForm(CallableForm):
 
     def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
         return with_assets_of(spec, path)
-
-    def runs_to_try(
-        self, opened: Opened, variant: Variant, training: bool, expected: Sequence[Expected]
-    ) -> Sequence[Expected]:
-        """Those of a signature that runs another one's program are tried once, where its functions declare its own open sizes.
-
-        The program is tried on all sizes by the other signature. What is left to see is which tensors this one hands over.
-        """
-        from tf1hub.tf2.shared_programs import program_signature
-
-        calls = cast("SavedModelCalls", opened)
-        counts = {each.signature: len(each.runs) for each in expected}
-
-        def is_tried_elsewhere(each: Expected) -> bool:
-            program = program_signature(variant, each.signature)
-            others = program != each.signature and counts.get(program, 0) >= len(each.runs)
-            return others and calls.declares_sizes_of(variant, each.signature, training)
-
-        return [replace(each, runs=each.runs[:1]) if is_tried_elsewhere(each) else each for each in expected]
 
     @contextlib.contextmanager
     def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
