@@ -66,6 +66,7 @@ __all__ = [
     "converter_error",
     "deserialize_feature_column",
     "edge",
+    "empty_variable",
     "from_proto",
     "in_current_graph",
     "is_compiled",
@@ -328,7 +329,8 @@ def note_variable(variable: Any) -> None:
 def is_plain_variable(variable: Any) -> bool:
     """Whether to read a variable is an op on its handle and nothing else: no strategy, and no cache, is between."""
     return (
-        type(variable) is resource_variable_ops.ResourceVariable
+        type(variable)
+        in (resource_variable_ops.ResourceVariable, resource_variable_ops.UninitializedVariable)
         and variable._cached_value is None
         and variable._caching_device is None
     )
@@ -486,6 +488,20 @@ def as_written(function: _Function) -> _Function:
 def plain_variable(value: Any) -> Any:
     """A variable that no variable creator hears of: neither a program's own ones nor those of a distribution strategy."""
     return resource_variable_ops.ResourceVariable(value)
+
+
+def empty_variable(like: Any, name: str, trainable: bool, **distribution: Any) -> Any:
+    """A variable that has no value, for functions that are traced and saved, and never run here.
+
+    Args:
+        like: a TensorSpec with the shape and dtype of the values that it takes.
+        name: of the variable.
+        trainable: whether optimizers see it.
+        distribution: how replicas of a distribution strategy share it.
+    """
+    return resource_variable_ops.UninitializedVariable(
+        shape=like.shape, dtype=like.dtype, name=name, trainable=trainable, **distribution
+    )
 
 
 @contextlib.contextmanager

@@ -56,6 +56,7 @@ class ConversionRequest:
         imports: modules that bring ops, to import before what was written is opened.
         module: the module loaded, where it had to be, or was given so. A form that needs it takes it from here, so that
             nobody else holds its variables.
+        values_stay_stored: whether the variables of that module have no values, which are those of the checkpoint.
     """
 
     spec: ModuleSpec
@@ -64,6 +65,7 @@ class ConversionRequest:
     say: Say
     imports: tuple[str, ...] = ()
     module: LoadedModule | None = field(default=None, repr=False)
+    values_stay_stored: bool = False
 
     @property
     def inference(self) -> Variant:

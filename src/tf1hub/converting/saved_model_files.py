@@ -11,20 +11,28 @@ import tensorflow as tf
 
 from tf1hub.converting.form import Written
 from tf1hub.converting.serving_default import SERVING_DEFAULT
+from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.programs_apart import ProgramsApart, Saved
 from tf1hub.tf2.saved_captures import complete
+from tf1hub.tf2.saved_values import write_values
 from tf1hub.tf2.serving import input_names
 from tf1hub.tf2.tables import MutableTable
 
 
-def write_saved_model(module: LoadedModule, serving_default: str | None, directory: str) -> Written:
+def write_saved_model(
+    module: LoadedModule, serving_default: str | None, directory: str, stored: ModuleSpec | None = None
+) -> Written:
     """Writes a module into a directory.
 
     Args:
         module: the module.
         serving_default: the signature that serving tools call by default.
         directory: an empty one.
+        stored: where the module's variables have no values, the definition whose checkpoint has them.
+
+    Raises:
+        CheckpointError: that checkpoint is damaged.
     """
     callables = module.callables
     variant = callables.inference.variant
@@ -41,6 +49,8 @@ def write_saved_model(module: LoadedModule, serving_default: str | None, directo
     options = tf.saved_model.SaveOptions(experimental_skip_saver=not own_saver)
     with _silent_about(directory):
         tf.saved_model.save(Saved(parts), directory, signatures=functions, options=options)
+    if stored is not None:
+        write_values(directory, stored, [state.variant for state in callables.loaded])
     complete(directory, parts, also_as, with_saver=not own_saver)
     return Written(signatures, serving_default)
 

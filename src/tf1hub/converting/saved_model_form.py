@@ -43,12 +43,15 @@ class SavedModelForm(CallableForm):
         return program_refusals(variants)
 
     def prepare(self, request: ConversionRequest) -> None:
-        from tf1hub.tf2.load import load_spec
+        from tf1hub.tf2.load import load_spec, load_to_save
 
         options = request.options
         choose_default_signature(request.inference, options.serving_default)
         if request.module is None:
             tags = None if request.variants[0] is not request.variants[1] else request.inference.tags
+            request.module = load_to_save(request.spec, tags, options.trainable)
+            request.values_stay_stored = request.module is not None
+        if request.module is None:
             request.module = load_spec(request.spec, tags, options.trainable)
 
     def write(self, request: ConversionRequest, path: str) -> Written:
@@ -58,7 +61,7 @@ class SavedModelForm(CallableForm):
         module, request.module = request.module, None
         assert module is not None
         default = choose_default_signature(request.inference, request.options.serving_default)
-        return write_saved_model(module, default, path)
+        return write_saved_model(module, default, path, request.spec if request.values_stay_stored else None)
 
     def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
         return with_assets_of(spec, path)

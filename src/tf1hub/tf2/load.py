@@ -25,6 +25,7 @@ from tf1hub.tf2.initial_values import values_of
 from tf1hub.tf2.loaded import LoadedModule
 from tf1hub.tf2.loaded_state import LoadedState
 from tf1hub.tf2.processes import check_threads
+from tf1hub.tf2.saved_values import can_stay_stored, stored_types
 from tf1hub.tf2.variables import Trainable, check_choice
 from tf1hub.tf2.variant_state import THIS_TENSORFLOW
 from tf1hub.trust.refusal import check_all, check_state
@@ -139,10 +140,7 @@ def load_spec(
     options: tf.saved_model.LoadOptions | None = None,
 ) -> LoadedModule:
     """Loads a TF1 module from its definition; see `load`."""
-    check_threads()
-    variants = choose_variants(spec, tags)
-    with building(variants[0]):
-        check_supported(variants, THIS_TENSORFLOW)
+    variants = _check_variants(spec, tags)
     options = options or tf.saved_model.LoadOptions()
     skips = options.experimental_skip_checkpoint
     check_state(spec.with_values(None) if skips else spec, variants)
@@ -159,6 +157,38 @@ def load_spec(
             initialize_in_graph(module.callables, values)
     _keep_with_function(module)
     return module
+
+
+def load_to_save(spec: ModuleSpec, tags: Tags, trainable: Trainable) -> LoadedModule | None:
+    """Loads a TF1 module whose functions are traced and saved, and not run: its variables have no values.
+
+    Args:
+        spec: the definition.
+        tags: the graph variant.
+        trainable: the variables that optimizers will see.
+
+    Returns:
+        The module; None where only one with values can be saved.
+
+    Raises:
+        CheckpointError: its variables are not what is stored.
+    """
+    variants = _check_variants(spec, tags)
+    distinct = list(dict.fromkeys(variants))
+    if not can_stay_stored(spec, distinct):
+        return None
+    check_state(spec, variants)
+    with tf.init_scope(), variables_of_the_program(), building(variants[0]):
+        return LoadedModule.build(spec, variants, trainable, stored_types(spec, distinct))
+
+
+def _check_variants(spec: ModuleSpec, tags: Tags) -> tuple[Variant, Variant]:
+    """The variants for inference and for training, if they can be loaded here."""
+    check_threads()
+    variants = choose_variants(spec, tags)
+    with building(variants[0]):
+        check_supported(variants, THIS_TENSORFLOW)
+    return variants
 
 
 def _keep_with_function(module: LoadedModule) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf1hub._tensorflow import checkpointed_objects
 from tf1hub.format.checkpoint import CheckpointReader
 from tf1hub.graphdef.names import free_name
+from tf1hub.tf2.saved_values import OBJECTS, stored_keys
 
-_OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _FOLDER = "saver"
 
 
@@ -27,12 +26,8 @@ def add_saver(graph: Any, variables: Iterable[str], prefix: str) -> None:
         variables: the names.
         prefix: of the checkpoint that was written.
     """
-    described = CheckpointReader(prefix).array(_OBJECTS).item()
-    keys = {
-        attribute.full_name: attribute.checkpoint_key
-        for node in checkpointed_objects(described).nodes
-        for attribute in node.attributes
-    }
+    written = CheckpointReader(prefix)
+    keys = stored_keys(written)
     nodes = {node.name: node for node in graph.graph_def.node}
     names = sorted(set(variables), key=keys.__getitem__)
     types = [nodes[name].attr["dtype"].type for name in names]
@@ -43,11 +38,11 @@ def add_saver(graph: Any, variables: Iterable[str], prefix: str) -> None:
         ops.add("ReadVariableOp", f"read_{index}", [name], dtype=kind)
         for index, (name, kind) in enumerate(zip(names, types, strict=True))
     ]
-    read.append(ops.constant("objects", described))
+    read.append(ops.constant("objects", written.array(OBJECTS).item()))
     save = ops.add(
         "SaveV2",
         "save",
-        [file, ops.constant("saved", [*stored, _OBJECTS]), ops.constant("whole", [""] * len(read)), *read],
+        [file, ops.constant("saved", [*stored, OBJECTS]), ops.constant("whole", [""] * len(read)), *read],
         dtypes=[*types, tf.string.as_datatype_enum],
     )
     saved = ops.add("Identity", "saved_to", [file, f"^{save}"], T=tf.string)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
+from tf1hub._tensorflow import empty_variable
 from tf1hub.errors import CheckpointError, InputError, UnknownNameError
 from tf1hub.format.messages_pb2 import NodeDef
 from tf1hub.format.tensor_names import node_of
@@ -28,7 +29,8 @@ _NO_CHOICE = (
 Values: TypeAlias = Callable[
     [Iterable[tuple[StoredVariable, tf.DType]]], Iterator[tuple[StoredVariable, tf.DType, Any]]
 ]
-"""Adds the values to variables and their dtypes; one after the other, so that few are held at a time."""
+"""Adds the values to variables and their dtypes; one after the other, so that few are held at a time. A TensorSpec stands
+for a value that stays where it is."""
 
 
 def check_choice(trainable: Any) -> Trainable:
@@ -81,14 +83,15 @@ def create_variables(
                 f"The variable {variable.name!r} of {where} takes values of the shape {shape.as_list()}, and the one that is "
                 f"stored has the shape {list(value.shape)}."
             )
-        created[variable.node] = tf.Variable(
-            value,
-            name=variable.node,
-            trainable=variable.node in picked,
-            dtype=dtype,
-            shape=shape,
-            **_distribution(variable, dtype, variable.node in updated and variable.node not in picked),
-        )
+        sees = variable.node in picked
+        shared = _distribution(variable, dtype, variable.node in updated and not sees)
+        if isinstance(value, tf.TensorSpec):
+            like = value if shape is None else tf.TensorSpec(shape, value.dtype)
+            created[variable.node] = empty_variable(like, variable.node, sees, **shared)
+        else:
+            created[variable.node] = tf.Variable(
+                value, name=variable.node, trainable=sees, dtype=dtype, shape=shape, **shared
+            )
     return created
 
 
