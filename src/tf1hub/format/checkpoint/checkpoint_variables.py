@@ -79,7 +79,7 @@ class Variables(_Base):
 
         Args:
             progress: how progress is shown: `"auto"`, `"bar"`, `"lines"` or `"none"`, or a function that is told a
-                `Progress`, every 16 MiB or so; by default as `TF1HUB_PROGRESS` says.
+                `Progress`, every MiB or so; by default as `TF1HUB_PROGRESS` says.
 
         Raises:
             CheckpointError: something is damaged or missing; the message names all variables concerned.

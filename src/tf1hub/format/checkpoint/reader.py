@@ -160,7 +160,7 @@ class CheckpointReader:
         """Checks every tensor against its checksum, and every partitioned tensor for gaps and overlaps.
 
         Args:
-            progress: is called with the number of bytes checked so far and of all bytes, every 16 MiB or so.
+            progress: is called with the number of bytes checked so far and of all bytes, every MiB or so.
 
         Raises:
             CheckpointError: something is damaged or missing; the message names all tensors concerned.
