@@ -16,15 +16,24 @@ import os
 import statistics
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = 500_000_000  # bytes, of the module "big"
 LIBRARIES = {"ours": "tf1hub", "original": "tensorflow_hub"}
+FIRST = "c0f16ab"
+"""The commit of this library that conversions are held against: the last one before modules of others were looked at."""
+_SOURCES = {
+    "ours": ROOT / "src",
+    "original": ROOT / ".venv" / "original",
+    "first": ROOT / ".venv" / "first" / "src",
+}
 
 
 @dataclass(frozen=True)
@@ -122,15 +131,26 @@ def measure(python: str, measurement: str, side: str, given: dict[str, Any]) -> 
 
 def run_process(command: list[str], side: str = "ours") -> str:
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    environment["PYTHONPATH"] = str(ROOT / "src")
+    environment["PYTHONPATH"] = str(_SOURCES.get(side, _SOURCES["ours"]))
     # As in an installed package, no run but the first compiles.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    if side == "original":
-        environment["PYTHONPATH"] = str(ROOT / ".venv" / "original")
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-4000:]}")
     return done.stdout
+
+
+def has_first_version() -> bool:
+    """Whether the side "first" runs: takes that commit out of the repository, where it is one and has it."""
+    source = _SOURCES["first"]
+    if not source.exists():
+        git = ["git", "archive", "--format=tar", FIRST, "src"]
+        archive = subprocess.run(git, capture_output=True, check=False, cwd=ROOT)
+        if archive.returncode != 0:
+            return False
+        with tarfile.open(fileobj=BytesIO(archive.stdout)) as opened:
+            opened.extractall(source.parent, filter="data")
+    return True
 
 
 def faster(what: str, ours: float, original: float, at_least: float) -> Row:
