@@ -1,7 +1,8 @@
 """A network of the size and structure of ELMo, written with plain `tf.compat.v1` ops.
 
 Words are read as bytes by convolutions and highway layers; two layers of LSTMs with projections go over the sentence in
-both directions. An LSTM starts from the state that the last call in training left.
+both directions, in `dynamic_rnn` with the sentences' lengths. As in the public bilm-tf, an LSTM starts from the state that the
+last call left.
 """
 
 from __future__ import annotations
@@ -86,41 +87,43 @@ def _word_vectors(words: tf.Tensor) -> tf.Tensor:
 
 
 def _lstm(name: str, x: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    """The outputs of an LSTM with a projection for `[sentences, words, 512]`, in a loop over the words."""
+    """The outputs of an LSTM with a projection for `[sentences, words, 512]`; the state is kept before they are given."""
     with tf1.variable_scope(name):
-        kernel = _weight("kernel", [2 * WIDTH, 4 * CELLS])
-        bias, projection = _bias("bias", 4 * CELLS), _weight("projection", [CELLS, WIDTH])
         kept = [
             tf1.get_variable(part, [BATCH, size], initializer=tf1.zeros_initializer(), trainable=False)
             for part, size in (("state", CELLS), ("output", WIDTH))
         ]
-        rows, length = tf.shape(x)[0], tf.shape(x)[1]
-        steps = tf.TensorArray(tf.float32, length).unstack(tf.transpose(x, [1, 0, 2]))
+        rows = tf.shape(x)[0]
+        first = tuple(variable[:rows] for variable in kept)
+        outputs, last = tf1.nn.dynamic_rnn(_Cell(), x, counts, initial_state=first)
+        with tf.control_dependencies([outputs]):
+            updates = [
+                variable.assign(tf.concat([value, variable[rows:]], 0))
+                for variable, value in zip(kept, last, strict=True)
+            ]
+        with tf.control_dependencies(updates):
+            return tf.identity(outputs)
 
-        def step(time: tf.Tensor, state: tf.Tensor, output: tf.Tensor, found: Any) -> tuple[Any, ...]:
-            gates = tf.concat([steps.read(time), output], 1) @ kernel + bias
-            enter, new, forget, leave = tf.split(gates, 4, 1)
-            cell = tf.sigmoid(forget + 1.0) * state + tf.sigmoid(enter) * tf.tanh(new)
-            cell = tf.clip_by_value(cell, -_CLIP, _CLIP)
-            result = tf.clip_by_value((tf.sigmoid(leave) * tf.tanh(cell)) @ projection, -_CLIP, _CLIP)
-            inside = tf.expand_dims(time < counts, 1)
-            found = found.write(time, tf.where(inside, result, tf.zeros_like(result)))
-            return time + 1, tf.where(inside, cell, state), tf.where(inside, result, output), found
 
-        first = (tf.constant(0), kept[0][:rows], kept[1][:rows], tf.TensorArray(tf.float32, length))
-        shapes = (
-            tf.TensorShape([]),
-            tf.TensorShape([None, CELLS]),
-            tf.TensorShape([None, WIDTH]),
-            tf.TensorShape(None),
-        )
-        _, *last, found = tf1.while_loop(lambda time, *_: time < length, step, first, shapes)
-        for variable, value in zip(kept, last, strict=True):
-            update = variable.assign(tf.concat([value, variable[rows:]], 0))
-            tf1.add_to_collection(tf1.GraphKeys.UPDATE_OPS, update)
-        outputs = tf.transpose(found.stack(), [1, 0, 2])
-        outputs.set_shape([None, None, WIDTH])
-        return outputs
+class _Cell:
+    """An LSTM with a projection and clipping, as `dynamic_rnn` takes one."""
+
+    state_size = (CELLS, WIDTH)
+    output_size = WIDTH
+
+    def zero_state(self, rows: Any, dtype: Any) -> Any:
+        return tuple(tf.zeros([rows, size], dtype) for size in self.state_size)
+
+    def __call__(self, x: tf.Tensor, state: tuple[tf.Tensor, tf.Tensor], scope: Any = None) -> Any:
+        del scope
+        kernel = _weight("kernel", [2 * WIDTH, 4 * CELLS])
+        bias, projection = _bias("bias", 4 * CELLS), _weight("projection", [CELLS, WIDTH])
+        gates = tf.concat([x, state[1]], 1) @ kernel + bias
+        enter, new, forget, leave = tf.split(gates, 4, 1)
+        cell = tf.sigmoid(forget + 1.0) * state[0] + tf.sigmoid(enter) * tf.tanh(new)
+        cell = tf.clip_by_value(cell, -_CLIP, _CLIP)
+        output = tf.clip_by_value((tf.sigmoid(leave) * tf.tanh(cell)) @ projection, -_CLIP, _CLIP)
+        return output, (cell, output)
 
 
 def _dense(name: str, x: tf.Tensor, size: int) -> tf.Tensor:
