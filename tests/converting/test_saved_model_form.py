@@ -579,6 +579,60 @@ def test_results_of_the_original_that_differ_from_run_to_run_are_told(tmp_path: 
     assert row.not_compared.startswith("the original's own results differ from run to run, by ")
 
 
+def counting(is_training: bool = False) -> None:
+    x = tf1.placeholder(tf.float32, [None])
+    count = tf1.get_variable("count", initializer=1.0, trainable=False)
+    y = x * tf1.get_variable("factor", initializer=3.0) + tf1.assign_add(count, 1.0)
+    hub.add_signature(inputs=x, outputs=y + 100.0 if is_training else y)
+    hub.add_signature("twice", inputs=x, outputs=2.0 * y)
+
+
+@pytest.mark.parametrize(
+    "variants", [None, [(set(), {"is_training": False}), ({"train"}, {"is_training": True})]]
+)
+@pytest.mark.parametrize("resource", [True, False])
+def test_calls_that_leave_a_variable_changed_are_compared_each_from_the_stored_value(
+    variants: Any, resource: bool, tmp_path: pathlib.Path
+) -> None:
+    def module_fn(is_training: bool = False) -> None:
+        with tf1.variable_scope("", use_resource=resource):
+            counting(is_training)
+
+    spec = hub.create_module_spec(module_fn, variants)
+    spec.export(tmp_path / "module", values={"count": 7.0, "factor": 3.0})
+    conversion = hub.convert(tmp_path / "module", tmp_path / "out")
+    assert conversion.all_compared
+    assert [(row.signature, len(row.inputs), row.max_abs) for row in conversion.compared] == [
+        ("default", 2, 0.0),
+        ("twice", 2, 0.0),
+    ] * (2 if variants else 1)
+    converted = tf.saved_model.load(str(tmp_path / "out"))
+    assert [converted([1.0]).numpy().tolist() for _ in range(2)] == [[11.0], [12.0]]
+
+
+def test_a_state_that_differs_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    hub.create_module_spec(counting).export(tmp_path / "module", values={"count": 7.0, "factor": 3.0})
+    monkeypatch.setattr(saved_model_calls.FirstValues, "restore", lambda _: None)
+    with pytest.raises(CheckFailedError) as caught:
+        hub.convert(tmp_path / "module", tmp_path / "out")
+    assert "differs by up to " in str(caught.value)
+
+
+def test_what_calls_leave_in_a_table_is_told(tmp_path: pathlib.Path) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.string, [None])
+        table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
+        size = table.size()
+        with tf.control_dependencies([size]):
+            insert = table.insert(x, tf.cast(tf.strings.length(x), tf.int64))
+        with tf.control_dependencies([insert]):
+            hub.add_signature(inputs=x, outputs=tf.identity(size))
+
+    spec = hub.create_module_spec(module_fn, drop_collections=["saveable_objects"])
+    (row,) = hub.convert(spec, tmp_path / "out").compared
+    assert row.not_compared.startswith("the original's own results differ from run to run, by ")
+
+
 def test_batch_and_other_open_dimensions_take_two_values_each(tmp_path: pathlib.Path) -> None:
     def module_fn() -> None:
         ids = tf1.placeholder(tf.int32, [None, None])

@@ -65,6 +65,43 @@ def test_variants_share_a_session_where_no_run_changes_another(
     assert len(made) == 2 + writes
 
 
+def test_calls_that_start_over_share_a_session_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, spec = sessions_made(monkeypatch), counted(True)
+    original = Original(spec, fresh=True)
+    with original.sharing():
+        assert (results(original, spec, set()), results(original, spec, TRAIN)) == (
+            [4.0, 4.0],
+            [104.0, 104.0],
+        )
+    assert len(made) == 1
+    assert results(original, spec, set()) == [4.0, 4.0]
+    assert len(made) == 2
+
+
+def test_what_is_kept_elsewhere_takes_a_session_for_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.string, [])
+        table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
+        with tf.control_dependencies([table.insert(x, 1)]):
+            hub.add_signature(inputs=x, outputs=table.size())
+
+    spec = hub.create_module_spec(module_fn, drop_collections=["saveable_objects"])
+    made, original = sessions_made(monkeypatch), Original(spec, fresh=True)
+    with original.sharing(), original.open(spec.variant()) as evaluate:
+        sizes = [int(evaluate("default", {"default": np.array(word)})["default"][0]) for word in ("a", "b")]
+    assert sizes == [1, 1]
+    assert len(made) == 3
+
+
+def test_lists_that_a_run_makes_are_no_state() -> None:
+    def module_fn() -> None:
+        x = tf1.placeholder(tf.float32, [3])
+        array = tf.TensorArray(tf.float32, 3).unstack(x)
+        hub.add_signature(inputs=x, outputs=tf.scatter_nd([[0]], [array.read(1)], [2]))
+
+    assert not leaves_state(hub.create_module_spec(module_fn).variant())
+
+
 def test_variants_that_cannot_share_have_a_session_each(monkeypatch: pytest.MonkeyPatch) -> None:
     def module_fn(size: int) -> None:
         table = tf.lookup.StaticHashTable(

@@ -11,10 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf1hub.graph.inputs import convert_inputs
+from tf1hub.spec.updates import updated_nodes
 from tf1hub.spec.variant import Variant
 from tf1hub.tf2.parts import flatten, part_names
 from tf1hub.tf2.serving import as_keywords
-from tf1hub.tf2.variables import updated_nodes
+from tf1hub.trial.chance import writes_variables_alone
 from tf1hub.trial.original import as_tensorflow_values, failures_told
 from tf1hub.trial.shared_runs import Arrays
 
@@ -24,13 +25,15 @@ class SavedModelCalls:
 
     Args:
         module: what `tf.saved_model.load` made of the conversion.
-        training: the variant that runs with `training=True`.
+        variants: those that run without and with `training=True`.
     """
 
-    def __init__(self, module: Any, training: Variant) -> None:
+    def __init__(self, module: Any, variants: tuple[Variant, Variant]) -> None:
         calls = Calls(module)
-        self._inference = Inference(module, calls)
-        self._training = Training(module, calls, updated_nodes([training]))
+        inference, training = variants
+        written = updated_nodes([inference]) if writes_variables_alone(inference) else set[str]()
+        self._inference = Inference(module, calls, FirstValues(module, written))
+        self._training = Training(calls, FirstValues(module, updated_nodes([training])))
 
     def __call__(
         self, variant: Variant, signature: str, training: bool, feeds: Mapping[str, Any]
@@ -60,17 +63,38 @@ def unoptimized() -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({name: before})
 
 
+class FirstValues:
+    """The values that variables had when the converted module was opened, from which each call of the original starts.
+
+    Args:
+        module: the converted module.
+        nodes: the names of the variables.
+    """
+
+    def __init__(self, module: Any, nodes: set[str]) -> None:
+        variables = module.variables if nodes else []
+        written = [variable for variable in variables if variable.name.removesuffix(":0") in nodes]
+        self._values = [(variable.handle, tf.convert_to_tensor(variable)) for variable in written]
+
+    def restore(self) -> None:
+        """Gives them back."""
+        for handle, value in self._values:
+            tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+
+
 class Inference:
     """The converted module as programs and as serving tools call it.
 
     Args:
         module: the converted module.
         calls: calls it.
+        first: of the variables that calls write.
     """
 
-    def __init__(self, module: Any, calls: Calls) -> None:
+    def __init__(self, module: Any, calls: Calls, first: FirstValues) -> None:
         self._module = module
         self._calls = calls
+        self._first = first
         self._served: set[str] = set()
 
     def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -78,33 +102,35 @@ class Inference:
 
         Both ways run one program, on whatever size, so once is enough to see that they hand it the right tensors.
         """
-        yield self._calls(variant, signature, False, inputs)
+        outputs = self._calls(variant, signature, False, inputs)
+        self._first.restore()
+        yield outputs
         if signature not in self._served:
             self._served.add(signature)
+            # So that the outputs of one way of calling are in memory at a time.
+            del outputs
             keywords = as_keywords(flatten(inputs, variant.inputs(signature)))
-            yield self._module.signatures[signature](**keywords)
+            outputs = self._module.signatures[signature](**keywords)
+            self._first.restore()
+            yield outputs
 
 
 class Training:
     """The converted module as training programs call it.
 
     Args:
-        module: the converted module.
         calls: calls it.
-        updated: names of variables that the calls write.
+        first: of the variables that calls write.
     """
 
-    def __init__(self, module: Any, calls: Calls, updated: set[str]) -> None:
+    def __init__(self, calls: Calls, first: FirstValues) -> None:
         self._calls = calls
-        # Each call starts from the statistics that the original has.
-        written = [variable for variable in module.variables if variable.name.removesuffix(":0") in updated]
-        self._statistics = [(variable.handle, tf.convert_to_tensor(variable)) for variable in written]
+        self._first = first
 
     def __call__(self, variant: Variant, signature: str, inputs: dict[str, Any]) -> list[dict[str, Any]]:
         """The outputs as dense tensors."""
         outputs = self._calls(variant, signature, True, inputs)
-        for handle, value in self._statistics:
-            tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+        self._first.restore()
         return [outputs]
 
 

@@ -15,6 +15,8 @@ from tf1hub.format.module_writer import RESERVED
 from tf1hub.spec.module_spec import ModuleSpec
 from tf1hub.spec.refused_nodes import Refusal
 from tf1hub.spec.variant import Variant
+from tf1hub.trial.chance import leaves_state, writes_variables_alone
+from tf1hub.trial.expected import Oracle
 from tf1hub.trial.signature_check import Opened
 
 
@@ -66,13 +68,20 @@ class SavedModelForm(CallableForm):
     def original(self, spec: ModuleSpec, path: str) -> ModuleSpec:
         return with_assets_of(spec, path)
 
+    def oracle(self, request: ConversionRequest, spec: ModuleSpec) -> Oracle:
+        """The module in a graph; where calls write variables, each call from the stored values, on both sides."""
+        from tf1hub.trial.original import Original
+
+        writing = [variant for variant in request.variants if leaves_state(variant)]
+        return Original(spec, fresh=bool(writing) and all(map(writes_variables_alone, writing)))
+
     @contextlib.contextmanager
     def open(self, request: ConversionRequest, path: str) -> Iterator[Opened]:
         import tensorflow as tf
 
         from tf1hub.converting.saved_model_calls import SavedModelCalls
 
-        yield SavedModelCalls(tf.saved_model.load(path), request.variants[1])
+        yield SavedModelCalls(tf.saved_model.load(path), request.variants)
 
 
 def check_eager() -> None:

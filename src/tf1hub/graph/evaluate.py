@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +13,7 @@ from tf1hub.errors import InputError
 from tf1hub.graph.building import initializing, reason
 from tf1hub.graph.inputs import convert_inputs
 from tf1hub.graph.module import Module
+from tf1hub.graph.session_export import variable_pairs
 from tf1hub.spec.input_words import check_names
 from tf1hub.spec.module_spec import ModuleSpec, Tags, load_module_spec
 from tf1hub.spec.permission import Trust
@@ -53,18 +54,26 @@ def eval_function_for_module(
 
 @contextlib.contextmanager
 def evaluating(
-    spec: ModuleSpec | str | os.PathLike[str], tags: Tags = None, config: Any = None
+    spec: ModuleSpec | str | os.PathLike[str],
+    tags: Tags = None,
+    config: Any = None,
+    restored: Collection[str] = (),
 ) -> Iterator[Callable[..., Any]]:
-    """The same, with a configuration of the session."""
-    with evaluating_variants(spec, config) as open_variant:
+    """The same, with a configuration of the session; `restored` as for `evaluating_variants`."""
+    with evaluating_variants(spec, config, restored) as open_variant:
         yield open_variant(tags)
 
 
 @contextlib.contextmanager
 def evaluating_variants(
-    spec: ModuleSpec | str | os.PathLike[str], config: Any = None
+    spec: ModuleSpec | str | os.PathLike[str], config: Any = None, restored: Collection[str] = ()
 ) -> Iterator[Callable[[Tags], Callable[..., Any]]]:
     """A context with a function from tags to the variant as a Python function. All of them are over one state.
+
+    Args:
+        spec: a handle, or a ModuleSpec.
+        config: of the session.
+        restored: the nodes of variables that start over after each call.
 
     Raises:
         UnsupportedGraphError: by the function, of a variant that cannot share the state of the first.
@@ -74,29 +83,51 @@ def evaluating_variants(
 
     def open_variant(tags: Tags) -> Callable[..., Any]:
         with graph.as_default():
-            there = _initializers()
+            there = {name for step in _initializers() for name in step}
             module = Module(modules[0] if modules else spec, tags=tags)
             # What is there has values, which are not read again.
-            added = [found for name, found in _initializers().items() if name not in there]
-            if added:
-                with initializing(module.where):
-                    session.run(added)
+            with initializing(module.where):
+                for step in _initializers():
+                    added = [found for name, found in step.items() if name not in there]
+                    if added:
+                        session.run(added)
             modules.append(module)
-        return _function_of(module, session)
+            variables = []
+            if restored:
+                pairs = variable_pairs(load_module_spec(spec).variant(tags), module.variable_map)
+                variables = [variable for stored, variable in pairs if stored.node in restored]
+        return _function_of(module, session, _starter(variables, session))
 
     with graph.as_default(), session:
         yield open_variant
 
 
-def _initializers() -> dict[str, Any]:
-    """What gives the variables and tables of the default graph their values, by name."""
-    variables = tf.compat.v1.global_variables()
+def _initializers() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What gives the variables of the default graph their values, and what then fills its tables, by name.
+
+    A table may be filled from a variable.
+    """
+    variables = [variable.initializer for variable in tf.compat.v1.global_variables()]
     tables = tf.compat.v1.get_collection(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS)
-    return {found.name: found for found in (*(variable.initializer for variable in variables), *tables)}
+    return {found.name: found for found in variables}, {found.name: found for found in tables}
 
 
-def _function_of(module: Module, session: Any) -> Callable[..., Any]:
-    """A module as a Python function, in a session that has values for it."""
+def _starter(variables: Sequence[Any], session: Any) -> Callable[[], None]:
+    """Gives variables the values again that they have in a session now."""
+    initializers = [variable.initializer for variable in variables]
+    # Fed, because to initialize one of them from a checkpoint reads all of it.
+    values = [initializer.inputs[1] for initializer in initializers]
+    feeds = dict(zip(values, session.run(list(variables)), strict=True)) if variables else {}
+
+    def start_over() -> None:
+        if initializers:
+            session.run(initializers, feeds)
+
+    return start_over
+
+
+def _function_of(module: Module, session: Any, start_over: Callable[[], None]) -> Callable[..., Any]:
+    """A module as a Python function, in a session that has values for it; `start_over` is called behind each call."""
     calls: dict[tuple[str | None, bool], tuple[Any, Any]] = {}
 
     def evaluate(
@@ -122,6 +153,8 @@ def _function_of(module: Module, session: Any) -> Callable[..., Any]:
                 with tf.Graph().as_default():
                     convert_inputs(given, infos, signature or DEFAULT_SIGNATURE, module.where)
                 raise
+            finally:
+                start_over()
 
     return evaluate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from tf1hub.graph.inputs import convert_inputs
 from tf1hub.spec.composite_arrays import RaggedArray, SparseArray
 from tf1hub.spec.module_spec import ModuleSpec, Tags
 from tf1hub.spec.tensor_info import ParsedTensorInfo
+from tf1hub.spec.updates import updated_nodes
 from tf1hub.spec.variant import Variant
-from tf1hub.trial.chance import leaves_state
+from tf1hub.trial.chance import leaves_state, writes_variables_alone
 from tf1hub.trial.shared_runs import Arrays, CannotRunError, Evaluate
 
 FAILURES = (tf.errors.OpError, Error, ValueError, TypeError)
@@ -47,8 +48,9 @@ class Original:
     def sharing(self) -> Iterator[None]:
         """A context in which the variants share their variables and tables; see `Oracle`."""
         with contextlib.ExitStack() as opened:
-            if not self._fresh:
-                self._open_shared = opened.enter_context(evaluating_variants(self._spec, _config()))
+            restored = self._find_restored(self._spec.variants()) if self._fresh else set[str]()
+            if restored is not None:
+                self._open_shared = opened.enter_context(evaluating_variants(self._spec, _config(), restored))
             try:
                 yield
             finally:
@@ -56,9 +58,16 @@ class Original:
                 opened.close()
                 forget(self._spec)
 
+    def _find_restored(self, variants: Sequence[Variant]) -> set[str] | None:
+        """The variables that are given their first values again after each call; None where that does not do for all that calls
+        leave behind."""
+        writing = [variant for variant in variants if leaves_state(variant)]
+        return updated_nodes(writing) if all(map(writes_variables_alone, writing)) else None
+
     @contextlib.contextmanager
     def open(self, variant: Variant) -> Iterator[Evaluate]:
         """A session with the variant; see `Oracle`."""
+        restored = self._find_restored([variant]) if self._fresh else set[str]()
         with contextlib.ExitStack() as opened:
 
             def open_one() -> Callable[..., Any]:
@@ -66,16 +75,16 @@ class Original:
                     with contextlib.suppress(UnsupportedGraphError):
                         return self._open_shared(variant.tags)
                 function: Callable[..., Any] = opened.enter_context(
-                    evaluating(self._spec, variant.tags, _config())
+                    evaluating(self._spec, variant.tags, _config(), restored or ())
                 )
                 return function
 
             function = open_one()
-            self._left_state = self._left_state or leaves_state(variant)
+            self._left_state = self._left_state or (not self._fresh and leaves_state(variant))
 
             def evaluate(signature: str, feeds: Mapping[str, Any]) -> Arrays:
                 nonlocal function
-                if self._fresh:
+                if restored is None:
                     opened.close()
                     function = open_one()
                 with failures_told():
