@@ -82,14 +82,14 @@ def create_variables(
                 f"The variable {variable.name!r} of {where} takes values of the shape {shape.as_list()}, and the one that is "
                 f"stored has the shape {list(value.shape)}."
             )
-        sees = variable.node in picked
-        shared = _distribution(variable, dtype, variable.node in updated and not sees)
+        trained = variable.node in picked
+        shared = _distribution(variable, dtype, variable.node in updated and not trained)
         if isinstance(value, tf.TensorSpec):
             like = value if shape is None else tf.TensorSpec(shape, value.dtype)
-            created[variable.node] = empty_variable(like, variable.node, sees, **shared)
+            created[variable.node] = empty_variable(like, variable.node, trained, **shared)
         else:
             created[variable.node] = tf.Variable(
-                value, name=variable.node, trainable=sees, dtype=dtype, shape=shape, **shared
+                value, name=variable.node, trainable=trained, dtype=dtype, shape=shape, **shared
             )
     return created
 
