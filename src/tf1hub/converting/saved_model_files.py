@@ -48,11 +48,15 @@ def write_saved_model(
     own_saver = any(isinstance(table, MutableTable) for table in callables.resources.tables.values())
     options = tf.saved_model.SaveOptions(experimental_skip_saver=not own_saver)
     with _silent_about(directory):
-        tf.saved_model.save(Saved(parts), directory, signatures=functions, options=options)
+        _save(Saved(parts), directory, signatures=functions, options=options)
     if stored is not None:
         write_values(directory, stored, [state.variant for state in callables.loaded])
     complete(directory, parts, also_as, with_saver=not own_saver)
     return Written(signatures, serving_default)
+
+
+# AutoGraph would rewrite a function of TensorFlow's around each signature.
+_save = tf.autograph.experimental.do_not_convert(tf.saved_model.save)
 
 
 @contextlib.contextmanager
