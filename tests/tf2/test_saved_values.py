@@ -33,6 +33,14 @@ def saved(module: Any, directory: pathlib.Path, stored: ModuleSpec | None) -> Ch
     return reader
 
 
+def checkpoint_anew(module: str) -> CheckpointWriter:
+    """Writes the checkpoint of a module in the place of the one that is there."""
+    variables = pathlib.Path(module) / "variables"
+    for file in variables.iterdir():
+        file.unlink()
+    return CheckpointWriter(variables / "variables")
+
+
 @pytest.mark.parametrize(
     "name", ["image", "text_embedding_partitioned", "text_hashed", "ref_variables_mlp", "launch_switch"]
 )
@@ -49,10 +57,7 @@ def test_a_module_as_it_is_stored_is_saved_as_tensorflow_saves_it(name: str, tmp
 
 def test_a_variable_that_is_stored_in_parts_is_saved_whole(tmp_path: pathlib.Path) -> None:
     path = export(scaled, tmp_path / "module")
-    prefix = tmp_path / "module" / "variables" / "variables"
-    for file in prefix.parent.iterdir():
-        file.unlink()
-    with CheckpointWriter(prefix) as writer:
+    with checkpoint_anew(path) as writer:
         writer.add_slice("factors", [4], [0], np.float32([1.0, 2.0]))
         writer.add_slice("factors", [4], [2], np.float32([3.0, 4.0]))
     hub.convert(path, tmp_path / "out")
@@ -99,15 +104,12 @@ def scaled() -> None:
 
 def test_another_type_than_the_variables_is_said_before_anything_is_written(tmp_path: pathlib.Path) -> None:
     path = export(scaled, tmp_path / "module")
-    prefix = tmp_path / "module" / "variables" / "variables"
-    for file in prefix.parent.iterdir():
-        file.unlink()
-    with CheckpointWriter(prefix) as writer:
+    with checkpoint_anew(path) as writer:
         writer.add("factors", np.zeros(4, np.float64))
     with pytest.raises(CheckpointError) as error:
         hub.convert(path, tmp_path / "out")
     assert str(error.value) == (
-        f"The checkpoint {prefix} does not fit variant {{}} of {path}:\n"
+        f"The checkpoint {writer.prefix} does not fit variant {{}} of {path}:\n"
         "  factors: float64 in the checkpoint, float32 in the module"
     )
     assert not (tmp_path / "out").exists()
